@@ -1,0 +1,32 @@
+# One place for the flags every target of ours shares.
+add_library(modelvault_flags INTERFACE)
+target_include_directories(modelvault_flags INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
+                                                      $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}>)
+target_compile_options(modelvault_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion)
+if(MODELVAULT_WERROR)
+  target_compile_options(modelvault_flags INTERFACE -Werror)
+endif()
+if(MODELVAULT_SANITIZE)
+  target_compile_options(modelvault_flags INTERFACE -fsanitize=${MODELVAULT_SANITIZE} -fno-sanitize-recover=all
+                                                    -fno-omit-frame-pointer)
+  target_link_options(modelvault_flags INTERFACE -fsanitize=${MODELVAULT_SANITIZE})
+endif()
+
+# mv_library(NAME SOURCES... DEPS...): one static library of ours, alias modelvault::NAME.
+function(mv_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
+  add_library(modelvault_${name} STATIC ${arg_SOURCES})
+  add_library(modelvault::${name} ALIAS modelvault_${name})
+  target_link_libraries(modelvault_${name} PUBLIC ${arg_DEPS} PRIVATE $<BUILD_INTERFACE:modelvault_flags>)
+  target_include_directories(modelvault_${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
+                                                       $<INSTALL_INTERFACE:include/modelvault>)
+  set_target_properties(modelvault_${name} PROPERTIES EXPORT_NAME ${name})
+endfunction()
+
+# mv_test(NAME SOURCES... DEPS... [LABELS...]): one GoogleTest program, its cases registered one by one.
+function(mv_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPS;LABELS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_DEPS} modelvault_flags GTest::gmock GTest::gtest GTest::gtest_main)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 120 PROPERTIES LABELS "${arg_LABELS}")
+endfunction()
