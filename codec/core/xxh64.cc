@@ -1,0 +1,93 @@
+#include "codec/core/xxh64.h"
+
+namespace modelvault {
+namespace {
+
+constexpr uint64_t kPrime1 = 0x9E3779B185EBCA87u;
+constexpr uint64_t kPrime2 = 0xC2B2AE3D27D4EB4Fu;
+constexpr uint64_t kPrime3 = 0x165667B19E3779F9u;
+constexpr uint64_t kPrime4 = 0x85EBCA77C2B2AE63u;
+constexpr uint64_t kPrime5 = 0x27D4EB2F165667C5u;
+
+inline uint64_t RotateLeft(uint64_t x, int r) { return (x << r) | (x >> (64 - r)); }
+
+inline uint64_t Round(uint64_t lane, uint64_t input) { return RotateLeft(lane + input * kPrime2, 31) * kPrime1; }
+
+inline uint64_t Merge(uint64_t hash, uint64_t lane) { return (hash ^ Round(0, lane)) * kPrime1 + kPrime4; }
+
+// Consumes whole 32-byte stripes.
+const uint8_t* Stripes(uint64_t* lanes, const uint8_t* p, size_t count) {
+  uint64_t a = lanes[0], b = lanes[1], c = lanes[2], d = lanes[3];
+  for (; count > 0; --count, p += 32) {
+    a = Round(a, LoadLe64(p));
+    b = Round(b, LoadLe64(p + 8));
+    c = Round(c, LoadLe64(p + 16));
+    d = Round(d, LoadLe64(p + 24));
+  }
+  lanes[0] = a;
+  lanes[1] = b;
+  lanes[2] = c;
+  lanes[3] = d;
+  return p;
+}
+
+}  // namespace
+
+void Xxh64::Reset() {
+  lanes_[0] = kPrime1 + kPrime2;
+  lanes_[1] = kPrime2;
+  lanes_[2] = 0;
+  lanes_[3] = 0 - kPrime1;
+  total_ = 0;
+}
+
+void Xxh64::Update(ByteView bytes) {
+  const uint8_t* p = bytes.data;
+  size_t left = bytes.size;
+  const size_t held = total_ % 32;
+  total_ += left;
+  if (held > 0) {
+    const size_t take = left < 32 - held ? left : 32 - held;
+    if (take > 0) memcpy(buffer_ + held, p, take);
+    if (held + take < 32) return;
+    Stripes(lanes_, buffer_, 1);
+    p += take;
+    left -= take;
+  }
+  p = Stripes(lanes_, p, left / 32);
+  if (left % 32 > 0) memcpy(buffer_, p, left % 32);
+}
+
+uint64_t Xxh64::Digest() const {
+  uint64_t hash;
+  if (total_ >= 32) {
+    hash = RotateLeft(lanes_[0], 1) + RotateLeft(lanes_[1], 7) + RotateLeft(lanes_[2], 12) + RotateLeft(lanes_[3], 18);
+    for (int i = 0; i < 4; ++i) hash = Merge(hash, lanes_[i]);
+  } else {
+    hash = kPrime5;
+  }
+  hash += total_;
+  const uint8_t* p = buffer_;
+  size_t left = total_ % 32;
+  for (; left >= 8; left -= 8, p += 8) hash = RotateLeft(hash ^ Round(0, LoadLe64(p)), 27) * kPrime1 + kPrime4;
+  if (left >= 4) {
+    hash = RotateLeft(hash ^ (LoadLe32(p) * kPrime1), 23) * kPrime2 + kPrime3;
+    left -= 4;
+    p += 4;
+  }
+  for (; left > 0; --left, ++p) hash = RotateLeft(hash ^ (*p * kPrime5), 11) * kPrime1;
+  hash ^= hash >> 33;
+  hash *= kPrime2;
+  hash ^= hash >> 29;
+  hash *= kPrime3;
+  hash ^= hash >> 32;
+  return hash;
+}
+
+uint64_t Xxh64::Of(ByteView bytes) {
+  Xxh64 hash;
+  hash.Update(bytes);
+  return hash.Digest();
+}
+
+}  // namespace modelvault
