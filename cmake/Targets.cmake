@@ -12,7 +12,8 @@ if(MODELVAULT_SANITIZE)
   target_link_options(modelvault_flags INTERFACE -fsanitize=${MODELVAULT_SANITIZE})
 endif()
 
-# mv_library(NAME SOURCES... DEPS...): one static library of ours, alias modelvault::NAME.
+# mv_library(NAME SOURCES... DEPS...): one static library of ours, alias modelvault::NAME. It is installed and exported
+# by cmake/Install.cmake, which reads the global property MODELVAULT_LIBRARIES.
 function(mv_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
   add_library(modelvault_${name} STATIC ${arg_SOURCES})
@@ -21,12 +22,36 @@ function(mv_library name)
   target_include_directories(modelvault_${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
                                                        $<INSTALL_INTERFACE:include/modelvault>)
   set_target_properties(modelvault_${name} PROPERTIES EXPORT_NAME ${name})
+  set_property(GLOBAL APPEND PROPERTY MODELVAULT_LIBRARIES modelvault_${name})
 endfunction()
 
 # mv_test(NAME SOURCES... DEPS... [LABELS...]): one GoogleTest program, its cases registered one by one.
+# With the label `corpus` it is compiled always, but registered only where the folder MODELVAULT_CORPUS exists; the
+# program finds that folder in the macro MODELVAULT_CORPUS_DIR.
 function(mv_test name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPS;LABELS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_DEPS} modelvault_flags GTest::gmock GTest::gtest GTest::gtest_main)
+  if("corpus" IN_LIST arg_LABELS)
+    target_compile_definitions(${name} PRIVATE MODELVAULT_CORPUS_DIR="${MODELVAULT_CORPUS}")
+    if(NOT EXISTS "${MODELVAULT_CORPUS}")
+      set_property(GLOBAL APPEND PROPERTY MODELVAULT_LEFT_OUT_TESTS ${name})
+      return()
+    endif()
+  endif()
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 120 PROPERTIES LABELS "${arg_LABELS}")
+endfunction()
+
+# mv_corpus_test(NAME SOURCES... DEPS...): mv_test with the label `corpus`.
+function(mv_corpus_test name)
+  mv_test(${name} ${ARGN} LABELS corpus)
+endfunction()
+
+# Writes the number and the names of the test programs left out for want of the corpus, one line each, to
+# left_out_tests.txt in the build folder. scripts/test prints it.
+function(mv_report_left_out_tests)
+  get_property(left_out GLOBAL PROPERTY MODELVAULT_LEFT_OUT_TESTS)
+  list(LENGTH left_out count)
+  list(JOIN left_out "\n" names)
+  file(WRITE ${PROJECT_BINARY_DIR}/left_out_tests.txt "${count}\n${names}\n")
 endfunction()

@@ -1,0 +1,12 @@
+# The freestanding core: the one list of its sources. The host libraries and the board's archive (firmware_riscv/)
+# compile the same files, so there are no copies and no board-only branches. Add a new core file here, nowhere else.
+# Paths are absolute, so any folder's CMakeLists.txt can use the variables as they are.
+set(MODELVAULT_CODEC_CORE_SOURCES core_status.cc xxh64.cc)
+set(MODELVAULT_VAULT_CORE_SOURCES)
+set(MODELVAULT_RESTORE_CORE_SOURCES)
+
+list(TRANSFORM MODELVAULT_CODEC_CORE_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/codec/core/)
+list(TRANSFORM MODELVAULT_VAULT_CORE_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/vault/core/)
+list(TRANSFORM MODELVAULT_RESTORE_CORE_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/restore/core/)
+set(MODELVAULT_CORE_SOURCES ${MODELVAULT_CODEC_CORE_SOURCES} ${MODELVAULT_VAULT_CORE_SOURCES}
+                            ${MODELVAULT_RESTORE_CORE_SOURCES})
