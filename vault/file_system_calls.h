@@ -1,0 +1,41 @@
+#ifndef MODELVAULT_VAULT_FILE_SYSTEM_CALLS_H_
+#define MODELVAULT_VAULT_FILE_SYSTEM_CALLS_H_
+
+// The operating system's part of vault/file_system.h, apart so that tests can make any single call fail and the code
+// that cleans up afterwards is the code that ships. Each member behaves like the POSIX call of its name: a negative
+// result means failure and sets errno. Thread-safe.
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <cstddef>
+#include <string>
+
+namespace modelvault {
+
+class SystemCalls {
+ public:
+  static SystemCalls& Posix();
+
+  virtual ~SystemCalls() = default;
+  virtual int Open(const std::string& path, int flags, mode_t mode);
+  virtual int Close(int fd);
+  virtual int Stat(const std::string& path, struct stat* out);      // follows symbolic links
+  virtual int StatLink(const std::string& path, struct stat* out);  // does not
+  virtual int StatOpen(int fd, struct stat* out);
+  virtual int ChangeMode(int fd, mode_t mode);
+  virtual int RealPath(const std::string& path, std::string* out);
+  virtual ssize_t ReadAt(int fd, void* data, size_t size, off_t offset);
+  virtual ssize_t WriteAt(int fd, const void* data, size_t size, off_t offset);
+  virtual ssize_t CopyRange(int from_fd, off_t from_offset, int to_fd, off_t to_offset, size_t size);
+  virtual int Sync(int fd);
+  virtual int Rename(const std::string& from, const std::string& to);
+  virtual int Unlink(const std::string& path);
+  virtual int SyncDirectory(const std::string& path);
+  virtual int TryLock(int fd);  // EWOULDBLOCK: held elsewhere
+  virtual void Pause(int milliseconds);
+};
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_VAULT_FILE_SYSTEM_CALLS_H_
