@@ -79,23 +79,24 @@ class AtomicFile {
   friend class FileSystem;
   AtomicFile(SystemCalls& calls, std::string path, std::string target, std::string temp_path, int fd);
 
+  absl::Status CheckWritableLocked(uint64_t offset, uint64_t length);
   absl::Status FlushLocked();
   absl::Status WriteFully(uint64_t offset, absl::Span<const uint8_t> data);
   absl::Status Fail(absl::Status status);
   absl::Status FailLocked(absl::Status status);
 
   SystemCalls& calls_;
-  const std::string path_;       // as given, for messages
-  const std::string target_;     // with symbolic links resolved
-  const std::string temp_path_;  // empty name on disk once moved or removed: see temp_exists_
+  const std::string path_;    // as given, for messages
+  const std::string target_;  // with symbolic links resolved
+  const std::string temp_path_;
   const int fd_;
 
   mutable std::mutex mutex_;  // guards what follows
   absl::Status status_;
-  bool temp_exists_ = true;
+  bool temp_exists_ = true;  // cleared once it has been moved
   bool committed_ = false;
-  uint64_t size_ = 0;             // pending_ included
-  std::vector<uint8_t> pending_;  // appended, not yet written: the last pending_.size() bytes before size_
+  uint64_t size_ = 0;
+  std::vector<uint8_t> pending_;  // appended but not yet written: the last bytes before size_
 };
 
 // The right to write one file, exclusive among processes (and among locks within one). It is an advisory lock on the
