@@ -20,7 +20,7 @@ function(mv_library name)
   add_library(modelvault::${name} ALIAS modelvault_${name})
   target_link_libraries(modelvault_${name} PUBLIC ${arg_DEPS} PRIVATE $<BUILD_INTERFACE:modelvault_flags>)
   target_include_directories(modelvault_${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
-                                                       $<INSTALL_INTERFACE:include/modelvault>)
+                                                       $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/modelvault>)
   set_target_properties(modelvault_${name} PROPERTIES EXPORT_NAME ${name})
   set_property(GLOBAL APPEND PROPERTY MODELVAULT_LIBRARIES modelvault_${name})
 endfunction()
