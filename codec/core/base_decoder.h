@@ -1,0 +1,67 @@
+// Gives back any bytes of the base from its chunks (docs/format.md §5). Core code: built unchanged for host and board.
+#ifndef MODELVAULT_CODEC_CORE_BASE_DECODER_H_
+#define MODELVAULT_CODEC_CORE_BASE_DECODER_H_
+
+#include "codec/core/bytes.h"
+#include "codec/core/core_status.h"
+#include "codec/core/frequency_table.h"
+#include "codec/core/model.h"
+#include "codec/core/rans_decoder.h"
+
+namespace modelvault {
+
+// Where the stored bytes of base chunks come from: flash on the board, a file on the host.
+struct ChunkSource {
+  // Sets *stored to chunk `chunk`'s bytes, which stay valid until the next call.
+  CoreStatus (*fetch)(void* context, uint64_t chunk, ByteView* stored);
+  void* context;
+};
+
+// The tables a decoder has at hand. A tensor uses at most as many as fit, so nothing is built twice within one.
+struct TableCache {
+  uint16_t tag[kMaxTablesPerTensor];  // Table number + 1; 0 = empty.
+  uint8_t next;                       // The slot to be replaced next.
+  DecodeTable tables[kMaxTablesPerTensor];
+};
+
+class BaseDecoder {
+ public:
+  // `model` and `cache` must outlive the decoder; `chunk_size` is the header's.
+  BaseDecoder(const Model* model, uint32_t chunk_size, ChunkSource source, TableCache* cache);
+
+  // Writes base bytes [offset, offset + out.size), which must lie inside the data section. Going on where the last call
+  // ended costs nothing extra; any other place costs decoding from its chunk's start. A chunk that has been decoded to its
+  // end has been checked to end where it must; any failure leaves `out` undefined and the decoder usable.
+  [[nodiscard]] CoreStatus Read(uint64_t offset, ByteSpan out);
+
+  // For accounting: the stream of the chunk in progress, and how many chunks were begun.
+  const RansDecoder& rans() const { return rans_; }
+  uint64_t chunks_begun() const { return chunks_begun_; }
+
+ private:
+  CoreStatus StartChunk(uint64_t chunk);
+  CoreStatus EnterTensor(size_t index);
+  CoreStatus Produce(uint8_t* out, size_t size);
+  const DecodeTable* Table(uint8_t number);
+
+  const Model* model_;
+  uint32_t chunk_size_;
+  ChunkSource source_;
+  TableCache* cache_;
+
+  RansDecoder rans_;
+  uint64_t position_;   // In the data section; of the next byte to be produced.
+  uint64_t chunk_end_;  // Where the chunk in progress ends; position_ == chunk_end_ when there is none.
+  uint64_t chunks_begun_ = 0;
+  size_t tensor_index_;
+  uint64_t in_tensor_;  // position_ relative to the tensor.
+  bool row_known_;      // Dictionary tensors: row_kind_ holds for the row in progress.
+  uint8_t row_kind_;
+  const DecodeTable* planes_[8];
+  const DecodeTable* row_table_;
+  const DecodeTable* near_table_;
+};
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_CODEC_CORE_BASE_DECODER_H_

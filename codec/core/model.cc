@@ -1,0 +1,143 @@
+#include "codec/core/model.h"
+
+#include "codec/core/frequency_table.h"
+
+namespace modelvault {
+namespace {
+
+constexpr size_t kMinRecordSize = 6;  // dtype, rows, cols, flags, level, one plane.
+
+CoreStatus ReadRecord(ByteReader* reader, size_t table_count, TensorRecord* t) {
+  uint8_t dtype;
+  if (!reader->ReadU8(&dtype)) return CoreStatus::kTruncated;
+  t->element_size = ElementSize(dtype);
+  if (t->element_size == 0) return CoreStatus::kBadModel;
+  t->dtype = static_cast<DType>(dtype);
+  if (!reader->ReadVarint(&t->rows) || !reader->ReadVarint(&t->cols)) return CoreStatus::kTruncated;
+  if (t->dtype == DType::kOpaque && t->rows != 1) return CoreStatus::kBadModel;
+  if (t->rows > kMaxDataSize || t->cols > kMaxDataSize / t->element_size) return CoreStatus::kBadModel;
+  const uint64_t line = t->cols * t->element_size;
+  if (line != 0 && t->rows > kMaxDataSize / line) return CoreStatus::kBadModel;
+  t->size = t->rows * line;
+  if (!reader->ReadU8(&t->flags) || !reader->ReadU8(&t->level)) return CoreStatus::kTruncated;
+  if ((t->flags & ~(kFlagDictionary | kFlagRowPrior | kFlagColumnPrior)) != 0) return CoreStatus::kBadModel;
+  if (t->level >= kLevelCount) return CoreStatus::kBadModel;
+  if (t->flags != 0 && (t->element_size != 1 || t->size == 0)) return CoreStatus::kBadModel;
+  if (t->has_prior() && t->cols > kMaxPriorColumns) return CoreStatus::kBadModel;
+  // At most kMaxTablesPerTensor different tables, the dictionary's two included.
+  uint8_t used[kMaxTablesPerTensor];
+  size_t used_count = 0;
+  auto check = [&](uint8_t table) {
+    if (table >= table_count) return false;
+    for (size_t i = 0; i < used_count; ++i) {
+      if (used[i] == table) return true;
+    }
+    if (used_count == kMaxTablesPerTensor) return false;
+    used[used_count++] = table;
+    return true;
+  };
+  for (unsigned plane = 0; plane < t->element_size; ++plane) {
+    if (!reader->ReadU8(&t->tables[plane])) return CoreStatus::kTruncated;
+    if (t->tables[plane] != kRawPlane && !check(t->tables[plane])) return CoreStatus::kBadModel;
+  }
+  t->dictionary_rows = 0;
+  t->row_table = t->near_table = kRawPlane;
+  if (t->flags & kFlagDictionary) {
+    uint64_t rows;
+    if (!reader->ReadVarint(&rows)) return CoreStatus::kTruncated;
+    if (rows == 0 || rows > kMaxDictionaryRows) return CoreStatus::kBadModel;
+    t->dictionary_rows = static_cast<uint8_t>(rows);
+    if (!reader->ReadU8(&t->row_table) || !reader->ReadU8(&t->near_table)) return CoreStatus::kTruncated;
+    if (!check(t->row_table) || !check(t->near_table)) return CoreStatus::kBadModel;
+  }
+  return CoreStatus::kOk;
+}
+
+// Takes `length` bytes of the data area.
+bool Take(ByteReader* reader, uint64_t length, uint32_t* offset) {
+  if (length > reader->remaining()) return false;
+  *offset = static_cast<uint32_t>(reader->position());
+  ByteView skipped;
+  return reader->ReadBytes(static_cast<size_t>(length), &skipped);
+}
+
+}  // namespace
+
+CoreStatus Model::CountTensors(ByteView section, uint64_t* count) {
+  ByteReader reader(section);
+  if (!reader.ReadVarint(count)) return CoreStatus::kTruncated;
+  return *count <= section.size / kMinRecordSize ? CoreStatus::kOk : CoreStatus::kBadModel;
+}
+
+CoreStatus Model::Parse(ByteView section, TensorRecord* records, size_t capacity) {
+  tensor_count_ = 0;
+  if (section.size > 0x7FFFFFFFu) return CoreStatus::kBadModel;  // Offsets have 32 bits.
+  uint64_t count, tables;
+  const CoreStatus counted = CountTensors(section, &count);
+  if (counted != CoreStatus::kOk) return counted;
+  if (count > capacity) return CoreStatus::kWorkspaceTooSmall;
+  ByteReader reader(section);
+  if (!reader.ReadVarint(&count) || !reader.ReadVarint(&tables)) return CoreStatus::kTruncated;
+  if (tables > kMaxTables) return CoreStatus::kBadModel;
+  for (size_t i = 0; i < tables; ++i) {
+    table_offset_[i] = static_cast<uint32_t>(reader.position());
+    uint16_t frequencies[256];
+    const CoreStatus read = ReadFrequencies(&reader, frequencies);
+    if (read != CoreStatus::kOk) return read;
+  }
+  uint64_t data_size = 0;
+  uint64_t max_prior_cols = 0;
+  for (size_t i = 0; i < count; ++i) {
+    TensorRecord* t = &records[i];
+    const CoreStatus read = ReadRecord(&reader, static_cast<size_t>(tables), t);
+    if (read != CoreStatus::kOk) return read;
+    t->offset = data_size;
+    if (t->size > kMaxDataSize - data_size) return CoreStatus::kBadModel;
+    data_size += t->size;
+    if ((t->flags & kFlagColumnPrior) && t->cols > max_prior_cols) max_prior_cols = t->cols;
+  }
+  for (size_t i = 0; i < count; ++i) {
+    TensorRecord* t = &records[i];
+    t->dictionary_offset = t->row_class_offset = t->column_class_offset = 0;
+    // The products fit: a dictionary has at most 255 rows of at most 2^60 bytes.
+    if ((t->flags & kFlagDictionary) && (t->cols > section.size || !Take(&reader, t->dictionary_rows * t->cols,
+                                                                         &t->dictionary_offset))) {
+      return CoreStatus::kTruncated;
+    }
+    if ((t->flags & kFlagRowPrior) && !Take(&reader, t->rows / 2 + t->rows % 2, &t->row_class_offset)) {
+      return CoreStatus::kTruncated;
+    }
+    if ((t->flags & kFlagColumnPrior) && !Take(&reader, t->cols / 2 + t->cols % 2, &t->column_class_offset)) {
+      return CoreStatus::kTruncated;
+    }
+  }
+  if (reader.remaining() != 0) return CoreStatus::kBadModel;
+  section_ = section;
+  records_ = records;
+  tensor_count_ = static_cast<size_t>(count);
+  table_count_ = static_cast<size_t>(tables);
+  data_size_ = data_size;
+  max_prior_cols_ = max_prior_cols;
+  return CoreStatus::kOk;
+}
+
+void Model::ReadTable(uint8_t number, uint16_t frequencies[256]) const {
+  ByteReader reader(section_.Sub(table_offset_[number], section_.size - table_offset_[number]));
+  // Parse() has read this very table before, so it cannot fail now.
+  static_cast<void>(ReadFrequencies(&reader, frequencies));
+}
+
+size_t Model::FindTensor(uint64_t offset) const {
+  size_t low = 0, high = tensor_count_;  // The last tensor whose offset is not beyond; empty tensors share offsets.
+  while (high - low > 1) {
+    const size_t middle = low + (high - low) / 2;
+    if (records_[middle].offset <= offset) {
+      low = middle;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+}  // namespace modelvault

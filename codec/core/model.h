@@ -1,0 +1,81 @@
+// MODEL: what every stream of a vault shares: the base's tensors, the frequency tables and the priors
+// (docs/format.md §3). Core code: built unchanged for host and board.
+#ifndef MODELVAULT_CODEC_CORE_MODEL_H_
+#define MODELVAULT_CODEC_CORE_MODEL_H_
+
+#include "codec/core/bytes.h"
+#include "codec/core/codec_format.h"
+#include "codec/core/core_status.h"
+
+namespace modelvault {
+
+// One tensor of the base, parsed. Offsets into MODEL are bytes from its start.
+struct TensorRecord {
+  uint64_t offset;  // Of its first byte in the base's data section.
+  uint64_t size;    // Bytes.
+  uint64_t rows;
+  uint64_t cols;    // For kOpaque rows is 1 and cols the bytes.
+  uint32_t dictionary_offset;
+  uint32_t row_class_offset;
+  uint32_t column_class_offset;
+  DType dtype;
+  uint8_t element_size;  // 1, 2, 4 or 8.
+  uint8_t flags;         // kFlag*.
+  uint8_t level;
+  uint8_t tables[8];  // A plane's table number or kRawPlane.
+  uint8_t dictionary_rows;
+  uint8_t row_table;
+  uint8_t near_table;
+
+  bool has_prior() const { return (flags & (kFlagRowPrior | kFlagColumnPrior)) != 0; }
+  // Bytes of one line; strips do not cross lines.
+  uint64_t line_size() const { return has_prior() ? cols : size; }
+};
+
+// A parsed MODEL. Points into the section's bytes and the caller's records, which must outlive it.
+class Model {
+ public:
+  // The number of records Parse will need. Never more than the section's bytes can hold.
+  [[nodiscard]] static CoreStatus CountTensors(ByteView section, uint64_t* count);
+
+  // Parses and checks everything, priors' and dictionaries' extents included. `records` has room for `capacity`.
+  [[nodiscard]] CoreStatus Parse(ByteView section, TensorRecord* records, size_t capacity);
+
+  size_t tensor_count() const { return tensor_count_; }
+  const TensorRecord& tensor(size_t i) const { return records_[i]; }
+  uint64_t data_size() const { return data_size_; }
+  size_t table_count() const { return table_count_; }
+  uint64_t max_prior_cols() const { return max_prior_cols_; }  // Widest tensor with a column prior; 0 without any.
+
+  // Fills `frequencies` from stored table `number` < table_count().
+  void ReadTable(uint8_t number, uint16_t frequencies[256]) const;
+
+  const uint8_t* dictionary(const TensorRecord& t) const { return section_.data + t.dictionary_offset; }
+  // Class of a row (column); 0 without that prior.
+  unsigned RowClass(const TensorRecord& t, uint64_t row) const {
+    return (t.flags & kFlagRowPrior) ? Nibble(t.row_class_offset, row) : 0;
+  }
+  unsigned ColumnClass(const TensorRecord& t, uint64_t column) const {
+    return (t.flags & kFlagColumnPrior) ? Nibble(t.column_class_offset, column) : 0;
+  }
+
+  // The tensor that holds byte `offset` < data_size() of the base's data.
+  size_t FindTensor(uint64_t offset) const;
+
+ private:
+  unsigned Nibble(uint32_t at, uint64_t i) const {
+    return (section_.data[at + static_cast<size_t>(i / 2)] >> (i % 2 * 4)) & 15u;
+  }
+
+  ByteView section_;
+  const TensorRecord* records_ = nullptr;
+  size_t tensor_count_ = 0;
+  size_t table_count_ = 0;
+  uint64_t data_size_ = 0;
+  uint64_t max_prior_cols_ = 0;
+  uint32_t table_offset_[kMaxTables];
+};
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_CODEC_CORE_MODEL_H_

@@ -1,0 +1,88 @@
+// Which tensors a variant has, in its own data order, and the strips and segments they are coded in (docs/format.md §6).
+// Core code: built unchanged for host and board.
+#ifndef MODELVAULT_CODEC_CORE_VARIANT_LAYOUT_H_
+#define MODELVAULT_CODEC_CORE_VARIANT_LAYOUT_H_
+
+#include "codec/core/bytes.h"
+#include "codec/core/core_status.h"
+#include "codec/core/model.h"
+#include "codec/core/prediction.h"
+
+namespace modelvault {
+
+// One tensor of a variant.
+struct VariantTensor {
+  uint64_t offset;  // In the variant's data section.
+  uint64_t size;    // Bytes.
+  uint32_t base_index;
+  DType dtype;
+  uint8_t element_size;
+  Prediction prediction;
+};
+
+// A variant's tensors. Without a layout of its own it is the base's, and needs no memory.
+class VariantLayout {
+ public:
+  explicit VariantLayout(const Model* model) : model_(model), data_size_(model->data_size()) {}
+
+  // Parses the stored layout (blob flag bit 0; `bytes` is exactly it) into the caller's `tensors`, which must outlive this and
+  // have room for the model's tensor_count(). Checks that every base tensor occurs once.
+  [[nodiscard]] CoreStatus Parse(ByteView bytes, VariantTensor* tensors, size_t capacity);
+
+  const Model& model() const { return *model_; }
+  size_t tensor_count() const { return model_->tensor_count(); }
+  uint64_t data_size() const { return data_size_; }
+  bool is_base_layout() const { return own_ == nullptr; }
+  VariantTensor tensor(size_t i) const;
+
+  // The tensor whose bytes include `offset` < data_size().
+  size_t FindTensor(uint64_t offset) const;
+
+ private:
+  const Model* model_;
+  const VariantTensor* own_ = nullptr;
+  uint64_t data_size_;
+};
+
+// A run of at most kStripSize bytes inside one line of one tensor.
+struct Strip {
+  uint64_t offset;     // Of its first byte in the variant's data.
+  uint64_t in_tensor;  // The same, relative to the tensor.
+  uint32_t size;
+  uint64_t row;        // Line number; 0 where the tensor is one line.
+  uint32_t in_line;    // Of its first byte in the line, for tensors with a prior (their lines are short).
+};
+
+// Walks the strips of a variant in order.
+class StripCursor {
+ public:
+  // Stands on the first strip at or after byte `offset` ≤ data_size().
+  StripCursor(const VariantLayout* layout, uint64_t offset);
+
+  bool at_end() const { return index_ == layout_->tensor_count(); }
+  size_t tensor_index() const { return index_; }
+  const VariantTensor& tensor() const { return tensor_; }
+  const TensorRecord& record() const { return layout_->model().tensor(tensor_.base_index); }
+  const Strip& strip() const { return strip_; }
+  void Next();
+
+ private:
+  void Enter(size_t index);  // At the first strip of the first tensor from `index` on that is not empty.
+  void Cut();                // strip_.size from the place it stands on.
+
+  const VariantLayout* layout_;
+  size_t index_ = 0;
+  VariantTensor tensor_{};
+  uint64_t line_size_ = 0;
+  uint64_t in_line_ = 0;
+  Strip strip_{};
+};
+
+// Segments of a variant of `data_size` bytes.
+inline uint64_t SegmentCount(uint64_t data_size, uint32_t segment_size) {
+  return data_size / segment_size + (data_size % segment_size != 0 ? 1 : 0);
+}
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_CODEC_CORE_VARIANT_LAYOUT_H_
