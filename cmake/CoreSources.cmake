@@ -1,7 +1,15 @@
 # The freestanding core: the one list of its sources. The host libraries and the board's archive (firmware_riscv/)
 # compile the same files, so there are no copies and no board-only branches. Add a new core file here, nowhere else.
 # Paths are absolute, so any folder's CMakeLists.txt can use the variables as they are.
-set(MODELVAULT_CODEC_CORE_SOURCES core_status.cc xxh64.cc)
+set(MODELVAULT_CODEC_CORE_SOURCES
+    base_decoder.cc
+    core_status.cc
+    frequency_table.cc
+    model.cc
+    prediction.cc
+    segment_decoder.cc
+    variant_layout.cc
+    xxh64.cc)
 set(MODELVAULT_VAULT_CORE_SOURCES)
 set(MODELVAULT_RESTORE_CORE_SOURCES)
 
