@@ -3,8 +3,18 @@
 namespace modelvault {
 
 BaseDecoder::BaseDecoder(const Model* model, uint32_t chunk_size, ChunkSource source, TableCache* cache)
-    : model_(model), chunk_size_(chunk_size), source_(source), cache_(cache), position_(0), chunk_end_(0),
-      tensor_index_(0), in_tensor_(0), row_known_(false), row_kind_(0), planes_{}, row_table_(nullptr),
+    : model_(model),
+      chunk_size_(chunk_size),
+      source_(source),
+      cache_(cache),
+      position_(0),
+      chunk_end_(0),
+      tensor_index_(0),
+      in_tensor_(0),
+      row_known_(false),
+      row_kind_(0),
+      planes_{},
+      row_table_(nullptr),
       near_table_(nullptr) {
   memset(cache_->tag, 0, sizeof(cache_->tag));
   cache_->next = 0;

@@ -30,8 +30,8 @@ class BaseDecoder {
   BaseDecoder(const Model* model, uint32_t chunk_size, ChunkSource source, TableCache* cache);
 
   // Writes base bytes [offset, offset + out.size), which must lie inside the data section. Going on where the last call
-  // ended costs nothing extra; any other place costs decoding from its chunk's start. A chunk that has been decoded to its
-  // end has been checked to end where it must; any failure leaves `out` undefined and the decoder usable.
+  // ended costs nothing extra; any other place costs decoding from its chunk's start. A chunk that has been decoded to
+  // its end has been checked to end where it must; any failure leaves `out` undefined and the decoder usable.
   [[nodiscard]] CoreStatus Read(uint64_t offset, ByteSpan out);
 
   // For accounting: the stream of the chunk in progress, and how many chunks were begun.

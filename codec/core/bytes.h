@@ -48,8 +48,8 @@ inline void StoreLe64(uint8_t* p, uint64_t v) {
   StoreLe32(p + 4, static_cast<uint32_t>(v >> 32));
 }
 
-// A bounds-checked forward reader. Every Read* returns false, and leaves the position alone, when the bytes are not there
-// or not in canonical form.
+// A bounds-checked forward reader. Every Read* returns false, and leaves the position alone, when the bytes are not
+// there or not in canonical form.
 class ByteReader {
  public:
   explicit ByteReader(ByteView view) : view_(view) {}

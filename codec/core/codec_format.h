@@ -1,5 +1,5 @@
-// Constants of the coded bytes (docs/format.md §3 to §6). Frozen with the format version: these bytes are in files already
-// written. Core code: built unchanged for host and board.
+// Constants of the coded bytes (docs/format.md §3 to §6). Frozen with the format version: these bytes are in files
+// already written. Core code: built unchanged for host and board.
 #ifndef MODELVAULT_CODEC_CORE_CODEC_FORMAT_H_
 #define MODELVAULT_CODEC_CORE_CODEC_FORMAT_H_
 
@@ -39,14 +39,15 @@ enum class TensorMode : uint8_t { kSame = 0, kGap = 1, kSign = 2, kResidual = 3,
 inline constexpr uint8_t kTensorModeCount = 6;
 
 // rANS.
-inline constexpr uint32_t kRansLow = 1u << 16;  // A state is in [kRansLow, 2^32) between symbols, and kRansLow at the end.
+inline constexpr uint32_t kRansLow =
+    1u << 16;  // A state is in [kRansLow, 2^32) between symbols, and kRansLow at the end.
 inline constexpr unsigned kProbabilityBits = 12;
 inline constexpr uint32_t kProbabilityScale = 1u << kProbabilityBits;
 
 // MODEL.
 inline constexpr size_t kMaxTables = 64;
-inline constexpr uint8_t kRawPlane = 255;          // A byte plane without a table.
-inline constexpr size_t kMaxTablesPerTensor = 3;   // So that a small cache of tables never thrashes inside a tensor.
+inline constexpr uint8_t kRawPlane = 255;         // A byte plane without a table.
+inline constexpr size_t kMaxTablesPerTensor = 3;  // So that a small cache of tables never thrashes inside a tensor.
 inline constexpr uint8_t kMaxGolombOrder = 12;
 inline constexpr uint8_t kFlagDictionary = 1;
 inline constexpr uint8_t kFlagRowPrior = 2;
@@ -56,8 +57,8 @@ inline constexpr uint64_t kMaxPriorColumns = 65535;
 inline constexpr uint64_t kMaxDataSize = uint64_t{1} << 60;  // Keeps every sum of sizes inside 64 bits.
 
 // Deltas.
-inline constexpr size_t kStripSize = 256;    // Bytes; a strip never crosses a line of its tensor.
-inline constexpr unsigned kGroupShift = 7;   // 128 weights share a scale.
+inline constexpr size_t kStripSize = 256;   // Bytes; a strip never crosses a line of its tensor.
+inline constexpr unsigned kGroupShift = 7;  // 128 weights share a scale.
 inline constexpr unsigned kGroupSize = 1u << kGroupShift;
 inline constexpr unsigned kClassCount = 16;  // Row and column classes of a prior.
 inline constexpr unsigned kLevelCount = 64;  // Level l: a weight differs with chance 1 - exp(-4 * 2^(-l/4)).

@@ -4,26 +4,46 @@ namespace modelvault {
 
 const char* CoreStatusName(CoreStatus status) {
   switch (status) {
-    case CoreStatus::kOk: return "ok";
-    case CoreStatus::kTruncated: return "truncated";
-    case CoreStatus::kBadMagic: return "not a vault (bad magic)";
-    case CoreStatus::kUnknownVersion: return "unknown version or feature";
-    case CoreStatus::kBadHeader: return "header field out of range";
-    case CoreStatus::kChecksumMismatch: return "checksum mismatch";
-    case CoreStatus::kBadSection: return "section out of place";
-    case CoreStatus::kBadModel: return "model section malformed";
-    case CoreStatus::kBadTable: return "frequency table malformed";
-    case CoreStatus::kBadChunk: return "chunk directory malformed";
-    case CoreStatus::kBadIndex: return "index malformed";
-    case CoreStatus::kBadBlob: return "variant blob malformed";
-    case CoreStatus::kBadStream: return "coded stream corrupt";
-    case CoreStatus::kBadMode: return "impossible tensor mode";
-    case CoreStatus::kOutOfRange: return "decoded weight out of range";
-    case CoreStatus::kNotFound: return "not found";
-    case CoreStatus::kWorkspaceTooSmall: return "workspace too small";
-    case CoreStatus::kDigestMismatch: return "digest mismatch";
-    case CoreStatus::kReadFailed: return "read failed";
-    case CoreStatus::kBadArgument: return "bad argument";
+    case CoreStatus::kOk:
+      return "ok";
+    case CoreStatus::kTruncated:
+      return "truncated";
+    case CoreStatus::kBadMagic:
+      return "not a vault (bad magic)";
+    case CoreStatus::kUnknownVersion:
+      return "unknown version or feature";
+    case CoreStatus::kBadHeader:
+      return "header field out of range";
+    case CoreStatus::kChecksumMismatch:
+      return "checksum mismatch";
+    case CoreStatus::kBadSection:
+      return "section out of place";
+    case CoreStatus::kBadModel:
+      return "model section malformed";
+    case CoreStatus::kBadTable:
+      return "frequency table malformed";
+    case CoreStatus::kBadChunk:
+      return "chunk directory malformed";
+    case CoreStatus::kBadIndex:
+      return "index malformed";
+    case CoreStatus::kBadBlob:
+      return "variant blob malformed";
+    case CoreStatus::kBadStream:
+      return "coded stream corrupt";
+    case CoreStatus::kBadMode:
+      return "impossible tensor mode";
+    case CoreStatus::kOutOfRange:
+      return "decoded weight out of range";
+    case CoreStatus::kNotFound:
+      return "not found";
+    case CoreStatus::kWorkspaceTooSmall:
+      return "workspace too small";
+    case CoreStatus::kDigestMismatch:
+      return "digest mismatch";
+    case CoreStatus::kReadFailed:
+      return "read failed";
+    case CoreStatus::kBadArgument:
+      return "bad argument";
   }
   return "unknown error";
 }

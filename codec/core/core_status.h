@@ -9,25 +9,25 @@ namespace modelvault {
 // Printed by the board as a number: append only, never renumber.
 enum class CoreStatus : uint8_t {
   kOk = 0,
-  kTruncated = 1,          // A field or stream ends before its bytes.
-  kBadMagic = 2,           // Not a vault.
-  kUnknownVersion = 3,     // A version or feature this build does not know.
-  kBadHeader = 4,          // A header field outside its range.
-  kChecksumMismatch = 5,   // Stored bytes differ from their checksum.
-  kBadSection = 6,         // A section outside the file, overlapping or out of order.
-  kBadModel = 7,           // MODEL does not parse.
-  kBadTable = 8,           // A frequency table whose frequencies do not sum to 4,096.
-  kBadChunk = 9,           // A chunk directory entry outside BASE or out of order.
-  kBadIndex = 10,          // An index entry out of range or order.
-  kBadBlob = 11,           // A variant blob's head does not parse.
-  kBadStream = 12,         // An rANS stream does not end where it must, or names what does not exist.
-  kBadMode = 13,           // A tensor mode that this tensor cannot have.
-  kOutOfRange = 14,        // A decoded weight outside INT8.
-  kNotFound = 15,          // No such variant or tensor.
-  kWorkspaceTooSmall = 16, // The caller's memory does not suffice for this vault.
-  kDigestMismatch = 17,    // The restored bytes are not those that were packed.
-  kReadFailed = 18,        // The storage could not be read.
-  kBadArgument = 19,       // A call outside its contract.
+  kTruncated = 1,           // A field or stream ends before its bytes.
+  kBadMagic = 2,            // Not a vault.
+  kUnknownVersion = 3,      // A version or feature this build does not know.
+  kBadHeader = 4,           // A header field outside its range.
+  kChecksumMismatch = 5,    // Stored bytes differ from their checksum.
+  kBadSection = 6,          // A section outside the file, overlapping or out of order.
+  kBadModel = 7,            // MODEL does not parse.
+  kBadTable = 8,            // A frequency table whose frequencies do not sum to 4,096.
+  kBadChunk = 9,            // A chunk directory entry outside BASE or out of order.
+  kBadIndex = 10,           // An index entry out of range or order.
+  kBadBlob = 11,            // A variant blob's head does not parse.
+  kBadStream = 12,          // An rANS stream does not end where it must, or names what does not exist.
+  kBadMode = 13,            // A tensor mode that this tensor cannot have.
+  kOutOfRange = 14,         // A decoded weight outside INT8.
+  kNotFound = 15,           // No such variant or tensor.
+  kWorkspaceTooSmall = 16,  // The caller's memory does not suffice for this vault.
+  kDigestMismatch = 17,     // The restored bytes are not those that were packed.
+  kReadFailed = 18,         // The storage could not be read.
+  kBadArgument = 19,        // A call outside its contract.
 };
 
 // English for host messages and the board's console; never null.

@@ -100,8 +100,8 @@ CoreStatus Model::Parse(ByteView section, TensorRecord* records, size_t capacity
     TensorRecord* t = &records[i];
     t->dictionary_offset = t->row_class_offset = t->column_class_offset = 0;
     // The products fit: a dictionary has at most 255 rows of at most 2^60 bytes.
-    if ((t->flags & kFlagDictionary) && (t->cols > section.size || !Take(&reader, t->dictionary_rows * t->cols,
-                                                                         &t->dictionary_offset))) {
+    if ((t->flags & kFlagDictionary) &&
+        (t->cols > section.size || !Take(&reader, t->dictionary_rows * t->cols, &t->dictionary_offset))) {
       return CoreStatus::kTruncated;
     }
     if ((t->flags & kFlagRowPrior) && !Take(&reader, t->rows / 2 + t->rows % 2, &t->row_class_offset)) {

@@ -14,7 +14,7 @@ struct TensorRecord {
   uint64_t offset;  // Of its first byte in the base's data section.
   uint64_t size;    // Bytes.
   uint64_t rows;
-  uint64_t cols;    // For kOpaque rows is 1 and cols the bytes.
+  uint64_t cols;  // For kOpaque rows is 1 and cols the bytes.
   uint32_t dictionary_offset;
   uint32_t row_class_offset;
   uint32_t column_class_offset;

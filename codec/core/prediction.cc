@@ -48,12 +48,21 @@ uint32_t F16ToF32(uint16_t bits) {
 void Predict(Prediction prediction, const uint8_t* in, size_t count, uint8_t* out) {
   for (size_t i = 0; i < count; ++i) {
     switch (prediction) {
-      case Prediction::kF32ToF16: StoreLe16(out + 2 * i, F32ToF16(LoadLe32(in + 4 * i))); break;
-      case Prediction::kF32ToBf16: StoreLe16(out + 2 * i, F32ToBf16(LoadLe32(in + 4 * i))); break;
-      case Prediction::kF16ToF32: StoreLe32(out + 4 * i, F16ToF32(LoadLe16(in + 2 * i))); break;
-      case Prediction::kBf16ToF32: StoreLe32(out + 4 * i, Bf16ToF32(LoadLe16(in + 2 * i))); break;
+      case Prediction::kF32ToF16:
+        StoreLe16(out + 2 * i, F32ToF16(LoadLe32(in + 4 * i)));
+        break;
+      case Prediction::kF32ToBf16:
+        StoreLe16(out + 2 * i, F32ToBf16(LoadLe32(in + 4 * i)));
+        break;
+      case Prediction::kF16ToF32:
+        StoreLe32(out + 4 * i, F16ToF32(LoadLe16(in + 2 * i)));
+        break;
+      case Prediction::kBf16ToF32:
+        StoreLe32(out + 4 * i, Bf16ToF32(LoadLe16(in + 2 * i)));
+        break;
       case Prediction::kZero:
-      case Prediction::kCopy: return;
+      case Prediction::kCopy:
+        return;
     }
   }
 }

@@ -8,8 +8,8 @@
 
 namespace modelvault {
 
-// One restored weight. `scale` is unsigned Q8.8, d is -1, 0 or +1. 32-bit intermediates: 256 * -128 - 65,535 needs 18 bits.
-// Saturates: the quantiser may leave 127 + 1 behind, and a wrapped weight would flip its sign.
+// One restored weight. `scale` is unsigned Q8.8, d is -1, 0 or +1. 32-bit intermediates: 256 * -128 - 65,535 needs 18
+// bits. Saturates: the quantiser may leave 127 + 1 behind, and a wrapped weight would flip its sign.
 inline int8_t ApplyTrit(int8_t base, uint16_t scale, int d) {
   const int32_t sum = 256 * static_cast<int32_t>(base) + static_cast<int32_t>(scale) * d + 128;
   const int32_t w = sum >> 8;  // Arithmetic in every compiler we build with, and by definition since C++20.
@@ -35,24 +35,37 @@ uint16_t F32ToBf16(uint32_t bits);
 uint32_t F16ToF32(uint16_t bits);
 inline uint32_t Bf16ToF32(uint16_t bits) { return static_cast<uint32_t>(bits) << 16; }
 
-// Turns base elements into predictions of the variant's, `count` elements. `in` and `out` do not overlap; not for kZero and kCopy.
+// Turns base elements into predictions of the variant's, `count` elements. `in` and `out` do not overlap; not for kZero
+// and kCopy.
 void Predict(Prediction prediction, const uint8_t* in, size_t count, uint8_t* out);
 
 // Element i of `size` bytes at p, zero-extended.
 inline uint64_t LoadElement(const uint8_t* p, unsigned size) {
   switch (size) {
-    case 1: return *p;
-    case 2: return LoadLe16(p);
-    case 4: return LoadLe32(p);
-    default: return LoadLe64(p);
+    case 1:
+      return *p;
+    case 2:
+      return LoadLe16(p);
+    case 4:
+      return LoadLe32(p);
+    default:
+      return LoadLe64(p);
   }
 }
 inline void StoreElement(uint8_t* p, unsigned size, uint64_t bits) {
   switch (size) {
-    case 1: *p = static_cast<uint8_t>(bits); break;
-    case 2: StoreLe16(p, static_cast<uint16_t>(bits)); break;
-    case 4: StoreLe32(p, static_cast<uint32_t>(bits)); break;
-    default: StoreLe64(p, bits); break;
+    case 1:
+      *p = static_cast<uint8_t>(bits);
+      break;
+    case 2:
+      StoreLe16(p, static_cast<uint16_t>(bits));
+      break;
+    case 4:
+      StoreLe32(p, static_cast<uint32_t>(bits));
+      break;
+    default:
+      StoreLe64(p, bits);
+      break;
   }
 }
 

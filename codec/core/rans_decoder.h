@@ -41,8 +41,8 @@ struct AdaptiveGamma {
   AdaptiveBit top[kMaxBits + 1][4];  // [bit length][1] first bit below the leading one, [2 + it] the second.
 };
 
-// Decodes one stream. Running out of words does not read past the end: it is remembered, zeros are supplied, and AtEnd()
-// will say false for ever. Callers check AtEnd() where the stream must end; symbols before that are unverified.
+// Decodes one stream. Running out of words does not read past the end: it is remembered, zeros are supplied, and
+// AtEnd() will say false for ever. Callers check AtEnd() where the stream must end; symbols before that are unverified.
 class RansDecoder {
  public:
   // False if the stream is too short to be one or has an odd length. `stream` must outlive the decoding.

@@ -51,8 +51,8 @@ class SegmentDecoder {
   [[nodiscard]] CoreStatus Start(ByteView stream);
 
   // Decodes the strip under `cursor`; strips must come in order from the segment's first. `io` holds the prediction
-  // (zeros where there is none) and receives the variant's bytes, cursor.strip().size of them. With `io` null the strip is
-  // passed over, which needs no prediction.
+  // (zeros where there is none) and receives the variant's bytes, cursor.strip().size of them. With `io` null the strip
+  // is passed over, which needs no prediction.
   [[nodiscard]] CoreStatus Decode(const StripCursor& cursor, uint8_t* io);
 
   // After the segment's last strip: the stream must end here.

@@ -40,7 +40,8 @@ CoreStatus VariantLayout::Parse(ByteView bytes, VariantTensor* tensors, size_t c
     tensors[i] = t;
   }
   if (reader.remaining() != 0) return CoreStatus::kBadBlob;
-  // Each base tensor once: count indices below count without a repetition. The top bit of element_size serves as the mark.
+  // Each base tensor once: count indices below count without a repetition. The top bit of element_size serves as the
+  // mark.
   for (size_t i = 0; i < count; ++i) {
     VariantTensor* mark = &tensors[tensors[i].base_index];
     if (mark->element_size & 0x80u) return CoreStatus::kBadBlob;

@@ -1,5 +1,5 @@
-// Which tensors a variant has, in its own data order, and the strips and segments they are coded in (docs/format.md §6).
-// Core code: built unchanged for host and board.
+// Which tensors a variant has, in its own data order, and the strips and segments they are coded in (docs/format.md
+// §6). Core code: built unchanged for host and board.
 #ifndef MODELVAULT_CODEC_CORE_VARIANT_LAYOUT_H_
 #define MODELVAULT_CODEC_CORE_VARIANT_LAYOUT_H_
 
@@ -25,8 +25,8 @@ class VariantLayout {
  public:
   explicit VariantLayout(const Model* model) : model_(model), data_size_(model->data_size()) {}
 
-  // Parses the stored layout (blob flag bit 0; `bytes` is exactly it) into the caller's `tensors`, which must outlive this and
-  // have room for the model's tensor_count(). Checks that every base tensor occurs once.
+  // Parses the stored layout (blob flag bit 0; `bytes` is exactly it) into the caller's `tensors`, which must outlive
+  // this and have room for the model's tensor_count(). Checks that every base tensor occurs once.
   [[nodiscard]] CoreStatus Parse(ByteView bytes, VariantTensor* tensors, size_t capacity);
 
   const Model& model() const { return *model_; }
@@ -49,8 +49,8 @@ struct Strip {
   uint64_t offset;     // Of its first byte in the variant's data.
   uint64_t in_tensor;  // The same, relative to the tensor.
   uint32_t size;
-  uint64_t row;        // Line number; 0 where the tensor is one line.
-  uint32_t in_line;    // Of its first byte in the line, for tensors with a prior (their lines are short).
+  uint64_t row;      // Line number; 0 where the tensor is one line.
+  uint32_t in_line;  // Of its first byte in the line, for tensors with a prior (their lines are short).
 };
 
 // Walks the strips of a variant in order.

@@ -1,0 +1,41 @@
+// Codes segments of a variant against its base (docs/format.md §6), choosing per tensor what costs fewest bytes.
+#ifndef MODELVAULT_CODEC_SEGMENT_ENCODER_H_
+#define MODELVAULT_CODEC_SEGMENT_ENCODER_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "codec/core/variant_layout.h"
+#include "codec/data_source.h"
+
+namespace modelvault {
+
+// Immutable, thread-safe if the sources are. `layout` must outlive it.
+class SegmentEncoder {
+ public:
+  // `segment_size` is the header's.
+  SegmentEncoder(const VariantLayout* layout, uint32_t segment_size) : layout_(layout), segment_size_(segment_size) {}
+
+  uint64_t segment_count() const { return SegmentCount(layout_->data_size(), segment_size_); }
+
+  // The stored bytes of one segment. `base` and `variant` give the two data sections. Memory: a few dozen times
+  // segment_size in the worst case, freed on return. The same input gives the same bytes. Errors are the sources'.
+  absl::StatusOr<std::string> Encode(uint64_t segment, DataSource* base, DataSource* variant) const;
+
+ private:
+  const VariantLayout* layout_;
+  uint32_t segment_size_;
+};
+
+// The stored form of a layout of a variant's own: per tensor its base tensor and dtype, and the size if opaque.
+struct LayoutEntry {
+  uint64_t base_index;
+  DType dtype;
+  uint64_t opaque_size;  // Only for kOpaque.
+};
+std::string SerializeLayout(absl::Span<const LayoutEntry> tensors);
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_CODEC_SEGMENT_ENCODER_H_
