@@ -1,0 +1,159 @@
+// Finds things in a vault: the header, a base chunk, a variant's entry, the head of a variant's blob (docs/format.md
+// §2, §5 to §7). Works on bytes in memory (the board's flash, a host's buffers), which must outlive every view of them,
+// and believes nothing: what it hands out lies inside the file. It does not read the sections' bytes, so their
+// checksums are the caller's to compare. Core code: built unchanged for host and board.
+#ifndef MODELVAULT_VAULT_CORE_VAULT_VIEW_H_
+#define MODELVAULT_VAULT_CORE_VAULT_VIEW_H_
+
+#include "codec/core/bytes.h"
+#include "codec/core/core_status.h"
+#include "vault/format.h"
+
+namespace modelvault {
+
+// checksum32 of docs/format.md.
+uint32_t Checksum32(ByteView bytes);
+
+struct SectionPlace {
+  uint64_t offset = 0;  // In the file.
+  uint64_t size = 0;
+  uint64_t checksum = 0;
+
+  uint64_t end() const { return offset + size; }
+};
+
+struct VaultHeader {
+  uint32_t features = 0;
+  uint64_t file_size = 0;
+  uint32_t chunk_size = 0;
+  uint32_t segment_size = 0;
+  uint64_t base_data_size = 0;
+  uint8_t base_xxh3[16] = {};
+  uint64_t base_xxh64 = 0;
+  uint32_t tensor_count = 0;
+  uint32_t variant_count = 0;
+  SectionPlace sections[kSectionCount];
+
+  const SectionPlace& section(Section s) const { return sections[static_cast<size_t>(s)]; }
+  SectionPlace& section(Section s) { return sections[static_cast<size_t>(s)]; }
+  uint64_t chunk_count() const { return base_data_size / chunk_size + (base_data_size % chunk_size != 0 ? 1 : 0); }
+  // Raw bytes of base chunk `chunk` < chunk_count().
+  uint32_t chunk_raw_size(uint64_t chunk) const {
+    const uint64_t left = base_data_size - chunk * chunk_size;
+    return left < chunk_size ? static_cast<uint32_t>(left) : chunk_size;
+  }
+  size_t chunk_entry_size() const {
+    return (features & kFeatureWideChunks) != 0 ? kWideChunkEntrySize : kNarrowChunkEntrySize;
+  }
+  size_t index_entry_size() const {
+    return (features & kFeatureWideIndex) != 0 ? kWideIndexEntrySize : kNarrowIndexEntrySize;
+  }
+};
+
+// Parses the first kHeaderSize bytes of a vault and checks all that can be checked without the rest of it. The vault
+// must lie within `storage_size` bytes; a file's reader also checks that file_size is no less than that, but a flash
+// partition may be larger. On failure `*bad_field`, if wanted, is the offset of the field at fault and `*header` is
+// undefined. What is left to the parser of MODEL: that base_data_size and tensor_count are its own.
+[[nodiscard]] CoreStatus ParseHeader(ByteView bytes, uint64_t storage_size, VaultHeader* header,
+                                     uint32_t* bad_field = nullptr);
+
+// A base chunk's stored bytes.
+struct ChunkPlace {
+  uint64_t offset = 0;  // In the BASE section.
+  uint64_t size = 0;    // At least 1.
+  uint32_t checksum32 = 0;
+};
+
+// Looks up base chunk `chunk` in the bytes of CHUNKS. kBadArgument: no such chunk, or `chunks` is not of the header's
+// size.
+[[nodiscard]] CoreStatus FindChunk(const VaultHeader& header, ByteView chunks, uint64_t chunk, ChunkPlace* place);
+
+// What may be wrong with a variant's name.
+enum class NameFault : uint8_t {
+  kNone = 0,
+  kEmpty = 1,
+  kTooLong = 2,
+  kReserved = 3,      // ".", ".." or "base"
+  kLeadingDash = 4,   // looks like an option
+  kBadCharacter = 5,  // '/', '\' or a control character
+  kNotUtf8 = 6,
+};
+NameFault CheckVariantName(ByteView name);
+
+// A variant's row of INDEX.
+struct VariantEntry {
+  uint32_t name_hash = 0;
+  uint32_t checksum32 = 0;
+  uint64_t offset = 0;  // Of the blob, in the file; 0 for an empty one.
+  uint64_t size = 0;
+  uint64_t xxh64 = 0;
+  uint8_t xxh3[16] = {};
+  ByteView name;
+};
+
+class IndexView {
+ public:
+  // Where an enumeration stands.
+  struct Cursor {
+    uint32_t next = 0;
+    size_t name_offset = 0;
+  };
+
+  // `index` is all of INDEX. kBadIndex if it cannot hold the header's variants.
+  [[nodiscard]] CoreStatus Open(const VaultHeader& header, ByteView index);
+
+  uint32_t count() const { return count_; }
+  Cursor Begin() const { return {0, static_cast<size_t>(count_) * entry_size_}; }
+
+  // Gives the entry under `*cursor` and steps on. kNotFound after the last one.
+  [[nodiscard]] CoreStatus Next(Cursor* cursor, VariantEntry* entry) const;
+
+  // Gives the entry named `name`, or kNotFound. A binary search by hash; one pass over the names before it.
+  [[nodiscard]] CoreStatus Find(ByteView name, VariantEntry* entry) const;
+
+  // Checks every entry: places, hashes, names, order (hence no name twice), and that nothing follows. That blobs do not
+  // overlap is left to hosts: it needs a second order, and a blob read from another's bytes fails its checksum or
+  // digest. On failure `*bad_entry`, if wanted, is the entry at fault.
+  [[nodiscard]] CoreStatus Validate(uint32_t* bad_entry = nullptr) const;
+
+ private:
+  CoreStatus Load(uint32_t i, VariantEntry* entry) const;
+
+  ByteView index_;
+  uint32_t count_ = 0;
+  size_t entry_size_ = kNarrowIndexEntrySize;
+  uint64_t blobs_begin_ = 0;
+  uint64_t blobs_end_ = 0;
+};
+
+// The head of a variant's blob: all before its first segment.
+struct BlobHead {
+  bool own_layout = false;
+  ByteView layout;  // With own_layout: the stored layout, its structure checked, its meaning not (VariantLayout).
+  bool has_directory = false;
+  ByteView directory;          // With has_directory: kSegmentEntrySize bytes a segment.
+  uint64_t segment_count = 0;  // 0 only for an empty blob, or with a layout that leaves nothing to code.
+  uint64_t head_size =
+      0;  // Offset of the first segment in the blob; what checksum32 covers where there is a directory.
+};
+
+// Parses the head of a blob of `blob_size` bytes that begins with `bytes` (the blob itself, or as much of it as is at
+// hand). kTruncated: it takes more bytes, though the blob has them. kBadBlob: malformed, or the segments do not fill
+// the blob.
+[[nodiscard]] CoreStatus ParseBlobHead(ByteView bytes, uint64_t blob_size, uint32_t tensor_count, BlobHead* head);
+
+// A segment's stored bytes.
+struct SegmentPlace {
+  uint64_t offset = 0;  // In the blob.
+  uint64_t size = 0;    // At least 1.
+  uint32_t checksum32 = 0;
+};
+
+// The first segment of a blob with segments; and the one after `*place`, which was segment `segment` - 1. Where there
+// is no directory, the one segment's checksum32 is the index entry's and covers the head, too: it is left 0 here.
+[[nodiscard]] CoreStatus FirstSegment(const BlobHead& head, uint64_t blob_size, SegmentPlace* place);
+[[nodiscard]] CoreStatus NextSegment(const BlobHead& head, uint64_t segment, SegmentPlace* place);
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_VAULT_CORE_VAULT_VIEW_H_

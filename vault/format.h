@@ -1,0 +1,102 @@
+// Constants of the container (docs/format.md §2, §5 to §8): where things are, how large they may be, which versions
+// there are. Frozen with the format version: these bytes are in files already written. What the coded bytes look like
+// is in codec/core/codec_format.h. C headers only: the core uses this, too.
+#ifndef MODELVAULT_VAULT_FORMAT_H_
+#define MODELVAULT_VAULT_FORMAT_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace modelvault {
+
+// A field of a fixed structure, in bytes.
+struct FieldPlace {
+  uint32_t offset;
+  uint32_t size;
+};
+
+// The line endings tell of transfers in text mode.
+inline constexpr uint8_t kVaultMagic[8] = {'M', 'V', 'L', 'T', '\r', '\n', 0x1A, '\n'};
+inline constexpr uint16_t kVersionMajor = 0;
+inline constexpr uint16_t kVersionMinor = 1;
+
+// Header features. A reader refuses what it does not know.
+inline constexpr uint32_t kFeatureWideChunks = 1;
+inline constexpr uint32_t kFeatureWideIndex = 2;
+inline constexpr uint32_t kKnownFeatures = kFeatureWideChunks | kFeatureWideIndex;
+
+// Sections and blobs start at multiples of this.
+inline constexpr uint64_t kAlignment = 8;
+constexpr uint64_t AlignUp(uint64_t offset) { return (offset + (kAlignment - 1)) & ~(kAlignment - 1); }
+
+// The header.
+inline constexpr size_t kHeaderSize = 256;
+inline constexpr FieldPlace kMagicField{0, 8};
+inline constexpr FieldPlace kVersionMajorField{8, 2};
+inline constexpr FieldPlace kVersionMinorField{10, 2};
+inline constexpr FieldPlace kFeaturesField{12, 4};
+inline constexpr FieldPlace kFileSizeField{16, 8};
+inline constexpr FieldPlace kChunkSizeField{24, 4};
+inline constexpr FieldPlace kSegmentSizeField{28, 4};
+inline constexpr FieldPlace kBaseDataSizeField{32, 8};
+inline constexpr FieldPlace kBaseXxh3Field{40, 16};
+inline constexpr FieldPlace kBaseXxh64Field{56, 8};
+inline constexpr FieldPlace kTensorCountField{64, 4};
+inline constexpr FieldPlace kVariantCountField{68, 4};
+inline constexpr FieldPlace kSectionsField{72, 144};
+inline constexpr FieldPlace kReservedField{216, 32};
+inline constexpr FieldPlace kHeaderChecksumField{248, 8};
+
+// Sections, in the order of the header's table and of the file.
+enum class Section : uint8_t { kModel = 0, kChunks = 1, kBase = 2, kIndex = 3, kManifest = 4, kSignature = 5 };
+inline constexpr size_t kSectionCount = 6;
+// An entry of the section table.
+inline constexpr size_t kSectionEntrySize = 24;
+inline constexpr FieldPlace kSectionOffsetField{0, 8};
+inline constexpr FieldPlace kSectionSizeField{8, 8};
+inline constexpr FieldPlace kSectionChecksumField{16, 8};
+static_assert(kSectionCount * kSectionEntrySize == kSectionsField.size);
+
+// Limits of the header's fields.
+inline constexpr uint32_t kMinChunkSize = 256;
+inline constexpr uint32_t kMaxChunkSize = 1u << 24;
+inline constexpr uint32_t kMinSegmentSize = 4096;
+inline constexpr uint32_t kMaxSegmentSize = 1u << 24;
+inline constexpr uint32_t kSizeGranularity = 256;  // Both sizes are multiples of it.
+
+// CHUNKS.
+inline constexpr size_t kNarrowChunkEntrySize = 8;
+inline constexpr size_t kWideChunkEntrySize = 12;
+// Bases of at least this size get the wide directory: smaller ones surely code to less than 2^32 bytes.
+inline constexpr uint64_t kWideChunksFrom = uint64_t{1} << 31;
+
+// INDEX. An index that begins beyond this is wide; up to it every blob's place and size fit 32 bits.
+inline constexpr uint64_t kMaxNarrowIndexOffset = 0xFFFFFFFFu;
+inline constexpr size_t kNarrowIndexEntrySize = 40;
+inline constexpr size_t kWideIndexEntrySize = 48;
+inline constexpr FieldPlace kEntryNameHashField{0, 4};
+inline constexpr FieldPlace kEntryChecksumField{4, 4};
+inline constexpr FieldPlace kNarrowEntryOffsetField{8, 4};
+inline constexpr FieldPlace kNarrowEntrySizeField{12, 4};
+inline constexpr FieldPlace kNarrowEntryXxh64Field{16, 8};
+inline constexpr FieldPlace kNarrowEntryXxh3Field{24, 16};
+inline constexpr FieldPlace kWideEntryOffsetField{8, 8};
+inline constexpr FieldPlace kWideEntrySizeField{16, 8};
+inline constexpr FieldPlace kWideEntryXxh64Field{24, 8};
+inline constexpr FieldPlace kWideEntryXxh3Field{32, 16};
+inline constexpr size_t kMaxVariantNameSize = 255;
+inline constexpr char kReservedVariantName[] = "base";
+
+// Variant blobs.
+inline constexpr uint8_t kBlobOwnLayout = 1;
+inline constexpr uint8_t kBlobDirectory = 2;
+inline constexpr uint8_t kKnownBlobFlags = kBlobOwnLayout | kBlobDirectory;
+inline constexpr size_t kSegmentEntrySize = 8;
+
+// MANIFEST expands to at most this many times its stored size, and some.
+inline constexpr uint64_t kMaxManifestRatio = 256;
+inline constexpr uint64_t kMaxManifestExtra = uint64_t{1} << 20;
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_VAULT_FORMAT_H_

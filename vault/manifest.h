@@ -1,0 +1,47 @@
+// MANIFEST: the file headers of the base and of every variant (docs/format.md §8, proto/manifest.proto).
+#ifndef MODELVAULT_VAULT_MANIFEST_H_
+#define MODELVAULT_VAULT_MANIFEST_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+namespace modelvault {
+
+// A header as its difference from the base's.
+struct HeaderDifference {
+  uint64_t prefix_size = 0;  // Bytes shared with the base's header at its start,
+  std::string middle;        // then these,
+  uint64_t suffix_size = 0;  // then bytes shared at its end.
+  uint64_t xxh3 = 0;         // XXH3-64 of the whole header.
+
+  bool operator==(const HeaderDifference&) const = default;
+};
+
+struct FileHeaders {
+  std::string base;
+  std::vector<HeaderDifference> variants;  // In the order of INDEX.
+};
+
+// The shortest middle: the longest shared start, then the longest shared end of what is left.
+HeaderDifference DiffHeader(absl::string_view base, absl::string_view header);
+
+// The header again. kDataLoss if the difference does not fit the base or the result is not what was packed.
+absl::StatusOr<std::string> ApplyHeader(absl::string_view base, const HeaderDifference& difference);
+
+// The section's bytes; equal headers give equal bytes. kResourceExhausted if they would expand more than a reader
+// allows (kMaxManifestRatio), or past 2 GiB.
+absl::StatusOr<std::string> EncodeManifest(const FileHeaders& headers);
+
+// Reads the section. kDataLoss for anything but what EncodeManifest makes; memory stays within what kMaxManifestRatio
+// allows. The differences are not applied yet.
+absl::StatusOr<FileHeaders> DecodeManifest(absl::Span<const uint8_t> stored);
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_VAULT_MANIFEST_H_

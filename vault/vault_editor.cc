@@ -1,0 +1,98 @@
+#include "vault/vault_editor.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "vault/variant_name.h"
+
+namespace modelvault {
+namespace {
+
+// What becomes of a variant: its new name, or nothing if it goes. Variants without an entry stay as they are.
+using Fates = std::map<std::string, std::string>;
+
+absl::StatusOr<Fates> DecideFates(const VaultReader& vault, const VaultChanges& changes) {
+  Fates fates;
+  const auto decide = [&](const std::string& name, const std::string& new_name) -> absl::Status {
+    if (absl::Status status = vault.Find(name).status(); !status.ok()) return status;
+    if (!fates.emplace(name, new_name).second) {
+      return absl::InvalidArgumentError(absl::StrCat(vault.path(), ": variant '", name, "' is named twice"));
+    }
+    return absl::OkStatus();
+  };
+  for (const std::string& name : changes.remove) {
+    if (absl::Status status = decide(name, ""); !status.ok()) return status;
+  }
+  for (const auto& [name, new_name] : changes.rename) {
+    if (absl::Status status = ValidateVariantName(new_name); !status.ok()) return status;
+    if (absl::Status status = decide(name, new_name); !status.ok()) return status;
+  }
+  return fates;
+}
+
+}  // namespace
+
+absl::Status VaultWriter::Keep(const VaultReader& original, const VaultChanges& changes) {
+  const absl::StatusOr<Fates> fates = DecideFates(original, changes);
+  if (!fates.ok()) return fates.status();
+  for (const VaultVariant& variant : original.variants()) {
+    const auto fate = fates->find(variant.name);
+    if (fate != fates->end() && fate->second.empty()) continue;
+    StoredVariant& kept = variants_.emplace_back();
+    kept.variant = variant;
+    kept.header = **original.variant_header_difference(variant.name);
+    if (fate != fates->end()) kept.variant.name = fate->second;
+    if (!names_.insert(kept.variant.name).second) {
+      return absl::AlreadyExistsError(absl::StrCat(path(), ": there is a variant '", kept.variant.name, "' already"));
+    }
+  }
+
+  header_ = original.header();
+  base_header_ = original.base_header();
+  for (const Section section : {Section::kModel, Section::kChunks, Section::kBase}) {
+    const SectionPlace& place = header_.section(section);
+    if (absl::Status status = PadTo(place.offset); !status.ok()) return status;
+    if (absl::Status status = file_->CopyFrom(original.file(), place.offset, place.size); !status.ok()) return status;
+  }
+  tail_ = AlignUp(header_.section(Section::kBase).end());
+
+  std::vector<VaultVariant*> by_offset;
+  for (StoredVariant& kept : variants_) {
+    if (kept.variant.stored_size > 0) by_offset.push_back(&kept.variant);
+  }
+  std::sort(by_offset.begin(), by_offset.end(),
+            [](const VaultVariant* a, const VaultVariant* b) { return a->offset < b->offset; });
+  for (VaultVariant* const variant : by_offset) {
+    const uint64_t old_offset = variant->offset;
+    if (changes.compact) variant->offset = tail_;
+    if (variant->offset > tail_) holes_.push_back({.offset = tail_, .size = variant->offset - tail_});
+    if (absl::Status status = PadTo(variant->offset); !status.ok()) return status;
+    if (absl::Status status = file_->CopyFrom(original.file(), old_offset, variant->stored_size); !status.ok()) {
+      return status;
+    }
+    tail_ = AlignUp(variant->offset + variant->stored_size);
+  }
+  state_ = State::kVariants;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<VaultWriter>> EditVault(FileSystem& file_system, absl::string_view path,
+                                                       const VaultChanges& changes, const VaultWriterOptions& options) {
+  std::unique_ptr<VaultWriter> writer(new VaultWriter(options));
+  absl::StatusOr<std::unique_ptr<FileLock>> lock = file_system.Lock(path, options.lock);
+  if (!lock.ok()) return lock.status();
+  writer->lock_ = *std::move(lock);
+  // Only now: before, another writer might have replaced the file after it was read.
+  absl::StatusOr<std::unique_ptr<VaultReader>> original = VaultReader::Open(file_system, path);
+  if (!original.ok()) return original.status();
+  writer->original_ = *std::move(original);
+  absl::StatusOr<std::unique_ptr<AtomicFile>> file = file_system.CreateAtomic(path);
+  if (!file.ok()) return file.status();
+  writer->file_ = *std::move(file);
+  if (absl::Status status = writer->Keep(*writer->original_, changes); !status.ok()) return status;
+  return writer;
+}
+
+}  // namespace modelvault

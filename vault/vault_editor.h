@@ -1,0 +1,44 @@
+// Changes an existing vault. A variant that is kept keeps its stored bytes, and its place as well unless the vault is
+// compacted, so that whoever programs a flash from it rewrites few sectors. What goes leaves a hole of zeros; new
+// variants go into the first hole that takes them, else after the last blob.
+//
+// Add: no changes, then BeginVariant … as for a new vault (vault/vault_writer.h). Replace: remove the name, then write
+// it anew. Always: Finish(), check what OpenWritten() shows, Commit().
+#ifndef MODELVAULT_VAULT_VAULT_EDITOR_H_
+#define MODELVAULT_VAULT_VAULT_EDITOR_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "vault/file_system.h"
+#include "vault/vault_writer.h"
+
+namespace modelvault {
+
+// What happens to the variants that are there. All names are those before the change, and all of it happens at once:
+// two variants may swap their names.
+struct VaultChanges {
+  std::vector<std::string> remove;
+  std::vector<std::pair<std::string, std::string>> rename;  // From, to.
+  bool compact = false;                                     // Closes all holes.
+};
+
+// Locks the vault at `path`, reads it (the result's original()), and starts its successor with `changes` done, ready
+// for BeginVariant or Finish. A process that is killed at any point leaves the old vault or the new one. The lock ends
+// with Commit() or the result. `file_system` must outlive the result.
+//
+// Errors: a variant that is not there kNotFound; a name named twice, or invalid, kInvalidArgument; a new name that is
+// taken kAlreadyExists; a vault that another writer holds for all of options.lock kAborted; else those of VaultReader
+// and VaultWriter. The coded bytes of variants and base are copied, not checked: a damaged one stays damaged, and the
+// vault can still be changed.
+absl::StatusOr<std::unique_ptr<VaultWriter>> EditVault(FileSystem& file_system, absl::string_view path,
+                                                       const VaultChanges& changes,
+                                                       const VaultWriterOptions& options = {});
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_VAULT_VAULT_EDITOR_H_

@@ -1,0 +1,410 @@
+#include "vault/vault_reader.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <numeric>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "codec/core/xxh64.h"
+#include "vault/section_encoder.h"
+
+namespace modelvault {
+namespace {
+
+constexpr size_t kReadSize = 256 * 1024;
+// Most heads are a few bytes, and small blobs come whole.
+constexpr uint64_t kFirstHeadRead = 16 * 1024;
+
+constexpr const char* kSectionNames[kSectionCount] = {"MODEL", "CHUNKS", "BASE", "INDEX", "MANIFEST", "SIGNATURE"};
+
+const char* SectionName(Section section) { return kSectionNames[static_cast<size_t>(section)]; }
+
+std::string HexOffset(uint64_t offset) { return absl::StrCat("0x", absl::Hex(offset)); }
+
+std::string Mismatch64(uint64_t stored, uint64_t computed) {
+  return absl::StrCat("checksum mismatch, stored 0x", absl::Hex(stored, absl::kZeroPad16), ", computed 0x",
+                      absl::Hex(computed, absl::kZeroPad16));
+}
+
+std::string Mismatch32(uint32_t stored, uint32_t computed) {
+  return absl::StrCat("checksum mismatch, stored 0x", absl::Hex(stored, absl::kZeroPad8), ", computed 0x",
+                      absl::Hex(computed, absl::kZeroPad8));
+}
+
+template <typename... Args>
+absl::Status Damaged(const std::string& path, const Args&... args) {
+  return absl::DataLossError(absl::StrCat(path, ": ", args...));
+}
+
+// Puts the file's name before what went wrong inside it.
+absl::Status InFile(const std::string& path, const absl::Status& status) {
+  return absl::Status(status.code(), absl::StrCat(path, ": ", status.message()));
+}
+
+// A core error about the header, with what a user can do something about spelled out.
+absl::Status HeaderError(const std::string& path, CoreStatus status, uint32_t bad_field, ByteView bytes,
+                         uint64_t file_size) {
+  switch (status) {
+    case CoreStatus::kBadMagic:
+      return Damaged(path, "not a vault: it begins with ",
+                     absl::BytesToHexString({reinterpret_cast<const char*>(bytes.data),
+                                             std::min<size_t>(bytes.size, sizeof(kVaultMagic))}),
+                     ", a vault with ",
+                     absl::BytesToHexString({reinterpret_cast<const char*>(kVaultMagic), sizeof(kVaultMagic)}));
+    case CoreStatus::kUnknownVersion:
+      if (bad_field == kFeaturesField.offset) {
+        return absl::UnimplementedError(absl::StrCat(path, ": the vault needs features 0x",
+                                                     absl::Hex(LoadLe32(bytes.data + kFeaturesField.offset)),
+                                                     ", this program knows 0x", absl::Hex(kKnownFeatures)));
+      }
+      return absl::UnimplementedError(absl::StrCat(path, ": vault format ",
+                                                   LoadLe16(bytes.data + kVersionMajorField.offset), ".",
+                                                   LoadLe16(bytes.data + kVersionMinorField.offset),
+                                                   ", this program reads ", kVersionMajor, ".", kVersionMinor));
+    case CoreStatus::kTruncated:
+      if (bad_field != kFileSizeField.offset) {
+        return Damaged(path, "truncated: a vault has at least ", kHeaderSize, " bytes, this file has ", file_size);
+      }
+      return Damaged(path, "truncated: the header at offset ", kFileSizeField.offset, " says ",
+                     LoadLe64(bytes.data + kFileSizeField.offset), " bytes, the file has ", file_size);
+    case CoreStatus::kChecksumMismatch:
+      return Damaged(path, "header at offset ", kHeaderChecksumField.offset, ": ",
+                     Mismatch64(LoadLe64(bytes.data + kHeaderChecksumField.offset),
+                                Xxh64::Of({bytes.data, kHeaderChecksumField.offset})));
+    case CoreStatus::kBadSection:
+      if (bad_field >= kSectionsField.offset && bad_field < kReservedField.offset) {
+        const uint8_t* const entry = bytes.data + bad_field;
+        return Damaged(path, "header at offset ", bad_field, ": section ",
+                       kSectionNames[(bad_field - kSectionsField.offset) / kSectionEntrySize], " of ",
+                       LoadLe64(entry + kSectionSizeField.offset), " bytes at offset ",
+                       LoadLe64(entry + kSectionOffsetField.offset), " is out of place or of the wrong size");
+      }
+      return Damaged(path, "header at offset ", bad_field, ": the last section does not end with the file's ",
+                     LoadLe64(bytes.data + kFileSizeField.offset), " bytes");
+    default:
+      return Damaged(path, "header at offset ", bad_field, ": ", CoreStatusName(status));
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<VaultReader>> VaultReader::Open(FileSystem& file_system, absl::string_view path) {
+  absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = file_system.OpenForRead(path);
+  if (!file.ok()) return file.status();
+  return FromFile(*std::move(file));
+}
+
+absl::StatusOr<std::unique_ptr<VaultReader>> VaultReader::FromFile(std::unique_ptr<RandomAccessFile> file) {
+  std::unique_ptr<VaultReader> reader(new VaultReader(std::move(file)));
+  if (absl::Status status = reader->Load(); !status.ok()) return status;
+  return reader;
+}
+
+absl::Status VaultReader::Load() {
+  if (absl::Status status = LoadHeader(); !status.ok()) return status;
+  if (absl::Status status = LoadSection(Section::kModel, &model_); !status.ok()) return status;
+  if (absl::Status status = LoadChunks(); !status.ok()) return status;
+  if (absl::Status status = LoadVariants(); !status.ok()) return status;
+
+  std::vector<uint8_t> manifest;
+  if (absl::Status status = LoadSection(Section::kManifest, &manifest); !status.ok()) return status;
+  absl::StatusOr<FileHeaders> headers = DecodeManifest(manifest);
+  if (!headers.ok()) return InFile(path(), headers.status());
+  headers_ = *std::move(headers);
+  if (headers_.variants.size() != variants_.size()) {
+    return Damaged(path(), "MANIFEST has file headers of ", headers_.variants.size(), " variants, INDEX has ",
+                   variants_.size(), " variants");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status VaultReader::LoadHeader() {
+  std::array<uint8_t, kHeaderSize> bytes;
+  const size_t size = static_cast<size_t>(std::min<uint64_t>(file_->size(), bytes.size()));
+  if (absl::Status status = file_->ReadAt(0, absl::MakeSpan(bytes.data(), size)); !status.ok()) return status;
+  uint32_t bad_field;
+  const CoreStatus status = ParseHeader({bytes.data(), size}, file_->size(), &header_, &bad_field);
+  if (status != CoreStatus::kOk) return HeaderError(path(), status, bad_field, {bytes.data(), size}, file_->size());
+  if (header_.file_size != file_->size()) {
+    return Damaged(path(), "extended: the header at offset ", kFileSizeField.offset, " says ", header_.file_size,
+                   " bytes, the file has ", file_->size());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status VaultReader::LoadSection(Section section, std::vector<uint8_t>* bytes) const {
+  const SectionPlace& place = header_.section(section);
+  bytes->resize(static_cast<size_t>(place.size));
+  if (absl::Status status = file_->ReadAt(place.offset, absl::MakeSpan(*bytes)); !status.ok()) return status;
+  const uint64_t computed = Xxh64::Of(ToByteView(*bytes));
+  if (computed != place.checksum) {
+    return Damaged(path(), SectionName(section), " at offset ", HexOffset(place.offset), ": ",
+                   Mismatch64(place.checksum, computed));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status VaultReader::LoadChunks() {
+  if (absl::Status status = LoadSection(Section::kChunks, &chunks_); !status.ok()) return status;
+  for (uint64_t chunk = 0; chunk < header_.chunk_count(); ++chunk) {
+    ChunkPlace place;
+    if (FindChunk(header_, ToByteView(chunks_), chunk, &place) != CoreStatus::kOk) {
+      return Damaged(path(), "CHUNKS at offset ",
+                     HexOffset(header_.section(Section::kChunks).offset + chunk * header_.chunk_entry_size()),
+                     ": base chunk ", chunk, " does not lie between its neighbours in BASE");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status VaultReader::LoadVariants() {
+  std::vector<uint8_t> bytes;
+  if (absl::Status status = LoadSection(Section::kIndex, &bytes); !status.ok()) return status;
+  const uint64_t offset = header_.section(Section::kIndex).offset;
+  IndexView view;
+  uint32_t bad_entry = 0;
+  CoreStatus status = view.Open(header_, ToByteView(bytes));
+  if (status == CoreStatus::kOk) status = view.Validate(&bad_entry);
+  if (status != CoreStatus::kOk) {
+    if (bad_entry >= view.count()) {
+      return Damaged(path(), "INDEX at offset ", HexOffset(offset), ": bytes follow its last name");
+    }
+    return Damaged(path(), "INDEX at offset ", HexOffset(offset + bad_entry * uint64_t{header_.index_entry_size()}),
+                   ": entry ", bad_entry, " has an invalid place, hash, name or order");
+  }
+
+  std::vector<VaultVariant> in_index_order;
+  in_index_order.reserve(view.count());
+  IndexView::Cursor cursor = view.Begin();
+  VariantEntry entry;
+  while (view.Next(&cursor, &entry) == CoreStatus::kOk) {
+    VaultVariant& variant = in_index_order.emplace_back();
+    variant.name.assign(reinterpret_cast<const char*>(entry.name.data), entry.name.size);
+    variant.offset = entry.offset;
+    variant.stored_size = entry.size;
+    variant.checksum32 = entry.checksum32;
+    variant.digests.xxh64 = entry.xxh64;
+    std::memcpy(variant.digests.xxh3.data(), entry.xxh3, sizeof(entry.xxh3));
+  }
+  index_positions_.resize(in_index_order.size());
+  std::iota(index_positions_.begin(), index_positions_.end(), size_t{0});
+  std::sort(index_positions_.begin(), index_positions_.end(),
+            [&](size_t a, size_t b) { return in_index_order[a].name < in_index_order[b].name; });
+  variants_.reserve(in_index_order.size());
+  for (const size_t position : index_positions_) variants_.push_back(std::move(in_index_order[position]));
+  return CheckOverlaps();
+}
+
+absl::Status VaultReader::CheckOverlaps() const {
+  std::vector<const VaultVariant*> by_offset;
+  by_offset.reserve(variants_.size());
+  for (const VaultVariant& variant : variants_) {
+    if (variant.stored_size > 0) by_offset.push_back(&variant);
+  }
+  std::sort(by_offset.begin(), by_offset.end(),
+            [](const VaultVariant* a, const VaultVariant* b) { return a->offset < b->offset; });
+  for (size_t i = 1; i < by_offset.size(); ++i) {
+    const VaultVariant& a = *by_offset[i - 1];
+    const VaultVariant& b = *by_offset[i];
+    if (b.offset - a.offset < a.stored_size) {
+      return Damaged(path(), "INDEX: the blobs of variants '", a.name, "' (", a.stored_size, " bytes at offset ",
+                     HexOffset(a.offset), ") and '", b.name, "' (at offset ", HexOffset(b.offset), ") overlap");
+    }
+  }
+  return absl::OkStatus();
+}
+
+VaultParams VaultReader::params() const {
+  return {.chunk_size = header_.chunk_size,
+          .segment_size = header_.segment_size,
+          .base_data_size = header_.base_data_size,
+          .tensor_count = header_.tensor_count};
+}
+
+ModelDigests VaultReader::base_digests() const {
+  ModelDigests digests;
+  digests.xxh64 = header_.base_xxh64;
+  std::memcpy(digests.xxh3.data(), header_.base_xxh3, sizeof(header_.base_xxh3));
+  return digests;
+}
+
+uint64_t VaultReader::base_chunk_stored_size(uint64_t chunk) const {
+  ChunkPlace place;
+  return FindChunk(header_, ToByteView(chunks_), chunk, &place) == CoreStatus::kOk ? place.size : 0;
+}
+
+absl::Status VaultReader::ReadBaseChunk(uint64_t chunk, std::vector<uint8_t>* stored) const {
+  ChunkPlace place;
+  if (FindChunk(header_, ToByteView(chunks_), chunk, &place) != CoreStatus::kOk) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path(), ": no base chunk ", chunk, ", there are ", header_.chunk_count()));
+  }
+  const uint64_t offset = header_.section(Section::kBase).offset + place.offset;
+  stored->resize(static_cast<size_t>(place.size));
+  if (absl::Status status = file_->ReadAt(offset, absl::MakeSpan(*stored)); !status.ok()) return status;
+  const uint32_t computed = Checksum32(ToByteView(*stored));
+  if (computed != place.checksum32) {
+    return Damaged(path(), "base chunk ", chunk, " at offset ", HexOffset(offset), ": ",
+                   Mismatch32(place.checksum32, computed));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<size_t> VaultReader::FindPosition(absl::string_view name) const {
+  const auto at = std::lower_bound(variants_.begin(), variants_.end(), name,
+                                   [](const VaultVariant& v, absl::string_view n) { return v.name < n; });
+  if (at == variants_.end() || at->name != name) {
+    return absl::NotFoundError(absl::StrCat(path(), ": no variant '", absl::Utf8SafeCHexEscape(name), "'"));
+  }
+  return static_cast<size_t>(at - variants_.begin());
+}
+
+absl::StatusOr<const VaultVariant*> VaultReader::Find(absl::string_view name) const {
+  const absl::StatusOr<size_t> position = FindPosition(name);
+  if (!position.ok()) return position.status();
+  return &variants_[*position];
+}
+
+absl::StatusOr<VaultBlob> VaultReader::OpenBlob(const VaultVariant& variant) const {
+  const auto error = [&](const auto&... args) {
+    return Damaged(path(), "variant '", variant.name, "', blob at offset ", HexOffset(variant.offset), ": ", args...);
+  };
+  VaultBlob blob;
+  blob.variant_ = variant;
+  CoreStatus status = CoreStatus::kTruncated;
+  uint64_t size = std::min(variant.stored_size, kFirstHeadRead);
+  for (;;) {
+    const size_t have = blob.bytes_.size();
+    blob.bytes_.resize(static_cast<size_t>(size));
+    if (absl::Status read = file_->ReadAt(variant.offset + have, absl::MakeSpan(blob.bytes_).subspan(have));
+        !read.ok()) {
+      return read;
+    }
+    status = ParseBlobHead(ToByteView(blob.bytes_), variant.stored_size, header_.tensor_count, &blob.head_);
+    const bool wants_more =
+        status == CoreStatus::kTruncated || (status == CoreStatus::kOk && !blob.head_.has_directory);
+    if (!wants_more || size == variant.stored_size) break;
+    // Once the head is known to have no directory, the rest comes in one go.
+    size = status == CoreStatus::kOk ? variant.stored_size : std::min(variant.stored_size, 4 * size);
+  }
+  if (status == CoreStatus::kOk && blob.head_.has_directory) {
+    blob.bytes_.resize(static_cast<size_t>(blob.head_.head_size));
+    blob.bytes_.shrink_to_fit();
+    // The views must follow the bytes; parsing what parsed before cannot fail.
+    status = ParseBlobHead(ToByteView(blob.bytes_), variant.stored_size, header_.tensor_count, &blob.head_);
+  }
+  // Of a head that does not parse, the checksum's extent is unknown.
+  if (status != CoreStatus::kOk) return error(CoreStatusName(status));
+  const uint32_t computed = Checksum32(ToByteView(blob.bytes_));
+  if (computed != variant.checksum32) return error(Mismatch32(variant.checksum32, computed));
+
+  blob.segment_offsets_.reserve(static_cast<size_t>(blob.head_.segment_count));
+  SegmentPlace place;
+  for (uint64_t segment = 0; segment < blob.head_.segment_count; ++segment) {
+    status =
+        segment == 0 ? FirstSegment(blob.head_, variant.stored_size, &place) : NextSegment(blob.head_, segment, &place);
+    if (status != CoreStatus::kOk) return error(CoreStatusName(status));
+    blob.segment_offsets_.push_back(place.offset);
+  }
+  return blob;
+}
+
+absl::Status VaultReader::ReadSegment(const VaultBlob& blob, uint64_t segment, std::vector<uint8_t>* stored) const {
+  const VaultVariant& variant = blob.variant_;
+  if (segment >= blob.segment_count()) {
+    return absl::InvalidArgumentError(absl::StrCat(path(), ": variant '", variant.name, "' has no segment ", segment,
+                                                   ", there are ", blob.segment_count()));
+  }
+  const uint64_t in_blob = blob.segment_offsets_[static_cast<size_t>(segment)];
+  if (!blob.head_.has_directory) {  // The bytes are here, and OpenBlob compared their checksum.
+    stored->assign(blob.bytes_.begin() + static_cast<ptrdiff_t>(in_blob), blob.bytes_.end());
+    return absl::OkStatus();
+  }
+  stored->resize(static_cast<size_t>(blob.segment_stored_size(segment)));
+  const uint64_t offset = variant.offset + in_blob;
+  if (absl::Status status = file_->ReadAt(offset, absl::MakeSpan(*stored)); !status.ok()) return status;
+  const uint32_t expected = LoadLe32(blob.head_.directory.data + segment * kSegmentEntrySize + 4);
+  const uint32_t computed = Checksum32(ToByteView(*stored));
+  if (computed != expected) {
+    return Damaged(path(), "variant '", variant.name, "', segment ", segment, " at offset ", HexOffset(offset), ": ",
+                   Mismatch32(expected, computed));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<const HeaderDifference*> VaultReader::variant_header_difference(absl::string_view name) const {
+  const absl::StatusOr<size_t> position = FindPosition(name);
+  if (!position.ok()) return position.status();
+  return &headers_.variants[index_positions_[*position]];
+}
+
+absl::StatusOr<std::string> VaultReader::variant_header(absl::string_view name) const {
+  const absl::StatusOr<const HeaderDifference*> difference = variant_header_difference(name);
+  if (!difference.ok()) return difference.status();
+  absl::StatusOr<std::string> header = ApplyHeader(headers_.base, **difference);
+  if (!header.ok()) {
+    return absl::Status(header.status().code(), absl::StrCat(path(), ": variant '", name, "', MANIFEST at offset ",
+                                                             HexOffset(header_.section(Section::kManifest).offset),
+                                                             ": ", header.status().message()));
+  }
+  return header;
+}
+
+VaultBytes VaultReader::BytesBySection() const {
+  VaultBytes bytes;
+  bytes.file = header_.file_size;
+  bytes.header = kHeaderSize;
+  bytes.model = header_.section(Section::kModel).size;
+  bytes.chunks = header_.section(Section::kChunks).size;
+  bytes.base = header_.section(Section::kBase).size;
+  for (const VaultVariant& variant : variants_) bytes.variants += variant.stored_size;
+  bytes.index = header_.section(Section::kIndex).size;
+  bytes.manifest = header_.section(Section::kManifest).size;
+  bytes.unused = bytes.file - bytes.header - bytes.model - bytes.chunks - bytes.base - bytes.variants - bytes.index -
+                 bytes.manifest;
+  return bytes;
+}
+
+absl::Status VaultReader::CheckPadding() const {
+  std::vector<std::pair<uint64_t, uint64_t>> used;  // Offset and size of all that is not padding.
+  for (const SectionPlace& place : header_.sections) {
+    if (place.size > 0) used.emplace_back(place.offset, place.size);
+  }
+  for (const VaultVariant& variant : variants_) {
+    if (variant.stored_size > 0) used.emplace_back(variant.offset, variant.stored_size);
+  }
+  std::sort(used.begin(), used.end());
+  std::vector<uint8_t> buffer;
+  uint64_t at = kHeaderSize;
+  for (const auto& [begin, size] : used) {
+    while (at < begin) {
+      buffer.resize(static_cast<size_t>(std::min<uint64_t>(begin - at, kReadSize)));
+      if (absl::Status status = file_->ReadAt(at, absl::MakeSpan(buffer)); !status.ok()) return status;
+      const auto stray = std::find_if(buffer.begin(), buffer.end(), [](uint8_t byte) { return byte != 0; });
+      if (stray != buffer.end()) {
+        return Damaged(path(), "padding at offset ", HexOffset(at + static_cast<uint64_t>(stray - buffer.begin())),
+                       ": expected 0x00, found 0x", absl::Hex(*stray, absl::kZeroPad2));
+      }
+      at += buffer.size();
+    }
+    at = begin + size;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status VaultReader::CheckBaseSection() const {
+  const SectionPlace& place = header_.section(Section::kBase);
+  Xxh64 hash;
+  std::vector<uint8_t> buffer;
+  for (uint64_t done = 0; done < place.size; done += buffer.size()) {
+    buffer.resize(static_cast<size_t>(std::min<uint64_t>(place.size - done, kReadSize)));
+    if (absl::Status status = file_->ReadAt(place.offset + done, absl::MakeSpan(buffer)); !status.ok()) return status;
+    hash.Update(ToByteView(buffer));
+  }
+  if (hash.Digest() == place.checksum) return absl::OkStatus();
+  return Damaged(path(), "BASE at offset ", HexOffset(place.offset), ": ", Mismatch64(place.checksum, hash.Digest()));
+}
+
+}  // namespace modelvault

@@ -1,0 +1,146 @@
+// Reads a vault on the host. Everything is checked before it is believed; errors name the file, the part of it, the
+// offset in the file, and what was expected and found. Stored bytes that are wrong: kDataLoss; a version or feature
+// this build does not know: kUnimplemented; no such variant: kNotFound; an index out of range: kInvalidArgument;
+// storage that fails: kUnavailable.
+#ifndef MODELVAULT_VAULT_VAULT_READER_H_
+#define MODELVAULT_VAULT_VAULT_READER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "vault/core/vault_view.h"
+#include "vault/file_system.h"
+#include "vault/manifest.h"
+#include "vault/vault_types.h"
+
+namespace modelvault {
+
+// An open variant blob: its head, checked, and the places of its segments. Independent of the reader it came from.
+class VaultBlob {
+ public:
+  VaultBlob(VaultBlob&&) = default;
+  VaultBlob& operator=(VaultBlob&&) = default;
+
+  const VaultVariant& variant() const { return variant_; }
+
+  // The variant is identical to the base: no layout, no segments.
+  bool empty() const { return variant_.stored_size == 0; }
+
+  // The variant's tensors differ from the base's in order, dtype or (opaque ones) size: layout() describes them.
+  bool has_own_layout() const { return head_.own_layout; }
+  // For VariantLayout::Parse. Lives as long as this object; moving it keeps it valid.
+  ByteView layout() const { return head_.layout; }
+
+  // How many segments are stored. Whether the variant should have as many is for who knows its data size.
+  uint64_t segment_count() const { return head_.segment_count; }
+  // Stored bytes of segment `segment` < segment_count().
+  uint64_t segment_stored_size(uint64_t segment) const {
+    return SegmentEnd(segment) - segment_offsets_[static_cast<size_t>(segment)];
+  }
+  // Stored bytes before the first segment.
+  uint64_t head_size() const { return head_.head_size; }
+
+ private:
+  friend class VaultReader;
+  VaultBlob() = default;
+
+  uint64_t SegmentEnd(uint64_t segment) const {
+    return segment + 1 < segment_count() ? segment_offsets_[static_cast<size_t>(segment) + 1] : variant_.stored_size;
+  }
+
+  VaultVariant variant_;
+  std::vector<uint8_t> bytes_;  // The head; the whole blob where it has no directory, because that has one checksum.
+  BlobHead head_;               // Points into bytes_.
+  std::vector<uint64_t> segment_offsets_;  // In the blob.
+};
+
+// Bytes of the file, by what they are for. They add up to `file`.
+struct VaultBytes {
+  uint64_t file = 0;
+  uint64_t header = 0;
+  uint64_t model = 0;
+  uint64_t chunks = 0;
+  uint64_t base = 0;
+  uint64_t variants = 0;  // Blobs.
+  uint64_t index = 0;
+  uint64_t manifest = 0;
+  uint64_t unused = 0;  // Padding and holes.
+};
+
+// An open vault: header, MODEL, CHUNKS, INDEX and MANIFEST, all checked and held in memory; base chunks and variants
+// are read as they are asked for. Thread-safe: nothing changes after Open.
+class VaultReader {
+ public:
+  // `file_system` must outlive the result.
+  static absl::StatusOr<std::unique_ptr<VaultReader>> Open(FileSystem& file_system, absl::string_view path);
+
+  // The same for a file that is open already.
+  static absl::StatusOr<std::unique_ptr<VaultReader>> FromFile(std::unique_ptr<RandomAccessFile> file);
+
+  const std::string& path() const { return file_->path(); }
+  const RandomAccessFile& file() const { return *file_; }
+  const VaultHeader& header() const { return header_; }
+  VaultParams params() const;
+  ModelDigests base_digests() const;
+
+  // MODEL's bytes; whether they parse, and agree with params(), is for the codec to say.
+  ByteView model_section() const { return {model_.data(), model_.size()}; }
+
+  // Reads the stored bytes of base chunk `chunk` < header().chunk_count() into `*stored` and compares their checksum.
+  absl::Status ReadBaseChunk(uint64_t chunk, std::vector<uint8_t>* stored) const;
+  // Stored bytes of that chunk.
+  uint64_t base_chunk_stored_size(uint64_t chunk) const;
+
+  // Sorted by name.
+  const std::vector<VaultVariant>& variants() const { return variants_; }
+  // The variant named `name`, or kNotFound. Lives as long as this reader.
+  absl::StatusOr<const VaultVariant*> Find(absl::string_view name) const;
+
+  // Reads and checks the head of a blob of this vault.
+  absl::StatusOr<VaultBlob> OpenBlob(const VaultVariant& variant) const;
+  // Reads segment `segment` < blob.segment_count() into `*stored` and compares its checksum.
+  absl::Status ReadSegment(const VaultBlob& blob, uint64_t segment, std::vector<uint8_t>* stored) const;
+
+  // The base's file before its data section, and a variant's; both compared with their checksums.
+  const std::string& base_header() const { return headers_.base; }
+  absl::StatusOr<std::string> variant_header(absl::string_view name) const;
+  // What is stored of it.
+  absl::StatusOr<const HeaderDifference*> variant_header_difference(absl::string_view name) const;
+
+  VaultBytes BytesBySection() const;
+
+  // Reads every byte that belongs to nothing and checks that it is zero.
+  absl::Status CheckPadding() const;
+  // Reads all of BASE and compares its checksum.
+  absl::Status CheckBaseSection() const;
+
+ private:
+  explicit VaultReader(std::unique_ptr<RandomAccessFile> file) : file_(std::move(file)) {}
+
+  absl::Status Load();
+  absl::Status LoadHeader();
+  absl::Status LoadSection(Section section, std::vector<uint8_t>* bytes) const;
+  absl::Status LoadChunks();
+  absl::Status LoadVariants();
+  absl::Status CheckOverlaps() const;
+  absl::StatusOr<size_t> FindPosition(absl::string_view name) const;
+
+  const std::unique_ptr<RandomAccessFile> file_;
+  VaultHeader header_;
+  std::vector<uint8_t> model_;
+  std::vector<uint8_t> chunks_;
+  std::vector<VaultVariant> variants_;
+  std::vector<size_t> index_positions_;  // Of each of variants_ in INDEX and in headers_.
+  FileHeaders headers_;
+};
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_VAULT_VAULT_READER_H_

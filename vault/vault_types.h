@@ -1,0 +1,40 @@
+// What a vault's reader and writer both speak of.
+#ifndef MODELVAULT_VAULT_VAULT_TYPES_H_
+#define MODELVAULT_VAULT_VAULT_TYPES_H_
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+namespace modelvault {
+
+// Digests of a model's data section. They find accidents, they do not authenticate.
+struct ModelDigests {
+  uint64_t xxh64 = 0;
+  std::array<uint8_t, 16> xxh3 = {};  // XXH3-128 in its canonical (big-endian) form.
+
+  bool operator==(const ModelDigests&) const = default;
+};
+
+// What a vault is created with and keeps for life.
+struct VaultParams {
+  uint32_t chunk_size = 4096;        // Raw bytes of a base chunk: 256 to 2^24, a multiple of 256.
+  uint32_t segment_size = 1u << 20;  // Raw bytes of a delta segment: 4,096 to 2^24, a multiple of 256.
+  uint64_t base_data_size = 0;       // Raw bytes of the base's data section: at most 2^60.
+  uint32_t tensor_count = 0;         // Of the base; as in MODEL.
+
+  bool operator==(const VaultParams&) const = default;
+};
+
+// A variant as INDEX lists it.
+struct VaultVariant {
+  std::string name;
+  uint64_t offset = 0;       // Of its blob in the file; 0 for an empty one, which means: identical to the base.
+  uint64_t stored_size = 0;  // Of its blob.
+  uint32_t checksum32 = 0;   // Of its blob, or of the blob's head where that has a segment directory.
+  ModelDigests digests;      // Of the restored variant.
+};
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_VAULT_VAULT_TYPES_H_

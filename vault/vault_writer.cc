@@ -1,0 +1,320 @@
+#include "vault/vault_writer.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "codec/core/codec_format.h"
+#include "vault/variant_name.h"
+
+namespace modelvault {
+namespace {
+
+// A blob is held back until it is known whether a hole takes it, but not longer than this. Larger ones go after the
+// last blob whatever holes there are.
+constexpr uint64_t kMaxHeldBack = 16u << 20;
+constexpr uint64_t kMaxSegments = uint64_t{1} << 32;  // A directory of 32 GiB; far beyond any model.
+
+constexpr uint64_t kMaxNarrow = std::numeric_limits<uint32_t>::max();
+
+absl::Status CheckSize(absl::string_view what, uint32_t size, uint32_t low, uint32_t high) {
+  if (size >= low && size <= high && size % kSizeGranularity == 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(what, " ", size, " is not a multiple of ", kSizeGranularity, " from ", low, " to ", high));
+}
+
+absl::Status CheckParams(const VaultParams& params) {
+  if (absl::Status status = CheckSize("chunk size", params.chunk_size, kMinChunkSize, kMaxChunkSize); !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = CheckSize("segment size", params.segment_size, kMinSegmentSize, kMaxSegmentSize);
+      !status.ok()) {
+    return status;
+  }
+  if (params.base_data_size > kMaxDataSize) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("base of ", params.base_data_size, " bytes, at most ", kMaxDataSize, " are allowed"));
+  }
+  return absl::OkStatus();
+}
+
+// The temporary file, for a reader.
+class WrittenFile : public RandomAccessFile {
+ public:
+  explicit WrittenFile(AtomicFile* file) : file_(file), size_(file->size()) {}
+
+  absl::Status ReadAt(uint64_t offset, absl::Span<uint8_t> out) const override { return file_->ReadAt(offset, out); }
+  uint64_t size() const override { return size_; }
+  const std::string& path() const override { return file_->path(); }
+
+ private:
+  AtomicFile* const file_;
+  const uint64_t size_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<VaultWriter>> VaultWriter::Create(FileSystem& file_system, absl::string_view path,
+                                                                 const VaultParams& params,
+                                                                 absl::string_view model_section,
+                                                                 const VaultWriterOptions& options) {
+  if (absl::Status status = CheckParams(params); !status.ok()) return status;
+  std::unique_ptr<VaultWriter> writer(new VaultWriter(options));
+  const absl::StatusOr<bool> exists = file_system.Exists(path);
+  if (!exists.ok()) return exists.status();
+  if (*exists) {
+    absl::StatusOr<std::unique_ptr<FileLock>> lock = file_system.Lock(path, options.lock);
+    // It may go away meanwhile; then there is nothing to lock.
+    if (!lock.ok() && !absl::IsNotFound(lock.status())) return lock.status();
+    if (lock.ok()) writer->lock_ = *std::move(lock);
+  }
+  absl::StatusOr<std::unique_ptr<AtomicFile>> file = file_system.CreateAtomic(path);
+  if (!file.ok()) return file.status();
+  writer->file_ = *std::move(file);
+
+  VaultHeader& header = writer->header_;
+  header.chunk_size = params.chunk_size;
+  header.segment_size = params.segment_size;
+  header.base_data_size = params.base_data_size;
+  header.tensor_count = params.tensor_count;
+  if (options.wide_chunks || params.base_data_size >= kWideChunksFrom) header.features |= kFeatureWideChunks;
+
+  SectionPlace& model = header.section(Section::kModel);
+  model = {.offset = kHeaderSize, .size = model_section.size(), .checksum = Xxh64::Of(ToByteView(model_section))};
+  SectionPlace& chunks = header.section(Section::kChunks);
+  chunks.offset = AlignUp(model.end());
+  chunks.size = header.chunk_count() * header.chunk_entry_size();
+  SectionPlace& base = header.section(Section::kBase);
+  base.offset = AlignUp(chunks.end());
+  if (absl::Status status = writer->WriteAt(model.offset, model_section); !status.ok()) return status;
+  if (absl::Status status = writer->PadTo(base.offset); !status.ok()) return status;
+  return writer;
+}
+
+absl::Status VaultWriter::Expect(State state, absl::string_view call) const {
+  if (state_ == state) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(path(), ": ", call, " called out of order"));
+}
+
+absl::Status VaultWriter::PadTo(uint64_t offset) {
+  if (file_->size() >= offset) return absl::OkStatus();
+  // What lies between reads as zero.
+  constexpr uint8_t kZero[1] = {0};
+  return file_->WriteAt(offset - 1, kZero);
+}
+
+absl::Status VaultWriter::WriteAt(uint64_t offset, absl::string_view bytes) {
+  if (bytes.empty()) return absl::OkStatus();
+  return file_->size() == offset ? file_->Append(ToSpan(bytes)) : file_->WriteAt(offset, ToSpan(bytes));
+}
+
+absl::Status VaultWriter::AppendBaseChunk(absl::string_view stored) {
+  if (absl::Status status = Expect(State::kBase, "AppendBaseChunk"); !status.ok()) return status;
+  SectionPlace& base = header_.section(Section::kBase);
+  if (chunks_.size() >= header_.chunk_count()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path(), ": more base chunks than the ", header_.chunk_count(), " of its base"));
+  }
+  if (stored.empty()) return absl::InvalidArgumentError(absl::StrCat(path(), ": empty base chunk"));
+  if (base.size > kMaxNarrow && (header_.features & kFeatureWideChunks) == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path(), ": base chunk ", chunks_.size(), " begins past the 4 GiB of a narrow directory"));
+  }
+  if (absl::Status status = WriteAt(base.end(), stored); !status.ok()) return status;
+  chunks_.push_back({.offset = base.size, .size = stored.size(), .checksum32 = Checksum32(ToByteView(stored))});
+  base_hash_.Update(ToByteView(stored));
+  base.size += stored.size();
+  return absl::OkStatus();
+}
+
+absl::Status VaultWriter::FinishBase(const ModelDigests& digests, absl::string_view header) {
+  if (absl::Status status = Expect(State::kBase, "FinishBase"); !status.ok()) return status;
+  if (chunks_.size() != header_.chunk_count()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path(), ": ", chunks_.size(), " base chunks, expected ", header_.chunk_count()));
+  }
+  SectionPlace& chunks = header_.section(Section::kChunks);
+  const std::string bytes = EncodeChunks(chunks_, (header_.features & kFeatureWideChunks) != 0);
+  if (absl::Status status = WriteAt(chunks.offset, bytes); !status.ok()) return status;
+  chunks.checksum = Xxh64::Of(ToByteView(bytes));
+  SectionPlace& base = header_.section(Section::kBase);
+  base.checksum = base_hash_.Digest();
+  header_.base_xxh64 = digests.xxh64;
+  std::memcpy(header_.base_xxh3, digests.xxh3.data(), digests.xxh3.size());
+  base_header_ = std::string(header);
+  chunks_ = {};
+  tail_ = AlignUp(base.end());
+  state_ = State::kVariants;
+  return absl::OkStatus();
+}
+
+absl::Status VaultWriter::BeginVariant(absl::string_view name, absl::string_view layout, uint64_t segment_count) {
+  if (absl::Status status = Expect(State::kVariants, "BeginVariant"); !status.ok()) return status;
+  if (absl::Status status = ValidateVariantName(name); !status.ok()) return status;
+  if (names_.count(std::string(name)) != 0) {
+    return absl::AlreadyExistsError(absl::StrCat(path(), ": there is a variant '", name, "' already"));
+  }
+  if (segment_count > kMaxSegments) {
+    return absl::InvalidArgumentError(absl::StrCat(path(), ": variant '", name, "': ", segment_count,
+                                                   " segments, at most ", kMaxSegments, " are allowed"));
+  }
+  OpenVariant variant;
+  variant.name = std::string(name);
+  variant.layout = std::string(layout);
+  variant.segment_count = segment_count;
+  variant.has_directory = segment_count > 1;
+  if (segment_count > 0 || !layout.empty()) {
+    // A directory of zeros has the size of the one to come.
+    const std::string head =
+        EncodeBlobHead(layout, std::vector<SegmentEntry>(variant.has_directory ? segment_count : 0));
+    variant.head_size = head.size();
+    if (!variant.has_directory) variant.hash.Update(ToByteView(head));
+  }
+  open_ = std::move(variant);
+  state_ = State::kInVariant;
+  return absl::OkStatus();
+}
+
+absl::Status VaultWriter::AppendSegment(absl::string_view stored) {
+  if (absl::Status status = Expect(State::kInVariant, "AppendSegment"); !status.ok()) return status;
+  OpenVariant& variant = *open_;
+  if (variant.segments.size() >= variant.segment_count) {
+    return absl::InvalidArgumentError(absl::StrCat(path(), ": variant '", variant.name, "': more segments than the ",
+                                                   variant.segment_count, " announced"));
+  }
+  if (stored.empty() || stored.size() > kMaxNarrow) {
+    return absl::InvalidArgumentError(absl::StrCat(path(), ": variant '", variant.name, "': segment ",
+                                                   variant.segments.size(), " of ", stored.size(), " bytes"));
+  }
+  const uint64_t blob_size = variant.head_size + variant.body_size + stored.size();
+  const bool may_fit = blob_size <= kMaxHeldBack && std::any_of(holes_.begin(), holes_.end(), [&](const Hole& hole) {
+                         return blob_size <= hole.size;
+                       });
+  if (!variant.spilled && !may_fit) {
+    if (absl::Status status = Spill(); !status.ok()) return status;
+  }
+  if (variant.spilled) {
+    const uint64_t offset = tail_ + variant.head_size + variant.body_size;
+    if (absl::Status status = WriteAt(offset, stored); !status.ok()) return status;
+  } else {
+    variant.buffer.append(stored.data(), stored.size());
+  }
+  variant.body_size += stored.size();
+  variant.segments.push_back(
+      {.size = static_cast<uint32_t>(stored.size()), .checksum32 = Checksum32(ToByteView(stored))});
+  if (!variant.has_directory) variant.hash.Update(ToByteView(stored));
+  return absl::OkStatus();
+}
+
+absl::Status VaultWriter::Spill() {
+  OpenVariant& variant = *open_;
+  // The head comes last: the directory in it is not known yet.
+  if (absl::Status status = PadTo(tail_ + variant.head_size); !status.ok()) return status;
+  if (absl::Status status = WriteAt(tail_ + variant.head_size, variant.buffer); !status.ok()) return status;
+  variant.buffer = {};
+  variant.spilled = true;
+  return absl::OkStatus();
+}
+
+uint64_t VaultWriter::TakePlace(uint64_t size) {
+  for (auto hole = holes_.begin(); hole != holes_.end(); ++hole) {
+    if (size > hole->size) continue;
+    const uint64_t offset = hole->offset;
+    const uint64_t taken = std::min(hole->size, AlignUp(size));
+    hole->offset += taken;
+    hole->size -= taken;
+    if (hole->size == 0) holes_.erase(hole);
+    return offset;
+  }
+  return tail_;
+}
+
+absl::Status VaultWriter::FinishVariant(const ModelDigests& digests, absl::string_view header) {
+  if (absl::Status status = Expect(State::kInVariant, "FinishVariant"); !status.ok()) return status;
+  OpenVariant& open = *open_;
+  if (open.segments.size() != open.segment_count) {
+    return absl::InvalidArgumentError(absl::StrCat(path(), ": variant '", open.name, "': ", open.segments.size(),
+                                                   " segments, ", open.segment_count, " announced"));
+  }
+  StoredVariant stored;
+  VaultVariant& variant = stored.variant;
+  variant.name = open.name;
+  variant.digests = digests;
+  variant.stored_size = open.head_size + open.body_size;
+  variant.checksum32 = static_cast<uint32_t>(open.hash.Digest());
+  if (variant.stored_size > 0) {
+    const std::string head =
+        EncodeBlobHead(open.layout, open.has_directory ? open.segments : std::vector<SegmentEntry>());
+    if (open.has_directory) variant.checksum32 = Checksum32(ToByteView(head));
+    variant.offset = open.spilled ? tail_ : TakePlace(variant.stored_size);
+    if (absl::Status status = PadTo(variant.offset); !status.ok()) return status;
+    if (absl::Status status = WriteAt(variant.offset, head); !status.ok()) return status;
+    if (absl::Status status = WriteAt(variant.offset + head.size(), open.buffer); !status.ok()) return status;
+    tail_ = std::max(tail_, AlignUp(variant.offset + variant.stored_size));
+  }
+  stored.header = DiffHeader(base_header_, header);
+  names_.insert(variant.name);
+  variants_.push_back(std::move(stored));
+  open_.reset();
+  state_ = State::kVariants;
+  return absl::OkStatus();
+}
+
+absl::Status VaultWriter::Finish() {
+  if (absl::Status status = Expect(State::kVariants, "Finish"); !status.ok()) return status;
+  if (variants_.size() > kMaxNarrow) {
+    return absl::ResourceExhaustedError(absl::StrCat(path(), ": too many variants: ", variants_.size()));
+  }
+  std::sort(variants_.begin(), variants_.end(),
+            [](const StoredVariant& a, const StoredVariant& b) { return IndexOrder(a.variant, b.variant); });
+  std::vector<VaultVariant> entries;
+  FileHeaders headers;
+  headers.base = base_header_;
+  for (const StoredVariant& stored : variants_) {
+    entries.push_back(stored.variant);
+    headers.variants.push_back(stored.header);
+  }
+  const absl::StatusOr<std::string> manifest_bytes = EncodeManifest(headers);
+  if (!manifest_bytes.ok()) {
+    return absl::Status(manifest_bytes.status().code(), absl::StrCat(path(), ": ", manifest_bytes.status().message()));
+  }
+
+  header_.variant_count = static_cast<uint32_t>(variants_.size());
+  SectionPlace& index = header_.section(Section::kIndex);
+  index.offset = tail_;
+  const bool wide = options_.wide_index || index.offset > kMaxNarrowIndexOffset;
+  header_.features = wide ? header_.features | kFeatureWideIndex : header_.features & ~kFeatureWideIndex;
+  const std::string index_bytes = EncodeIndex(entries, wide);
+  index.size = index_bytes.size();
+  index.checksum = Xxh64::Of(ToByteView(index_bytes));
+  SectionPlace& manifest = header_.section(Section::kManifest);
+  manifest.offset = AlignUp(index.end());
+  manifest.size = manifest_bytes->size();
+  manifest.checksum = Xxh64::Of(ToByteView(*manifest_bytes));
+  header_.file_size = manifest.end();
+
+  if (absl::Status status = PadTo(index.offset); !status.ok()) return status;
+  if (absl::Status status = WriteAt(index.offset, index_bytes); !status.ok()) return status;
+  if (absl::Status status = PadTo(manifest.offset); !status.ok()) return status;
+  if (absl::Status status = WriteAt(manifest.offset, *manifest_bytes); !status.ok()) return status;
+  if (absl::Status status = WriteAt(0, EncodeHeader(header_)); !status.ok()) return status;
+  state_ = State::kFinished;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<VaultReader>> VaultWriter::OpenWritten() const {
+  if (absl::Status status = Expect(State::kFinished, "OpenWritten"); !status.ok()) return status;
+  return VaultReader::FromFile(std::make_unique<WrittenFile>(file_.get()));
+}
+
+absl::Status VaultWriter::Commit() {
+  if (absl::Status status = Expect(State::kFinished, "Commit"); !status.ok()) return status;
+  if (absl::Status status = file_->Commit(); !status.ok()) return status;
+  lock_.reset();  // It was on the file that has just been replaced.
+  state_ = State::kCommitted;
+  return absl::OkStatus();
+}
+
+}  // namespace modelvault
