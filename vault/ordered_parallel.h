@@ -23,9 +23,9 @@ inline int ThreadCount(int threads) {
   return cores > 0 ? static_cast<int>(cores) : 1;
 }
 
-// Calls produce(i) for i = 0 … count-1 on `threads` threads (1: on this one) and consume(i, result) in that order on this one.
-// At most threads + 1 results exist at a time. The first error, in order, ends it and is returned; everything else is
-// then dropped. produce must be thread-safe.
+// Calls produce(i) for i = 0 … count-1 on `threads` threads (1: on this one) and consume(i, result) in that order on
+// this one. At most threads + 1 results exist at a time. The first error, in order, ends it and is returned; everything
+// else is then dropped. produce must be thread-safe.
 template <typename T>
 absl::Status OrderedParallel(uint64_t count, int threads, const std::function<absl::StatusOr<T>(uint64_t)>& produce,
                              const std::function<absl::Status(uint64_t, T)>& consume) {

@@ -1,0 +1,222 @@
+#include "restore/restorer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "restore/stream_memory.h"
+#include "vault/model_digester.h"
+#include "vault/ordered_parallel.h"
+
+namespace modelvault {
+namespace {
+
+constexpr size_t kMaxTileSize = size_t{1} << 24;
+
+std::string Hex(const std::array<uint8_t, 16>& digest) {
+  return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
+}
+
+// The base as a coder reads it.
+class VaultBaseSource : public DataSource {
+ public:
+  VaultBaseSource(const VaultReader* reader, const Model& model)
+      : reader_(reader),
+        model_(model),
+        memory_(reader, model, nullptr, kMinTileSize),
+        decoder_(&model, reader->header().chunk_size, memory_.chunks(), memory_.workspace().tables) {}
+
+  uint64_t size() const override { return model_.data_size(); }
+
+  absl::Status Read(uint64_t offset, absl::Span<uint8_t> out) override {
+    const CoreStatus status = decoder_.Read(offset, {out.data(), out.size()});
+    if (status == CoreStatus::kOk) return absl::OkStatus();
+    if (status == CoreStatus::kReadFailed) return memory_.error();
+    return absl::DataLossError(absl::StrFormat("%s: base: %s in the %d bytes from offset %d of its data",
+                                               reader_->path(), CoreStatusName(status), out.size(), offset));
+  }
+
+ private:
+  const VaultReader* reader_;
+  const Model& model_;
+  StreamMemory memory_;
+  BaseDecoder decoder_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Restorer>> Restorer::Open(FileSystem& file_system, absl::string_view path) {
+  absl::StatusOr<std::unique_ptr<VaultReader>> reader = VaultReader::Open(file_system, path);
+  if (!reader.ok()) return reader.status();
+  return FromReader(*std::move(reader));
+}
+
+absl::StatusOr<std::unique_ptr<Restorer>> Restorer::FromReader(std::unique_ptr<VaultReader> reader) {
+  auto restorer = std::unique_ptr<Restorer>(new Restorer());
+  restorer->reader_ = std::move(reader);
+  const VaultReader& vault = *restorer->reader_;
+  const ByteView section = vault.model_section();
+  absl::StatusOr<std::unique_ptr<const ParsedModel>> model =
+      ParsedModel::Parse(std::string(reinterpret_cast<const char*>(section.data), section.size));
+  if (!model.ok()) return absl::DataLossError(absl::StrCat(vault.path(), ": ", model.status().message()));
+  restorer->model_ = *std::move(model);
+  const Model& parsed = restorer->model();
+  if (parsed.tensor_count() != vault.header().tensor_count || parsed.data_size() != vault.header().base_data_size) {
+    return absl::DataLossError(absl::StrFormat(
+        "%s: MODEL section: %d tensors of %d bytes, but the header says %d of %d", vault.path(), parsed.tensor_count(),
+        parsed.data_size(), vault.header().tensor_count, vault.header().base_data_size));
+  }
+  return restorer;
+}
+
+std::string Restorer::TensorName(size_t base_index) const {
+  if (base_index < tensor_names_.size()) return absl::StrCat("'", tensor_names_[base_index], "'");
+  return absl::StrCat("number ", base_index);
+}
+
+absl::StatusOr<std::unique_ptr<const VaultModel>> Restorer::OpenBase() const {
+  auto model = std::unique_ptr<VaultModel>(new VaultModel(this, "base"));
+  model->is_base_ = true;
+  model->digests_ = reader_->base_digests();
+  model->stored_size_ = reader_->BytesBySection().base;
+  return std::unique_ptr<const VaultModel>(std::move(model));
+}
+
+absl::StatusOr<std::unique_ptr<const VaultModel>> Restorer::OpenVariant(absl::string_view name) const {
+  absl::StatusOr<const VaultVariant*> variant = reader_->Find(name);
+  if (!variant.ok()) return variant.status();
+  absl::StatusOr<VaultBlob> blob = reader_->OpenBlob(**variant);
+  if (!blob.ok()) return blob.status();
+  auto model = std::unique_ptr<VaultModel>(new VaultModel(this, (*variant)->name));
+  model->digests_ = (*variant)->digests;
+  model->stored_size_ = (*variant)->stored_size;
+  model->blob_ = std::make_unique<VaultBlob>(*std::move(blob));
+  if (absl::Status status = model->Parse(); !status.ok()) return status;
+  return std::unique_ptr<const VaultModel>(std::move(model));
+}
+
+std::unique_ptr<DataSource> Restorer::BaseSource() const {
+  return std::make_unique<VaultBaseSource>(reader_.get(), model());
+}
+
+VaultModel::VaultModel(const Restorer* restorer, std::string name)
+    : restorer_(restorer), name_(std::move(name)), layout_(&restorer->model()) {}
+
+absl::Status VaultModel::Parse() {
+  const VaultReader& vault = restorer_->vault();
+  if (blob_->has_own_layout()) {
+    tensors_.resize(restorer_->model().tensor_count());
+    const CoreStatus status = layout_.Parse(blob_->layout(), tensors_.data(), tensors_.size());
+    if (status != CoreStatus::kOk) {
+      return absl::DataLossError(
+          absl::StrFormat("%s: variant '%s': layout: %s", vault.path(), name_, CoreStatusName(status)));
+    }
+  }
+  if (blob_->empty()) return absl::OkStatus();
+  const uint64_t expected = SegmentCount(layout_.data_size(), vault.header().segment_size);
+  if (blob_->segment_count() != expected) {
+    return absl::DataLossError(absl::StrFormat("%s: variant '%s': expected %d segments for %d bytes, found %d",
+                                               vault.path(), name_, expected, layout_.data_size(),
+                                               blob_->segment_count()));
+  }
+  return absl::OkStatus();
+}
+
+// What the core's verdict means, with the place.
+absl::Status VaultModel::Describe(CoreStatus status, uint64_t position) const {
+  const std::string model = is_base_ ? "base" : absl::StrCat("variant '", name_, "'");
+  std::string where;
+  if (position < data_size()) {
+    const VariantTensor tensor = layout_.tensor(layout_.FindTensor(position));
+    where = absl::StrFormat("tensor %s, at or after offset %d of its data (byte %d of the model's)",
+                            restorer_->TensorName(tensor.base_index), position - tensor.offset, position);
+  } else {
+    where = "at the end of the data";
+  }
+  const std::string message =
+      absl::StrFormat("%s: %s: %s: %s", restorer_->vault().path(), model, where, CoreStatusName(status));
+  return status == CoreStatus::kBadArgument ? absl::InvalidArgumentError(message) : absl::DataLossError(message);
+}
+
+absl::Status VaultModel::ReadTiles(uint64_t begin, uint64_t end, const RestoreOptions& options,
+                                   const Consumer& consumer) const {
+  const VaultHeader& header = restorer_->vault().header();
+  StreamMemory memory(&restorer_->vault(), restorer_->model(), blob_.get(), options.tile_size);
+  VariantStream stream(&layout_, header.chunk_size, header.segment_size, memory.chunks(), memory.segments(),
+                       memory.workspace(), options.trace);
+  CoreStatus status = stream.Start(begin, end, options.tile_size);
+  while (status == CoreStatus::kOk) {
+    const uint64_t offset = stream.position();
+    ByteView tile;
+    status = stream.Next(&tile);
+    if (status != CoreStatus::kOk) break;
+    if (tile.size == 0) return absl::OkStatus();
+    if (absl::Status consumed = consumer(offset, absl::MakeConstSpan(tile.data, tile.size)); !consumed.ok()) {
+      return consumed;
+    }
+  }
+  return status == CoreStatus::kReadFailed ? memory.error() : Describe(status, stream.position());
+}
+
+absl::Status VaultModel::ReadRange(uint64_t begin, uint64_t end, const RestoreOptions& options,
+                                   const Consumer& consumer) const {
+  if (begin > end || end > data_size()) {
+    return absl::InvalidArgumentError(absl::StrFormat("%s: bytes %d to %d of '%s', which has %d",
+                                                      restorer_->vault().path(), begin, end, name_, data_size()));
+  }
+  if (options.tile_size < kMinTileSize || options.tile_size > kMaxTileSize) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("tile size %d, expected %d to %d", options.tile_size, kMinTileSize, kMaxTileSize));
+  }
+  const int threads = ThreadCount(options.threads);
+  const uint32_t segment_size = restorer_->vault().header().segment_size;
+  if (threads == 1 || end - begin <= segment_size) return ReadTiles(begin, end, options, consumer);
+
+  // Cut where segments begin, so that no thread decodes what another needs.
+  std::vector<uint64_t> cuts = {begin};
+  for (uint64_t segment = begin / segment_size + 1; segment * segment_size < end; ++segment) {
+    const StripCursor cursor(&layout_, segment * segment_size);
+    if (cursor.at_end() || cursor.strip().offset >= end) break;
+    if (cursor.strip().offset > cuts.back()) cuts.push_back(cursor.strip().offset);
+  }
+  cuts.push_back(end);
+  RestoreOptions one = options;
+  one.trace = nullptr;
+  return OrderedParallel<std::vector<uint8_t>>(
+      cuts.size() - 1, threads,
+      [&](uint64_t i) -> absl::StatusOr<std::vector<uint8_t>> {
+        std::vector<uint8_t> bytes;
+        bytes.reserve(static_cast<size_t>(cuts[i + 1] - cuts[i]));
+        absl::Status status = ReadTiles(cuts[i], cuts[i + 1], one, [&bytes](uint64_t, absl::Span<const uint8_t> tile) {
+          bytes.insert(bytes.end(), tile.begin(), tile.end());
+          return absl::OkStatus();
+        });
+        if (!status.ok()) return status;
+        return bytes;
+      },
+      [&](uint64_t i, std::vector<uint8_t> bytes) { return consumer(cuts[i], bytes); });
+}
+
+absl::Status VaultModel::Restore(const RestoreOptions& options, const Consumer& consumer) const {
+  ModelDigester digester;
+  absl::Status status = ReadRange(0, data_size(), options, [&](uint64_t offset, absl::Span<const uint8_t> bytes) {
+    digester.Update(bytes);
+    return consumer(offset, bytes);
+  });
+  if (!status.ok()) return status;
+  const ModelDigests computed = digester.Digests();
+  if (computed == digests_) return absl::OkStatus();
+  const std::string model = is_base_ ? "base" : absl::StrCat("variant '", name_, "'");
+  return absl::DataLossError(absl::StrFormat(
+      "%s: %s: digest mismatch over %d bytes: expected XXH3-128 %s and XXH64 %016x, computed %s and %016x",
+      restorer_->vault().path(), model, data_size(), Hex(digests_.xxh3), digests_.xxh64, Hex(computed.xxh3),
+      computed.xxh64));
+}
+
+absl::Status VaultModel::Verify(const RestoreOptions& options) const {
+  return Restore(options, [](uint64_t, absl::Span<const uint8_t>) { return absl::OkStatus(); });
+}
+
+}  // namespace modelvault

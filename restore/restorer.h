@@ -1,0 +1,109 @@
+// Gives models back from a vault: whole and verified, or any range of one, on one thread or on many.
+#ifndef MODELVAULT_RESTORE_RESTORER_H_
+#define MODELVAULT_RESTORE_RESTORER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "codec/core/segment_decoder.h"
+#include "codec/core/variant_layout.h"
+#include "codec/data_source.h"
+#include "codec/model_builder.h"
+#include "restore/core/variant_stream.h"
+#include "vault/file_system.h"
+#include "vault/vault_reader.h"
+
+namespace modelvault {
+
+struct RestoreOptions {
+  size_t tile_size = kDefaultTileSize;  // Bytes handed over at a time: kMinTileSize … 16 MiB. One thread only.
+  int threads = 1;                      // 0: one a core. More than one hands over a segment at a time instead of tiles.
+  const SegmentTrace* trace = nullptr;  // For accounting; with one thread only.
+};
+
+class Restorer;
+
+// One model of a vault, the base or a variant, open for reading. Thread-safe. The Restorer must outlive it.
+class VaultModel {
+ public:
+  // Receives bytes of the model's data section in order; `offset` is their place in it. An error ends the restore.
+  using Consumer = std::function<absl::Status(uint64_t offset, absl::Span<const uint8_t> bytes)>;
+
+  // "base" for the base.
+  const std::string& name() const { return name_; }
+  bool is_base() const { return is_base_; }
+  const VariantLayout& layout() const { return layout_; }
+  uint64_t data_size() const { return layout_.data_size(); }
+  const ModelDigests& digests() const { return digests_; }
+  // Stored bytes: a variant's blob, or BASE.
+  uint64_t stored_size() const { return stored_size_; }
+
+  // Hands the whole data section to `consumer` and compares both digests at the end: DataLoss if one differs, and what
+  // the consumer has had is then not to be used.
+  absl::Status Restore(const RestoreOptions& options, const Consumer& consumer) const;
+
+  // Restores and compares, keeping nothing.
+  absl::Status Verify(const RestoreOptions& options = {}) const;
+
+  // Hands over bytes [begin, end) of the data section. Stored checksums of what is read are compared; the digests,
+  // which cover everything, are not. Decodes base chunks from the one that `begin` lies in, and deltas from the segment
+  // on.
+  absl::Status ReadRange(uint64_t begin, uint64_t end, const RestoreOptions& options, const Consumer& consumer) const;
+
+ private:
+  friend class Restorer;
+  VaultModel(const Restorer* restorer, std::string name);
+
+  absl::Status Parse();
+  absl::Status ReadTiles(uint64_t begin, uint64_t end, const RestoreOptions& options, const Consumer& consumer) const;
+  absl::Status Describe(CoreStatus status, uint64_t position) const;
+
+  const Restorer* restorer_;
+  std::string name_;
+  bool is_base_ = false;
+  ModelDigests digests_;
+  uint64_t stored_size_ = 0;
+  std::unique_ptr<VaultBlob> blob_;  // Null for the base.
+  std::vector<VariantTensor> tensors_;
+  VariantLayout layout_;
+};
+
+// An open vault and its parsed MODEL. Thread-safe.
+class Restorer {
+ public:
+  // `file_system` must outlive the result. Errors as VaultReader::Open's, and DataLoss for a MODEL that does not parse.
+  static absl::StatusOr<std::unique_ptr<Restorer>> Open(FileSystem& file_system, absl::string_view path);
+  static absl::StatusOr<std::unique_ptr<Restorer>> FromReader(std::unique_ptr<VaultReader> reader);
+
+  const VaultReader& vault() const { return *reader_; }
+  const Model& model() const { return model_->model(); }
+
+  // Names for error messages, in the base's data order; without them tensors are called by number.
+  void set_tensor_names(std::vector<std::string> names) { tensor_names_ = std::move(names); }
+  std::string TensorName(size_t base_index) const;
+
+  absl::StatusOr<std::unique_ptr<const VaultModel>> OpenBase() const;
+  // NotFound if there is no such variant.
+  absl::StatusOr<std::unique_ptr<const VaultModel>> OpenVariant(absl::string_view name) const;
+
+  // The base's data section for coders. Each result serves one thread.
+  std::unique_ptr<DataSource> BaseSource() const;
+
+ private:
+  Restorer() = default;
+
+  std::unique_ptr<VaultReader> reader_;
+  std::unique_ptr<const ParsedModel> model_;
+  std::vector<std::string> tensor_names_;
+};
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_RESTORE_RESTORER_H_
