@@ -1,0 +1,215 @@
+#include "tools/demo/report.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
+#include "tools/demo/departments.h"
+
+namespace modelvault::demo {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// The first field that is missing or wrong is remembered, so that a reader can take all its fields and ask once.
+class FieldReader {
+ public:
+  explicit FieldReader(absl::string_view file_name) : file_name_(file_name) {}
+
+  template <typename T>
+  void Integer(const Json& object, const char* name, uint64_t least, uint64_t most, T* value) {
+    const Json* field = Find(object, name);
+    if (field == nullptr) return;
+    if (!field->is_number_unsigned() || field->get<uint64_t>() < least || field->get<uint64_t>() > most) {
+      return Fail(name, absl::StrCat("an integer from ", least, " to ", most), *field);
+    }
+    *value = static_cast<T>(field->get<uint64_t>());
+  }
+
+  template <typename T>
+  void Number(const Json& object, const char* name, double least, double most, T* value) {
+    const Json* field = Find(object, name);
+    if (field == nullptr) return;
+    if (!field->is_number() || !(field->get<double>() >= least && field->get<double>() <= most)) {
+      return Fail(name, absl::StrCat("a number from ", least, " to ", most), *field);
+    }
+    *value = static_cast<T>(field->get<double>());
+  }
+
+  void String(const Json& object, const char* name, std::string* value) {
+    const Json* field = Find(object, name);
+    if (field == nullptr) return;
+    if (!field->is_string()) return Fail(name, "a string", *field);
+    *value = field->get<std::string>();
+  }
+
+  // An object or array; an empty one when it is missing.
+  const Json& Nested(const Json& object, const char* name, Json::value_t type) {
+    const Json* field = Find(object, name);
+    if (field == nullptr) return empty_;
+    if (field->type() != type) {
+      Fail(name, type == Json::value_t::array ? "an array" : "an object", *field);
+      return empty_;
+    }
+    return *field;
+  }
+
+  void Fail(absl::string_view name, absl::string_view expected, const Json& found) {
+    // Only plain values are shown: a hostile file may nest the others deeper than printing them can recurse.
+    constexpr size_t kShown = 60;
+    std::string text = found.type_name();
+    if (!found.is_structured()) text = found.dump(-1, ' ', true, Json::error_handler_t::replace).substr(0, kShown);
+    Fail(absl::StrCat("'", name, "' is ", text, ", expected ", expected));
+  }
+
+  void Fail(const std::string& what) {
+    if (status_.ok()) status_ = absl::InvalidArgumentError(absl::StrCat(file_name_, ": ", what));
+  }
+
+  const absl::Status& status() const { return status_; }
+
+ private:
+  const Json* Find(const Json& object, const char* name) {
+    const auto field = object.is_object() ? object.find(name) : object.end();
+    if (field != object.end()) return &*field;
+    Fail(absl::StrCat("'", name, "' is missing"));
+    return nullptr;
+  }
+
+  const std::string file_name_;
+  const Json empty_;
+  absl::Status status_;
+};
+
+// Far above what is generated, low enough that a task of this size fits in memory.
+constexpr uint64_t kMostInputs = 1024;
+constexpr uint64_t kMostFindings = 512;
+constexpr uint64_t kMostHeldOut = 20'000;
+constexpr uint64_t kMostWidth = 4096;
+constexpr size_t kMostLayers = 16;
+constexpr uint64_t kMostBytes = uint64_t{1} << 40;
+
+struct Figure {
+  const char* name;
+  double DepartmentResult::*value;
+};
+constexpr Figure kFigures[] = {
+    {"base_top1", &DepartmentResult::base_top1},
+    {"finetune_float_top1", &DepartmentResult::finetune_float_top1},
+    {"int8_top1", &DepartmentResult::int8_top1},
+    {"other_department_top1", &DepartmentResult::other_department_top1},
+};
+
+}  // namespace
+
+Range Summarize(const Report& report, double DepartmentResult::*figure) {
+  Range range{.mean = 0, .least = report.departments[0].*figure, .most = report.departments[0].*figure};
+  for (const DepartmentResult& department : report.departments) {
+    range.mean += department.*figure;
+    range.least = std::min(range.least, department.*figure);
+    range.most = std::max(range.most, department.*figure);
+  }
+  range.mean /= static_cast<double>(report.departments.size());
+  return range;
+}
+
+uint64_t RawSize(const Report& report) {
+  uint64_t size = report.base_file_size;
+  for (const DepartmentResult& department : report.departments) size += department.file_size;
+  return size;
+}
+
+std::string ReportToJson(const Report& report) {
+  Json json;
+  json["seed"] = report.task.seed;
+  json["architecture"] = {{"kind", "linear layers with biases, rectifiers between them"}, {"widths", report.widths}};
+  json["weights"] = report.weights;
+  json["heldout_samples"] = report.heldout_samples;
+  json["base_file_size"] = report.base_file_size;
+  json["task"] = {{"inputs", report.task.inputs},
+                  {"findings", report.task.findings},
+                  {"classes", report.task.classes},
+                  {"finding_spread", report.task.finding_spread},
+                  {"department_shift", report.task.department_shift},
+                  {"own_rules", report.task.own_rules}};
+  Json& departments = json["departments"] = Json::array();
+  uint64_t nonzeros = 0;
+  for (const DepartmentResult& department : report.departments) {
+    Json entry;
+    entry["name"] = department.name;
+    for (const Figure& figure : kFigures) entry[figure.name] = department.*figure.value;
+    entry["nonzeros"] = department.nonzeros;
+    entry["file_size"] = department.file_size;
+    departments.push_back(std::move(entry));
+    nonzeros += department.nonzeros;
+  }
+  Json& summary = json["summary"];
+  summary["chance"] = 1.0 / static_cast<double>(report.task.classes);
+  summary["base_float_top1"] = report.base_float_top1;
+  for (const Figure& figure : kFigures) {
+    const Range range = Summarize(report, figure.value);
+    summary[figure.name] = {{"mean", range.mean}, {"min", range.least}, {"max", range.most}};
+  }
+  summary["nonzeros"] = nonzeros;
+  summary["raw_size"] = RawSize(report);
+  return json.dump(2) + "\n";
+}
+
+absl::StatusOr<Report> ReportFromJson(const std::string& text, absl::string_view file_name) {
+  const Json json = Json::parse(text, /*cb=*/nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return absl::InvalidArgumentError(absl::StrCat(file_name, ": not a JSON object"));
+  FieldReader reader(file_name);
+  Report report;
+  reader.Integer(json, "seed", 0, UINT64_MAX, &report.task.seed);
+  reader.Integer(json, "weights", 1, kMostBytes, &report.weights);
+  reader.Integer(json, "heldout_samples", 1, kMostHeldOut, &report.heldout_samples);
+  reader.Integer(json, "base_file_size", 1, kMostBytes, &report.base_file_size);
+  const Json& task = reader.Nested(json, "task", Json::value_t::object);
+  reader.Integer(task, "inputs", 1, kMostInputs, &report.task.inputs);
+  reader.Integer(task, "findings", 1, kMostFindings, &report.task.findings);
+  reader.Integer(task, "classes", 2, kMostWidth, &report.task.classes);
+  reader.Number(task, "finding_spread", 0, 1000, &report.task.finding_spread);
+  reader.Number(task, "department_shift", 0, 1000, &report.task.department_shift);
+  reader.Number(task, "own_rules", 0, 1, &report.task.own_rules);
+  const Json& architecture = reader.Nested(json, "architecture", Json::value_t::object);
+  const Json& widths = reader.Nested(architecture, "widths", Json::value_t::array);
+  if (reader.status().ok() && (widths.size() < 2 || widths.size() > kMostLayers)) {
+    reader.Fail("widths", absl::StrCat("2 to ", kMostLayers, " integers"), widths);
+  }
+  for (const Json& width : widths) {
+    if (!reader.status().ok()) break;
+    if (!width.is_number_unsigned() || width.get<uint64_t>() == 0 || width.get<uint64_t>() > kMostWidth) {
+      reader.Fail("widths", absl::StrCat("integers from 1 to ", kMostWidth), widths);
+      break;
+    }
+    report.widths.push_back(width.get<size_t>());
+  }
+  const Json& departments = reader.Nested(json, "departments", Json::value_t::array);
+  if (reader.status().ok() && (departments.empty() || departments.size() > DepartmentNames().size())) {
+    reader.Fail("departments", absl::StrCat("1 to ", DepartmentNames().size(), " of them"), departments);
+  }
+  for (const Json& entry : departments) {
+    DepartmentResult& department = report.departments.emplace_back();
+    reader.String(entry, "name", &department.name);
+    for (const Figure& figure : kFigures) reader.Number(entry, figure.name, 0, 1, &(department.*figure.value));
+    reader.Integer(entry, "nonzeros", 0, kMostBytes, &department.nonzeros);
+    reader.Integer(entry, "file_size", 1, kMostBytes, &department.file_size);
+    if (!reader.status().ok()) break;
+  }
+  report.task.departments = report.departments.size();
+  const Json& summary = reader.Nested(json, "summary", Json::value_t::object);
+  reader.Number(summary, "base_float_top1", 0, 1, &report.base_float_top1);
+  if (!reader.status().ok()) return reader.status();
+  return report;
+}
+
+absl::StatusOr<size_t> FindDepartment(const Report& report, absl::string_view name) {
+  for (size_t d = 0; d < report.departments.size(); ++d) {
+    if (report.departments[d].name == name) return d;
+  }
+  return absl::NotFoundError(
+      absl::StrCat("no department '", name, "' among the ", report.departments.size(), " of this demo"));
+}
+
+}  // namespace modelvault::demo

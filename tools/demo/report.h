@@ -1,0 +1,65 @@
+#ifndef MODELVAULT_TOOLS_DEMO_REPORT_H_
+#define MODELVAULT_TOOLS_DEMO_REPORT_H_
+
+// What a training run leaves in demo.json beside its models: enough to generate the same held-out samples again, and
+// what the models scored on them.
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "tools/demo/task.h"
+
+namespace modelvault::demo {
+
+// All accuracies are top-1 on held-out samples, from 0 to 1.
+struct DepartmentResult {
+  std::string name;
+  double base_top1 = 0;              // the INT8 base
+  double finetune_float_top1 = 0;    // the fine-tune before it was made ternary
+  double int8_top1 = 0;              // the INT8 variant in the file
+  double other_department_top1 = 0;  // this variant on the next department's samples
+  uint64_t nonzeros = 0;             // weights in which the variant differs from the base
+  uint64_t file_size = 0;            // bytes
+};
+
+struct Report {
+  TaskOptions task;
+  std::vector<size_t> widths;   // the input's, then each layer's
+  size_t heldout_samples = 0;   // a department
+  uint64_t weights = 0;         // of a model's linear layers
+  uint64_t base_file_size = 0;  // bytes
+  double base_float_top1 = 0;   // mean over departments, before the base was quantised
+  std::vector<DepartmentResult> departments;
+};
+
+struct Range {
+  double mean = 0;
+  double least = 0;
+  double most = 0;
+};
+
+// Of one figure over all departments, of which there must be at least one.
+Range Summarize(const Report& report, double DepartmentResult::*figure);
+
+// Bytes of the base's and all variants' files together.
+uint64_t RawSize(const Report& report);
+
+// demo.json's text.
+std::string ReportToJson(const Report& report);
+
+// Reads it back. kInvalidArgument, naming the field, for text that is not JSON, missing or mistyped fields, and values
+// outside the ranges this program writes, so that nothing absurd is allocated from them. `file_name` is for messages.
+absl::StatusOr<Report> ReportFromJson(const std::string& text, absl::string_view file_name);
+
+// The department's place in the report, else kNotFound.
+absl::StatusOr<size_t> FindDepartment(const Report& report, absl::string_view name);
+
+}  // namespace modelvault::demo
+
+#endif  // MODELVAULT_TOOLS_DEMO_REPORT_H_

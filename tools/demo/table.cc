@@ -1,0 +1,114 @@
+#include "tools/demo/table.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "nlohmann/json.hpp"
+
+namespace modelvault::demo {
+namespace {
+
+constexpr size_t kDepartmentsShown = 10;
+
+// 1234567 as "1,234,567".
+std::string Grouped(uint64_t value) {
+  const std::string digits = absl::StrCat(value);
+  std::string text;
+  for (size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
+    text += digits[i];
+  }
+  return text;
+}
+
+std::string Percent(double share) { return absl::StrFormat("%.1f %%", 100 * share); }
+
+void AppendRow(absl::string_view name, absl::string_view base, absl::string_view tuned, absl::string_view variant,
+               absl::string_view bytes, std::string* text) {
+  std::string line = absl::StrFormat("  %-28s %8s %18s %14s %10s", name, base, tuned, variant, bytes);
+  absl::StripTrailingAsciiWhitespace(&line);
+  absl::StrAppend(text, line, "\n");
+}
+
+void AppendSummaryRow(const Report& report, absl::string_view name, double Range::*of, absl::string_view bytes,
+                      std::string* text) {
+  AppendRow(name, Percent(Summarize(report, &DepartmentResult::base_top1).*of),
+            Percent(Summarize(report, &DepartmentResult::finetune_float_top1).*of),
+            Percent(Summarize(report, &DepartmentResult::int8_top1).*of), bytes, text);
+}
+
+}  // namespace
+
+absl::StatusOr<StoredSizes> StoredSizesFromJson(const std::string& text, absl::string_view file_name) {
+  using nlohmann::json;
+  const auto bad = [&](absl::string_view what) {
+    return absl::InvalidArgumentError(absl::StrCat(file_name, ": ", what));
+  };
+  const json document = json::parse(text, /*cb=*/nullptr, /*allow_exceptions=*/false);
+  if (!document.is_object()) return bad("not a JSON object");
+  const auto variants = document.find("variants");
+  if (variants == document.end() || !variants->is_array()) return bad("'variants' is not an array");
+  StoredSizes sizes;
+  for (const json& variant : *variants) {
+    if (!variant.is_object()) return bad("a variant is not an object");
+    const auto name = variant.find("name");
+    const auto size = variant.find("stored_bytes");
+    if (name == variant.end() || !name->is_string()) return bad("a variant without a 'name'");
+    if (size == variant.end() || !size->is_number_unsigned()) {
+      return bad(absl::StrCat("variant '", name->get<std::string>(), "' without 'stored_bytes'"));
+    }
+    sizes[name->get<std::string>()] = size->get<uint64_t>();
+  }
+  return sizes;
+}
+
+std::string FormatTable(const Report& report, uint64_t vault_size, const StoredSizes& sizes) {
+  std::string text;
+  const auto line = [&text](absl::string_view what, absl::string_view bytes, absl::string_view remark) {
+    absl::StrAppend(&text, absl::StrFormat("%-58s %12s bytes%s\n", what, bytes, remark));
+  };
+  const size_t models = report.departments.size() + 1;
+  const double ratio = static_cast<double>(RawSize(report)) / static_cast<double>(vault_size);
+  line(absl::StrCat(models, " INT8 models of ", Grouped(report.weights), " weights, one file each"),
+       Grouped(RawSize(report)), "");
+  line("the same models in one vault", Grouped(vault_size), absl::StrFormat("   %.1f times smaller", ratio));
+
+  uint64_t total = 0;
+  uint64_t least = UINT64_MAX;
+  uint64_t most = 0;
+  size_t sized = 0;
+  for (const DepartmentResult& department : report.departments) {
+    const auto size = sizes.find(department.name);
+    if (size == sizes.end()) continue;
+    total += size->second;
+    least = std::min(least, size->second);
+    most = std::max(most, size->second);
+    ++sized;
+  }
+  const auto bytes_or_nothing = [&](uint64_t bytes) { return sized == 0 ? std::string() : Grouped(bytes); };
+
+  absl::StrAppend(&text, "\nRight answers on ", Grouped(report.heldout_samples),
+                  " held-out samples a department (chance ", Percent(1.0 / static_cast<double>(report.task.classes)),
+                  "):\n");
+  AppendRow("department", "base", "fine-tune, float", "in the vault", sized == 0 ? "" : "bytes", &text);
+  const size_t shown = std::min(kDepartmentsShown, report.departments.size());
+  for (size_t i = 0; i < shown; ++i) {
+    const DepartmentResult& department = report.departments[i * report.departments.size() / shown];
+    const auto size = sizes.find(department.name);
+    AppendRow(department.name, Percent(department.base_top1), Percent(department.finetune_float_top1),
+              Percent(department.int8_top1), size == sizes.end() ? "" : Grouped(size->second), &text);
+  }
+  AppendSummaryRow(report, absl::StrCat("mean of all ", report.departments.size()), &Range::mean,
+                   bytes_or_nothing(sized == 0 ? 0 : (total + sized / 2) / sized), &text);
+  AppendSummaryRow(report, "lowest", &Range::least, bytes_or_nothing(least), &text);
+  AppendSummaryRow(report, "highest", &Range::most, bytes_or_nothing(most), &text);
+  if (report.departments.size() > 1) {
+    absl::StrAppend(&text, "\nA department's model asked about the next department's patients is right in ",
+                    Percent(Summarize(report, &DepartmentResult::other_department_top1).mean), " of cases.\n");
+  }
+  return text;
+}
+
+}  // namespace modelvault::demo
