@@ -20,8 +20,10 @@ constexpr uint32_t kStackPaint = 0xA5A5A5A5;  // start.S fills the stack with it
 
 }  // namespace
 
+void PrintCharacter(char c) { *kUartTransmit = static_cast<uint8_t>(c); }
+
 void Print(const char* text) {
-  for (; *text != '\0'; ++text) *kUartTransmit = static_cast<uint8_t>(*text);
+  for (; *text != '\0'; ++text) PrintCharacter(*text);
 }
 
 void PrintNumber(uint64_t value) {

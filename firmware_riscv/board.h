@@ -8,6 +8,7 @@
 namespace modelvault {
 
 void Print(const char* text);
+void PrintCharacter(char c);
 // Decimal.
 void PrintNumber(uint64_t value);
 // 16 hexadecimal digits, lower case.

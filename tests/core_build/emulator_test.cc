@@ -1,0 +1,112 @@
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <map>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/core_build/emulator_runner.h"
+#include "tests/temp_folder.h"
+#include "tools/formats/safetensors.h"
+
+namespace modelvault {
+namespace {
+
+constexpr uint32_t kSeed = 7;
+
+// A small model: INT8 matrices of awkward shapes, float tensors, a scalar, an empty tensor.
+class TinyModel {
+ public:
+  explicit TinyModel(std::mt19937* random) : random_(random) {
+    Add("embed", "I8", {96, 64}, 1);
+    Add("wide", "I8", {3, 700}, 1);
+    Add("line", "I8", {129}, 1);
+    Add("bias", "I32", {33}, 4);
+    Add("norm", "F32", {65}, 4);
+    Add("scalar", "F32", {}, 4);
+    Add("nothing", "F32", {0, 5}, 4);
+    std::normal_distribution<float> weight(0.0f, 30.0f);
+    ForEachWeight([&](int) { return static_cast<int>(weight(*random_)); });
+    for (const char* name : {"bias", "norm", "scalar"}) FillRandomly(name);
+  }
+
+  // Replaces each INT8 weight by change(weight), saturated.
+  template <typename Change>
+  void ForEachWeight(Change change) {
+    for (const TensorInfo& tensor : tensors_) {
+      if (tensor.dtype != "I8") continue;
+      for (uint64_t i = tensor.begin; i < tensor.end; ++i) {
+        char& byte = data_[static_cast<size_t>(i)];
+        const int changed = change(static_cast<int8_t>(byte));
+        byte = static_cast<char>(changed < -128 ? -128 : changed > 127 ? 127 : changed);
+      }
+    }
+  }
+
+  void FillRandomly(const std::string& name) {
+    for (const TensorInfo& tensor : tensors_) {
+      if (tensor.name != name) continue;
+      for (uint64_t i = tensor.begin; i < tensor.end; ++i)
+        data_[static_cast<size_t>(i)] = static_cast<char>((*random_)());
+    }
+  }
+
+  std::string Write(const TempFolder& folder, const std::string& name) const {
+    const auto header = SafetensorsHeaderFor(tensors_, {});
+    EXPECT_TRUE(header.ok()) << header.status();
+    return folder.Write(name, header.value_or("") + data_);
+  }
+
+ private:
+  void Add(const std::string& name, const std::string& dtype, std::vector<uint64_t> shape, uint64_t element_size) {
+    const uint64_t begin = data_.size();
+    const uint64_t size = ElementCount(shape).value() * element_size;
+    tensors_.push_back({name, dtype, std::move(shape), begin, begin + size});
+    data_.resize(static_cast<size_t>(begin + size));
+  }
+
+  std::mt19937* random_;
+  std::vector<TensorInfo> tensors_;
+  std::string data_;
+};
+
+TEST(EmulatorTest, TheBoardGivesBackEveryKindOfVariant) {
+  std::mt19937 random(kSeed);
+  const TempFolder folder;
+  const TinyModel base(&random);
+  std::map<std::string, std::string> files = {{"", base.Write(folder, "base.safetensors")}};
+  files["same"] = base.Write(folder, "same.safetensors");
+  {
+    TinyModel ternary = base;
+    ternary.ForEachWeight([&](int w) { return random() % 20 == 0 ? w + (random() % 2 == 0 ? 2 : -2) : w; });
+    files["ternary"] = ternary.Write(folder, "ternary.safetensors");
+  }
+  {
+    TinyModel signs = base;
+    signs.ForEachWeight([&](int w) { return w + (random() % 2 == 0 ? 3 : -3); });
+    files["signs"] = signs.Write(folder, "signs.safetensors");
+  }
+  {
+    TinyModel residual = base;
+    residual.ForEachWeight([&](int w) { return w + static_cast<int>(random() % 9) - 4; });
+    residual.FillRandomly("norm");
+    files["residual"] = residual.Write(folder, "residual.safetensors");
+  }
+  {
+    TinyModel magnitudes = base;
+    magnitudes.ForEachWeight([&](int w) { return random() % 40 == 0 ? w + static_cast<int>(random() % 60) - 30 : w; });
+    files["magnitudes"] = magnitudes.Write(folder, "magnitudes.safetensors");
+  }
+  {
+    TinyModel unrelated = base;
+    for (const char* name : {"embed", "wide", "line", "bias", "norm", "scalar"}) unrelated.FillRandomly(name);
+    files["unrelated"] = unrelated.Write(folder, "unrelated.safetensors");
+  }
+  SCOPED_TRACE(testing::Message() << "random seed " << kSeed);
+  RunOnBoard(files);
+}
+
+}  // namespace
+}  // namespace modelvault
