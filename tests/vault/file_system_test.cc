@@ -9,8 +9,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <filesystem>
-#include <functional>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
@@ -26,7 +27,6 @@ namespace modelvault {
 namespace {
 
 using absl::StatusCode;
-using testing::_;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -178,12 +178,41 @@ TEST_F(FileSystemTest, AppendsOfAllSizesArriveInOrder) {
   EXPECT_TRUE(folder_.Read("f") == expected);
 }
 
+TEST_F(FileSystemTest, SmallAppendsAreGatheredAndLargeOnesNotHeld) {
+  FaultyFileSystem disk;
+  ASSERT_OK_AND_ASSIGN(auto file, disk.CreateAtomic(folder_.File("f")));
+  for (int i = 0; i < 1000; ++i) EXPECT_THAT(file->Append(Bytes("x")), IsOk());
+  EXPECT_EQ(disk.count(DiskOperation::kWrite), 0);
+  EXPECT_THAT(file->Append(Bytes(Pattern(1'000'000))), IsOk());
+  EXPECT_EQ(disk.count(DiskOperation::kWrite), 2);
+}
+
+TEST_F(FileSystemTest, NothingStaysOpen) {
+  const auto open_count = [] {
+    const std::filesystem::directory_iterator all("/proc/self/fd");
+    return std::distance(begin(all), end(all));
+  };
+  const std::string path = folder_.Write("v", "x");
+  const auto before = open_count();
+  {
+    ASSERT_OK_AND_ASSIGN(const auto lock, files_.Lock(path, kOnce));
+    ASSERT_OK_AND_ASSIGN(const auto source, files_.OpenForRead(path));
+    ASSERT_OK_AND_ASSIGN(const auto dropped, files_.CreateAtomic(path));
+    ASSERT_OK_AND_ASSIGN(const auto kept, files_.CreateAtomic(path));
+    EXPECT_THAT(kept->Commit(), IsOk());
+    EXPECT_THAT(files_.OpenForRead(folder_.path()), Not(IsOk()));
+    EXPECT_THAT(files_.Lock(path, kOnce), IsOk());  // the file that took the name
+  }
+  EXPECT_EQ(open_count(), before);
+}
+
 TEST_F(FileSystemTest, WritesAndReadsAnywhereWhileOpen) {
   ASSERT_OK_AND_ASSIGN(auto file, files_.CreateAtomic(folder_.File("f")));
   EXPECT_THAT(file->Append(Bytes("0123456789")), IsOk());
   EXPECT_THAT(file->WriteAt(2, Bytes("ab")), IsOk());
   EXPECT_THAT(file->WriteAt(12, Bytes("xy")), IsOk());
   EXPECT_THAT(file->WriteAt(5, {}), IsOk());
+  EXPECT_THAT(file->WriteAt(50, {}), IsOk());
   EXPECT_EQ(file->size(), 14u);
   EXPECT_THAT(file->Append(Bytes("!")), IsOk());
   std::vector<uint8_t> out(15);
@@ -291,6 +320,24 @@ TEST_F(FileSystemTest, FreshFilesFollowTheUmaskAndReplacementsTheirPredecessor) 
     write("fresh");
     EXPECT_EQ(ModeOf(folder_.File("fresh")), mode);
   }
+}
+
+// Looks at the permissions a temporary file is born with.
+class ModeRecordingCalls : public SystemCalls {
+ public:
+  int Open(const std::string& path, int flags, mode_t mode) override {
+    if ((flags & O_CREAT) != 0) created_with = mode;
+    return SystemCalls::Open(path, flags, mode);
+  }
+  mode_t created_with = 0;
+};
+
+TEST_F(FileSystemTest, AReplacementOfAPrivateFileIsNeverReadableByOthers) {
+  ASSERT_EQ(chmod(folder_.Write("f", "secret").c_str(), 0600), 0);
+  ModeRecordingCalls calls;
+  FileSystem files(calls);
+  EXPECT_THAT(files.CreateAtomic(folder_.File("f")), IsOk());
+  EXPECT_EQ(calls.created_with, 0600u);
 }
 
 TEST_F(FileSystemTest, TargetsThatAreNotFilesAreRefused) {
@@ -465,6 +512,8 @@ TEST_F(FileSystemTest, LockRefusesWhatIsNoFile) {
   EXPECT_THAT(files_.Lock(folder_.File("none"), kOnce), StatusIs(StatusCode::kNotFound, HasSubstr("none")));
   EXPECT_THAT(files_.Lock(folder_.path(), kOnce), StatusIs(StatusCode::kInvalidArgument));
   EXPECT_THAT(folder_.Names(), IsEmpty());
+  ASSERT_EQ(mkfifo(folder_.File("pipe").c_str(), 0600), 0);
+  EXPECT_THAT(files_.Lock(folder_.File("pipe"), kOnce), StatusIs(StatusCode::kInvalidArgument, HasSubstr("pipe")));
 }
 
 // A disk that fails.
@@ -618,6 +667,7 @@ TEST_F(FaultyDiskTest, InterruptedCallsAreRepeated) {
     disk_.FailAt(operation, 1, EINTR);
     EXPECT_THAT(Rewrite(disk_, path_), IsOk());
     EXPECT_TRUE(folder_.Read("v") == new_);
+    EXPECT_EQ(disk_.count(DiskOperation::kCopy), operation == DiskOperation::kCopy ? 2 : 1);
   }
 }
 

@@ -139,7 +139,8 @@ TEST(SafetensorsTest, LyingHeaderLengths) {
   for (const uint64_t length : {uint64_t{100'000'001}, uint64_t{1} << 63, ~uint64_t{0}, ~uint64_t{0} - 7}) {
     EXPECT_THAT(OpenBytes(Le64(length) + rest),
                 StatusIs(StatusCode::kInvalidArgument, HasSubstr(absl::StrCat("header length ", length, " exceeds"))));
-    EXPECT_THAT(ParseSafetensorsHeader(Bytes(Le64(length) + rest), 0, "f"), StatusIs(StatusCode::kInvalidArgument));
+    EXPECT_THAT(ParseSafetensorsHeader(Bytes(Le64(length) + rest), 0, "f"),
+                StatusIs(StatusCode::kInvalidArgument, HasSubstr("exceeds")));
   }
   EXPECT_THAT(OpenBytes(Le64(0)), StatusIs(StatusCode::kInvalidArgument, HasSubstr("does not start with '{'")));
   EXPECT_THAT(ParseSafetensorsHeader(Bytes("{}"), 0, "f"), StatusIs(StatusCode::kInvalidArgument));
@@ -431,6 +432,12 @@ TEST(SafetensorsHeaderForTest, WhatItWritesReadsBack) {
     EXPECT_EQ(header.tensors, tensors);
     EXPECT_EQ(header.metadata, metadata);
     EXPECT_EQ(bytes.size() % 8, 0u);
+  }
+  for (size_t size = 1; size <= 16; ++size) {
+    const TensorInfo tensor = {.name = std::string(size, 'n'), .dtype = "I8", .shape = {0}};
+    ASSERT_OK_AND_ASSIGN(const std::string bytes, SafetensorsHeaderFor({tensor}, {}));
+    EXPECT_EQ(bytes.size() % 8, 0u);
+    EXPECT_LT(bytes.size() - 1 - bytes.rfind('}'), 8u);
   }
   ASSERT_OK_AND_ASSIGN(const std::string none, SafetensorsHeaderFor({}, {}));
   EXPECT_EQ(none, Le64(8) + "{}      ");
