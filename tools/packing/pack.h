@@ -1,5 +1,5 @@
-// From model files to vaults: what `mvault pack`, `add` and `replace` do. Everything that is written is restored and compared
-// with the files it came from before the vault takes its name.
+// From model files to vaults: what `mvault pack`, `add` and `replace` do. Everything that is written is restored and
+// compared with the files it came from before the vault takes its name.
 #ifndef MODELVAULT_TOOLS_PACKING_PACK_H_
 #define MODELVAULT_TOOLS_PACKING_PACK_H_
 
@@ -22,15 +22,16 @@ struct VariantInput {
   std::string path;  // A safetensors file with the base's tensor names and shapes.
 };
 
-// Called now and then, on the calling thread, with bytes done and to be done in a stage ("analyse", "encode", "verify").
+// Called now and then, on the calling thread, with bytes done and to be done in a stage ("analyse", "encode",
+// "verify").
 using PackProgress = std::function<void(absl::string_view stage, uint64_t done, uint64_t total)>;
 
 struct PackOptions {
-  uint32_t chunk_size = 0;            // Raw bytes of a base chunk; 0: 4 KiB, for bases above 64 MiB 64 KiB.
-  uint32_t segment_size = 1u << 20;   // Raw bytes between restart points of a delta.
-  std::optional<uint64_t> budget;     // Bytes the vault may have: more is ResourceExhausted.
-  int threads = 0;                    // 0: one a core.
-  PackProgress progress;              // May be empty.
+  uint32_t chunk_size = 0;           // Raw bytes of a base chunk; 0: 4 KiB, for bases above 64 MiB 64 KiB.
+  uint32_t segment_size = 1u << 20;  // Raw bytes between restart points of a delta.
+  std::optional<uint64_t> budget;    // Bytes the vault may have: more is ResourceExhausted.
+  int threads = 0;                   // 0: one a core.
+  PackProgress progress;             // May be empty.
 };
 
 struct PackedVariant {
@@ -40,22 +41,22 @@ struct PackedVariant {
 };
 
 struct PackReport {
-  uint64_t input_size = 0;  // Of all files packed, the base's included.
-  uint64_t base_file_size = 0;  // 0 when variants were added to a vault.
-  VaultBytes bytes;         // Of the vault, as written.
+  uint64_t input_size = 0;              // Of all files packed, the base's included.
+  uint64_t base_file_size = 0;          // 0 when variants were added to a vault.
+  VaultBytes bytes;                     // Of the vault, as written.
   std::vector<PackedVariant> variants;  // Those packed now, in order of input.
 };
 
-// Packs a base and its variants into a new vault at `output`. Errors, besides those of files and vaults: names that are invalid
-// (InvalidArgument) or occur twice (AlreadyExists), a variant whose tensor names or shapes are not the base's
+// Packs a base and its variants into a new vault at `output`. Errors, besides those of files and vaults: names that are
+// invalid (InvalidArgument) or occur twice (AlreadyExists), a variant whose tensor names or shapes are not the base's
 // (InvalidArgument, naming the first that differs), over budget (ResourceExhausted, listing the costliest variants and
 // what would fit). On any error `output` is as before.
 absl::StatusOr<PackReport> PackVault(FileSystem& file_system, absl::string_view base_path,
                                      absl::Span<const VariantInput> variants, absl::string_view output,
                                      const PackOptions& options);
 
-// Adds variants to a vault, against its base and with its MODEL; with `replace` each must be there already and is replaced, without
-// it none may be.
+// Adds variants to a vault, against its base and with its MODEL; with `replace` each must be there already and is
+// replaced, without it none may be.
 absl::StatusOr<PackReport> AddVariants(FileSystem& file_system, absl::string_view vault_path,
                                        absl::Span<const VariantInput> variants, bool replace,
                                        const PackOptions& options);

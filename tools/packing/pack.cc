@@ -1,0 +1,403 @@
+#include "tools/packing/pack.h"
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "codec/base_encoder.h"
+#include "codec/model_builder.h"
+#include "codec/segment_encoder.h"
+#include "restore/restorer.h"
+#include "tools/formats/safetensors.h"
+#include "tools/packing/model_file.h"
+#include "tools/packing/variant_analysis.h"
+#include "vault/ordered_parallel.h"
+#include "vault/variant_name.h"
+#include "vault/vault_editor.h"
+#include "vault/vault_writer.h"
+
+namespace modelvault {
+namespace {
+
+constexpr uint64_t kLargeBase = 64 << 20;
+constexpr uint64_t kChunkBatchSize = 256 << 10;  // Raw bytes of the base one job codes.
+
+// A variant on its way into a vault.
+struct OpenInput {
+  const VariantInput* input = nullptr;
+  std::unique_ptr<SafetensorsFile> file;
+  VariantMatch match;
+  ModelDigests digests;
+  bool is_base = false;  // Identical to the base, its layout included.
+  std::vector<VariantTensor> tensors;
+  std::unique_ptr<VariantLayout> layout;
+  std::string stored_layout;
+  std::unique_ptr<SegmentEncoder> encoder;
+
+  uint64_t segments() const { return is_base ? 0 : encoder->segment_count(); }
+};
+
+// Where the base's bytes come from, one source for each user.
+using BaseFactory = std::function<std::unique_ptr<DataSource>()>;
+
+void Report(const PackOptions& options, absl::string_view stage, uint64_t done, uint64_t total) {
+  if (options.progress) options.progress(stage, done, total);
+}
+
+absl::Status CheckNames(absl::Span<const VariantInput> variants) {
+  std::set<std::string> names;
+  for (const VariantInput& v : variants) {
+    if (absl::Status status = ValidateVariantName(v.name); !status.ok()) return status;
+    if (!names.insert(v.name).second) {
+      return absl::AlreadyExistsError(absl::StrCat("variant '", v.name, "' is given twice"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<OpenInput>> OpenInputs(FileSystem& file_system, absl::Span<const VariantInput> variants,
+                                                  absl::Span<const TensorInfo> base) {
+  std::vector<OpenInput> inputs;
+  for (const VariantInput& v : variants) {
+    absl::StatusOr<SafetensorsFile> file = SafetensorsFile::Open(file_system, v.path);
+    if (!file.ok()) return file.status();
+    OpenInput input;
+    input.input = &v;
+    input.file = std::make_unique<SafetensorsFile>(*std::move(file));
+    absl::StatusOr<VariantMatch> match = MatchVariant(base, input.file->tensors(), v.path);
+    if (!match.ok()) return match.status();
+    input.match = *std::move(match);
+    inputs.push_back(std::move(input));
+  }
+  return inputs;
+}
+
+uint64_t TotalSize(const std::vector<OpenInput>& inputs) {
+  uint64_t total = 0;
+  for (const OpenInput& input : inputs) total += input.file->data_size();
+  return total;
+}
+
+// Digests of all variants, and their differences counted into `*statistics` if that is wanted.
+absl::Status Analyze(const std::vector<TensorSpec>& base_specs, const BaseFactory& base, const PackOptions& options,
+                     std::vector<OpenInput>* inputs, DeltaStatistics* statistics) {
+  struct Result {
+    ModelDigests digests;
+    std::unique_ptr<DeltaStatistics> statistics;
+  };
+  const uint64_t total = TotalSize(*inputs);
+  uint64_t done = 0;
+  return OrderedParallel<Result>(
+      inputs->size(), ThreadCount(options.threads),
+      [&](uint64_t i) -> absl::StatusOr<Result> {
+        const OpenInput& input = (*inputs)[i];
+        Result result;
+        if (statistics != nullptr) result.statistics = std::make_unique<DeltaStatistics>(base_specs);
+        const std::unique_ptr<DataSource> source = base();
+        absl::StatusOr<ModelDigests> digests =
+            AnalyzeVariant(base_specs, source.get(), input.match, *input.file, result.statistics.get());
+        if (!digests.ok()) return digests.status();
+        result.digests = *digests;
+        return result;
+      },
+      [&](uint64_t i, Result result) {
+        OpenInput& input = (*inputs)[i];
+        input.digests = result.digests;
+        if (statistics != nullptr) statistics->Merge(*result.statistics);
+        Report(options, "analyse", done += input.file->data_size(), total);
+        return absl::OkStatus();
+      });
+}
+
+absl::Status WriteBase(const Model& model, const BaseFactory& base, const PackOptions& options, VaultWriter* writer,
+                       uint32_t chunk_size) {
+  const BaseEncoder encoder(&model, chunk_size);
+  const uint64_t batch = std::max<uint64_t>(1, kChunkBatchSize / chunk_size);
+  const uint64_t batches = (encoder.chunk_count() + batch - 1) / batch;
+  return OrderedParallel<std::vector<std::string>>(
+      batches, ThreadCount(options.threads),
+      [&](uint64_t b) -> absl::StatusOr<std::vector<std::string>> {
+        const std::unique_ptr<DataSource> source = base();
+        std::vector<std::string> chunks;
+        std::vector<uint8_t> raw(chunk_size);
+        for (uint64_t c = b * batch; c < std::min(encoder.chunk_count(), (b + 1) * batch); ++c) {
+          const uint64_t begin = c * chunk_size;
+          const auto bytes =
+              absl::MakeSpan(raw).first(static_cast<size_t>(std::min<uint64_t>(chunk_size, source->size() - begin)));
+          if (absl::Status status = source->Read(begin, bytes); !status.ok()) return status;
+          chunks.push_back(encoder.Encode(c, bytes));
+        }
+        return chunks;
+      },
+      [&](uint64_t b, std::vector<std::string> chunks) {
+        for (const std::string& chunk : chunks) {
+          if (absl::Status status = writer->AppendBaseChunk(chunk); !status.ok()) return status;
+        }
+        Report(options, "encode base", b + 1, batches);
+        return absl::OkStatus();
+      });
+}
+
+absl::Status PrepareLayouts(const Model& model, const ModelDigests& base_digests, uint32_t segment_size,
+                            std::vector<OpenInput>* inputs) {
+  for (OpenInput& input : *inputs) {
+    input.layout = std::make_unique<VariantLayout>(&model);
+    if (input.match.own_layout) {
+      input.stored_layout = SerializeLayout(input.match.tensors);
+      input.tensors.resize(model.tensor_count());
+      const CoreStatus status = input.layout->Parse(
+          {reinterpret_cast<const uint8_t*>(input.stored_layout.data()), input.stored_layout.size()},
+          input.tensors.data(), input.tensors.size());
+      if (status != CoreStatus::kOk) {
+        return absl::InternalError(absl::StrCat(input.input->path, ": layout: ", CoreStatusName(status)));
+      }
+    }
+    input.is_base = !input.match.own_layout && input.digests == base_digests;
+    input.encoder = std::make_unique<SegmentEncoder>(input.layout.get(), segment_size);
+  }
+  return absl::OkStatus();
+}
+
+// Codes all segments of all variants, in parallel, into the writer, in order.
+absl::Status WriteVariants(const BaseFactory& base, const PackOptions& options, const std::vector<OpenInput>& inputs,
+                           VaultWriter* writer) {
+  struct Job {
+    size_t input;
+    uint64_t segment;
+  };
+  std::vector<Job> jobs;  // A variant without segments has one job, for nothing.
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    for (uint64_t s = 0; s < std::max<uint64_t>(1, inputs[i].segments()); ++s) jobs.push_back({i, s});
+  }
+  return OrderedParallel<std::string>(
+      jobs.size(), ThreadCount(options.threads),
+      [&](uint64_t j) -> absl::StatusOr<std::string> {
+        const OpenInput& input = inputs[jobs[j].input];
+        if (input.segments() == 0) return std::string();
+        const std::unique_ptr<DataSource> base_source = base();
+        FileDataSource variant(input.file.get());
+        return input.encoder->Encode(jobs[j].segment, base_source.get(), &variant);
+      },
+      [&](uint64_t j, std::string stored) {
+        const OpenInput& input = inputs[jobs[j].input];
+        absl::Status status;
+        if (jobs[j].segment == 0) {
+          status = writer->BeginVariant(input.input->name, input.stored_layout, input.segments());
+        }
+        if (status.ok() && input.segments() > 0) status = writer->AppendSegment(stored);
+        if (status.ok() && jobs[j].segment + 1 >= input.segments()) {
+          status = writer->FinishVariant(input.digests, input.file->header_bytes());
+        }
+        Report(options, "encode variants", j + 1, jobs.size());
+        return status;
+      });
+}
+
+// The result of a job that has none.
+struct Verified {
+  Verified() {}
+};
+
+// Restores `model` and compares it with the file it came from, byte by byte.
+absl::Status CompareWithFile(const VaultModel& model, const SafetensorsFile& file, int threads) {
+  if (model.data_size() != file.data_size()) {
+    return absl::InternalError(
+        absl::StrCat(file.path(), ": packed ", file.data_size(), " bytes of data, restored ", model.data_size()));
+  }
+  RestoreOptions options;
+  options.threads = threads;
+  std::vector<uint8_t> expected;
+  return model.Restore(options, [&](uint64_t offset, absl::Span<const uint8_t> bytes) -> absl::Status {
+    expected.resize(bytes.size());
+    if (absl::Status status = file.ReadData(offset, absl::MakeSpan(expected)); !status.ok()) return status;
+    if (absl::MakeConstSpan(expected) == bytes) return absl::OkStatus();
+    return absl::DataLossError(absl::StrCat(file.path(), ": restored data differ from the file within ", bytes.size(),
+                                            " bytes from offset ", offset, ": did the file change meanwhile?"));
+  });
+}
+
+absl::Status CompareHeader(const SafetensorsFile& file, const std::string& restored) {
+  if (restored == file.header_bytes()) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat(file.path(), ": the header does not come back as it was"));
+}
+
+// Reads the finished vault back and compares every model in `inputs`, and the base if there is a file of it.
+absl::Status VerifyWritten(const VaultWriter& writer, const SafetensorsFile* base, const PackOptions& options,
+                           const std::vector<OpenInput>& inputs) {
+  absl::StatusOr<std::unique_ptr<VaultReader>> reader = writer.OpenWritten();
+  if (!reader.ok()) return reader.status();
+  absl::StatusOr<std::unique_ptr<Restorer>> restorer = Restorer::FromReader(*std::move(reader));
+  if (!restorer.ok()) return restorer.status();
+  const int threads = ThreadCount(options.threads);
+  if (base != nullptr) {
+    absl::StatusOr<std::unique_ptr<const VaultModel>> model = (*restorer)->OpenBase();
+    if (!model.ok()) return model.status();
+    if (absl::Status status = CompareWithFile(**model, *base, threads); !status.ok()) return status;
+    if (absl::Status status = CompareHeader(*base, (*restorer)->vault().base_header()); !status.ok()) return status;
+  }
+  // Many small variants side by side, or the segments of each large one.
+  const bool side_by_side = inputs.size() >= static_cast<size_t>(threads);
+  const uint64_t total = TotalSize(inputs);
+  uint64_t done = 0;
+  return OrderedParallel<Verified>(
+      inputs.size(), side_by_side ? threads : 1,
+      [&](uint64_t i) -> absl::StatusOr<Verified> {
+        const OpenInput& input = inputs[i];
+        absl::StatusOr<std::unique_ptr<const VaultModel>> model = (*restorer)->OpenVariant(input.input->name);
+        if (!model.ok()) return model.status();
+        absl::Status status = CompareWithFile(**model, *input.file, side_by_side ? 1 : threads);
+        if (!status.ok()) return status;
+        absl::StatusOr<std::string> header = (*restorer)->vault().variant_header(input.input->name);
+        if (!header.ok()) return header.status();
+        status = CompareHeader(*input.file, *header);
+        if (!status.ok()) return status;
+        return Verified();
+      },
+      [&](uint64_t i, Verified) {
+        Report(options, "verify", done += inputs[i].file->data_size(), total);
+        return absl::OkStatus();
+      });
+}
+
+absl::StatusOr<PackReport> MakeReport(const VaultWriter& writer, const std::vector<OpenInput>& inputs) {
+  absl::StatusOr<std::unique_ptr<VaultReader>> reader = writer.OpenWritten();
+  if (!reader.ok()) return reader.status();
+  PackReport report;
+  report.bytes = (*reader)->BytesBySection();
+  for (const OpenInput& input : inputs) {
+    absl::StatusOr<const VaultVariant*> variant = (*reader)->Find(input.input->name);
+    if (!variant.ok()) return variant.status();
+    const uint64_t file_size = input.file->data_offset() + input.file->data_size();
+    report.variants.push_back({input.input->name, file_size, (*variant)->stored_size});
+    report.input_size += file_size;
+  }
+  return report;
+}
+
+// Over budget: says by how much, who costs most, and how many would fit.
+absl::Status CheckBudget(const PackOptions& options, absl::string_view path, const VaultReader& vault) {
+  if (!options.budget.has_value() || vault.header().file_size <= *options.budget) return absl::OkStatus();
+  std::vector<const VaultVariant*> by_size;
+  uint64_t blobs = 0;
+  for (const VaultVariant& v : vault.variants()) {
+    by_size.push_back(&v);
+    blobs += v.stored_size;
+  }
+  std::stable_sort(by_size.begin(), by_size.end(),
+                   [](const VaultVariant* a, const VaultVariant* b) { return a->stored_size > b->stored_size; });
+  const uint64_t file_size = vault.header().file_size;
+  std::string message = absl::StrFormat("%s: over budget: %d bytes, budget %d, %d too many; the costliest variants are",
+                                        path, file_size, *options.budget, file_size - *options.budget);
+  for (size_t i = 0; i < std::min<size_t>(5, by_size.size()); ++i) {
+    absl::StrAppendFormat(&message, "%s '%s' (%d)", i == 0 ? "" : ",", by_size[i]->name, by_size[i]->stored_size);
+  }
+  // Dropping from the costliest on: an estimate, since headers and index shrink too.
+  uint64_t left = file_size;
+  size_t dropped = 0;
+  while (dropped < by_size.size() && left > *options.budget) left -= std::min(left, by_size[dropped++]->stored_size);
+  if (left <= *options.budget) {
+    absl::StrAppendFormat(&message, "; without the %d costliest, %d of %d variants would fit", dropped,
+                          by_size.size() - dropped, by_size.size());
+  } else {
+    absl::StrAppendFormat(&message, "; even without variants about %d bytes remain", file_size - blobs);
+  }
+  return absl::ResourceExhaustedError(message);
+}
+
+// Budget, verification, report, and the new name.
+absl::StatusOr<PackReport> Conclude(VaultWriter* writer, const SafetensorsFile* base, const PackOptions& options,
+                                    const std::vector<OpenInput>& inputs) {
+  if (absl::Status status = writer->Finish(); !status.ok()) return status;
+  {
+    absl::StatusOr<std::unique_ptr<VaultReader>> written = writer->OpenWritten();
+    if (!written.ok()) return written.status();
+    if (absl::Status status = CheckBudget(options, writer->path(), **written); !status.ok()) return status;
+  }
+  if (absl::Status status = VerifyWritten(*writer, base, options, inputs); !status.ok()) return status;
+  absl::StatusOr<PackReport> report = MakeReport(*writer, inputs);
+  if (!report.ok()) return report.status();
+  if (base != nullptr) {
+    report->base_file_size = base->data_offset() + base->data_size();
+    report->input_size += report->base_file_size;
+  }
+  if (absl::Status status = writer->Commit(); !status.ok()) return status;
+  return report;
+}
+
+}  // namespace
+
+absl::StatusOr<PackReport> PackVault(FileSystem& file_system, absl::string_view base_path,
+                                     absl::Span<const VariantInput> variants, absl::string_view output,
+                                     const PackOptions& options) {
+  if (absl::Status status = CheckNames(variants); !status.ok()) return status;
+  absl::StatusOr<SafetensorsFile> base = SafetensorsFile::Open(file_system, base_path);
+  if (!base.ok()) return base.status();
+  const std::vector<TensorSpec> specs = SpecsOf(base->tensors());
+  const BaseFactory base_source = [&] { return std::make_unique<FileDataSource>(&*base); };
+  absl::StatusOr<std::vector<OpenInput>> inputs = OpenInputs(file_system, variants, base->tensors());
+  if (!inputs.ok()) return inputs.status();
+
+  DeltaStatistics statistics(specs);
+  if (absl::Status status = Analyze(specs, base_source, options, &*inputs, &statistics); !status.ok()) return status;
+  FileDataSource data(&*base);
+  absl::StatusOr<ModelDigests> base_digests = DigestSource(&data);
+  if (!base_digests.ok()) return base_digests.status();
+  absl::StatusOr<std::string> section = BuildModel(specs, &data, statistics);
+  if (!section.ok()) return section.status();
+  absl::StatusOr<std::unique_ptr<const ParsedModel>> model = ParsedModel::Parse(*section);
+  if (!model.ok()) return model.status();
+
+  VaultParams params;
+  params.chunk_size = options.chunk_size != 0 ? options.chunk_size : base->data_size() > kLargeBase ? 64 << 10 : 4096;
+  params.segment_size = options.segment_size;
+  params.base_data_size = base->data_size();
+  params.tensor_count = static_cast<uint32_t>(specs.size());
+  absl::StatusOr<std::unique_ptr<VaultWriter>> writer = VaultWriter::Create(file_system, output, params, *section);
+  if (!writer.ok()) return writer.status();
+  const Model& parsed = (*model)->model();
+  absl::Status status = WriteBase(parsed, base_source, options, writer->get(), params.chunk_size);
+  if (status.ok()) status = (*writer)->FinishBase(*base_digests, base->header_bytes());
+  if (status.ok()) status = PrepareLayouts(parsed, *base_digests, params.segment_size, &*inputs);
+  if (status.ok()) status = WriteVariants(base_source, options, *inputs, writer->get());
+  if (!status.ok()) return status;
+  return Conclude(writer->get(), &*base, options, *inputs);
+}
+
+absl::StatusOr<PackReport> AddVariants(FileSystem& file_system, absl::string_view vault_path,
+                                       absl::Span<const VariantInput> variants, bool replace,
+                                       const PackOptions& options) {
+  if (absl::Status status = CheckNames(variants); !status.ok()) return status;
+  VaultChanges changes;
+  if (replace) {
+    for (const VariantInput& v : variants) changes.remove.push_back(v.name);
+  }
+  absl::StatusOr<std::unique_ptr<VaultWriter>> writer = EditVault(file_system, vault_path, changes);
+  if (!writer.ok()) return writer.status();
+  // The lock is held: this is the vault being changed.
+  absl::StatusOr<std::unique_ptr<Restorer>> restorer = Restorer::Open(file_system, vault_path);
+  if (!restorer.ok()) return restorer.status();
+  const VaultReader& vault = (*restorer)->vault();
+  const std::string& header = vault.base_header();
+  absl::StatusOr<SafetensorsHeader> base =
+      ParseSafetensorsHeader({reinterpret_cast<const uint8_t*>(header.data()), header.size()},
+                             vault.header().base_data_size, absl::StrCat(vault.path(), ": base"));
+  if (!base.ok()) return base.status();
+  const std::vector<TensorSpec> specs = SpecsOf(base->tensors);
+  const BaseFactory base_source = [&] { return (*restorer)->BaseSource(); };
+  absl::StatusOr<std::vector<OpenInput>> inputs = OpenInputs(file_system, variants, base->tensors);
+  if (!inputs.ok()) return inputs.status();
+  absl::Status status = Analyze(specs, base_source, options, &*inputs, nullptr);
+  if (status.ok()) {
+    status = PrepareLayouts((*restorer)->model(), vault.base_digests(), vault.header().segment_size, &*inputs);
+  }
+  if (status.ok()) status = WriteVariants(base_source, options, *inputs, writer->get());
+  if (!status.ok()) return status;
+  return Conclude(writer->get(), nullptr, options, *inputs);
+}
+
+}  // namespace modelvault
