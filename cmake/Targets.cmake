@@ -13,7 +13,8 @@ if(MODELVAULT_SANITIZE)
 endif()
 
 # mv_library(NAME SOURCES... DEPS...): one static library of ours, alias modelvault::NAME. It is installed and exported
-# by cmake/Install.cmake, which reads the global property MODELVAULT_LIBRARIES.
+# with the headers of its folder by cmake/Install.cmake, which reads the global properties MODELVAULT_LIBRARIES and
+# MODELVAULT_LIBRARY_FOLDERS.
 function(mv_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
   add_library(modelvault_${name} STATIC ${arg_SOURCES})
@@ -23,6 +24,8 @@ function(mv_library name)
                                                        $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/modelvault>)
   set_target_properties(modelvault_${name} PROPERTIES EXPORT_NAME ${name})
   set_property(GLOBAL APPEND PROPERTY MODELVAULT_LIBRARIES modelvault_${name})
+  cmake_path(RELATIVE_PATH CMAKE_CURRENT_SOURCE_DIR BASE_DIRECTORY ${PROJECT_SOURCE_DIR} OUTPUT_VARIABLE folder)
+  set_property(GLOBAL APPEND PROPERTY MODELVAULT_LIBRARY_FOLDERS ${folder})
 endfunction()
 
 # mv_test(NAME SOURCES... DEPS... [LABELS...]): one GoogleTest program, its cases registered one by one.
