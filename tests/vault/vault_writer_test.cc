@@ -1,0 +1,245 @@
+#include "vault/vault_writer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/temp_folder.h"
+#include "tests/vault/test_vault.h"
+#include "vault/variant_name.h"
+
+namespace modelvault {
+namespace {
+
+using absl::StatusCode;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class VaultWriterTest : public testing::Test {
+ protected:
+  std::string Write(const TestContents& contents, const VaultWriterOptions& options = {}) {
+    EXPECT_THAT(WriteVault(files_, path_, contents, options), IsOk());
+    EXPECT_THAT(folder_.Names(), ElementsAre("v.mvlt"));
+    return folder_.Read("v.mvlt");
+  }
+
+  TempFolder folder_;
+  FileSystem& files_ = FileSystem::Default();
+  const std::string path_ = folder_.File("v.mvlt");
+};
+
+TEST_F(VaultWriterTest, GivesBackWhatItWasGiven) {
+  for (const size_t variants : {0, 1, 2, 8, 100}) {
+    for (const uint64_t base_size : {0, 1, 255, 256, 257, 1000}) {
+      SCOPED_TRACE(absl::StrCat(variants, " variants, base of ", base_size));
+      const TestContents contents = MakeTestContents(variants + 1, variants, base_size);
+      ExpectContents(Write(contents), contents);
+    }
+  }
+}
+
+TEST_F(VaultWriterTest, GivesBackTheWideProfile) {
+  const TestContents contents = MakeTestContents(3, 8);
+  for (const bool wide_chunks : {false, true}) {
+    for (const bool wide_index : {false, true}) {
+      const std::string vault = Write(contents, {.wide_chunks = wide_chunks, .wide_index = wide_index});
+      EXPECT_EQ(Load<uint32_t>(vault, 12), (wide_chunks ? 1u : 0u) | (wide_index ? 2u : 0u));
+      EXPECT_EQ(SectionSize(vault, 1), (wide_chunks ? 12u : 8u) * 4);
+      ExpectContents(vault, contents);
+    }
+  }
+}
+
+TEST_F(VaultWriterTest, MakesTheChunkDirectoryWideForLargeBases) {
+  for (const uint64_t size : {(uint64_t{1} << 31) - 1, uint64_t{1} << 31}) {
+    const VaultParams params = {.chunk_size = 1 << 24, .segment_size = 4096, .base_data_size = size, .tensor_count = 1};
+    ASSERT_OK_AND_ASSIGN(const auto writer, VaultWriter::Create(files_, path_, params, "MODEL"));
+    for (int chunk = 0; chunk < 128; ++chunk) ASSERT_THAT(writer->AppendBaseChunk("chunk"), IsOk());
+    ASSERT_THAT(writer->FinishBase({}, ""), IsOk());
+    ASSERT_THAT(writer->Finish(), IsOk());
+    ASSERT_OK_AND_ASSIGN(const auto reader, writer->OpenWritten());
+    EXPECT_EQ(reader->header().features, size < uint64_t{1} << 31 ? 0u : kFeatureWideChunks);
+    EXPECT_EQ(reader->header().chunk_entry_size(), size < uint64_t{1} << 31 ? 8u : 12u);
+  }
+}
+
+TEST_F(VaultWriterTest, SameInputGivesTheSameBytes) {
+  const TestContents contents = MakeTestContents(4, 9);
+  const std::string once = Write(contents);
+  EXPECT_EQ(Write(contents), once);
+}
+
+TEST_F(VaultWriterTest, LaysOutTheFileAsTheFormatSays) {
+  const TestContents contents = MakeTestContents(5, 9);
+  const std::string vault = Write(contents);
+  // Sections and blobs follow one another at the next multiple of 8, blobs in the order of adding.
+  uint64_t at = 256;
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(SectionOffset(vault, i), at);
+    at = (at + SectionSize(vault, i) + 7) / 8 * 8;
+  }
+  ASSERT_OK_AND_ASSIGN(const auto reader, VaultReader::Open(files_, path_));
+  for (const TestVariant& variant : contents.variants) {
+    ASSERT_OK_AND_ASSIGN(const VaultVariant* entry, reader->Find(variant.name));
+    if (variant.segments.empty() && variant.layout.empty()) {
+      EXPECT_EQ(entry->offset, 0u);
+      EXPECT_EQ(entry->stored_size, 0u);
+      continue;
+    }
+    EXPECT_EQ(entry->offset, at);
+    size_t size = 1 + variant.layout.size();
+    if (variant.segments.size() > 1) size += 1 + 8 * variant.segments.size();
+    for (const std::string& segment : variant.segments) size += segment.size();
+    EXPECT_EQ(entry->stored_size, size);
+    at = (at + size + 7) / 8 * 8;
+  }
+  EXPECT_EQ(SectionOffset(vault, 3), at);
+  EXPECT_EQ(SectionOffset(vault, 4), (at + SectionSize(vault, 3) + 7) / 8 * 8);
+  EXPECT_EQ(SectionOffset(vault, 4) + SectionSize(vault, 4), vault.size());
+}
+
+TEST_F(VaultWriterTest, AccountsForEveryByte) {
+  const std::string vault = Write(MakeTestContents(5, 9));
+  ASSERT_OK_AND_ASSIGN(const auto reader, VaultReader::Open(files_, path_));
+  const VaultBytes bytes = reader->BytesBySection();
+  EXPECT_EQ(bytes.file, vault.size());
+  EXPECT_EQ(bytes.header, 256u);
+  EXPECT_EQ(bytes.model, SectionSize(vault, 0));
+  EXPECT_EQ(bytes.index, SectionSize(vault, 3));
+  EXPECT_EQ(bytes.header + bytes.model + bytes.chunks + bytes.base + bytes.variants + bytes.index + bytes.manifest +
+                bytes.unused,
+            vault.size());
+  EXPECT_LT(bytes.unused, 8u * 12);
+}
+
+TEST_F(VaultWriterTest, OpensWhatIsWrittenBeforeTheCommit) {
+  const TestContents contents = MakeTestContents(6, 5);
+  ASSERT_OK_AND_ASSIGN(const auto writer, StartVault(files_, path_, contents));
+  for (const TestVariant& variant : contents.variants) ASSERT_THAT(AddVariant(*writer, variant), IsOk());
+  EXPECT_THAT(writer->OpenWritten(), StatusIs(StatusCode::kFailedPrecondition));
+  ASSERT_THAT(writer->Finish(), IsOk());
+  EXPECT_THAT(files_.Exists(path_), IsOkAndHolds(false));
+  {
+    ASSERT_OK_AND_ASSIGN(const auto reader, writer->OpenWritten());
+    EXPECT_THAT(ReadAll(*reader), IsOk());
+    EXPECT_EQ(reader->header().file_size, writer->file_size());
+    EXPECT_EQ(reader->variants().size(), 5u);
+  }
+  ASSERT_THAT(writer->Commit(), IsOk());
+  ExpectContents(folder_.Read("v.mvlt"), contents);
+  EXPECT_THAT(writer->Commit(), StatusIs(StatusCode::kFailedPrecondition));
+}
+
+TEST_F(VaultWriterTest, LeavesNothingBehindWithoutACommit) {
+  folder_.Write("v.mvlt", "something else");
+  {
+    ASSERT_OK_AND_ASSIGN(const auto writer, StartVault(files_, path_, MakeTestContents(6, 1)));
+    ASSERT_THAT(writer->Finish(), IsOk());
+  }
+  EXPECT_THAT(folder_.Names(), ElementsAre("v.mvlt"));
+  EXPECT_EQ(folder_.Read("v.mvlt"), "something else");
+}
+
+TEST_F(VaultWriterTest, RefusesParametersOutOfRange) {
+  const auto create = [&](const VaultParams& params) {
+    return VaultWriter::Create(files_, path_, params, "MODEL").status();
+  };
+  EXPECT_THAT(create({.chunk_size = 300}), StatusIs(StatusCode::kInvalidArgument, HasSubstr("chunk size 300")));
+  EXPECT_THAT(create({.chunk_size = 0}), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(create({.chunk_size = (1 << 24) + 256}), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(create({.segment_size = 2048}), StatusIs(StatusCode::kInvalidArgument, HasSubstr("segment size 2048")));
+  EXPECT_THAT(create({.base_data_size = (uint64_t{1} << 60) + 1}), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(folder_.Names(), ElementsAre());
+}
+
+TEST_F(VaultWriterTest, RefusesBadNames) {
+  ASSERT_OK_AND_ASSIGN(const auto writer, StartVault(files_, path_, MakeTestContents(6, 0)));
+  const auto begin = [&](const std::string& name) { return writer->BeginVariant(name, "", 1); };
+  EXPECT_THAT(begin(""), StatusIs(StatusCode::kInvalidArgument, HasSubstr("empty")));
+  EXPECT_THAT(begin(std::string(300, 'x')), StatusIs(StatusCode::kInvalidArgument, HasSubstr("300 bytes")));
+  EXPECT_THAT(begin("."), StatusIs(StatusCode::kInvalidArgument, HasSubstr("'.' is reserved")));
+  EXPECT_THAT(begin(".."), StatusIs(StatusCode::kInvalidArgument, HasSubstr("reserved")));
+  EXPECT_THAT(begin("base"), StatusIs(StatusCode::kInvalidArgument, HasSubstr("'base' is reserved")));
+  EXPECT_THAT(begin("-x"), StatusIs(StatusCode::kInvalidArgument, HasSubstr("'-x' begins with '-'")));
+  EXPECT_THAT(begin("a/b"), StatusIs(StatusCode::kInvalidArgument, HasSubstr("'a/b' contains")));
+  EXPECT_THAT(begin(std::string("a\0b", 3)), StatusIs(StatusCode::kInvalidArgument, HasSubstr("'a\\x00")));
+  EXPECT_THAT(begin("a\xFF"), StatusIs(StatusCode::kInvalidArgument, HasSubstr("'a\\xff' is not valid UTF-8")));
+  // None of it did any harm.
+  EXPECT_THAT(AddVariant(*writer, MakeTestVariant("a", 1, false, 1)), IsOk());
+  EXPECT_THAT(begin("a"), StatusIs(StatusCode::kAlreadyExists, HasSubstr("v.mvlt: there is a variant 'a'")));
+  ASSERT_THAT(writer->Finish(), IsOk());
+  ASSERT_OK_AND_ASSIGN(const auto reader, writer->OpenWritten());
+  EXPECT_EQ(reader->variants().size(), 1u);
+}
+
+TEST_F(VaultWriterTest, RefusesCallsOutOfOrder) {
+  const auto out_of_order = StatusIs(StatusCode::kFailedPrecondition, HasSubstr("out of order"));
+  const TestContents contents = MakeTestContents(6, 0);
+  ASSERT_OK_AND_ASSIGN(const auto writer, VaultWriter::Create(files_, path_, contents.params, contents.model));
+  EXPECT_THAT(writer->BeginVariant("a", "", 1), out_of_order);
+  EXPECT_THAT(writer->AppendSegment("s"), out_of_order);
+  EXPECT_THAT(writer->FinishVariant({}, ""), out_of_order);
+  EXPECT_THAT(writer->Finish(), out_of_order);
+  EXPECT_THAT(writer->Commit(), out_of_order);
+  for (const std::string& chunk : contents.chunks) ASSERT_THAT(writer->AppendBaseChunk(chunk), IsOk());
+  ASSERT_THAT(writer->FinishBase({}, ""), IsOk());
+  EXPECT_THAT(writer->AppendBaseChunk("c"), out_of_order);
+  EXPECT_THAT(writer->FinishBase({}, ""), out_of_order);
+  ASSERT_THAT(writer->BeginVariant("a", "", 1), IsOk());
+  EXPECT_THAT(writer->BeginVariant("b", "", 1), out_of_order);
+  EXPECT_THAT(writer->Finish(), out_of_order);
+  ASSERT_THAT(writer->AppendSegment("s"), IsOk());
+  ASSERT_THAT(writer->FinishVariant({}, ""), IsOk());
+  ASSERT_THAT(writer->Finish(), IsOk());
+  EXPECT_THAT(writer->Finish(), out_of_order);
+  EXPECT_THAT(writer->BeginVariant("b", "", 1), out_of_order);
+}
+
+TEST_F(VaultWriterTest, RefusesCountsThatDoNotMatch) {
+  const TestContents contents = MakeTestContents(6, 0);
+  ASSERT_OK_AND_ASSIGN(const auto writer, VaultWriter::Create(files_, path_, contents.params, contents.model));
+  EXPECT_THAT(writer->AppendBaseChunk(""), StatusIs(StatusCode::kInvalidArgument));
+  for (int i = 0; i < 3; ++i) ASSERT_THAT(writer->AppendBaseChunk("c"), IsOk());
+  EXPECT_THAT(writer->FinishBase({}, ""),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("3 base chunks, expected 4")));
+  ASSERT_THAT(writer->AppendBaseChunk("c"), IsOk());
+  EXPECT_THAT(writer->AppendBaseChunk("c"), StatusIs(StatusCode::kInvalidArgument, HasSubstr("more base chunks")));
+  ASSERT_THAT(writer->FinishBase({}, ""), IsOk());
+  ASSERT_THAT(writer->BeginVariant("a", "", 2), IsOk());
+  EXPECT_THAT(writer->AppendSegment(""), StatusIs(StatusCode::kInvalidArgument));
+  ASSERT_THAT(writer->AppendSegment("s"), IsOk());
+  EXPECT_THAT(writer->FinishVariant({}, ""),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("variant 'a': 1 segments, 2 announced")));
+  ASSERT_THAT(writer->AppendSegment("s"), IsOk());
+  EXPECT_THAT(writer->AppendSegment("s"), StatusIs(StatusCode::kInvalidArgument));
+  ASSERT_THAT(writer->FinishVariant({}, ""), IsOk());
+  EXPECT_THAT(writer->BeginVariant("b", "", uint64_t{1} << 40), StatusIs(StatusCode::kInvalidArgument));
+}
+
+TEST_F(VaultWriterTest, RefusesHeadersThatReadersWouldRefuse) {
+  TestContents contents = MakeTestContents(6, 0);
+  contents.base_header = std::string(8 << 20, ' ');
+  ASSERT_OK_AND_ASSIGN(const auto writer, StartVault(files_, path_, contents));
+  EXPECT_THAT(writer->Finish(), StatusIs(StatusCode::kResourceExhausted, HasSubstr("v.mvlt: the file headers")));
+}
+
+TEST_F(VaultWriterTest, WaitsForOrGivesWayToWhoHoldsTheOldVault) {
+  Write(MakeTestContents(7, 1));
+  ASSERT_OK_AND_ASSIGN(auto lock, files_.Lock(path_));
+  EXPECT_THAT(StartVault(files_, path_, MakeTestContents(8, 0), {.lock = {.attempts = 2, .interval_ms = 1}}),
+              StatusIs(StatusCode::kAborted, HasSubstr("v.mvlt is being written")));
+  lock.reset();
+  EXPECT_THAT(StartVault(files_, path_, MakeTestContents(8, 0)), IsOk());
+  EXPECT_THAT(folder_.Names(), ElementsAre("v.mvlt"));
+}
+
+TEST(ValidateVariantNameTest, AcceptsUtf8) {
+  EXPECT_THAT(ValidateVariantName("Grüße 部門"), IsOk());
+  EXPECT_THAT(ValidateVariantName(std::string(255, 'x')), IsOk());
+}
+
+}  // namespace
+}  // namespace modelvault
