@@ -15,20 +15,37 @@ inline uint64_t Round(uint64_t lane, uint64_t input) { return RotateLeft(lane + 
 
 inline uint64_t Merge(uint64_t hash, uint64_t lane) { return (hash ^ Round(0, lane)) * kPrime1 + kPrime4; }
 
+// A 64-bit load that a machine without unaligned access does in two, given that `p` is a multiple of 4.
+inline uint64_t LoadAligned(const uint8_t* p) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  uint32_t words[2];
+  memcpy(words, __builtin_assume_aligned(p, 4), sizeof(words));
+  return words[0] | (static_cast<uint64_t>(words[1]) << 32);
+#else
+  return LoadLe64(p);
+#endif
+}
+
 // Consumes whole 32-byte stripes.
+template <uint64_t (*kLoad)(const uint8_t*)>
 const uint8_t* Stripes(uint64_t* lanes, const uint8_t* p, size_t count) {
   uint64_t a = lanes[0], b = lanes[1], c = lanes[2], d = lanes[3];
   for (; count > 0; --count, p += 32) {
-    a = Round(a, LoadLe64(p));
-    b = Round(b, LoadLe64(p + 8));
-    c = Round(c, LoadLe64(p + 16));
-    d = Round(d, LoadLe64(p + 24));
+    a = Round(a, kLoad(p));
+    b = Round(b, kLoad(p + 8));
+    c = Round(c, kLoad(p + 16));
+    d = Round(d, kLoad(p + 24));
   }
   lanes[0] = a;
   lanes[1] = b;
   lanes[2] = c;
   lanes[3] = d;
   return p;
+}
+
+const uint8_t* AnyStripes(uint64_t* lanes, const uint8_t* p, size_t count) {
+  const bool aligned = reinterpret_cast<uintptr_t>(p) % 4 == 0;
+  return aligned ? Stripes<LoadAligned>(lanes, p, count) : Stripes<LoadLe64>(lanes, p, count);
 }
 
 }  // namespace
@@ -50,11 +67,11 @@ void Xxh64::Update(ByteView bytes) {
     const size_t take = left < 32 - held ? left : 32 - held;
     if (take > 0) memcpy(buffer_ + held, p, take);
     if (held + take < 32) return;
-    Stripes(lanes_, buffer_, 1);
+    AnyStripes(lanes_, buffer_, 1);
     p += take;
     left -= take;
   }
-  p = Stripes(lanes_, p, left / 32);
+  p = AnyStripes(lanes_, p, left / 32);
   if (left % 32 > 0) memcpy(buffer_, p, left % 32);
 }
 
