@@ -1,0 +1,237 @@
+#include "tools/demo/pipeline.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "tests/status_matchers.h"
+#include "tests/temp_folder.h"
+#include "tests/tools/demo/small_demo.h"
+#include "tests/vault/faulty_file_system.h"
+#include "tools/demo/model_file.h"
+#include "tools/formats/safetensors.h"
+
+namespace modelvault::demo {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr size_t kGroup = 128;
+
+// All files below a folder, by path.
+std::map<std::string, std::string> Files(const TempFolder& folder) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path())) {
+    if (!entry.is_regular_file()) continue;
+    const std::string name = std::filesystem::relative(entry.path(), folder.path());
+    files[name] = folder.Read(name);
+  }
+  return files;
+}
+
+// A tensor's bytes, read by its header's offsets.
+std::string TensorBytes(const SafetensorsFile& file, const TensorInfo& tensor) {
+  std::string bytes(tensor.size(), '\0');
+  EXPECT_THAT(file.ReadData(tensor.begin, {reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()}), IsOk());
+  return bytes;
+}
+
+class PipelineTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = new TempFolder;
+    const absl::StatusOr<Report> report = TrainDemo(FileSystem::Default(), SmallDemo(), folder_->path(), nullptr);
+    ASSERT_THAT(report, IsOk());
+    report_ = new Report(*report);
+  }
+  static void TearDownTestSuite() {
+    delete report_;
+    delete folder_;
+    report_ = nullptr;
+    folder_ = nullptr;
+  }
+  void SetUp() override { ASSERT_NE(report_, nullptr); }
+
+  static std::string VariantPath(const std::string& name) {
+    return folder_->File(absl::StrCat("variants/", name, ".safetensors"));
+  }
+
+  static TempFolder* folder_;
+  static Report* report_;
+};
+TempFolder* PipelineTest::folder_ = nullptr;
+Report* PipelineTest::report_ = nullptr;
+
+TEST_F(PipelineTest, NumberOfThreadsDoesNotChangeAByte) {
+  const std::map<std::string, std::string> expected = Files(*folder_);
+  EXPECT_EQ(expected.size(), 2 + SmallDemo().task.departments);
+  for (const size_t threads : {2, 5}) {
+    SCOPED_TRACE(threads);
+    const TempFolder other;
+    DemoOptions options = SmallDemo();
+    options.threads = threads;
+    ASSERT_THAT(TrainDemo(FileSystem::Default(), options, other.path(), nullptr), IsOk());
+    EXPECT_EQ(Files(other), expected);
+  }
+}
+
+TEST_F(PipelineTest, AnotherSeedGivesOtherModels) {
+  const TempFolder other;
+  DemoOptions options = SmallDemo();
+  options.task.seed += 1;
+  ASSERT_THAT(TrainDemo(FileSystem::Default(), options, other.path(), nullptr), IsOk());
+  EXPECT_NE(other.Read("base.safetensors"), folder_->Read("base.safetensors"));
+}
+
+// Checked on the files themselves, without the demo's own types.
+TEST_F(PipelineTest, VariantsAreTheBasePlusOneWholeScaleAGroupTimesTrits) {
+  ASSERT_OK_AND_ASSIGN(const SafetensorsFile base,
+                       SafetensorsFile::Open(FileSystem::Default(), folder_->File("base.safetensors")));
+  for (const DepartmentResult& department : report_->departments) {
+    SCOPED_TRACE(department.name);
+    ASSERT_OK_AND_ASSIGN(const SafetensorsFile variant,
+                         SafetensorsFile::Open(FileSystem::Default(), VariantPath(department.name)));
+    EXPECT_EQ(variant.metadata().at("role"), "variant");
+    EXPECT_EQ(variant.metadata().at("department"), department.name);
+    ASSERT_EQ(variant.tensors(), base.tensors());
+    uint64_t nonzeros = 0;
+    for (size_t t = 0; t < base.tensors().size(); ++t) {
+      SCOPED_TRACE(base.tensors()[t].name);
+      const std::string from = TensorBytes(base, base.tensors()[t]);
+      const std::string to = TensorBytes(variant, variant.tensors()[t]);
+      if (base.tensors()[t].dtype != "I8") {
+        EXPECT_EQ(to, from);
+        continue;
+      }
+      for (size_t begin = 0; begin < from.size(); begin += kGroup) {
+        std::set<int> steps;
+        for (size_t i = begin; i < std::min(begin + kGroup, from.size()); ++i) {
+          const int difference = static_cast<int8_t>(to[i]) - static_cast<int8_t>(from[i]);
+          if (difference == 0) continue;
+          steps.insert(std::abs(difference));
+          ++nonzeros;
+        }
+        EXPECT_LE(steps.size(), 1u) << "group at " << begin;
+      }
+    }
+    EXPECT_EQ(nonzeros, department.nonzeros);
+    EXPECT_LE(nonzeros, SmallDemo().ternary.nonzeros);
+    EXPECT_GT(nonzeros, 0u);
+  }
+}
+
+TEST_F(PipelineTest, DepartmentsDifferAndFineTuningHelps) {
+  const auto mean = [&](double DepartmentResult::*figure) { return Summarize(*report_, figure).mean; };
+  const double base = mean(&DepartmentResult::base_top1);
+  EXPECT_GT(base, 1.5 / static_cast<double>(report_->task.classes));
+  EXPECT_NEAR(report_->base_float_top1, base, 0.03);
+  EXPECT_GT(mean(&DepartmentResult::finetune_float_top1), base + 0.1);
+  EXPECT_GT(mean(&DepartmentResult::int8_top1), base + 0.1);
+  EXPECT_LT(mean(&DepartmentResult::other_department_top1), base);
+}
+
+TEST_F(PipelineTest, FilesScoreExactlyWhatTheReportSays) {
+  ASSERT_OK_AND_ASSIGN(const Report report, ReadReport(FileSystem::Default(), folder_->path()));
+  EXPECT_EQ(ReportToJson(report), ReportToJson(*report_));
+  ASSERT_OK_AND_ASSIGN(const Int8Model base, ReadModel(FileSystem::Default(), folder_->File("base.safetensors")));
+  const auto samples = static_cast<double>(report.heldout_samples);
+  for (size_t d = 0; d < report.departments.size(); ++d) {
+    SCOPED_TRACE(report.departments[d].name);
+    ASSERT_OK_AND_ASSIGN(const Int8Model variant,
+                         ReadModel(FileSystem::Default(), VariantPath(report.departments[d].name)));
+    const size_t next = (d + 1) % report.departments.size();
+    EXPECT_THAT(CountHeldOutCorrect(report, variant, d),
+                IsOkAndHolds(std::lround(report.departments[d].int8_top1 * samples)));
+    EXPECT_THAT(CountHeldOutCorrect(report, variant, next),
+                IsOkAndHolds(std::lround(report.departments[d].other_department_top1 * samples)));
+    EXPECT_THAT(CountHeldOutCorrect(report, base, d),
+                IsOkAndHolds(std::lround(report.departments[d].base_top1 * samples)));
+    EXPECT_EQ(folder_->Read(absl::StrCat("variants/", report.departments[d].name, ".safetensors")).size(),
+              report.departments[d].file_size);
+  }
+}
+
+TEST_F(PipelineTest, AModelOfAnotherTaskIsAnError) {
+  const Int8Model other = Quantize(ZeroNetwork({3, 2}), 31);
+  EXPECT_THAT(CountHeldOutCorrect(*report_, other, 0),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("takes 3 inputs and gives 2 classes")));
+}
+
+TEST_F(PipelineTest, RefusesAFolderThatHoldsVariantsAndLeavesIt) {
+  const std::map<std::string, std::string> before = Files(*folder_);
+  EXPECT_THAT(TrainDemo(FileSystem::Default(), SmallDemo(), folder_->path(), nullptr),
+              StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("variants: not empty")));
+  EXPECT_EQ(Files(*folder_), before);
+}
+
+TEST_F(PipelineTest, ProgressReachesTheEndOfEachStage) {
+  const TempFolder folder;
+  DemoOptions options = SmallDemo();
+  options.base.steps = 3;
+  options.fine_tuning.steps = 1;
+  options.ternary.steps = 1;
+  options.threads = 2;
+  std::map<std::string, std::pair<size_t, size_t>> last;
+  ASSERT_THAT(TrainDemo(FileSystem::Default(), options, folder.path(),
+                        [&](absl::string_view stage, size_t done, size_t total) {
+                          last[std::string(stage)] = {done, total};
+                        }),
+              IsOk());
+  EXPECT_THAT(last, testing::ElementsAre(testing::Pair(HasSubstr("base"), testing::Pair(3, 3)),
+                                         testing::Pair(HasSubstr("departments"), testing::Pair(4, 4))));
+}
+
+TEST(PipelineErrorTest, RefusesDepartmentsThereAreNoNamesFor) {
+  const TempFolder folder;
+  for (const size_t departments : {0, 101}) {
+    DemoOptions options = SmallDemo();
+    options.task.departments = departments;
+    EXPECT_THAT(TrainDemo(FileSystem::Default(), options, folder.path(), nullptr),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(absl::StrCat(departments, " departments"))));
+  }
+  EXPECT_THAT(folder.Names(), testing::IsEmpty());
+}
+
+TEST(PipelineErrorTest, AFolderThatCannotBeMadeIsUnavailable) {
+  const TempFolder folder;
+  folder.Write("file", "");
+  EXPECT_THAT(TrainDemo(FileSystem::Default(), SmallDemo(), folder.File("file"), nullptr),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("file/variants")));
+}
+
+TEST(PipelineErrorTest, AFullDiskIsReportedAndLeavesNoReport) {
+  DemoOptions options = SmallDemo();
+  options.base.steps = 1;
+  options.fine_tuning.steps = 1;
+  options.ternary.steps = 1;
+  FaultyFileSystem disk;
+  {
+    const TempFolder folder;
+    ASSERT_THAT(TrainDemo(disk, options, folder.path(), nullptr), IsOk());
+  }
+  const int writes = disk.count(DiskOperation::kWrite);
+  ASSERT_GE(writes, 6);  // base, four departments, report
+  for (int n = 1; n <= writes; ++n) {
+    SCOPED_TRACE(absl::StrCat("write ", n, " of ", writes));
+    const TempFolder folder;
+    disk.FailAt(DiskOperation::kWrite, n, ENOSPC);
+    EXPECT_THAT(TrainDemo(disk, options, folder.path(), nullptr), StatusIs(absl::StatusCode::kUnavailable));
+    EXPECT_FALSE(std::filesystem::exists(folder.File("demo.json")));
+  }
+}
+
+TEST(PipelineErrorTest, AReportThatIsMissingOrTooLargeIsAnError) {
+  const TempFolder folder;
+  EXPECT_THAT(ReadReport(FileSystem::Default(), folder.path()), StatusIs(absl::StatusCode::kNotFound));
+  folder.Write("demo.json", std::string((1 << 20) + 1, ' '));
+  EXPECT_THAT(ReadReport(FileSystem::Default(), folder.path()),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("1048577 bytes")));
+}
+
+}  // namespace
+}  // namespace modelvault::demo
