@@ -12,7 +12,8 @@ if(libraries)
 endif()
 get_property(folders GLOBAL PROPERTY MODELVAULT_LIBRARY_FOLDERS)
 foreach(folder IN LISTS folders)
-  install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder}/ DESTINATION ${header_dir}/${folder} FILES_MATCHING PATTERN "*.h")
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder}/ DESTINATION ${header_dir}/${folder} FILES_MATCHING
+          PATTERN "*.h" PATTERN "*.inc")
 endforeach()
 if(TARGET modelvault_proto)
   install(DIRECTORY ${PROJECT_BINARY_DIR}/proto/ DESTINATION ${header_dir}/proto FILES_MATCHING
