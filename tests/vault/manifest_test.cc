@@ -75,7 +75,8 @@ FileHeaders SomeHeaders(size_t count) {
   FileHeaders headers;
   headers.base = "{\"tensors\":[\"embed\",\"norm\"],\"role\":\"base\"}";
   for (size_t i = 0; i < count; ++i) {
-    headers.variants.push_back(DiffHeader(headers.base, absl::StrCat("{\"tensors\":[\"embed\"],\"role\":\"", i, "\"}")));
+    headers.variants.push_back(
+        DiffHeader(headers.base, absl::StrCat("{\"tensors\":[\"embed\"],\"role\":\"", i, "\"}")));
   }
   return headers;
 }
@@ -108,8 +109,7 @@ TEST(ManifestTest, RefusesFramesThatAreNoManifest) {
   EXPECT_THAT(DecodeManifest(Bytes(Compress("no message at all"))),
               StatusIs(StatusCode::kDataLoss, HasSubstr("does not parse")));
   // A skippable frame of four bytes.
-  EXPECT_THAT(DecodeManifest(Bytes(std::string("\x50\x2A\x4D\x18\4\0\0\0abcd", 12))),
-              StatusIs(StatusCode::kDataLoss));
+  EXPECT_THAT(DecodeManifest(Bytes(std::string("\x50\x2A\x4D\x18\4\0\0\0abcd", 12))), StatusIs(StatusCode::kDataLoss));
   Manifest forged;
   forged.mutable_base()->set_header("base");
   forged.mutable_base()->set_xxh3(1);
