@@ -46,6 +46,7 @@ const DecodeTable* BaseDecoder::Table(uint8_t number) {
 CoreStatus BaseDecoder::EnterTensor(size_t index) {
   tensor_index_ = index;
   row_known_ = false;
+  row_kind_ = 0;
   const TensorRecord& t = model_->tensor(index);
   for (const DecodeTable*& plane : planes_) plane = nullptr;
   row_table_ = near_table_ = nullptr;
@@ -99,30 +100,27 @@ CoreStatus BaseDecoder::Produce(uint8_t* out, size_t size) {
         if (row_kind_ > t->dictionary_rows) return CoreStatus::kBadStream;
       }
       if (run > t->cols - column) run = static_cast<size_t>(t->cols - column);
-      if (row_kind_ != 0) {
-        const uint8_t* like = model_->dictionary(*t) + (row_kind_ - 1u) * static_cast<size_t>(t->cols) + column;
-        for (size_t i = 0; i < run; ++i) out[i] = static_cast<uint8_t>(like[i] + near_table_->Decode(&rans_));
-        out += run;
-        size -= run;
-        in_tensor_ += run;
-        position_ += run;
-        continue;
-      }
     }
-    if (t->element_size == 1 && planes_[0] != nullptr) {
-      // The hot loop: the decoder's state in registers.
-      RansDecoder rans = rans_;
+    // The coder's state stays in registers through each of these loops.
+    RansDecoder rans = rans_;
+    if (row_kind_ != 0) {
+      const uint64_t column = in_tensor_ % t->cols;
+      const uint8_t* like = model_->dictionary(*t) + (row_kind_ - 1u) * static_cast<size_t>(t->cols) + column;
+      const DecodeTable* table = near_table_;
+      for (size_t i = 0; i < run; ++i) out[i] = static_cast<uint8_t>(like[i] + table->Decode(&rans));
+    } else if (t->element_size == 1 && planes_[0] != nullptr) {
       const DecodeTable* table = planes_[0];
       for (size_t i = 0; i < run; ++i) out[i] = table->Decode(&rans);
-      rans_ = rans;
     } else {
-      unsigned plane = static_cast<unsigned>(in_tensor_ % t->element_size);
+      const unsigned element = t->element_size;
+      unsigned plane = static_cast<unsigned>(in_tensor_ % element);
       for (size_t i = 0; i < run; ++i) {
         const DecodeTable* table = planes_[plane];
-        out[i] = table != nullptr ? table->Decode(&rans_) : static_cast<uint8_t>(rans_.Raw(8));
-        if (++plane == t->element_size) plane = 0;
+        out[i] = table != nullptr ? table->Decode(&rans) : static_cast<uint8_t>(rans.Raw(8));
+        if (++plane == element) plane = 0;
       }
     }
+    rans_ = rans;
     out += run;
     size -= run;
     in_tensor_ += run;
