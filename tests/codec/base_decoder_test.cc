@@ -1,0 +1,378 @@
+// codec/base_encoder.cc and codec/core/base_decoder.cc: any bytes of the base come back from its chunks.
+#include "codec/core/base_decoder.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "codec/base_encoder.h"
+#include "codec/frequency_coding.h"
+#include "codec/rans_encoder.h"
+#include "tests/codec/model_fixture.h"
+
+namespace modelvault {
+namespace {
+
+// The chunks of a base, with a decoder on top that counts its fetches.
+class CodedBase {
+ public:
+  CodedBase(const Model* model, const Bytes& data, uint32_t chunk_size)
+      : cache_(std::make_unique<TableCache>()), decoder_(model, chunk_size, {&Fetch, this}, cache_.get()) {
+    const BaseEncoder encoder(model, chunk_size);
+    for (uint64_t c = 0; c < encoder.chunk_count(); ++c) {
+      const size_t size = std::min<size_t>(chunk_size, data.size() - c * chunk_size);
+      chunks_.push_back(encoder.Encode(c, absl::MakeConstSpan(data).subspan(c * chunk_size, size)));
+    }
+  }
+  CodedBase(const CodedBase&) = delete;
+  CodedBase& operator=(const CodedBase&) = delete;
+
+  std::vector<std::string>& chunks() { return chunks_; }
+  BaseDecoder& decoder() { return decoder_; }
+  size_t fetches() const { return fetches_; }
+  void FailFetches(bool fail) { fail_ = fail; }
+
+  CoreStatus Read(uint64_t offset, Bytes* out) { return decoder_.Read(offset, {out->data(), out->size()}); }
+
+ private:
+  static CoreStatus Fetch(void* context, uint64_t chunk, ByteView* stored) {
+    auto* self = static_cast<CodedBase*>(context);
+    ++self->fetches_;
+    if (self->fail_) return CoreStatus::kReadFailed;
+    // One buffer, as on the board: the last chunk's bytes are gone.
+    self->fetched_.assign(self->chunks_[chunk].begin(), self->chunks_[chunk].end());
+    self->fetched_.shrink_to_fit();
+    *stored = View(self->fetched_);
+    return CoreStatus::kOk;
+  }
+
+  std::vector<std::string> chunks_;
+  Bytes fetched_;
+  size_t fetches_ = 0;
+  bool fail_ = false;
+  std::unique_ptr<TableCache> cache_;
+  BaseDecoder decoder_;
+};
+
+void ExpectRoundTrip(const TestBase& base, uint32_t chunk_size) {
+  SCOPED_TRACE(testing::Message() << "chunk size " << chunk_size);
+  const Bytes& data = base.data();
+  CodedBase coded(&base.model(), data, chunk_size);
+  ASSERT_EQ(coded.chunks().size(), (data.size() + chunk_size - 1) / chunk_size);
+  Bytes all(data.size());
+  ASSERT_EQ(coded.Read(0, &all), CoreStatus::kOk);
+  ASSERT_EQ(all, data);
+  ASSERT_EQ(coded.fetches(), coded.chunks().size());
+  ASSERT_EQ(coded.decoder().chunks_begun(), coded.chunks().size());
+  if (data.empty()) return;
+  Random random(chunk_size);
+  for (int i = 0; i < 50; ++i) {
+    const size_t offset = random.Below(data.size());
+    const size_t most = data.size() - offset;
+    Bytes piece(random.Chance(0.5) ? random.Below(std::min<size_t>(most, 300) + 1) : random.Below(most + 1));
+    ASSERT_EQ(coded.Read(offset, &piece), CoreStatus::kOk) << offset << " " << piece.size();
+    ASSERT_TRUE(std::equal(piece.begin(), piece.end(), data.begin() + static_cast<std::ptrdiff_t>(offset)))
+        << offset << " " << piece.size();
+  }
+}
+
+void ExpectRoundTrips(const TestBase& base) {
+  for (uint32_t chunk_size : {256u, 4096u, 65536u}) ASSERT_NO_FATAL_FAILURE(ExpectRoundTrip(base, chunk_size));
+}
+
+TEST(BaseCodingTest, EveryDtypeAndShapeComesBack) {
+  for (unsigned d = 0; d < kDTypeCount; ++d) {
+    const DType dtype = static_cast<DType>(d);
+    using Shape = std::pair<uint64_t, uint64_t>;
+    for (const auto& [rows, cols] : {Shape{1, 0}, Shape{1, 1}, Shape{1, 31}, Shape{1, 32}, Shape{1, 257}, Shape{33, 31},
+                                     Shape{5, 5000}, Shape{700, 3}}) {
+      if (dtype == DType::kOpaque && rows != 1) continue;
+      SCOPED_TRACE(testing::Message() << "dtype " << d << " shape " << rows << " x " << cols);
+      Random random(d);
+      const std::vector<TensorSpec> specs = {{dtype, rows, cols}};
+      ASSERT_NO_FATAL_FAILURE(ExpectRoundTrips(TestBase(specs, RandomData(&random, specs))));
+    }
+  }
+}
+
+TEST(BaseCodingTest, EmptyTensorsAnywhereComeBack) {
+  Random random(1);
+  const TensorSpec empty{DType::kI8, 0, 7}, none{DType::kF32, 5, 0}, opaque{DType::kOpaque, 1, 0};
+  const TensorSpec weights{DType::kI8, 20, 50}, floats{DType::kF32, 3, 100}, scalar{DType::kF16, 1, 1};
+  for (const std::vector<TensorSpec>& specs : std::vector<std::vector<TensorSpec>>{
+           {},
+           {empty},
+           {empty, none, opaque},
+           {empty, none, weights},
+           {weights, empty, none, floats},
+           {weights, floats, empty},
+           {empty, scalar, none, weights, empty, empty, floats, opaque, scalar, none}}) {
+    SCOPED_TRACE(specs.size());
+    ASSERT_NO_FATAL_FAILURE(ExpectRoundTrips(TestBase(specs, RandomData(&random, specs))));
+  }
+}
+
+TEST(BaseCodingTest, MixturesComeBack) {
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    SCOPED_TRACE(seed);
+    Random random(seed);
+    std::vector<TensorSpec> specs(1 + random.Below(12));
+    for (TensorSpec& t : specs) {
+      t.dtype = static_cast<DType>(random.Below(kDTypeCount));
+      t.rows = t.dtype == DType::kOpaque ? 1 : random.Below(30);
+      t.cols = random.Below(random.Chance(0.2) ? 500 : 40);
+    }
+    Bytes data = RandomData(&random, specs);
+    // Rows that repeat, exactly and nearly.
+    uint64_t offset = 0;
+    for (const TensorSpec& t : specs) {
+      for (uint64_t row = 1; t.dtype == DType::kI8 && row < t.rows && random.Chance(0.9); ++row) {
+        for (uint64_t j = 0; j < t.cols; ++j) {
+          data[offset + row * t.cols + j] = static_cast<uint8_t>(data[offset + j] + (random.Chance(0.05) ? 1 : 0));
+        }
+      }
+      offset += t.size();
+    }
+    ASSERT_NO_FATAL_FAILURE(ExpectRoundTrips(TestBase(specs, data)));
+  }
+}
+
+// 600 rows of 300: every third one is a pad row, exactly or nearly; 600 x 300 is cut by chunks in all places.
+TestBase DictionaryBase(uint64_t cols, double changed) {
+  Random random(9);
+  const std::vector<TensorSpec> specs = {{DType::kF16, 1, 37}, {DType::kI8, 600, cols}, {DType::kI8, 1, 11}};
+  Bytes data = RandomData(&random, specs);
+  for (size_t row = 1; row < 600; ++row) {
+    if (row % 3 == 0) continue;
+    for (size_t j = 0; j < cols; ++j) {
+      data[74 + row * cols + j] = static_cast<uint8_t>(data[74 + (row % 3 - 1) * cols + j] +
+                                                       (random.Chance(changed) ? random.Between(-1, 1) : 0));
+    }
+  }
+  return TestBase(specs, data);
+}
+
+TEST(BaseCodingTest, RepeatedRowsComeBackWhereverAChunkCutsThem) {
+  for (uint64_t cols : {8u, 64u, 256u, 300u}) {
+    for (double changed : {0.0, 0.1}) {
+      SCOPED_TRACE(testing::Message() << cols << " columns, changed " << changed);
+      const TestBase base = DictionaryBase(cols, changed);
+      ASSERT_TRUE(base.model().tensor(1).flags & kFlagDictionary);
+      ASSERT_NO_FATAL_FAILURE(ExpectRoundTrips(base));
+    }
+  }
+}
+
+TEST(BaseCodingTest, RepeatedRowsCostNextToNothing) {
+  const TestBase base = DictionaryBase(300, 0);
+  CodedBase coded(&base.model(), base.data(), 4096);
+  size_t stored = 0;
+  for (const std::string& chunk : coded.chunks()) stored += chunk.size();
+  EXPECT_LT(stored, 200 * 300 + 10000u);  // A third of the rows is fresh, below 8 bits a weight.
+}
+
+TEST(BaseCodingTest, CodedBytesAreNearTheEntropy) {
+  Random random(10);
+  const std::vector<TensorSpec> specs = {{DType::kI8, 1, 100000}};
+  const TestBase base(specs, RandomData(&random, specs));
+  Histogram histogram{};
+  for (uint8_t byte : base.data()) ++histogram[byte];
+  const double bits = static_cast<double>(CodedCost(histogram, NormalizeFrequencies(histogram))) / 65536;
+  CodedBase coded(&base.model(), base.data(), 65536);
+  size_t stored = 0;
+  for (const std::string& chunk : coded.chunks()) stored += chunk.size();
+  EXPECT_LE(8.0 * static_cast<double>(stored), bits * 1.002 + 100);
+}
+
+TEST(BaseCodingTest, MoreTablesThanTheCacheHoldsComeBack) {
+  // Eight kinds of tensors in turn, so that each enters with other tables than the one before left behind.
+  std::vector<TensorSpec> specs;
+  Bytes data;
+  Random random(11);
+  for (size_t i = 0; i < 40; ++i) {
+    const TensorSpec spec{i % 5 == 4 ? DType::kU32 : DType::kU8, 1, 600};
+    for (uint64_t at = 0; at < spec.size(); ++at) {
+      const uint64_t plane = at % ElementSize(static_cast<uint8_t>(spec.dtype));
+      data.push_back(static_cast<uint8_t>(30 * ((i * 7 + 3 * plane) % 8) + random.Below(12)));
+    }
+    specs.push_back(spec);
+  }
+  const TestBase base(specs, data);
+  ASSERT_GT(base.model().table_count(), 2 * kMaxTablesPerTensor);
+  ASSERT_NO_FATAL_FAILURE(ExpectRoundTrips(base));
+}
+
+TEST(BaseCodingTest, TablesInUseAreNeverEvicted) {
+  // Tensors whose four planes use any three of four tables, one after the other, read to and fro.
+  std::vector<std::string> tables;
+  for (unsigned t = 0; t < 4; ++t) {
+    Frequencies f{};
+    for (unsigned s = 0; s < 16; ++s) f[16 * t + s] = 256;
+    tables.push_back(SerializeFrequencies(f));
+  }
+  std::vector<RecordFields> records;
+  Bytes data;
+  Random random(12);
+  for (int round = 0; round < 200; ++round) {
+    RecordFields r;
+    r.dtype = static_cast<uint8_t>(DType::kU32);
+    r.cols = 1 + random.Below(20);
+    const uint64_t left_out = random.Below(4);
+    r.tables.clear();
+    for (int plane = 0; plane < 4; ++plane) {
+      const uint64_t t = (left_out + 1 + random.Below(3)) % 4;
+      r.tables.push_back(random.Chance(0.1) ? kRawPlane : static_cast<uint8_t>(t));
+    }
+    for (uint64_t at = 0; at < 4 * r.cols; ++at) {
+      const uint8_t t = r.tables[at % 4];
+      data.push_back(t == kRawPlane ? random.Byte() : static_cast<uint8_t>(16 * t + random.Below(16)));
+    }
+    records.push_back(r);
+  }
+  ASSERT_NO_FATAL_FAILURE(ExpectRoundTrips(TestBase(WriteModel(tables, records), data)));
+}
+
+TEST(BaseCodingTest, TheEncoderChoosesTheNearestDictionaryRowAndTheFormatAllowsAny) {
+  // Hand-made: rows 0 and 1 are in the dictionary, row 2 is fresh; the fresh plane is raw.
+  Frequencies kinds{}, near{};
+  kinds[0] = kinds[1] = 1365;
+  kinds[2] = 1366;
+  near[0] = 4000;
+  near[255] = near[1] = 48;
+  RecordFields r;
+  r.rows = 4;
+  r.cols = 5;
+  r.flags = kFlagDictionary;
+  r.dictionary_rows = 2;
+  r.row_table = 0;
+  r.near_table = 1;
+  r.area = "abcdeABCDE";
+  const std::string rows = "abcdeABCDExyzxyabbdd";
+  const TestBase base(WriteModel({SerializeFrequencies(kinds), SerializeFrequencies(near)}, {r}),
+                      Bytes(rows.begin(), rows.end()));
+  ASSERT_NO_FATAL_FAILURE(ExpectRoundTrip(base, 256));
+  CodedBase coded(&base.model(), base.data(), 256);
+  EXPECT_LT(coded.chunks()[0].size(), 4 + 5 + 8u);  // Five raw bytes, the rest in a few bits.
+}
+
+TEST(BaseDecoderTest, GoingOnCostsNoNewChunkAndGoingBackDoes) {
+  Random random(13);
+  const std::vector<TensorSpec> specs = {{DType::kI8, 1, 3000}};
+  const TestBase base(specs, RandomData(&random, specs));
+  CodedBase coded(&base.model(), base.data(), 1024);
+  Bytes piece(100);
+  ASSERT_EQ(coded.Read(0, &piece), CoreStatus::kOk);
+  ASSERT_EQ(coded.Read(100, &piece), CoreStatus::kOk);
+  EXPECT_EQ(coded.decoder().chunks_begun(), 1u);
+  ASSERT_EQ(coded.Read(500, &piece), CoreStatus::kOk);  // Ahead in the same chunk.
+  EXPECT_EQ(coded.decoder().chunks_begun(), 1u);
+  ASSERT_EQ(coded.Read(500, &piece), CoreStatus::kOk);  // Back.
+  EXPECT_EQ(coded.decoder().chunks_begun(), 2u);
+  ASSERT_EQ(coded.Read(2990 - 100, &piece), CoreStatus::kOk);  // Another chunk.
+  EXPECT_EQ(coded.decoder().chunks_begun(), 3u);
+}
+
+TEST(BaseDecoderTest, RefusesWhatLiesOutsideTheData) {
+  Random random(14);
+  const std::vector<TensorSpec> specs = {{DType::kI8, 1, 300}};
+  const TestBase base(specs, RandomData(&random, specs));
+  CodedBase coded(&base.model(), base.data(), 256);
+  Bytes one(1), none;
+  EXPECT_EQ(coded.Read(300, &one), CoreStatus::kBadArgument);
+  EXPECT_EQ(coded.Read(~uint64_t{0}, &one), CoreStatus::kBadArgument);
+  EXPECT_EQ(coded.Read(301, &none), CoreStatus::kBadArgument);
+  EXPECT_EQ(coded.Read(300, &none), CoreStatus::kOk);
+  EXPECT_EQ(coded.Read(299, &one), CoreStatus::kOk);
+  EXPECT_EQ(one[0], base.data()[299]);
+}
+
+TEST(BaseDecoderTest, AFetchThatFailsIsReportedAndTheNextReadIsRight) {
+  const TestBase base = DictionaryBase(64, 0.1);
+  CodedBase coded(&base.model(), base.data(), 4096);
+  Bytes piece(6000);
+  ASSERT_EQ(coded.Read(10, &piece), CoreStatus::kOk);
+  coded.FailFetches(true);
+  EXPECT_EQ(coded.Read(9000, &piece), CoreStatus::kReadFailed);
+  EXPECT_EQ(coded.Read(9000, &piece), CoreStatus::kReadFailed);
+  coded.FailFetches(false);
+  for (uint64_t offset : {9000u, 8192u, 10u}) {
+    ASSERT_EQ(coded.Read(offset, &piece), CoreStatus::kOk);
+    EXPECT_TRUE(std::equal(piece.begin(), piece.end(), base.data().begin() + static_cast<std::ptrdiff_t>(offset)));
+  }
+}
+
+TEST(BaseDecoderTest, ADamagedChunkIsAnErrorOrWrongBytesAndTheOthersStayReadable) {
+  for (const bool dictionary : {false, true}) {
+    Random random(15);
+    const std::vector<TensorSpec> specs = {{DType::kI8, 1, 300}, {DType::kF32, 1, 100}, {DType::kI8, 1, 100}};
+    const TestBase base = dictionary ? DictionaryBase(9, 0.2) : TestBase(specs, RandomData(&random, specs));
+    ASSERT_EQ((base.model().tensor(1).flags & kFlagDictionary) != 0, dictionary);
+    CodedBase coded(&base.model(), base.data(), 256);
+    const std::string chunk = coded.chunks()[1];
+    Bytes piece(256);
+    const absl::Span<const uint8_t> second = absl::MakeConstSpan(base.data()).subspan(256, 256);
+    for (size_t size = 0; size < chunk.size(); ++size) {
+      coded.chunks()[1] = chunk.substr(0, size);
+      ASSERT_EQ(coded.Read(256, &piece), CoreStatus::kBadStream) << "cut to " << size;
+    }
+    coded.chunks()[1] = chunk + std::string(2, '\0');
+    EXPECT_EQ(coded.Read(256, &piece), CoreStatus::kBadStream);
+    for (size_t bit = 0; bit < 8 * chunk.size(); ++bit) {
+      coded.chunks()[1] = chunk;
+      coded.chunks()[1][bit / 8] = static_cast<char>(chunk[bit / 8] ^ (1 << bit % 8));
+      const CoreStatus status = coded.Read(256, &piece);
+      ASSERT_TRUE(status != CoreStatus::kOk || absl::MakeConstSpan(piece) != second) << bit;
+      ASSERT_TRUE(status == CoreStatus::kOk || status == CoreStatus::kBadStream) << bit;
+    }
+    coded.chunks()[1] = chunk;
+    Bytes around(600);
+    ASSERT_EQ(coded.Read(100, &around), CoreStatus::kOk);
+    EXPECT_TRUE(std::equal(around.begin(), around.end(), base.data().begin() + 100));
+  }
+}
+
+TEST(BaseDecoderTest, AChunkDecodesToItsOwnBytesInAnothersPlace) {
+  Random random(16);
+  const std::vector<TensorSpec> specs = {{DType::kI8, 1, 512}};
+  const TestBase base(specs, RandomData(&random, specs));
+  CodedBase coded(&base.model(), base.data(), 256);
+  std::swap(coded.chunks()[0], coded.chunks()[1]);
+  Bytes all(512);
+  // Nothing in the stream says where it belongs: that is for the container's checksums and digests to notice.
+  ASSERT_EQ(coded.Read(0, &all), CoreStatus::kOk);
+  EXPECT_TRUE(std::equal(all.begin(), all.begin() + 256, base.data().begin() + 256));
+}
+
+TEST(BaseDecoderTest, ARowKindBeyondTheDictionaryIsAnError) {
+  Frequencies kinds{}, near{};
+  kinds[0] = kinds[1] = 1024;
+  kinds[2] = 2048;  // The dictionary has one row.
+  near[0] = 4096;
+  RecordFields r;
+  r.rows = 2;
+  r.cols = 3;
+  r.flags = kFlagDictionary;
+  r.dictionary_rows = 1;
+  r.row_table = 0;
+  r.near_table = 1;
+  r.area = "abc";
+  const std::string data = "abcabc";
+  const TestBase base(WriteModel({SerializeFrequencies(kinds), SerializeFrequencies(near)}, {r}),
+                      Bytes(data.begin(), data.end()));
+  CodedBase coded(&base.model(), base.data(), 256);
+  RansEncoder stream;
+  stream.Symbol(1024, 1024);  // Row 0 is a copy of dictionary row 0 …
+  for (int j = 0; j < 3; ++j) stream.Symbol(0, 4096);
+  stream.Symbol(2048, 2048);  // … and row 1 of row 1, which is not there.
+  for (int j = 0; j < 3; ++j) stream.Symbol(0, 4096);
+  coded.chunks()[0] = stream.Finish();
+  Bytes all(6);
+  EXPECT_EQ(coded.Read(0, &all), CoreStatus::kBadStream);
+  Bytes first(3);
+  EXPECT_EQ(coded.Read(0, &first), CoreStatus::kOk);
+  EXPECT_EQ(first, (Bytes{'a', 'b', 'c'}));
+}
+
+}  // namespace
+}  // namespace modelvault
