@@ -59,7 +59,7 @@ CoreStatus VariantStream::Enter(uint64_t segment) {
   ByteView stored;
   const CoreStatus fetched = segments_.fetch(segments_.context, segment, &stored);
   if (fetched != CoreStatus::kOk) return fetched;
-  segment_ = segment;
+  segment_end_ = (segment + 1) * segment_size_;
   in_segment_ = true;
   return delta_.Start(stored);
 }
@@ -93,7 +93,7 @@ CoreStatus VariantStream::ReadPrediction(const VariantTensor& tensor, uint64_t i
 
 // Whether `cursor` has passed the last strip of the segment in progress.
 bool VariantStream::LeftSegment(const StripCursor& cursor) const {
-  return in_segment_ && (cursor.at_end() || cursor.strip().offset / segment_size_ != segment_);
+  return in_segment_ && (cursor.at_end() || cursor.strip().offset >= segment_end_);
 }
 
 // Decodes strips until a tile is full or the data ends. The bytes in the buffer are those from position_ on.

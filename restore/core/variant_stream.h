@@ -64,7 +64,7 @@ class VariantStream {
   StripCursor cursor_;
   CoreStatus status_ = CoreStatus::kOk;
   bool in_segment_ = false;
-  uint64_t segment_ = 0;
+  uint64_t segment_end_ = 0;  // Strips that begin before it belong to the segment in progress.
   uint64_t position_ = 0;
   uint64_t end_ = 0;
   size_t tile_size_ = 0;
