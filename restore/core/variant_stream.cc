@@ -131,6 +131,14 @@ CoreStatus VariantStream::FillStrips() {
       in_segment_ = false;
       const CoreStatus finished = delta_.Finish();
       if (finished != CoreStatus::kOk) return finished;
+      // The last segment may lie within the last strip and hold none of its own; its stream must be empty then.
+      if (cursor_.at_end() && segment_end_ < layout_->data_size()) {
+        const CoreStatus entered = Enter(segment_end_ / segment_size_);
+        in_segment_ = false;
+        if (entered != CoreStatus::kOk) return entered;
+        const CoreStatus empty = delta_.Finish();
+        if (empty != CoreStatus::kOk) return empty;
+      }
     }
   }
   return CoreStatus::kOk;
