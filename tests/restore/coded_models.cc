@@ -1,0 +1,361 @@
+#include "tests/restore/coded_models.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "codec/base_encoder.h"
+#include "codec/core/prediction.h"
+#include "codec/data_source.h"
+#include "codec/delta_statistics.h"
+#include "tests/temp_folder.h"
+#include "vault/core/vault_view.h"
+#include "vault/model_digester.h"
+
+namespace modelvault {
+namespace {
+
+// A fixture that cannot be made proves nothing.
+void Check(bool condition) {
+  if (!condition) std::abort();
+}
+
+ModelDigests DigestsOf(const TestBytes& data) {
+  ModelDigester digester;
+  digester.Update(data);
+  return digester.Digests();
+}
+
+uint64_t SizeOf(const TensorSpec& base, const LayoutEntry& entry) {
+  return entry.dtype == DType::kOpaque ? entry.opaque_size
+                                       : base.rows * base.cols * ElementSize(static_cast<uint8_t>(entry.dtype));
+}
+
+std::vector<uint64_t> OffsetsOf(const std::vector<TensorSpec>& specs) {
+  std::vector<uint64_t> offsets;
+  uint64_t at = 0;
+  for (const TensorSpec& spec : specs) {
+    offsets.push_back(at);
+    at += spec.size();
+  }
+  return offsets;
+}
+
+// Changes an INT8 tensor as ternary fine-tuning does: by ±scale, often in some rows and columns and never in others.
+void AddTrits(const TensorSpec& spec, uint8_t* data, TestRandom* random) {
+  uint8_t scale = 1;
+  for (uint64_t i = 0; i < spec.rows * spec.cols; ++i) {
+    if (i % kGroupSize == 0) scale = static_cast<uint8_t>(1 + random->Below(3));
+    const bool quiet = spec.rows > 1 && (i / spec.cols % 4 == 1 || i % spec.cols % 8 >= 5);
+    if (quiet || random->Below(3) != 0) continue;
+    data[i] = static_cast<uint8_t>(
+        ApplyTrit(static_cast<int8_t>(data[i]), static_cast<uint16_t>(scale << 8), random->Below(2) == 0 ? 1 : -1));
+  }
+}
+
+void Append(const TestBytes& bytes, TestBytes* data) { data->insert(data->end(), bytes.begin(), bytes.end()); }
+
+}  // namespace
+
+CodedVariant& CodedModels::variant(const std::string& name) {
+  for (CodedVariant& v : variants) {
+    if (v.name == name) return v;
+  }
+  std::abort();
+}
+
+TestBytes RandomTensor(const TensorSpec& spec, TestRandom* random) {
+  TestBytes bytes(static_cast<size_t>(spec.size()));
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    const size_t in_element = i % ElementSize(static_cast<uint8_t>(spec.dtype));
+    if (spec.dtype == DType::kI8) {
+      bytes[i] = static_cast<uint8_t>(random->Below(16) + random->Below(16) - 15);
+    } else if (spec.dtype == DType::kF32 && in_element == 3) {
+      bytes[i] = static_cast<uint8_t>(random->Below(2) == 0 ? 0x3D : 0xBD);
+    } else if ((spec.dtype == DType::kF16 || spec.dtype == DType::kBf16) && in_element == 1) {
+      bytes[i] = static_cast<uint8_t>(random->Below(2) == 0 ? 0x3C : 0xBC);
+    } else {
+      bytes[i] = static_cast<uint8_t>(random->Next());
+    }
+  }
+  return bytes;
+}
+
+TestBytes RandomData(const std::vector<TensorSpec>& specs, TestRandom* random) {
+  TestBytes data;
+  for (const TensorSpec& spec : specs) Append(RandomTensor(spec, random), &data);
+  return data;
+}
+
+PlainModels MakePlainModels(uint64_t seed) {
+  TestRandom random(seed);
+  PlainModels models;
+  models.specs = {
+      {DType::kI8, 1, 0},    {DType::kI8, 40, 300},   {DType::kF32, 1, 1},   {DType::kI8, 48, 64},
+      {DType::kF32, 1, 777}, {DType::kOpaque, 1, 13}, {DType::kBf16, 3, 11}, {DType::kI16, 5, 101},
+      {DType::kF32, 1, 0},   {DType::kI8, 1, 5000},   {DType::kU8, 1, 1},    {DType::kI64, 1, 9},
+      {DType::kF16, 1, 130}, {DType::kOpaque, 1, 0},
+  };
+  const std::vector<TensorSpec>& specs = models.specs;
+  const std::vector<uint64_t> offsets = OffsetsOf(specs);
+  models.base = RandomData(specs, &random);
+  // Rows that repeat, so that the base gets a dictionary.
+  for (uint64_t row = 0; row < 48; ++row) {
+    if (row % 3 == 0) continue;
+    uint8_t* data = models.base.data() + offsets[3] + row * 64;
+    for (uint64_t j = 0; j < 64; ++j) data[j] = static_cast<uint8_t>(j * (row % 3) + (random.Below(16) == 0 ? 1 : 0));
+  }
+
+  auto add = [&](const std::string& name, TestBytes data) {
+    models.variants.push_back({name, {}, std::move(data), name.rfind("ternary", 0) == 0});
+  };
+  add("same", models.base);
+  TestBytes ternary = models.base;
+  TestBytes ternary_too = models.base;
+  TestBytes dense = models.base;
+  TestBytes residual = models.base;
+  for (size_t t = 0; t < specs.size(); ++t) {
+    uint8_t* in_residual = residual.data() + offsets[t];
+    if (specs[t].dtype == DType::kI8) {
+      AddTrits(specs[t], ternary.data() + offsets[t], &random);
+      AddTrits(specs[t], ternary_too.data() + offsets[t], &random);
+      for (uint64_t i = 0; i < specs[t].size(); ++i) {
+        const int8_t w = static_cast<int8_t>(models.base[offsets[t] + i]);
+        dense[offsets[t] + i] = static_cast<uint8_t>(ApplyTrit(w, 512, random.Below(2) == 0 ? 1 : -1));
+        if (random.Below(3) == 0) in_residual[i] = static_cast<uint8_t>(in_residual[i] + random.Below(9) - 4);
+      }
+    } else {
+      const uint64_t element = ElementSize(static_cast<uint8_t>(specs[t].dtype));
+      for (uint64_t i = 0; i < specs[t].size(); i += element) {
+        in_residual[i] = static_cast<uint8_t>(in_residual[i] + random.Below(5));
+      }
+    }
+  }
+  add("ternary", ternary);
+  add("ternary-too", ternary_too);
+  add("dense", dense);
+  add("residual", residual);
+  TestBytes unrelated(models.base.size());
+  for (uint8_t& byte : unrelated) byte = static_cast<uint8_t>(random.Next());
+  add("unrelated", unrelated);
+
+  PlainVariant reordered{"reordered", {}, {}, false};
+  for (size_t i = 0; i < specs.size(); ++i) {
+    const size_t t = (i * 5 + 9) % specs.size();  // 5 and 14 have no common divisor.
+    reordered.layout.push_back({t, specs[t].dtype, specs[t].dtype == DType::kOpaque ? specs[t].size() : 0});
+    TestBytes tensor(ternary.begin() + static_cast<ptrdiff_t>(offsets[t]),
+                     ternary.begin() + static_cast<ptrdiff_t>(offsets[t] + specs[t].size()));
+    Append(tensor, &reordered.data);
+  }
+  models.variants.push_back(reordered);
+
+  PlainVariant retyped{"retyped", {}, {}, false};
+  for (size_t i = specs.size(); i-- > 0;) {
+    LayoutEntry entry{i, specs[i].dtype, 0};
+    const uint8_t* base = models.base.data() + offsets[i];
+    const size_t count = static_cast<size_t>(specs[i].rows * specs[i].cols);
+    switch (i) {
+      case 1:
+        entry.dtype = DType::kI16;  // Nothing to predict it from.
+        break;
+      case 4:
+        entry.dtype = DType::kF16;
+        break;
+      case 5:
+        entry.opaque_size = 300;
+        break;
+      case 6:
+      case 12:
+        entry.dtype = DType::kF32;
+        break;
+      case 9:
+        entry.dtype = DType::kOpaque;
+        entry.opaque_size = 4999;
+        break;
+      case 13:
+        entry.opaque_size = 1;
+        break;
+      default:
+        break;
+    }
+    TestBytes tensor(static_cast<size_t>(SizeOf(specs[i], entry)));
+    const Prediction prediction = PredictionFor(specs[i].dtype, specs[i].size(), entry.dtype, tensor.size());
+    if (prediction == Prediction::kCopy) {
+      std::copy(base, base + tensor.size(), tensor.begin());
+    } else if (prediction != Prediction::kZero) {
+      Predict(prediction, base, count, tensor.data());
+    }
+    for (uint8_t& byte : tensor) {
+      if (random.Below(7) == 0) byte = static_cast<uint8_t>(byte + random.Below(3));
+    }
+    retyped.layout.push_back(entry);
+    Append(tensor, &retyped.data);
+  }
+  models.variants.push_back(retyped);
+  return models;
+}
+
+CodedModels Encode(const PlainModels& plain, uint32_t chunk_size, uint32_t segment_size) {
+  CodedModels coded;
+  coded.chunk_size = chunk_size;
+  coded.segment_size = segment_size;
+  coded.specs = plain.specs;
+  coded.base = plain.base;
+  coded.base_digests = DigestsOf(plain.base);
+  coded.base_header = "{\"role\":\"base\"}";
+  Check(DataSize(plain.specs) == plain.base.size());
+
+  DeltaStatistics statistics(plain.specs);
+  const std::vector<uint64_t> offsets = OffsetsOf(plain.specs);
+  for (const PlainVariant& v : plain.variants) {
+    if (!v.ternary) continue;
+    for (size_t t = 0; t < plain.specs.size(); ++t) {
+      if (!statistics.Counts(t)) continue;
+      const size_t size = static_cast<size_t>(plain.specs[t].size());
+      statistics.AddVariant(t);
+      statistics.Add(t, 0, absl::MakeConstSpan(plain.base).subspan(static_cast<size_t>(offsets[t]), size),
+                     absl::MakeConstSpan(v.data).subspan(static_cast<size_t>(offsets[t]), size));
+    }
+  }
+  MemoryDataSource base(coded.base);
+  auto section = BuildModel(plain.specs, &base, statistics);
+  Check(section.ok());
+  auto model = ParsedModel::Parse(*std::move(section));
+  Check(model.ok());
+  coded.model = *std::move(model);
+
+  const BaseEncoder encoder(&coded.model->model(), chunk_size);
+  for (uint64_t c = 0; c < encoder.chunk_count(); ++c) {
+    const size_t begin = static_cast<size_t>(c * chunk_size);
+    const size_t size = std::min<size_t>(chunk_size, coded.base.size() - begin);
+    coded.chunks.push_back(encoder.Encode(c, absl::MakeConstSpan(coded.base).subspan(begin, size)));
+  }
+  for (const PlainVariant& v : plain.variants) {
+    CodedVariant& out = coded.variants.emplace_back();
+    out.name = v.name;
+    out.data = v.data;
+    out.digests = DigestsOf(v.data);
+    out.header = absl::StrCat("{\"role\":\"", v.name, "\"}");
+    out.layout = std::make_unique<VariantLayout>(&coded.model->model());
+    if (!v.layout.empty()) {
+      out.stored_layout = SerializeLayout(v.layout);
+      out.tensors.resize(plain.specs.size());
+      Check(out.layout->Parse({reinterpret_cast<const uint8_t*>(out.stored_layout.data()), out.stored_layout.size()},
+                              out.tensors.data(), out.tensors.size()) == CoreStatus::kOk);
+    } else if (v.data == plain.base) {
+      continue;
+    }
+    Check(out.layout->data_size() == v.data.size());
+    const SegmentEncoder segments(out.layout.get(), segment_size);
+    MemoryDataSource data(out.data);
+    for (uint64_t s = 0; s < segments.segment_count(); ++s) {
+      auto segment = segments.Encode(s, &base, &data);
+      Check(segment.ok());
+      out.segments.push_back(*std::move(segment));
+    }
+  }
+  return coded;
+}
+
+absl::Status WriteCodedVault(FileSystem& file_system, const std::string& path, const CodedModels& models) {
+  const VaultParams params = {.chunk_size = models.chunk_size,
+                              .segment_size = models.segment_size,
+                              .base_data_size = models.base.size(),
+                              .tensor_count = static_cast<uint32_t>(models.specs.size())};
+  auto writer = VaultWriter::Create(file_system, path, params, models.model->section());
+  if (!writer.ok()) return writer.status();
+  for (const std::string& chunk : models.chunks) {
+    if (absl::Status s = (*writer)->AppendBaseChunk(chunk); !s.ok()) return s;
+  }
+  if (absl::Status s = (*writer)->FinishBase(models.base_digests, models.base_header); !s.ok()) return s;
+  for (const CodedVariant& v : models.variants) {
+    if (absl::Status s = (*writer)->BeginVariant(v.name, v.stored_layout, v.segments.size()); !s.ok()) return s;
+    for (const std::string& segment : v.segments) {
+      if (absl::Status s = (*writer)->AppendSegment(segment); !s.ok()) return s;
+    }
+    if (absl::Status s = (*writer)->FinishVariant(v.digests, v.header); !s.ok()) return s;
+  }
+  if (absl::Status s = (*writer)->Finish(); !s.ok()) return s;
+  return (*writer)->Commit();
+}
+
+std::string CodedVaultBytes(const CodedModels& models) {
+  const TempFolder folder;
+  Check(WriteCodedVault(FileSystem::Default(), folder.File("v.mvlt"), models).ok());
+  return folder.Read("v.mvlt");
+}
+
+std::vector<uint64_t> Borders(const VariantLayout& layout, uint32_t chunk_size, uint32_t segment_size) {
+  const uint64_t size = layout.data_size();
+  std::set<uint64_t> borders;
+  auto add = [&](uint64_t at) {
+    for (const uint64_t near : {at - 1, at, at + 1}) {
+      if (near <= size) borders.insert(near);  // 0 - 1 is no place, either.
+    }
+  };
+  for (StripCursor cursor(&layout, 0); !cursor.at_end(); cursor.Next()) add(cursor.strip().offset);
+  for (uint64_t at = 0; at < size; at += segment_size) add(at);
+  for (uint64_t at = 0; at < size; at += chunk_size) add(at);
+  for (size_t t = 0; t < layout.tensor_count(); ++t) add(layout.tensor(t).offset);
+  add(size);
+  return std::vector<uint64_t>(borders.begin(), borders.end());
+}
+
+std::unique_ptr<RandomAccessFile> FileOf(const std::string& vault) {
+  return std::make_unique<MemoryFile>(TestBytes(vault.begin(), vault.end()), "v.mvlt");
+}
+
+void RepairEverything(std::string* vault) {
+  const auto view = [&](uint64_t offset, uint64_t size) {
+    return ByteView{reinterpret_cast<const uint8_t*>(vault->data()) + offset, static_cast<size_t>(size)};
+  };
+  const auto inside = [&](uint64_t offset, uint64_t size) {
+    return offset <= vault->size() && size <= vault->size() - offset;
+  };
+  if (vault->size() < 256) return;
+  RepairChecksums(vault);
+  VaultHeader header;
+  if (ParseHeader(view(0, vault->size()), vault->size(), &header) != CoreStatus::kOk) return;
+  // ParseHeader has seen to it that sections lie inside the file.
+  const SectionPlace& chunks = header.section(Section::kChunks);
+  const SectionPlace& base = header.section(Section::kBase);
+  for (uint64_t c = 0; c < header.chunk_count(); ++c) {
+    ChunkPlace place;
+    if (FindChunk(header, view(chunks.offset, chunks.size), c, &place) != CoreStatus::kOk) continue;
+    if (place.offset > base.size || place.size > base.size - place.offset) continue;
+    const bool wide = header.chunk_entry_size() == kWideChunkEntrySize;
+    const size_t entry = static_cast<size_t>(chunks.offset + c * header.chunk_entry_size());
+    Store<uint32_t>(vault, entry + (wide ? 8 : 4), Checksum32(view(base.offset + place.offset, place.size)));
+  }
+  const SectionPlace& index = header.section(Section::kIndex);
+  for (uint32_t i = 0; i < header.variant_count; ++i) {
+    const bool wide = header.index_entry_size() == kWideIndexEntrySize;
+    const uint64_t at = index.offset + uint64_t{i} * header.index_entry_size();
+    if (!inside(at, header.index_entry_size())) break;
+    const size_t entry = static_cast<size_t>(at);
+    const uint64_t offset = wide ? Load<uint64_t>(*vault, entry + 8) : Load<uint32_t>(*vault, entry + 8);
+    const uint64_t size = wide ? Load<uint64_t>(*vault, entry + 16) : Load<uint32_t>(*vault, entry + 12);
+    if (size == 0 || !inside(offset, size)) continue;
+    BlobHead head;
+    uint64_t covered = size;
+    if (ParseBlobHead(view(offset, size), size, header.tensor_count, &head) == CoreStatus::kOk && head.has_directory) {
+      covered = head.head_size;
+      SegmentPlace place;
+      CoreStatus status = FirstSegment(head, size, &place);
+      for (uint64_t s = 0; s < head.segment_count && status == CoreStatus::kOk; ++s) {
+        if (s > 0) status = NextSegment(head, s, &place);
+        if (status != CoreStatus::kOk) break;
+        const size_t directory =
+            static_cast<size_t>(head.directory.data - reinterpret_cast<const uint8_t*>(vault->data()));
+        Store<uint32_t>(vault, directory + static_cast<size_t>(s) * kSegmentEntrySize + 4,
+                        Checksum32(view(offset + place.offset, place.size)));
+      }
+    }
+    Store<uint32_t>(vault, entry + 4, Checksum32(view(offset, covered)));
+  }
+  RepairChecksums(vault);
+}
+
+}  // namespace modelvault
