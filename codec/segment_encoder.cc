@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <bitset>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -214,10 +215,15 @@ SegmentWriter::Choice SegmentWriter::GapCost(const Piece& piece, const std::vect
   for (uint64_t h : hits) hit_count += h;
   for (unsigned t = 0; t < kLevelCount; ++t) {
     uint64_t cost = 0;
+    std::bitset<kLevelCount> opened;
     for (unsigned step = 0; step < weights.size(); ++step) {
       if (weights[step] == 0) continue;
       const unsigned level = std::min(t + step, kLevelCount - 1);
       cost += hits[step] * HitCost(level) + (weights[step] - hits[step]) * MissCost(level);
+      if (pending_[level].open || opened[level]) continue;
+      // The level's last gap ends the segment with a hit, and its sign, that nobody needs.
+      opened.set(level);
+      cost += HitCost(level) + kBitCost;
     }
     if (cost < best.cost) {
       best.cost = cost;
