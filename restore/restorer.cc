@@ -174,29 +174,36 @@ absl::Status VaultModel::ReadRange(uint64_t begin, uint64_t end, const RestoreOp
   const uint32_t segment_size = restorer_->vault().header().segment_size;
   if (threads == 1 || end - begin <= segment_size) return ReadTiles(begin, end, options, consumer);
 
-  // Cut where segments begin, so that no thread decodes what another needs.
-  std::vector<uint64_t> cuts = {begin};
-  for (uint64_t segment = begin / segment_size + 1; segment * segment_size < end; ++segment) {
-    const StripCursor cursor(&layout_, segment * segment_size);
-    if (cursor.at_end() || cursor.strip().offset >= end) break;
-    if (cursor.strip().offset > cuts.back()) cuts.push_back(cursor.strip().offset);
-  }
-  cuts.push_back(end);
+  // Pieces begin where segments do, so that no thread decodes what another needs. Where that is follows from the
+  // piece's number: a small file may claim more segments than a list of them should take.
+  const uint64_t first_segment = begin / segment_size;
+  const auto piece_begin = [&](uint64_t piece) {
+    if (piece == 0) return begin;
+    const StripCursor cursor(&layout_, (first_segment + piece) * segment_size);
+    return cursor.at_end() ? end : std::min(end, cursor.strip().offset);
+  };
+  const uint64_t pieces = (end - 1) / segment_size - first_segment + 1;
+  const auto piece_end = [&](uint64_t piece) { return piece + 1 < pieces ? piece_begin(piece + 1) : end; };
   RestoreOptions one = options;
   one.trace = nullptr;
   return OrderedParallel<std::vector<uint8_t>>(
-      cuts.size() - 1, threads,
-      [&](uint64_t i) -> absl::StatusOr<std::vector<uint8_t>> {
+      pieces, threads,
+      [&](uint64_t piece) -> absl::StatusOr<std::vector<uint8_t>> {
+        const uint64_t from = piece_begin(piece);
+        const uint64_t to = piece_end(piece);
         std::vector<uint8_t> bytes;
-        bytes.reserve(static_cast<size_t>(cuts[i + 1] - cuts[i]));
-        absl::Status status = ReadTiles(cuts[i], cuts[i + 1], one, [&bytes](uint64_t, absl::Span<const uint8_t> tile) {
+        bytes.reserve(static_cast<size_t>(to - from));
+        absl::Status status = ReadTiles(from, to, one, [&bytes](uint64_t, absl::Span<const uint8_t> tile) {
           bytes.insert(bytes.end(), tile.begin(), tile.end());
           return absl::OkStatus();
         });
         if (!status.ok()) return status;
         return bytes;
       },
-      [&](uint64_t i, std::vector<uint8_t> bytes) { return consumer(cuts[i], bytes); });
+      [&](uint64_t piece, std::vector<uint8_t> bytes) {
+        if (bytes.empty()) return absl::OkStatus();  // The last segment may hold no strip.
+        return consumer(piece_begin(piece), bytes);
+      });
 }
 
 absl::Status VaultModel::Restore(const RestoreOptions& options, const Consumer& consumer) const {
