@@ -1,0 +1,8 @@
+#include "tools/added_variants.h"
+#include "tools/commands.h"
+
+namespace modelvault {
+
+void AddAddCommand(CLI::App& app, Session& session) { AddVariantsCommand(app, session, /*replace=*/false); }
+
+}  // namespace modelvault

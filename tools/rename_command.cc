@@ -1,0 +1,37 @@
+#include <memory>
+#include <string>
+
+#include "tools/command_options.h"
+#include "tools/commands.h"
+#include "tools/vault_edit.h"
+
+namespace modelvault {
+namespace {
+
+struct Arguments {
+  std::string vault;
+  std::string old_name;
+  std::string new_name;
+  bool json = false;
+};
+
+}  // namespace
+
+void AddRenameCommand(CLI::App& app, Session& session) {
+  CLI::App* command = app.add_subcommand("rename", "Give a variant another name");
+  auto arguments = std::make_shared<Arguments>();
+  AddVaultArgument(command, &arguments->vault);
+  command->add_option("OLD", arguments->old_name, "The variant's name")->required();
+  command->add_option("NEW", arguments->new_name, "Its name from now on; must be free")->required();
+  AddJsonFlag(command, &arguments->json);
+  SetFooter(command, "  mvault rename all.mvlt legal legal-2024\n");
+  command->callback([&session, arguments] {
+    session.command = [&session, arguments] {
+      VaultChanges changes;
+      changes.rename.emplace_back(arguments->old_name, arguments->new_name);
+      return EditAndPrint(session, "rename", arguments->vault, changes, arguments->json);
+    };
+  });
+}
+
+}  // namespace modelvault

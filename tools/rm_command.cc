@@ -1,0 +1,37 @@
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tools/command_options.h"
+#include "tools/commands.h"
+#include "tools/vault_edit.h"
+
+namespace modelvault {
+namespace {
+
+struct Arguments {
+  std::string vault;
+  std::vector<std::string> names;
+  bool json = false;
+};
+
+}  // namespace
+
+void AddRmCommand(CLI::App& app, Session& session) {
+  CLI::App* command = app.add_subcommand("rm", "Remove variants from a vault");
+  auto arguments = std::make_shared<Arguments>();
+  AddVaultArgument(command, &arguments->vault);
+  AddNamesArgument(command, &arguments->names, "The variants to remove")->required();
+  AddJsonFlag(command, &arguments->json);
+  SetFooter(command, "  mvault rm all.mvlt legal marketing\n",
+            "What they took becomes a hole that later variants may fill; 'mvault compact' gives it back.");
+  command->callback([&session, arguments] {
+    session.command = [&session, arguments] {
+      VaultChanges changes;
+      changes.remove = arguments->names;
+      return EditAndPrint(session, "rm", arguments->vault, changes, arguments->json);
+    };
+  });
+}
+
+}  // namespace modelvault
