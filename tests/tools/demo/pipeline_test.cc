@@ -157,9 +157,13 @@ TEST_F(PipelineTest, FilesScoreExactlyWhatTheReportSays) {
 }
 
 TEST_F(PipelineTest, AModelOfAnotherTaskIsAnError) {
-  const Int8Model other = Quantize(ZeroNetwork({3, 2}), 31);
-  EXPECT_THAT(CountHeldOutCorrect(*report_, other, 0),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("takes 3 inputs and gives 2 classes")));
+  const size_t inputs = report_->task.inputs;
+  const size_t classes = report_->task.classes;
+  EXPECT_THAT(CountHeldOutCorrect(*report_, Quantize(ZeroNetwork({inputs, classes}), 31), 0), IsOk());
+  EXPECT_THAT(CountHeldOutCorrect(*report_, Quantize(ZeroNetwork({inputs + 1, classes}), 31), 0),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("takes 22 inputs and gives 5 classes")));
+  EXPECT_THAT(CountHeldOutCorrect(*report_, Quantize(ZeroNetwork({inputs, classes - 1}), 31), 0),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("takes 21 inputs and gives 4 classes")));
 }
 
 TEST_F(PipelineTest, RefusesAFolderThatHoldsVariantsAndLeavesIt) {

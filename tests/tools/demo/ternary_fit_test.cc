@@ -106,6 +106,16 @@ TEST_F(TernaryFitTest, TrainingTheDeltaBeatsRoundingTheFineTune) {
   EXPECT_GT(trained, rounded + 10);
 }
 
+// Gradients taken anywhere but at the delta's own model would drive the weights ever further the same way.
+TEST_F(TernaryFitTest, ALongFitSettlesOnTheSamplesItSees) {
+  TernaryFitting fitting = options_.ternary;
+  fitting.steps = 1500;
+  fitting.rate = 1e-2f;
+  const Network network = Dequantize(Apply(base_, FitTernary(base_, tuned_, samples_, fitting, 1)));
+  Workspace workspace;
+  EXPECT_GT(CountCorrect(network, samples_.features, samples_.labels, &workspace), samples_.size() * 99 / 100);
+}
+
 // The demo's own size, trained for a moment: what 100 departments and the base cost does not depend on how well they
 // are trained, but on the grid and the number of nonzeros.
 TEST(DemoBudgetTest, BaseAndAHundredDepartmentsFitOneMebibyteWithRoomToSpare) {
