@@ -1,0 +1,198 @@
+"""What the scripts in this folder share: finding and building our programs, measuring a command, the models to measure
+on, and tables. Python's standard library only."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+class Failure(Exception):
+    """Ends a script with one line on standard error."""
+
+
+def main(run):
+    """Calls run() and turns what a user may run into into one line."""
+    try:
+        run()
+    except Failure as failure:
+        sys.exit(f"{pathlib.Path(sys.argv[0]).name}: {failure}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def note(text):
+    """Progress, for a person watching."""
+    if sys.stderr.isatty():
+        print(f"\r{text}\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def add_common_options(parser):
+    parser.add_argument("--build", type=pathlib.Path, metavar="DIR",
+                        help="a release build of this tree with MODELVAULT_BENCH=ON; default: build/, made if need be")
+    parser.add_argument("--work", type=pathlib.Path, metavar="DIR",
+                        help="where temporary files go; default: a memory file system if there is one with room, "
+                        "so that no disk is measured")
+
+
+class Programs:
+    """Paths of our programs."""
+
+    def __init__(self, build, targets=("mvault", "bench_programs")):
+        if build is None:
+            build = ROOT / "build"
+            self._make(build, targets)
+        self.mvault = build / "mvault"
+        self.mvault_demo = build / "mvault_demo"
+        self.run_measured = build / "bench" / "run_measured"
+        self.delta_plane = build / "bench" / "delta_plane"
+        self.time_restore = build / "bench" / "time_restore"
+        self.generate_large = build / "bench" / "generate_large"
+        for program in (self.mvault, self.run_measured, self.delta_plane, self.time_restore, self.generate_large):
+            if not program.exists():
+                raise Failure(f"{program} is missing: build the targets mvault and bench_programs there")
+
+    @staticmethod
+    def _make(build, targets):
+        commands = []
+        if not (build / "CMakeCache.txt").exists():
+            commands.append([str(ROOT / "scripts" / "install-deps"), "bench"])
+            commands.append(["cmake", "--preset", "release", "-DMODELVAULT_TESTS=OFF"])
+        commands.append(["cmake", "--build", str(build), "--target", *targets])
+        for command in commands:
+            note(" ".join(command))
+            done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                  check=False)
+            if done.returncode != 0:
+                raise Failure(f"{' '.join(command)} failed:\n{done.stdout}")
+
+
+def temporary_folder():
+    return pathlib.Path(tempfile.gettempdir())
+
+
+class WorkFolder:
+    """A temporary folder that goes with the with-block."""
+
+    def __init__(self, parent, needed):
+        if parent is None:
+            memory = pathlib.Path("/dev/shm")
+            fits = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > needed
+            parent = memory if fits else temporary_folder()
+        free = shutil.disk_usage(parent).free
+        if free < needed:
+            raise Failure(f"{parent}: {free / 1e9:.1f} GB free, {needed / 1e9:.1f} needed; give another with --work")
+        self.parent = parent
+        self._path = None
+
+    def __enter__(self):
+        self._path = tempfile.mkdtemp(prefix="modelvault-bench-", dir=self.parent)
+        return pathlib.Path(self._path)
+
+    def __exit__(self, *_):
+        shutil.rmtree(self._path, ignore_errors=True)
+
+
+def run(command, stdout=subprocess.DEVNULL):
+    """Runs a command that must succeed; returns what it printed if `stdout` is PIPE."""
+    done = subprocess.run([str(c) for c in command], stdout=stdout, stderr=subprocess.PIPE, check=False)
+    if done.returncode != 0:
+        message = done.stderr.decode(errors="replace").strip()
+        raise Failure(f"{' '.join(str(c) for c in command)}: exit status {done.returncode}: {message}")
+    return done.stdout
+
+
+def run_json(command):
+    return json.loads(run(command, stdout=subprocess.PIPE))
+
+
+def measure(programs, folder, command, must_succeed=True):
+    """Runs a command; returns wall_s, user_s, system_s and peak_rss_bytes."""
+    report = folder / "measured.json"
+    done = subprocess.run([str(programs.run_measured), str(report), *[str(c) for c in command]],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+    if must_succeed and done.returncode != 0:
+        message = done.stderr.decode(errors="replace").strip()
+        raise Failure(f"{' '.join(str(c) for c in command)}: exit status {done.returncode}: {message}")
+    return json.loads(report.read_text())
+
+
+def fastest(programs, folder, command, repeat, must_succeed=True):
+    """The run of `repeat` with the least wall time: the one least disturbed by what else the machine does."""
+    runs = [measure(programs, folder, command, must_succeed) for _ in range(repeat)]
+    return min(runs, key=lambda r: r["wall_s"])
+
+
+class ModelSet:
+    """A base and its variants."""
+
+    def __init__(self, name, base, variants, limit=None):
+        """`variants` is a folder of safetensors files."""
+        self.name = name
+        self.base = base
+        self.variants = sorted(variants.glob("*.safetensors"))
+        if not self.base.exists() or not self.variants:
+            raise Failure(f"expected {base} and {variants}/*.safetensors")
+        if limit is not None:
+            self.variants = self.variants[:limit]
+
+    def pack(self, programs, vault):
+        """The command that packs it."""
+        command = [programs.mvault, "pack", "--base", self.base, "-o", vault, "--json"]
+        for path in self.variants:
+            command += ["--variant", f"{path.stem}={path}"]
+        return command
+
+
+def corpus_folder():
+    return pathlib.Path(os.environ.get("MODELVAULT_CORPUS", ROOT.parent / "shared" / "corpus"))
+
+
+def corpus_sets(corpus, limit):
+    """The INT8 sets of the corpus; none if it is not there."""
+    sets = []
+    for name in ("int8", "int8-full"):
+        folder = corpus / "medquad-260k" / name
+        if folder.is_dir():
+            sets.append(ModelSet(name, folder / "base.safetensors", folder / "variants", limit))
+    return sets
+
+
+def demo_set(programs, folder, limit):
+    """The demo's base and departments, trained now."""
+    if not programs.mvault_demo.exists():
+        raise Failure(f"{programs.mvault_demo} is missing: build the target mvault_demo there")
+    note("no corpus: training the demo's models")
+    command = [programs.mvault_demo, "train", "--out", folder]
+    if limit is not None:
+        command += ["--departments", str(limit)]
+    run(command)
+    return ModelSet("demo", folder / "base.safetensors", folder / "variants", limit)
+
+
+def first_tensor(path):
+    """The name of a safetensors file's first tensor in data order."""
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    header.pop("__metadata__", None)
+    return min(header, key=lambda name: header[name]["data_offsets"])
+
+
+def format_table(rows, markdown):
+    """`rows`: the heads first. Columns from the second on are right-aligned."""
+    rows = [[str(cell) for cell in row] for row in rows]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = []
+    for number, row in enumerate(rows):
+        cells = [c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths))]
+        lines.append("| " + " | ".join(cells) + " |" if markdown else "  ".join(cells).rstrip())
+        if number == 0:
+            rule = ["-" * w if i == 0 else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
+            lines.append("|" + "|".join(f" {r} " for r in rule) + "|" if markdown else
+                         "  ".join("-" * w for w in widths))
+    return "\n".join(lines)
