@@ -74,10 +74,11 @@ std::string HashOf(const std::string& bytes) {
 
 }  // namespace
 
-BoardReport RunOnBoard(const std::map<std::string, std::string>& files) {
+BoardReport RunOnBoard(const std::map<std::string, std::string>& files, const std::string& pack_options) {
   const TempFolder folder;
   const std::string vault = folder.File("test.mvlt");
-  std::string pack = std::string(MODELVAULT_PROGRAM) + " pack --base '" + files.at("") + "' -o '" + vault + "'";
+  std::string pack =
+      std::string(MODELVAULT_PROGRAM) + " pack --base '" + files.at("") + "' -o '" + vault + "' " + pack_options;
   for (const auto& [name, path] : files) {
     if (!name.empty()) pack += " --variant '" + name + "=" + path + "'";
   }
@@ -101,8 +102,9 @@ BoardReport RunOnBoard(const std::map<std::string, std::string>& files) {
     EXPECT_EQ(found->second.hash, HashOf(data)) << "'" << name << "'";
   }
   const size_t memory = ran.output.find("memory ");
-  if (memory != std::string::npos)
+  if (memory != std::string::npos) {
     printf("%s\n", ran.output.substr(memory, ran.output.find('\n', memory) - memory).c_str());
+  }
   return report;
 }
 

@@ -20,9 +20,10 @@ struct BoardModel {
 // By the variant's name; the base is "".
 using BoardReport = std::map<std::string, BoardModel>;
 
-// Packs `files` (paths by variant's name, "" the base) and decodes the vault on the board. Expects, as GoogleTest
-// expectations, that every step succeeds and that each hash is the library's XXH64 of the file's data section.
-BoardReport RunOnBoard(const std::map<std::string, std::string>& files);
+// Packs `files` (paths by variant's name, "" the base) with more options for `mvault pack` if wanted, and decodes the
+// vault on the board. Expects, as GoogleTest expectations, that every step succeeds and that each hash is the library's
+// XXH64 of the file's data section.
+BoardReport RunOnBoard(const std::map<std::string, std::string>& files, const std::string& pack_options = "");
 
 }  // namespace modelvault
 
