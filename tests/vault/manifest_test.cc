@@ -103,6 +103,10 @@ TEST(ManifestTest, RefusesEveryTruncation) {
   }
   EXPECT_THAT(DecodeManifest(Bytes(stored + '\0')), StatusIs(StatusCode::kDataLoss));
   EXPECT_THAT(DecodeManifest(Bytes(stored + stored)), StatusIs(StatusCode::kDataLoss));
+  // A frame that decoders pass over in silence.
+  const std::string skippable("\x50\x2A\x4D\x18\4\0\0\0abcd", 12);
+  EXPECT_THAT(DecodeManifest(Bytes(stored + skippable)), StatusIs(StatusCode::kDataLoss));
+  EXPECT_THAT(DecodeManifest(Bytes(skippable + stored)), StatusIs(StatusCode::kDataLoss));
 }
 
 TEST(ManifestTest, RefusesFramesThatAreNoManifest) {

@@ -374,7 +374,8 @@ TEST(IndexViewTest, NamesTheEntryAtFault) {
     expect_bad("size far away", 1, [](Entries e) { (*e)[1].size = 0xFFFFFFFF; });
     expect_bad("an empty blob somewhere", 1, [](Entries e) { (*e)[1].size = 0; });
     if (wide) {
-      expect_bad("offset + size wraps", 1, [](Entries e) {
+      expect_bad("offset + size wraps", 1, [](Entries e) { (*e)[1].size = 0xFFFFFFFFFFFFFFF8u; });
+      expect_bad("offset at the end of 64 bits", 1, [](Entries e) {
         (*e)[1].offset = 0xFFFFFFFFFFFFFFF8u;
         (*e)[1].size = 16;
       });
