@@ -123,6 +123,15 @@ std::string WriteModel(const std::vector<std::string>& tables, const std::vector
   return section;
 }
 
+RecordFields RawRecord(DType dtype, uint64_t rows, uint64_t cols) {
+  RecordFields r;
+  r.dtype = static_cast<uint8_t>(dtype);
+  r.rows = rows;
+  r.cols = cols;
+  r.tables.assign(ElementSize(r.dtype), kRawPlane);
+  return r;
+}
+
 RecordFields RandomPrior(Random* random, uint64_t rows, uint64_t cols, uint8_t flags) {
   RecordFields r;
   r.rows = rows;
@@ -160,6 +169,12 @@ TestBase::TestBase(std::vector<TensorSpec> specs, Bytes data, const std::vector<
 
 TestBase::TestBase(const std::string& section, Bytes data)
     : data_(std::move(data)), parsed_(Must(ParsedModel::Parse(section))) {}
+
+TestBase RandomBase(Random* random, const std::vector<RecordFields>& records) {
+  std::vector<TensorSpec> specs;
+  for (const RecordFields& r : records) specs.push_back({static_cast<DType>(r.dtype), r.rows, r.cols});
+  return TestBase(WriteModel({}, records), RandomData(random, specs));
+}
 
 TestLayout::TestLayout(const Model& model, const std::string& stored)
     : tensors_(model.tensor_count()), layout_(&model) {

@@ -59,6 +59,9 @@ struct RecordFields {
 // `tables` are stored tables.
 std::string WriteModel(const std::vector<std::string>& tables, const std::vector<RecordFields>& records);
 
+// Fields for a tensor with neither prior nor table.
+RecordFields RawRecord(DType dtype, uint64_t rows, uint64_t cols);
+
 // Fields for an INT8 tensor with a prior of random classes, and no table.
 RecordFields RandomPrior(Random* random, uint64_t rows, uint64_t cols, uint8_t flags);
 
@@ -82,6 +85,9 @@ class TestBase {
   Bytes data_;
   std::unique_ptr<const ParsedModel> parsed_;
 };
+
+// A base with these records, which have no tables, and random data.
+TestBase RandomBase(Random* random, const std::vector<RecordFields>& records);
 
 struct TestVariant {
   Bytes data;

@@ -59,7 +59,7 @@ std::vector<Item> RandomItems(Random* random, size_t count) {
         break;
       case Item::kGamma8:
         item.parameter = static_cast<unsigned>(random->Below(2));
-        item.value = random->Next() & 0xFF >> random->Below(9);
+        item.value = random->Next() >> 56 >> random->Below(9);
         break;
       case Item::kGamma64:
         item.parameter = static_cast<unsigned>(random->Below(2));
@@ -68,7 +68,7 @@ std::vector<Item> RandomItems(Random* random, size_t count) {
       default:
         item.parameter = static_cast<unsigned>(random->Below(kLevelCount));
         // Dense levels need a symbol for each 31 weights.
-        item.value = random->Next() & (item.parameter < 20 ? 0x3FF : 0xFFFFF) >> random->Below(21);
+        item.value = random->Next() >> (item.parameter < 20 ? 54 : 44) >> random->Below(21);
         item.negative = random->Below(2) != 0;
         break;
     }
@@ -220,11 +220,11 @@ TEST(RansTest, EveryTruncationIsDetected) {
 }
 
 TEST(RansTest, EveryBitFlipIsDetectedOrSaysSomethingElse) {
-  for (uint64_t seed = 0; seed < 5; ++seed) {
+  for (uint64_t seed = 0; seed < 3; ++seed) {
     SCOPED_TRACE(seed);
     Random random(seed);
     const Alphabet alphabet(&random);
-    const std::vector<Item> items = RandomItems(&random, 150);
+    const std::vector<Item> items = RandomItems(&random, 100);
     const std::string stream = Encode(items, alphabet);
     for (size_t bit = 0; bit < 8 * stream.size(); ++bit) {
       Bytes flipped(stream.begin(), stream.end());

@@ -18,15 +18,6 @@ using ::testing::ElementsAre;
 
 constexpr uint8_t kBothPriors = kFlagRowPrior | kFlagColumnPrior;
 
-RecordFields Fields(DType dtype, uint64_t rows, uint64_t cols) {
-  RecordFields r;
-  r.dtype = static_cast<uint8_t>(dtype);
-  r.rows = rows;
-  r.cols = cols;
-  r.tables.assign(ElementSize(r.dtype), kRawPlane);
-  return r;
-}
-
 // Writes a segment's stream by hand, with the adaptive state of a real one.
 class StreamWriter {
  public:
@@ -92,7 +83,7 @@ Result Decode(const TestBase& base, const std::string& stream, const std::string
 TestBase One(const RecordFields& fields, Bytes data) { return TestBase(WriteModel({}, {fields}), std::move(data)); }
 
 TEST(SegmentDecoderTest, HandWrittenGapsAreWhatTheySay) {
-  const TestBase base = One(Fields(DType::kI8, 1, 300), Bytes(300, 10));
+  const TestBase base = One(RawRecord(DType::kI8, 1, 300), Bytes(300, 10));
   const std::string stream = StreamWriter()
                                  .Mode(DType::kI8, 5)
                                  .Level(0)
@@ -138,21 +129,21 @@ TEST(SegmentDecoderTest, RefusesModesThatATensorCannotHave) {
       {"same, F16 over F32", DType::kF32, DType::kF16, 0, CoreStatus::kOk},
   };
   for (const Case& c : cases) {
-    const TestBase base = One(Fields(c.base, 1, 4), Bytes(4u * ElementSize(static_cast<uint8_t>(c.base)), 1));
+    const TestBase base = One(RawRecord(c.base, 1, 4), Bytes(4u * ElementSize(static_cast<uint8_t>(c.base)), 1));
     const std::string layout = SerializeLayout({{0, c.variant, 0}});
     EXPECT_EQ(Decode(base, StreamWriter().Mode(c.variant, c.mode).Take(), layout).status, c.status) << c.what;
   }
 }
 
 TEST(SegmentDecoderTest, OpaqueBytesOfAnotherSizeCannotBeSame) {
-  const TestBase base = One(Fields(DType::kOpaque, 1, 4), Bytes(4, 1));
+  const TestBase base = One(RawRecord(DType::kOpaque, 1, 4), Bytes(4, 1));
   const std::string stream = StreamWriter().Mode(DType::kOpaque, 0).Take();
   EXPECT_EQ(Decode(base, stream, SerializeLayout({{0, DType::kOpaque, 4}})).status, CoreStatus::kOk);
   EXPECT_EQ(Decode(base, stream, SerializeLayout({{0, DType::kOpaque, 5}})).status, CoreStatus::kBadMode);
 }
 
 TEST(SegmentDecoderTest, RefusesLevelsOutsideTheirRange) {
-  RecordFields fields = Fields(DType::kI8, 1, 4);
+  RecordFields fields = RawRecord(DType::kI8, 1, 4);
   for (uint8_t base_level : {uint8_t{0}, uint8_t{20}, uint8_t{63}}) {
     fields.level = base_level;
     const TestBase base = One(fields, Bytes(4, 1));
@@ -170,7 +161,7 @@ TEST(SegmentDecoderTest, RefusesLevelsOutsideTheirRange) {
 }
 
 TEST(SegmentDecoderTest, LevelsAddUpFromTensorToTensor) {
-  RecordFields first = Fields(DType::kI8, 1, 4), second = Fields(DType::kI8, 1, 4);
+  RecordFields first = RawRecord(DType::kI8, 1, 4), second = RawRecord(DType::kI8, 1, 4);
   first.level = 20;
   second.level = 30;
   const TestBase base(WriteModel({}, {first, second}), Bytes(8, 1));
@@ -182,7 +173,7 @@ TEST(SegmentDecoderTest, LevelsAddUpFromTensorToTensor) {
 
 TEST(SegmentDecoderTest, RefusesGapsWithoutEnd) {
   // 2^30 weights are more than any segment has. A gap of level 63 takes a symbol for 31 * 2,048 of them.
-  RecordFields fields = Fields(DType::kI8, 1, 4);
+  RecordFields fields = RawRecord(DType::kI8, 1, 4);
   fields.level = 63;
   const TestBase base = One(fields, Bytes(4, 1));
   for (uint32_t gap : {(1u << 30) - 2048, 1u << 30, (1u << 31) - 1}) {
@@ -194,7 +185,7 @@ TEST(SegmentDecoderTest, RefusesGapsWithoutEnd) {
 TEST(SegmentDecoderTest, RefusesShiftsOfAllBits) {
   for (DType dtype : {DType::kU8, DType::kF16, DType::kF32, DType::kF64}) {
     const unsigned width = 8 * ElementSize(static_cast<uint8_t>(dtype));
-    const TestBase base = One(Fields(dtype, 1, 1), Bytes(width / 8, 1));
+    const TestBase base = One(RawRecord(dtype, 1, 1), Bytes(width / 8, 1));
     for (uint32_t shift = 0; shift < 64; ++shift) {
       const std::string stream = StreamWriter().Mode(dtype, 3).Raw(shift, 6).Residual(width > 8, 0).Take();
       const Result result = Decode(base, stream);
@@ -205,7 +196,7 @@ TEST(SegmentDecoderTest, RefusesShiftsOfAllBits) {
 }
 
 TEST(SegmentDecoderTest, ResidualsLargerThanTheElementWrapAndStayInside) {
-  const TestBase base = One(Fields(DType::kI16, 1, 3), Bytes{1, 0, 2, 0, 3, 0});
+  const TestBase base = One(RawRecord(DType::kI16, 1, 3), Bytes{1, 0, 2, 0, 3, 0});
   StreamWriter stream;
   stream.Mode(DType::kI16, 3).Raw(0, 6);
   for (int i = 0; i < 3; ++i) stream.Residual(true, ~uint64_t{0} - 4).Raw(static_cast<uint32_t>(i % 2), 1);
@@ -215,14 +206,14 @@ TEST(SegmentDecoderTest, ResidualsLargerThanTheElementWrapAndStayInside) {
 }
 
 TEST(SegmentDecoderTest, RefusesSignsWithTheEscape) {
-  const TestBase base = One(Fields(DType::kI8, 1, 2), Bytes(2, 1));
+  const TestBase base = One(RawRecord(DType::kI8, 1, 2), Bytes(2, 1));
   EXPECT_EQ(Decode(base, StreamWriter().Mode(DType::kI8, 2).SameScale().Raw(2, 2).Take()).data, (Bytes{2, 0}));
   EXPECT_EQ(Decode(base, StreamWriter().Mode(DType::kI8, 2).Scale(0).Raw(2, 2).Take()).status, CoreStatus::kBadStream);
 }
 
 TEST(SegmentDecoderTest, RefusesEscapesOutsideInt8) {
   for (int weight : {-128, -1, 0, 127}) {
-    const TestBase base = One(Fields(DType::kI8, 1, 1), Bytes{static_cast<uint8_t>(weight)});
+    const TestBase base = One(RawRecord(DType::kI8, 1, 1), Bytes{static_cast<uint8_t>(weight)});
     for (int magnitude : {1, 127, 128, 129, 255, 256}) {
       for (bool negative : {false, true}) {
         const std::string stream = StreamWriter()
@@ -251,9 +242,8 @@ TEST(SegmentDecoderTest, RefusesEscapesOutsideInt8) {
 
 TEST(SegmentDecoderTest, AWorkspaceTooSmallForTheColumnsIsReported) {
   Random random(1);
-  const TestBase base(
-      WriteModel({}, {RandomPrior(&random, 3, 600, kFlagColumnPrior), RandomPrior(&random, 3, 700, kFlagRowPrior)}),
-      RandomData(&random, {{DType::kI8, 3, 600}, {DType::kI8, 3, 700}}));
+  const TestBase base = RandomBase(
+      &random, {RandomPrior(&random, 3, 600, kFlagColumnPrior), RandomPrior(&random, 3, 700, kFlagRowPrior)});
   EXPECT_EQ(base.model().max_prior_cols(), 600u);
   for (unsigned mode : {1u, 5u}) {
     // Nothing but the mode and the level: what follows shows that the columns were not the problem.
@@ -275,14 +265,14 @@ TEST(SegmentDecoderTest, AWorkspaceTooSmallForTheColumnsIsReported) {
 }
 
 TEST(SegmentDecoderTest, RefusesStreamsThatAreNone) {
-  const TestBase base = One(Fields(DType::kI8, 1, 4), Bytes(4, 1));
+  const TestBase base = One(RawRecord(DType::kI8, 1, 4), Bytes(4, 1));
   for (size_t size : {0u, 1u, 3u, 5u}) EXPECT_EQ(Decode(base, std::string(size, '\1')).status, CoreStatus::kBadStream);
   EXPECT_EQ(Decode(base, std::string(4, '\0')).status, CoreStatus::kBadStream);
   EXPECT_NE(Decode(base, std::string("\0\0\1\0", 4)).status, CoreStatus::kOk);  // Ends before the mode does.
 }
 
 TEST(SegmentDecoderTest, RefusesWhatFollowsTheLastStrip) {
-  const TestBase base = One(Fields(DType::kI8, 1, 4), Bytes(4, 1));
+  const TestBase base = One(RawRecord(DType::kI8, 1, 4), Bytes(4, 1));
   EXPECT_EQ(Decode(base, StreamWriter().Mode(DType::kI8, 0).Take()).status, CoreStatus::kOk);
   EXPECT_EQ(Decode(base, StreamWriter().Mode(DType::kI8, 0).Take() + std::string(2, '\0')).status,
             CoreStatus::kBadStream);
@@ -299,12 +289,12 @@ struct AllModes {
 AllModes MakeAllModes() {
   Random random(3);
   std::vector<RecordFields> records = {RandomPrior(&random, 10, 40, kBothPriors),
-                                       Fields(DType::kI8, 1, 900),
-                                       Fields(DType::kI8, 1, 200),
-                                       Fields(DType::kF32, 1, 60),
-                                       Fields(DType::kF16, 1, 100),
-                                       Fields(DType::kI8, 1, 300),
-                                       Fields(DType::kOpaque, 1, 50)};
+                                       RawRecord(DType::kI8, 1, 900),
+                                       RawRecord(DType::kI8, 1, 200),
+                                       RawRecord(DType::kF32, 1, 60),
+                                       RawRecord(DType::kF16, 1, 100),
+                                       RawRecord(DType::kI8, 1, 300),
+                                       RawRecord(DType::kOpaque, 1, 50)};
   records[0].level = 8;
   // Half the rows are dense, the others hardly ever differ.
   std::fill_n(records[0].area.begin(), 5, '\xF0');

@@ -226,14 +226,9 @@ TEST(SegmentCodingTest, AnyPriorOfAnyWidthComesBack) {
       Random random(cols + flags);
       const uint64_t rows = 9000 / cols + 1;
       // Two tensors alike, so that gaps go on from one to the next, and one between them that is none of theirs.
-      RecordFields between;
-      between.dtype = static_cast<uint8_t>(DType::kF16);
-      between.cols = 101;
-      between.tables.assign(2, kRawPlane);
-      const std::string section =
-          WriteModel({}, {RandomPrior(&random, rows, cols, flags), between, RandomPrior(&random, rows, cols, flags)});
-      const std::vector<TensorSpec> specs = {{DType::kI8, rows, cols}, {DType::kF16, 1, 101}, {DType::kI8, rows, cols}};
-      const TestBase base(section, RandomData(&random, specs));
+      const TestBase base =
+          RandomBase(&random, {RandomPrior(&random, rows, cols, flags), RawRecord(DType::kF16, 1, 101),
+                               RandomPrior(&random, rows, cols, flags)});
       for (Change change : {Change::kTernary, Change::kSaturating, Change::kMixed, Change::kSmallSteps}) {
         TestVariant variant;
         for (size_t i = 0; i < 3; ++i) {
@@ -263,9 +258,7 @@ TEST(SegmentCodingTest, EveryDensityComesBack) {
 
 TEST(SegmentCodingTest, OneChangedWeightComesBackWhereverItIs) {
   Random random(2);
-  const std::vector<TensorSpec> specs = {{DType::kI8, 3, 300}, {DType::kI8, 1, 5}};
-  const TestBase base(WriteModel({}, {RandomPrior(&random, 3, 300, kBothPriors), RandomPrior(&random, 1, 5, 0)}),
-                      RandomData(&random, specs));
+  const TestBase base = RandomBase(&random, {RandomPrior(&random, 3, 300, kBothPriors), RawRecord(DType::kI8, 1, 5)});
   for (size_t i = 0; i < base.data().size(); ++i) {
     TestVariant variant{base.data(), {}};
     variant.data[i] = static_cast<uint8_t>(variant.data[i] + 1 + random.Below(255));
@@ -296,17 +289,8 @@ TEST(SegmentCodingTest, ASegmentInWhichNoStripBeginsIsAnEmptyStream) {
 
 TEST(SegmentCodingTest, EverySegmentDecodesOnItsOwn) {
   Random random(4);
-  const std::vector<TensorSpec> specs = {{DType::kI8, 50, 172}, {DType::kF32, 1, 500}, {DType::kI8, 50, 172}};
-  const TestBase base(WriteModel({}, {RandomPrior(&random, 50, 172, kBothPriors),
-                                      [] {
-                                        RecordFields r;
-                                        r.dtype = static_cast<uint8_t>(DType::kF32);
-                                        r.cols = 500;
-                                        r.tables.assign(4, kRawPlane);
-                                        return r;
-                                      }(),
-                                      RandomPrior(&random, 50, 172, kFlagRowPrior)}),
-                      RandomData(&random, specs));
+  const TestBase base = RandomBase(&random, {RandomPrior(&random, 50, 172, kBothPriors), RawRecord(DType::kF32, 1, 500),
+                                             RandomPrior(&random, 50, 172, kFlagRowPrior)});
   const TestVariant variant = ChangeModel(&random, base, false);
   const CodedVariant coded = EncodeVariant(base, variant, 4096);
   ASSERT_GT(coded.segments.size(), 4u);
@@ -517,10 +501,8 @@ TEST(SegmentCostTest, AnUnrelatedVariantCostsHardlyMoreThanItsBytes) {
       SCOPED_TRACE(testing::Message() << "dtype " << d << " flags " << int{flags});
       Random random(d);
       const uint64_t rows = dtype == DType::kOpaque ? 1 : 40;
-      RecordFields r = RandomPrior(&random, rows, 500, flags);
-      r.dtype = static_cast<uint8_t>(d);
-      r.tables.assign(ElementSize(r.dtype), kRawPlane);
-      const TestBase base(WriteModel({}, {r}), RandomData(&random, {{dtype, rows, 500}}));
+      const TestBase base =
+          RandomBase(&random, {flags == 0 ? RawRecord(dtype, rows, 500) : RandomPrior(&random, rows, 500, flags)});
       const TestVariant variant{random.Uniform(base.data().size()), {}};
       for (uint32_t segment_size : {4096u, 1u << 20}) {
         const size_t segments = SegmentCount(variant.data.size(), segment_size);
@@ -537,8 +519,7 @@ TEST(SegmentCostTest, TinyTensorsCostHardlyMoreThanTheirBytes) {
     SCOPED_TRACE(seed);
     Random random(seed);
     const uint64_t rows = 2 + random.Below(3), cols = 1 + random.Below(40);
-    const TestBase base(WriteModel({}, {RandomPrior(&random, rows, cols, kBothPriors)}),
-                        RandomData(&random, {{DType::kI8, rows, cols}}));
+    const TestBase base = RandomBase(&random, {RandomPrior(&random, rows, cols, kBothPriors)});
     for (int c = 0; c < kChangeCount; ++c) {
       const TestVariant variant{ChangeWeights(&random, base.data(), static_cast<Change>(c)), {}};
       EXPECT_LE(CodedSize(base, variant), variant.data.size() + 8) << "change " << c;

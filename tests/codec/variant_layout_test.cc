@@ -26,12 +26,8 @@ CoreStatus Parse(const Model& model, const std::string& stored) {
 }
 
 RecordFields Fields(DType dtype, uint64_t rows, uint64_t cols, uint8_t flags = 0) {
-  RecordFields r;
-  r.dtype = static_cast<uint8_t>(dtype);
-  r.rows = rows;
-  r.cols = cols;
+  RecordFields r = RawRecord(dtype, rows, cols);
   r.flags = flags;
-  r.tables.assign(ElementSize(r.dtype), kRawPlane);
   if (flags & kFlagRowPrior) r.area += std::string((rows + 1) / 2, '\0');
   if (flags & kFlagColumnPrior) r.area += std::string((cols + 1) / 2, '\0');
   return r;
