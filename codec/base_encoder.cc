@@ -30,7 +30,8 @@ std::string BaseEncoder::Encode(uint64_t chunk, absl::Span<const uint8_t> raw) c
     if (table == kRawPlane) {
       out.Raw(byte, 8);
     } else {
-      out.Symbol(tables_[table].start[byte], tables_[table].frequency[byte]);
+      // Without a slot a byte cannot come back; as if it had one, the chunk decodes to something else.
+      out.Symbol(tables_[table].start[byte], std::max<uint16_t>(1, tables_[table].frequency[byte]));
     }
   };
   // Cost of a piece of row coded with `table` as differences from `like` (null: as it is).

@@ -21,7 +21,8 @@ class BaseEncoder {
   uint32_t chunk_size() const { return chunk_size_; }
 
   // The stored bytes of chunk `chunk`, whose raw bytes (chunk_size of them, fewer only in the last) are `raw`: of the
-  // very base the model was built from, so that every byte has a slot in its table.
+  // very base the model was built from, so that every byte has a slot in its table. Of other bytes (a file may change
+  // while it is read) the chunk may decode to something else: compare.
   std::string Encode(uint64_t chunk, absl::Span<const uint8_t> raw) const;
 
  private:
