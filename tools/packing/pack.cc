@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "codec/base_encoder.h"
@@ -212,18 +213,35 @@ absl::Status CompareWithFile(const VaultModel& model, const SafetensorsFile& fil
   RestoreOptions options;
   options.threads = threads;
   std::vector<uint8_t> expected;
-  return model.Restore(options, [&](uint64_t offset, absl::Span<const uint8_t> bytes) -> absl::Status {
+  bool reported = false;
+  absl::Status status = model.Restore(options, [&](uint64_t offset, absl::Span<const uint8_t> bytes) -> absl::Status {
     expected.resize(bytes.size());
-    if (absl::Status status = file.ReadData(offset, absl::MakeSpan(expected)); !status.ok()) return status;
-    if (absl::MakeConstSpan(expected) == bytes) return absl::OkStatus();
-    return absl::DataLossError(absl::StrCat(file.path(), ": restored data differ from the file within ", bytes.size(),
-                                            " bytes from offset ", offset, ": did the file change meanwhile?"));
+    reported = true;
+    if (absl::Status read = file.ReadData(offset, absl::MakeSpan(expected)); !read.ok()) return read;
+    if (absl::MakeConstSpan(expected) != bytes) {
+      return absl::DataLossError(absl::StrCat(file.path(), ": restored data differ from the file within ", bytes.size(),
+                                              " bytes from offset ", offset,
+                                              ": did a file change while it was packed?"));
+    }
+    reported = false;
+    return absl::OkStatus();
   });
+  // What was written a moment ago does not contradict itself unless its parts come from different states of a file.
+  if (!absl::IsDataLoss(status) || reported) return status;
+  return absl::DataLossError(absl::StrCat(file.path(), ": did a file change while it was packed? ", status.message()));
 }
 
+// Compares with the header that the file has now: it was read long before the data.
 absl::Status CompareHeader(const SafetensorsFile& file, const std::string& restored) {
-  if (restored == file.header_bytes()) return absl::OkStatus();
-  return absl::InternalError(absl::StrCat(file.path(), ": the header does not come back as it was"));
+  std::vector<uint8_t> header(static_cast<size_t>(file.data_offset()));
+  if (absl::Status read = file.file().ReadAt(0, absl::MakeSpan(header)); !read.ok()) return read;
+  if (std::equal(header.begin(), header.end(), restored.begin(), restored.end(),
+                 [](uint8_t a, char b) { return a == static_cast<uint8_t>(b); })) {
+    return absl::OkStatus();
+  }
+  return absl::DataLossError(
+      absl::StrCat(file.path(), ": the header of ", header.size(),
+                   " bytes does not come back as it is: did a file change while it was packed?"));
 }
 
 // Reads the finished vault back and compares every model in `inputs`, and the base if there is a file of it.
@@ -291,10 +309,11 @@ absl::Status CheckBudget(const PackOptions& options, absl::string_view path, con
   std::stable_sort(by_size.begin(), by_size.end(),
                    [](const VaultVariant* a, const VaultVariant* b) { return a->stored_size > b->stored_size; });
   const uint64_t file_size = vault.header().file_size;
-  std::string message = absl::StrFormat("%s: over budget: %d bytes, budget %d, %d too many; the costliest variants are",
-                                        path, file_size, *options.budget, file_size - *options.budget);
+  std::string message = absl::StrFormat("%s: over budget: %d bytes, budget %d, %d too many", path, file_size,
+                                        *options.budget, file_size - *options.budget);
   for (size_t i = 0; i < std::min<size_t>(5, by_size.size()); ++i) {
-    absl::StrAppendFormat(&message, "%s '%s' (%d)", i == 0 ? "" : ",", by_size[i]->name, by_size[i]->stored_size);
+    absl::StrAppendFormat(&message, "%s '%s' (%d)", i == 0 ? "; the costliest variants are" : ",", by_size[i]->name,
+                          by_size[i]->stored_size);
   }
   // Dropping from the costliest on: an estimate, since headers and index shrink too.
   uint64_t left = file_size;
@@ -327,6 +346,23 @@ absl::StatusOr<PackReport> Conclude(VaultWriter* writer, const SafetensorsFile* 
   }
   if (absl::Status status = writer->Commit(); !status.ok()) return status;
   return report;
+}
+
+// A vault tells of the base's tensors twice: in its file header for those who read files, in MODEL for the codec.
+absl::Status CheckHeaderAgainstModel(const VaultReader& vault, absl::Span<const TensorInfo> tensors,
+                                     const Model& model) {
+  if (tensors.size() != model.tensor_count()) {
+    return absl::DataLossError(absl::StrCat(vault.path(), ": the base's file header has ", tensors.size(),
+                                            " tensors, MODEL has ", model.tensor_count()));
+  }
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const TensorSpec spec = SpecOf(tensors[i]);
+    const TensorRecord& record = model.tensor(i);
+    if (spec.dtype == record.dtype && spec.rows == record.rows && spec.cols == record.cols) continue;
+    return absl::DataLossError(absl::StrCat(vault.path(), ": tensor '", absl::CEscape(tensors[i].name),
+                                            "' of the base's file header is not tensor number ", i, " of MODEL"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -386,12 +422,14 @@ absl::StatusOr<PackReport> AddVariants(FileSystem& file_system, absl::string_vie
   absl::StatusOr<SafetensorsHeader> base =
       ParseSafetensorsHeader({reinterpret_cast<const uint8_t*>(header.data()), header.size()},
                              vault.header().base_data_size, absl::StrCat(vault.path(), ": base"));
-  if (!base.ok()) return base.status();
+  if (!base.ok()) return absl::DataLossError(base.status().message());
+  absl::Status status = CheckHeaderAgainstModel(vault, base->tensors, (*restorer)->model());
+  if (!status.ok()) return status;
   const std::vector<TensorSpec> specs = SpecsOf(base->tensors);
   const BaseFactory base_source = [&] { return (*restorer)->BaseSource(); };
   absl::StatusOr<std::vector<OpenInput>> inputs = OpenInputs(file_system, variants, base->tensors);
   if (!inputs.ok()) return inputs.status();
-  absl::Status status = Analyze(specs, base_source, options, &*inputs, nullptr);
+  status = Analyze(specs, base_source, options, &*inputs, nullptr);
   if (status.ok()) {
     status = PrepareLayouts((*restorer)->model(), vault.base_digests(), vault.header().segment_size, &*inputs);
   }
