@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "codec/core/prediction.h"
-#include "restore/restorer.h"
 #include "tools/formats/safetensors.h"
 
 namespace modelvault {
@@ -215,10 +214,31 @@ FileModel RandomVariant(const FileModel& base, TestRandom* random) {
   return variant;
 }
 
-absl::Status VerifyVault(FileSystem& file_system, absl::string_view path, const ModelFiles* files) {
-  const auto restorer = Restorer::Open(file_system, path);
-  if (!restorer.ok()) return restorer.status();
-  const VaultReader& vault = (*restorer)->vault();
+absl::StatusOr<std::unique_ptr<Restorer>> OpenVault(const std::string& vault) {
+  auto reader =
+      VaultReader::FromFile(std::make_unique<MemoryFile>(std::vector<uint8_t>(vault.begin(), vault.end()), "v.mvlt"));
+  if (!reader.ok()) return reader.status();
+  return Restorer::FromReader(*std::move(reader));
+}
+
+absl::StatusOr<std::string> RestoreFile(const Restorer& restorer, const std::string& name) {
+  const auto model = name == "base" ? restorer.OpenBase() : restorer.OpenVariant(name);
+  if (!model.ok()) return model.status();
+  absl::StatusOr<std::string> file = restorer.vault().base_header();
+  if (name != "base") file = restorer.vault().variant_header(name);
+  if (!file.ok()) return file.status();
+  absl::Status status = (*model)->Restore({}, [&](uint64_t, absl::Span<const uint8_t> bytes) {
+    file->append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return file;
+}
+
+namespace {
+
+absl::Status Verify(const Restorer& restorer, const ModelFiles* files) {
+  const VaultReader& vault = restorer.vault();
   if (absl::Status s = vault.CheckPadding(); !s.ok()) return s;
   if (absl::Status s = vault.CheckBaseSection(); !s.ok()) return s;
   std::vector<std::string> names = {"base"};
@@ -227,16 +247,8 @@ absl::Status VerifyVault(FileSystem& file_system, absl::string_view path, const 
     return absl::InternalError(absl::StrCat(names.size(), " models, expected ", files->size()));
   }
   for (const std::string& name : names) {
-    const auto model = name == "base" ? (*restorer)->OpenBase() : (*restorer)->OpenVariant(name);
-    if (!model.ok()) return model.status();
-    absl::StatusOr<std::string> file = vault.base_header();
-    if (name != "base") file = vault.variant_header(name);
+    const auto file = RestoreFile(restorer, name);
     if (!file.ok()) return file.status();
-    absl::Status status = (*model)->Restore({}, [&](uint64_t, absl::Span<const uint8_t> bytes) {
-      file->append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-      return absl::OkStatus();
-    });
-    if (!status.ok()) return status;
     if (files == nullptr) continue;
     const auto expected = files->find(name);
     if (expected == files->end() || expected->second != *file) {
@@ -244,6 +256,18 @@ absl::Status VerifyVault(FileSystem& file_system, absl::string_view path, const 
     }
   }
   return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status VerifyVault(FileSystem& file_system, absl::string_view path, const ModelFiles* files) {
+  const auto restorer = Restorer::Open(file_system, path);
+  return restorer.ok() ? Verify(**restorer, files) : restorer.status();
+}
+
+absl::Status VerifyVault(const std::string& vault, const ModelFiles* files) {
+  const auto restorer = OpenVault(vault);
+  return restorer.ok() ? Verify(**restorer, files) : restorer.status();
 }
 
 }  // namespace modelvault

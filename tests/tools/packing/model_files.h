@@ -5,12 +5,15 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "restore/restorer.h"
 #include "tests/vault/test_vault.h"
 #include "vault/file_system.h"
 
@@ -56,6 +59,14 @@ using ModelFiles = std::map<std::string, std::string>;
 // Opens the vault and checks everything in it as `mvault verify` does. With `files`, also that it holds just those,
 // byte for byte.
 absl::Status VerifyVault(FileSystem& file_system, absl::string_view path, const ModelFiles* files = nullptr);
+// The same for a vault in memory, called "v.mvlt".
+absl::Status VerifyVault(const std::string& vault, const ModelFiles* files = nullptr);
+
+// Opens a vault in memory, called "v.mvlt".
+absl::StatusOr<std::unique_ptr<Restorer>> OpenVault(const std::string& vault);
+
+// A model's whole file.
+absl::StatusOr<std::string> RestoreFile(const Restorer& restorer, const std::string& name);
 
 }  // namespace modelvault
 
