@@ -232,7 +232,11 @@ TEST_F(VaultWriterTest, WaitsForOrGivesWayToWhoHoldsTheOldVault) {
   EXPECT_THAT(StartVault(files_, path_, MakeTestContents(8, 0), {.lock = {.attempts = 2, .interval_ms = 1}}),
               StatusIs(StatusCode::kAborted, HasSubstr("v.mvlt is being written")));
   lock.reset();
-  EXPECT_THAT(StartVault(files_, path_, MakeTestContents(8, 0)), IsOk());
+  {
+    ASSERT_OK_AND_ASSIGN(const auto writer, StartVault(files_, path_, MakeTestContents(8, 0)));
+    EXPECT_THAT(files_.Lock(path_, {.attempts = 1}), StatusIs(StatusCode::kAborted)) << "others give way to it, too";
+  }
+  EXPECT_THAT(files_.Lock(path_, {.attempts = 1}), IsOk());
   EXPECT_THAT(folder_.Names(), ElementsAre("v.mvlt"));
 }
 
