@@ -10,8 +10,8 @@
 #include "codec/core/prediction.h"
 #include "codec/data_source.h"
 #include "codec/delta_statistics.h"
+#include "tests/restore/forged_vault.h"
 #include "tests/temp_folder.h"
-#include "vault/core/vault_view.h"
 #include "vault/model_digester.h"
 
 namespace modelvault {
@@ -308,54 +308,7 @@ std::unique_ptr<RandomAccessFile> FileOf(const std::string& vault) {
 }
 
 void RepairEverything(std::string* vault) {
-  const auto view = [&](uint64_t offset, uint64_t size) {
-    return ByteView{reinterpret_cast<const uint8_t*>(vault->data()) + offset, static_cast<size_t>(size)};
-  };
-  const auto inside = [&](uint64_t offset, uint64_t size) {
-    return offset <= vault->size() && size <= vault->size() - offset;
-  };
-  if (vault->size() < 256) return;
-  RepairChecksums(vault);
-  VaultHeader header;
-  if (ParseHeader(view(0, vault->size()), vault->size(), &header) != CoreStatus::kOk) return;
-  // ParseHeader has seen to it that sections lie inside the file.
-  const SectionPlace& chunks = header.section(Section::kChunks);
-  const SectionPlace& base = header.section(Section::kBase);
-  for (uint64_t c = 0; c < header.chunk_count(); ++c) {
-    ChunkPlace place;
-    if (FindChunk(header, view(chunks.offset, chunks.size), c, &place) != CoreStatus::kOk) continue;
-    if (place.offset > base.size || place.size > base.size - place.offset) continue;
-    const bool wide = header.chunk_entry_size() == kWideChunkEntrySize;
-    const size_t entry = static_cast<size_t>(chunks.offset + c * header.chunk_entry_size());
-    Store<uint32_t>(vault, entry + (wide ? 8 : 4), Checksum32(view(base.offset + place.offset, place.size)));
-  }
-  const SectionPlace& index = header.section(Section::kIndex);
-  for (uint32_t i = 0; i < header.variant_count; ++i) {
-    const bool wide = header.index_entry_size() == kWideIndexEntrySize;
-    const uint64_t at = index.offset + uint64_t{i} * header.index_entry_size();
-    if (!inside(at, header.index_entry_size())) break;
-    const size_t entry = static_cast<size_t>(at);
-    const uint64_t offset = wide ? Load<uint64_t>(*vault, entry + 8) : Load<uint32_t>(*vault, entry + 8);
-    const uint64_t size = wide ? Load<uint64_t>(*vault, entry + 16) : Load<uint32_t>(*vault, entry + 12);
-    if (size == 0 || !inside(offset, size)) continue;
-    BlobHead head;
-    uint64_t covered = size;
-    if (ParseBlobHead(view(offset, size), size, header.tensor_count, &head) == CoreStatus::kOk && head.has_directory) {
-      covered = head.head_size;
-      SegmentPlace place;
-      CoreStatus status = FirstSegment(head, size, &place);
-      for (uint64_t s = 0; s < head.segment_count && status == CoreStatus::kOk; ++s) {
-        if (s > 0) status = NextSegment(head, s, &place);
-        if (status != CoreStatus::kOk) break;
-        const size_t directory =
-            static_cast<size_t>(head.directory.data - reinterpret_cast<const uint8_t*>(vault->data()));
-        Store<uint32_t>(vault, directory + static_cast<size_t>(s) * kSegmentEntrySize + 4,
-                        Checksum32(view(offset + place.offset, place.size)));
-      }
-    }
-    Store<uint32_t>(vault, entry + 4, Checksum32(view(offset, covered)));
-  }
-  RepairChecksums(vault);
+  RepairEverything(reinterpret_cast<uint8_t*>(vault->data()), vault->size());
 }
 
 }  // namespace modelvault

@@ -88,8 +88,7 @@ std::vector<uint64_t> Borders(const VariantLayout& layout, uint32_t chunk_size, 
 // Opens a vault in memory; the path in its messages is "v.mvlt".
 std::unique_ptr<RandomAccessFile> FileOf(const std::string& vault);
 
-// Makes every checksum of a vault right again after a forgery: those of RepairChecksums, of base chunks, of blobs and
-// of segments. What the forgery has put out of reach stays as it is. The digests stay.
+// See tests/restore/forged_vault.h.
 void RepairEverything(std::string* vault);
 
 }  // namespace modelvault

@@ -1,0 +1,108 @@
+// Writes the seeds of the fuzz targets variant_stream and vault_file (tests/fuzz/restore_targets.h) anew, for when the
+// format changes:
+//
+//   make_restore_fuzz_seeds tests/fuzz/corpus
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "tests/restore/coded_models.h"
+
+namespace modelvault {
+namespace {
+
+// Small models with all kinds of coding.
+PlainModels SeedModels() {
+  TestRandom random(60);
+  PlainModels plain;
+  plain.specs = {{DType::kI8, 12, 100}, {DType::kF32, 1, 7}, {DType::kOpaque, 1, 5},
+                 {DType::kI8, 1, 0},    {DType::kI8, 6, 40}, {DType::kF16, 1, 3}};
+  plain.base = RandomData(plain.specs, &random);
+  for (size_t i = 1200 + 28 + 5; i < 1200 + 28 + 5 + 240; ++i) {
+    plain.base[i] = static_cast<uint8_t>(i % 40 % 5 + (random.Below(20) == 0 ? 1 : 0));
+  }
+  const auto add = [&](const std::string& name, bool ternary, auto change) {
+    TestBytes data = plain.base;
+    for (size_t i = 0; i < data.size(); ++i) data[i] = static_cast<uint8_t>(data[i] + change(i));
+    plain.variants.push_back({name, {}, data, ternary});
+  };
+  add("same", false, [](size_t) { return 0u; });
+  add("ternary", true, [&](size_t i) { return i % 3 == 0 && random.Below(6) == 0 ? 1u : 0u; });
+  add("dense", false, [&](size_t i) { return i >= 1200 ? 0u : random.Below(2) == 0 ? 2u : 254u; });
+  add("residual", false,
+      [&](size_t i) { return i < 1200 && i % 4 == 0 ? static_cast<uint32_t>(random.Below(5)) : 0u; });
+  PlainVariant retyped{"retyped", {}, {}, false};
+  retyped.layout = {{1, DType::kF16, 0}, {2, DType::kOpaque, 9}, {0, DType::kI8, 0},
+                    {4, DType::kI8, 0},  {5, DType::kF32, 0},    {3, DType::kI8, 0}};
+  retyped.data.resize(14 + 9 + 1200 + 240 + 12);
+  for (size_t i = 0; i < 23; ++i) retyped.data[i] = static_cast<uint8_t>(random.Next());
+  std::copy_n(plain.variants[1].data.begin(), 1200, retyped.data.begin() + 23);
+  std::copy_n(plain.base.begin() + 1233, 240, retyped.data.begin() + 1223);
+  plain.variants.push_back(retyped);
+  return plain;
+}
+
+// Several segments.
+PlainModels LongModels() {
+  TestRandom random(61);
+  PlainModels plain;
+  plain.specs = {{DType::kI8, 3, 3}, {DType::kI8, 60, 150}};
+  plain.base.assign(9009, 3);
+  for (size_t i = 0; i < 100; ++i) plain.base[random.Below(9009)] = 4;
+  plain.variants = {{"long", {}, plain.base, true}};
+  for (size_t i = 0; i < 60; ++i) plain.variants[0].data[random.Below(9009)] = 5;
+  return plain;
+}
+
+std::string Piece(const std::string& bytes) {
+  std::string piece(2, '\0');
+  Store<uint16_t>(&piece, 0, static_cast<uint16_t>(bytes.size()));
+  return piece + bytes;
+}
+
+std::string StreamSeed(const CodedModels& models, const CodedVariant& variant, unsigned chunk_shift) {
+  std::string seed;
+  seed += static_cast<char>(chunk_shift);
+  seed += '\x40';
+  seed += Piece(models.model->section()) + Piece(variant.stored_layout);
+  seed += static_cast<char>(models.chunks.size());
+  for (const std::string& chunk : models.chunks) seed += Piece(chunk);
+  for (const std::string& segment : variant.segments) seed += Piece(segment);
+  return seed;
+}
+
+bool Put(const std::string& path, const std::string& bytes) {
+  std::ofstream out(path, std::ios::binary);
+  out << bytes;
+  return static_cast<bool>(out.flush());
+}
+
+bool Write(const std::string& corpus) {
+  bool done = true;
+  const CodedModels small = Encode(SeedModels(), 512, 4096);
+  for (const CodedVariant& v : small.variants) {
+    done = done && Put(corpus + "/variant_stream/" + v.name, StreamSeed(small, v, 1));
+  }
+  const CodedModels long_models = Encode(LongModels(), 1024, 4096);
+  done = done && Put(corpus + "/variant_stream/long", StreamSeed(long_models, long_models.variants[0], 2));
+
+  done = done && Put(corpus + "/vault_file/all", '\0' + CodedVaultBytes(small));
+  done = done && Put(corpus + "/vault_file/all_repaired", '\1' + CodedVaultBytes(small));
+  done = done && Put(corpus + "/vault_file/long_repaired", '\1' + CodedVaultBytes(long_models));
+  const CodedModels empty = Encode({{}, {}, {{"none", {}, {}, false}}}, 256, 4096);
+  return done && Put(corpus + "/vault_file/empty_repaired", '\1' + CodedVaultBytes(empty));
+}
+
+}  // namespace
+}  // namespace modelvault
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: %s CORPUS_FOLDER\n", argv[0]);
+    return 64;
+  }
+  if (modelvault::Write(argv[1])) return 0;
+  std::fprintf(stderr, "%s: cannot write the seeds\n", argv[1]);
+  return 1;
+}
