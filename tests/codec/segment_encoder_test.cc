@@ -155,6 +155,19 @@ Bytes ChangeTensor(Random* random, const TensorRecord& record, absl::Span<const 
   return variant;
 }
 
+// Ternary, each weight with the chance that the tensor's prior gives it when t is 6.
+Bytes FollowPrior(Random* random, const TestBase& base, size_t tensor, int scale) {
+  const Model& model = base.model();
+  const TensorRecord& t = model.tensor(tensor);
+  return Ternary(
+      random, base.tensor(tensor),
+      [&](size_t i) {
+        const unsigned steps = ClassStep(model.RowClass(t, i / t.cols)) + ClassStep(model.ColumnClass(t, i % t.cols));
+        return -std::expm1(-4 * std::exp2(std::min(6 + steps, 63u) / -4.0));
+      },
+      [=](size_t) { return scale; });
+}
+
 TestVariant ChangeModel(Random* random, const TestBase& base, bool own_layout) {
   TestVariant variant;
   const Model& model = base.model();
@@ -233,8 +246,15 @@ TEST(SegmentCodingTest, AnyPriorOfAnyWidthComesBack) {
         TestVariant variant;
         for (size_t i = 0; i < 3; ++i) {
           const TensorRecord& t = base.model().tensor(i);
-          const Bytes tensor = ChangeTensor(&random, t, base.tensor(i), t.dtype, t.size, change);
+          // One way or another the variant follows its prior, or the prior would not be used.
+          Bytes tensor = change == Change::kSmallSteps || i == 1
+                             ? ChangeTensor(&random, t, base.tensor(i), t.dtype, t.size, change)
+                             : FollowPrior(&random, base, i, change == Change::kSaturating ? 200 : 2);
+          if (change == Change::kMixed && i != 1) ++tensor[random.Below(tensor.size())];
           variant.data.insert(variant.data.end(), tensor.begin(), tensor.end());
+        }
+        if (change != Change::kSmallSteps && flags != 0 && cols > 1 && cols < 5000) {
+          EXPECT_EQ(Modes(base, variant)[0], TensorMode::kGap);
         }
         for (uint32_t segment_size : {4096u, 1u << 20}) {
           ASSERT_NO_FATAL_FAILURE(ExpectRoundTrip(base, variant, segment_size, cols));
