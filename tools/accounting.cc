@@ -37,7 +37,7 @@ void ScaleToSize(size_t stream_size, std::vector<double>* bits) {
 
 // The chunks of a base, with the size and first state of the stream that was asked for last.
 struct WatchedChunks {
-  explicit WatchedChunks(const OpenVault& vault)
+  explicit WatchedChunks(const NamedVault& vault)
       : memory(&vault.vault(), vault.restorer().model(), nullptr, kMinTileSize), source(memory.chunks()) {}
 
   static CoreStatus Fetch(void* self, uint64_t chunk, ByteView* stored) {
@@ -63,7 +63,7 @@ struct TensorRun {
 };
 
 // Decodes chunks [begin, end).
-absl::StatusOr<TensorRun> AccountChunks(const OpenVault& vault, uint64_t begin, uint64_t end) {
+absl::StatusOr<TensorRun> AccountChunks(const NamedVault& vault, uint64_t begin, uint64_t end) {
   const Model& model = vault.restorer().model();
   const VaultHeader& header = vault.vault().header();
   WatchedChunks chunks(vault);
@@ -196,7 +196,7 @@ void SplitModel(const Model& model, uint64_t section_size, VaultAccount* account
   account->model_tables = section_size - account->model_dictionaries - account->model_priors;
 }
 
-void AddVariantTo(const OpenModel& open, const VariantAccount& variant, VaultAccount* account) {
+void AddVariantTo(const NamedModel& open, const VariantAccount& variant, VaultAccount* account) {
   account->heads += variant.head_bytes;
   for (size_t i = 0; i < variant.tensors.size(); ++i) {
     const TensorAccount& tensor = variant.tensors[i];
@@ -228,8 +228,9 @@ std::vector<uint64_t> Apportion(uint64_t total, absl::Span<const double> weights
   uint64_t given = 0;
   for (size_t i = 0; i < parts.size(); ++i) {
     const double exact = static_cast<double>(total) * (weights[i] / sum);
-    // A double near 2^64 may round up: never more than what is left.
-    parts[i] = std::min(static_cast<uint64_t>(std::floor(exact)), total - given);
+    // Never more than what is left: a double near 2^64 may have been rounded up, even past what an integer holds.
+    const uint64_t left = total - given;
+    parts[i] = exact >= static_cast<double>(left) ? left : static_cast<uint64_t>(exact);
     given += parts[i];
     lost.emplace_back(static_cast<double>(parts[i]) - exact, i);
   }
@@ -241,7 +242,7 @@ std::vector<uint64_t> Apportion(uint64_t total, absl::Span<const double> weights
   return parts;
 }
 
-absl::StatusOr<std::vector<uint64_t>> AccountBase(const OpenVault& vault, int threads,
+absl::StatusOr<std::vector<uint64_t>> AccountBase(const NamedVault& vault, int threads,
                                                   const AccountingProgress& progress) {
   const VaultHeader& header = vault.vault().header();
   const uint64_t chunks = header.chunk_count();
@@ -260,7 +261,7 @@ absl::StatusOr<std::vector<uint64_t>> AccountBase(const OpenVault& vault, int th
   return Apportion(header.section(Section::kBase).size, bytes);
 }
 
-absl::StatusOr<VariantAccount> AccountVariant(const VaultModel& model, const OpenVault& vault) {
+absl::StatusOr<VariantAccount> AccountVariant(const VaultModel& model, const NamedVault& vault) {
   absl::StatusOr<const VaultVariant*> variant = vault.vault().Find(model.name());
   if (!variant.ok()) return variant.status();
   const absl::StatusOr<VaultBlob> blob = vault.vault().OpenBlob(**variant);
@@ -282,7 +283,7 @@ absl::StatusOr<VariantAccount> AccountVariant(const VaultModel& model, const Ope
   return account;
 }
 
-absl::StatusOr<VaultAccount> AccountVault(const OpenVault& vault, int threads, const AccountingProgress& progress) {
+absl::StatusOr<VaultAccount> AccountVault(const NamedVault& vault, int threads, const AccountingProgress& progress) {
   const VaultBytes sections = vault.vault().BytesBySection();
   VaultAccount account;
   account.file = sections.file;
@@ -305,13 +306,13 @@ absl::StatusOr<VaultAccount> AccountVault(const OpenVault& vault, int threads, c
   if (progress) progress(1, total);
 
   struct Accounted {
-    OpenModel open;
+    NamedModel open;
     VariantAccount account;
   };
   const absl::Status status = OrderedParallel<Accounted>(
       variants.size(), ThreadCount(threads),
       [&](uint64_t i) -> absl::StatusOr<Accounted> {
-        absl::StatusOr<OpenModel> open = vault.OpenModelNamed(variants[i].name);
+        absl::StatusOr<NamedModel> open = vault.OpenModel(variants[i].name);
         if (!open.ok()) return open.status();
         absl::StatusOr<VariantAccount> variant = AccountVariant(*open->model, vault);
         if (!variant.ok()) return variant.status();
@@ -336,7 +337,7 @@ std::vector<AccountPart> Parts(const VaultAccount& account) {
       {"base_int8", "base: INT8", account.base_int8},
       {"base_other", "base: F32 and other", account.base_other},
       {"heads", "variants: heads", account.heads},
-      {"trits", "variants: positions, signs", account.trits},
+      {"trits", "variants: trits (positions, signs)", account.trits},
       {"scales", "variants: scales", account.scales},
       {"residuals", "variants: INT8 residuals", account.residuals},
       {"side", "variants: F32 and other", account.side},

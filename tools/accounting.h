@@ -15,7 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "codec/core/codec_format.h"
-#include "tools/open_vault.h"
+#include "tools/named_vault.h"
 
 namespace modelvault {
 
@@ -25,7 +25,7 @@ std::vector<uint64_t> Apportion(uint64_t total, absl::Span<const double> weights
 
 // BASE's bytes, one share for each tensor of the base.
 using AccountingProgress = std::function<void(uint64_t done, uint64_t total)>;
-absl::StatusOr<std::vector<uint64_t>> AccountBase(const OpenVault& vault, int threads,
+absl::StatusOr<std::vector<uint64_t>> AccountBase(const NamedVault& vault, int threads,
                                                   const AccountingProgress& progress = nullptr);
 
 // A variant's tensor.
@@ -47,7 +47,7 @@ struct VariantAccount {
 };
 
 // Restores the variant on one thread. Errors are Restore()'s, the verdict over the digest included.
-absl::StatusOr<VariantAccount> AccountVariant(const VaultModel& model, const OpenVault& vault);
+absl::StatusOr<VariantAccount> AccountVariant(const VaultModel& model, const NamedVault& vault);
 
 // All of a file.
 struct VaultAccount {
@@ -76,7 +76,7 @@ struct VaultAccount {
   std::array<uint64_t, kTensorModeCount> tensors_by_mode{};
   std::vector<uint64_t> base_tensors;  // AccountBase's.
 };
-absl::StatusOr<VaultAccount> AccountVault(const OpenVault& vault, int threads,
+absl::StatusOr<VaultAccount> AccountVault(const NamedVault& vault, int threads,
                                           const AccountingProgress& progress = nullptr);
 
 // An account's parts in the order of the file, for printing; they add up to `file`. `key` is for JSON.

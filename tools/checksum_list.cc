@@ -31,7 +31,7 @@ std::string Hex(const Xxh3Digest& digest) {
   return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
 }
 
-absl::StatusOr<ChecksumList> StoredChecksums(const OpenVault& vault) {
+absl::StatusOr<ChecksumList> StoredChecksums(const NamedVault& vault) {
   const VaultReader& reader = vault.vault();
   ChecksumList list;
   list[absl::StrCat("data/", kReservedVariantName)] = reader.base_digests().xxh3;

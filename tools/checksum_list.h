@@ -10,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "tools/open_vault.h"
+#include "tools/named_vault.h"
 
 namespace modelvault {
 
@@ -23,7 +23,7 @@ using ChecksumList = std::map<std::string, Xxh3Digest>;
 std::string Hex(const Xxh3Digest& digest);
 
 // What a vault says its models are: stored digests, and the hashes of the stored headers. Decodes nothing.
-absl::StatusOr<ChecksumList> StoredChecksums(const OpenVault& vault);
+absl::StatusOr<ChecksumList> StoredChecksums(const NamedVault& vault);
 
 // A comment line, then lines of "HASH  WHAT", sorted by WHAT.
 std::string FormatChecksums(const ChecksumList& list);

@@ -5,7 +5,7 @@
 #include "tools/checksum_list.h"
 #include "tools/command_options.h"
 #include "tools/commands.h"
-#include "tools/open_vault.h"
+#include "tools/named_vault.h"
 
 namespace modelvault {
 namespace {
@@ -16,7 +16,7 @@ struct Arguments {
 };
 
 absl::StatusOr<ExitCode> Checksums(Session& session, const Arguments& arguments) {
-  const absl::StatusOr<OpenVault> vault = OpenVault::Open(session.file_system, arguments.vault);
+  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault);
   if (!vault.ok()) return vault.status();
   const absl::StatusOr<ChecksumList> list = StoredChecksums(*vault);
   if (!list.ok()) return list.status();

@@ -1,5 +1,7 @@
 #include "tools/command_options.h"
 
+#include <memory>
+
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "tools/byte_size.h"
@@ -15,9 +17,20 @@ void AddVaultArgument(CLI::App* command, std::string* vault) {
   command->add_option("VAULT", *vault, "The vault's file")->required();
 }
 
-CLI::Option* AddNamesArgument(CLI::App* command, std::vector<std::string>* names, const std::string& help) {
-  // Without extra arguments "[a,b]" is a name like any other, not a list.
-  return command->add_option("NAME", *names, help)->allow_extra_args(false);
+void AddNamesArgument(CLI::App* command, std::vector<std::string>* names, bool required, const std::string& help) {
+  // Not a vector of arguments: CLI11 would take "[a,b]", a name like any other, for a list of two.
+  const auto first = std::make_shared<std::string>();
+  const CLI::Option* const option =
+      command->add_option("NAME", *first, help)->type_name("TEXT ...")->required(required);
+  command->allow_extras();
+  command->parse_complete_callback([command, names, first, option] {
+    if (option->count() > 0) names->push_back(*first);
+    for (const std::string& extra : command->remaining()) {
+      // No name begins so: this is an option that does not exist.
+      if (!extra.empty() && extra.front() == '-') throw CLI::ExtrasError({extra});
+      names->push_back(extra);
+    }
+  });
 }
 
 void AddThreadsOption(CLI::App* command, int* threads) {

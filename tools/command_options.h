@@ -13,7 +13,8 @@ namespace modelvault {
 // The results must outlive the parsing.
 void AddJsonFlag(CLI::App* command, bool* json);
 void AddVaultArgument(CLI::App* command, std::string* vault);
-CLI::Option* AddNamesArgument(CLI::App* command, std::vector<std::string>* names, const std::string& help);
+// Any number of names, at least one if `required`. Must be the last argument declared.
+void AddNamesArgument(CLI::App* command, std::vector<std::string>* names, bool required, const std::string& help);
 // 0 … 1,024; 0 means one a core.
 void AddThreadsOption(CLI::App* command, int* threads);
 // A size as ParseByteSize takes it.

@@ -11,7 +11,7 @@
 #include "tools/command_options.h"
 #include "tools/commands.h"
 #include "tools/model_diff.h"
-#include "tools/open_vault.h"
+#include "tools/named_vault.h"
 #include "tools/printable.h"
 #include "tools/report.h"
 #include "tools/text_table.h"
@@ -82,11 +82,11 @@ std::string ToText(const std::vector<TensorDifference>& tensors, const Totals& t
 }
 
 absl::StatusOr<ExitCode> Diff(Session& session, const Arguments& arguments) {
-  const absl::StatusOr<OpenVault> vault = OpenVault::Open(session.file_system, arguments.vault);
+  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault);
   if (!vault.ok()) return vault.status();
-  const absl::StatusOr<OpenModel> a = vault->OpenModelNamed(arguments.a);
+  const absl::StatusOr<NamedModel> a = vault->OpenModel(arguments.a);
   if (!a.ok()) return a.status();
-  const absl::StatusOr<OpenModel> b = vault->OpenModelNamed(arguments.b);
+  const absl::StatusOr<NamedModel> b = vault->OpenModel(arguments.b);
   if (!b.ok()) return b.status();
   const absl::StatusOr<std::vector<TensorDifference>> tensors =
       CompareModels(*vault, *a, *b, "compare", &session.console.progress());

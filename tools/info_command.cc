@@ -14,7 +14,7 @@
 #include "tools/command_options.h"
 #include "tools/commands.h"
 #include "tools/model_diff.h"
-#include "tools/open_vault.h"
+#include "tools/named_vault.h"
 #include "tools/printable.h"
 #include "tools/report.h"
 #include "tools/text_table.h"
@@ -84,7 +84,7 @@ Json ModesJson(const std::array<uint64_t, kTensorModeCount>& counts) {
 }
 
 // What info tells of base and variants alike.
-Json ModelJson(const OpenVault& vault, const OpenModel& open, const std::string& path) {
+Json ModelJson(const NamedVault& vault, const NamedModel& open, const std::string& path) {
   const ModelDigests& digests = open.model->digests();
   return {{"vault", path},
           {"name", open.model->name()},
@@ -98,7 +98,7 @@ Json ModelJson(const OpenVault& vault, const OpenModel& open, const std::string&
           {"xxh64", FormatXxh64(digests.xxh64)}};
 }
 
-std::string ModelText(const OpenVault& vault, const OpenModel& open) {
+std::string ModelText(const NamedVault& vault, const NamedModel& open) {
   const ModelDigests& digests = open.model->digests();
   return absl::StrFormat(
       "%s: %s bytes of file (%s of header, %s of data), stored in %s bytes, %s bits a weight\n"
@@ -110,7 +110,7 @@ std::string ModelText(const OpenVault& vault, const OpenModel& open) {
 }
 
 // The base's tensors with their shares of BASE.
-Json BaseTensorsJson(const OpenVault& vault, const std::vector<uint64_t>& bytes) {
+Json BaseTensorsJson(const NamedVault& vault, const std::vector<uint64_t>& bytes) {
   Json json = Json::array();
   for (size_t i = 0; i < bytes.size(); ++i) {
     const TensorInfo& info = vault.tensors()[i];
@@ -133,7 +133,7 @@ Json BaseTensorsJson(const OpenVault& vault, const std::vector<uint64_t>& bytes)
   return json;
 }
 
-std::string BaseTensorsText(const OpenVault& vault, const std::vector<uint64_t>& bytes) {
+std::string BaseTensorsText(const NamedVault& vault, const std::vector<uint64_t>& bytes) {
   TextTable table({"tensor", "dtype", "shape", "coding", "prior", ">bytes", ">bits/weight"});
   for (size_t i = 0; i < bytes.size(); ++i) {
     const TensorInfo& info = vault.tensors()[i];
@@ -144,7 +144,7 @@ std::string BaseTensorsText(const OpenVault& vault, const std::vector<uint64_t>&
   return table.Format();
 }
 
-absl::StatusOr<ExitCode> InfoOfVault(Session& session, const Arguments& arguments, const OpenVault& vault) {
+absl::StatusOr<ExitCode> InfoOfVault(Session& session, const Arguments& arguments, const NamedVault& vault) {
   const absl::StatusOr<VaultAccount> account =
       AccountVault(vault, arguments.threads,
                    [&](uint64_t done, uint64_t total) { session.console.progress().Update("account", done, total); });
@@ -191,8 +191,8 @@ absl::StatusOr<ExitCode> InfoOfVault(Session& session, const Arguments& argument
   return ExitCode::kOk;
 }
 
-absl::StatusOr<ExitCode> InfoOfBase(Session& session, const Arguments& arguments, const OpenVault& vault,
-                                    const OpenModel& open) {
+absl::StatusOr<ExitCode> InfoOfBase(Session& session, const Arguments& arguments, const NamedVault& vault,
+                                    const NamedModel& open) {
   const absl::StatusOr<std::vector<uint64_t>> bytes =
       AccountBase(vault, arguments.threads,
                   [&](uint64_t done, uint64_t total) { session.console.progress().Update("account", done, total); });
@@ -207,7 +207,7 @@ absl::StatusOr<ExitCode> InfoOfBase(Session& session, const Arguments& arguments
   return ExitCode::kOk;
 }
 
-Json VariantTensorsJson(const OpenModel& open, const VariantAccount& account,
+Json VariantTensorsJson(const NamedModel& open, const VariantAccount& account,
                         const std::vector<TensorDifference>& differences) {
   Json json = Json::array();
   for (size_t i = 0; i < open.tensors.size(); ++i) {
@@ -235,7 +235,7 @@ Json VariantTensorsJson(const OpenModel& open, const VariantAccount& account,
   return json;
 }
 
-std::string VariantTensorsText(const OpenModel& open, const VariantAccount& account,
+std::string VariantTensorsText(const NamedModel& open, const VariantAccount& account,
                                const std::vector<TensorDifference>& differences) {
   TextTable table({"tensor", "dtype", "shape", "coding", ">differ", ">density", ">scales", ">bytes", ">for scales",
                    ">bits/weight"});
@@ -259,11 +259,11 @@ std::string VariantTensorsText(const OpenModel& open, const VariantAccount& acco
   return text;
 }
 
-absl::StatusOr<ExitCode> InfoOfVariant(Session& session, const Arguments& arguments, const OpenVault& vault,
-                                       const OpenModel& open) {
+absl::StatusOr<ExitCode> InfoOfVariant(Session& session, const Arguments& arguments, const NamedVault& vault,
+                                       const NamedModel& open) {
   const absl::StatusOr<VariantAccount> account = AccountVariant(*open.model, vault);
   if (!account.ok()) return account.status();
-  const absl::StatusOr<OpenModel> base = vault.OpenModelNamed(kReservedVariantName);
+  const absl::StatusOr<NamedModel> base = vault.OpenModel(kReservedVariantName);
   if (!base.ok()) return base.status();
   const absl::StatusOr<std::vector<TensorDifference>> differences =
       CompareModels(vault, open, *base, "compare", &session.console.progress());
@@ -280,10 +280,10 @@ absl::StatusOr<ExitCode> InfoOfVariant(Session& session, const Arguments& argume
 }
 
 absl::StatusOr<ExitCode> Info(Session& session, const Arguments& arguments) {
-  const absl::StatusOr<OpenVault> vault = OpenVault::Open(session.file_system, arguments.vault);
+  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault);
   if (!vault.ok()) return vault.status();
   if (arguments.name.empty()) return InfoOfVault(session, arguments, *vault);
-  const absl::StatusOr<OpenModel> open = vault->OpenModelNamed(arguments.name);
+  const absl::StatusOr<NamedModel> open = vault->OpenModel(arguments.name);
   if (!open.ok()) return open.status();
   return open->model->is_base() ? InfoOfBase(session, arguments, *vault, *open)
                                 : InfoOfVariant(session, arguments, *vault, *open);

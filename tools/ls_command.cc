@@ -10,7 +10,7 @@
 #include "tools/checksum_list.h"
 #include "tools/command_options.h"
 #include "tools/commands.h"
-#include "tools/open_vault.h"
+#include "tools/named_vault.h"
 #include "tools/printable.h"
 #include "tools/report.h"
 #include "tools/text_table.h"
@@ -34,7 +34,7 @@ struct Row {
 };
 
 absl::StatusOr<ExitCode> Ls(Session& session, const Arguments& arguments) {
-  const absl::StatusOr<OpenVault> vault = OpenVault::Open(session.file_system, arguments.vault);
+  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault);
   if (!vault.ok()) return vault.status();
   const VaultBytes sections = vault->vault().BytesBySection();
   std::vector<Row> variants;

@@ -83,8 +83,8 @@ absl::Status CompareTensor(const Side& a, const Side& b, TensorDifference* diffe
 
 }  // namespace
 
-absl::StatusOr<std::vector<TensorDifference>> CompareModels(const OpenVault& vault, const OpenModel& a,
-                                                            const OpenModel& b, const std::string& stage,
+absl::StatusOr<std::vector<TensorDifference>> CompareModels(const NamedVault& vault, const NamedModel& a,
+                                                            const NamedModel& b, const std::string& stage,
                                                             Progress* progress) {
   const uint32_t window = vault.vault().header().segment_size;
   ModelSource source_a(a.model.get(), window);

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "tools/open_vault.h"
+#include "tools/named_vault.h"
 #include "tools/progress.h"
 
 namespace modelvault {
@@ -27,8 +27,8 @@ struct TensorDifference {
 
 // Decodes both in lock-step, a window of each at a time; order and dtypes may differ. The result is in the order of
 // `a`. Errors are those of reading. Progress is shown as `stage`.
-absl::StatusOr<std::vector<TensorDifference>> CompareModels(const OpenVault& vault, const OpenModel& a,
-                                                            const OpenModel& b, const std::string& stage,
+absl::StatusOr<std::vector<TensorDifference>> CompareModels(const NamedVault& vault, const NamedModel& a,
+                                                            const NamedModel& b, const std::string& stage,
                                                             Progress* progress);
 
 }  // namespace modelvault

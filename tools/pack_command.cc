@@ -9,7 +9,7 @@
 #include "tools/byte_size.h"
 #include "tools/command_options.h"
 #include "tools/commands.h"
-#include "tools/open_vault.h"
+#include "tools/named_vault.h"
 #include "tools/packing/pack.h"
 #include "tools/printable.h"
 #include "tools/report.h"
@@ -98,7 +98,7 @@ absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
 
   std::optional<VaultAccount> account;
   if (report->input_size <= kMostToAccount) {
-    const absl::StatusOr<OpenVault> vault = OpenVault::Open(session.file_system, arguments.output);
+    const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.output);
     if (!vault.ok()) return vault.status();
     absl::StatusOr<VaultAccount> made = AccountVault(
         *vault, arguments.threads, [&](uint64_t done, uint64_t total) { progress.Update("account", done, total); });

@@ -9,7 +9,7 @@
 #include "codec/delta_statistics.h"
 #include "codec/model_builder.h"
 #include "tools/formats/safetensors.h"
-#include "tools/open_vault.h"
+#include "tools/named_vault.h"
 #include "tools/packing/model_file.h"
 #include "vault/format.h"
 #include "vault/manifest.h"

@@ -9,7 +9,7 @@
 #include "nlohmann/json.hpp"
 #include "tools/accounting.h"
 #include "tools/console.h"
-#include "tools/open_vault.h"
+#include "tools/named_vault.h"
 
 namespace modelvault {
 

@@ -9,7 +9,7 @@
 #include "tools/byte_size.h"
 #include "tools/command_options.h"
 #include "tools/commands.h"
-#include "tools/open_vault.h"
+#include "tools/named_vault.h"
 #include "tools/printable.h"
 #include "vault/format.h"
 
@@ -31,7 +31,7 @@ absl::Span<const uint8_t> Bytes(const std::string& text) {
 }
 
 // Writes the file of `open`, or of its tensor `tensor` alone, and gives it its name only once all was verified.
-absl::StatusOr<uint64_t> WriteModel(Session& session, const Arguments& arguments, const OpenModel& open,
+absl::StatusOr<uint64_t> WriteModel(Session& session, const Arguments& arguments, const NamedModel& open,
                                     const TensorInfo* tensor) {
   std::string header = open.header;
   if (tensor != nullptr) {
@@ -67,10 +67,10 @@ absl::StatusOr<ExitCode> RestoreModel(Session& session, const Arguments& argumen
   if (SameFile(arguments.vault, arguments.output)) {
     return UsageError(session, absl::StrCat("-o ", arguments.output, " is the vault itself"));
   }
-  const absl::StatusOr<OpenVault> vault = OpenVault::Open(session.file_system, arguments.vault);
+  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault);
   if (!vault.ok()) return vault.status();
   const std::string name = arguments.base ? kReservedVariantName : arguments.name;
-  const absl::StatusOr<OpenModel> open = vault->OpenModelNamed(name);
+  const absl::StatusOr<NamedModel> open = vault->OpenModel(name);
   if (!open.ok()) return open.status();
   const TensorInfo* tensor = nullptr;
   if (!arguments.tensor.empty()) {

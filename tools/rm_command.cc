@@ -21,7 +21,7 @@ void AddRmCommand(CLI::App& app, Session& session) {
   CLI::App* command = app.add_subcommand("rm", "Remove variants from a vault");
   auto arguments = std::make_shared<Arguments>();
   AddVaultArgument(command, &arguments->vault);
-  AddNamesArgument(command, &arguments->names, "The variants to remove")->required();
+  AddNamesArgument(command, &arguments->names, /*required=*/true, "The variants to remove");
   AddJsonFlag(command, &arguments->json);
   SetFooter(command, "  mvault rm all.mvlt legal marketing\n",
             "What they took becomes a hole that later variants may fill; 'mvault compact' gives it back.");

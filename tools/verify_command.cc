@@ -14,7 +14,7 @@
 #include "tools/checksum_list.h"
 #include "tools/command_options.h"
 #include "tools/commands.h"
-#include "tools/open_vault.h"
+#include "tools/named_vault.h"
 #include "tools/printable.h"
 #include "vault/format.h"
 #include "vault/ordered_parallel.h"
@@ -63,8 +63,8 @@ absl::StatusOr<std::string> ReadWhole(FileSystem& file_system, const std::string
   return text;
 }
 
-absl::Status VerifyModel(const OpenVault& vault, const std::string& name, int threads) {
-  const absl::StatusOr<OpenModel> open = vault.OpenModelNamed(name);
+absl::Status VerifyModel(const NamedVault& vault, const std::string& name, int threads) {
+  const absl::StatusOr<NamedModel> open = vault.OpenModel(name);
   if (!open.ok()) return open.status();
   RestoreOptions options;
   options.threads = threads;
@@ -75,7 +75,7 @@ absl::Status VerifyModel(const OpenVault& vault, const std::string& name, int th
 std::string ModelOf(const std::string& what) { return what.substr(what.find('/') + 1); }
 
 // Holds a vault's checksums against a list. With `names` only theirs count.
-void Compare(const OpenVault& vault, const ChecksumList& expected, const std::string& list_path,
+void Compare(const NamedVault& vault, const ChecksumList& expected, const std::string& list_path,
              const std::vector<std::string>& names, Failures* failures) {
   const std::string& path = vault.vault().path();
   const absl::StatusOr<ChecksumList> actual = StoredChecksums(vault);
@@ -106,7 +106,7 @@ void Compare(const OpenVault& vault, const ChecksumList& expected, const std::st
 }
 
 absl::StatusOr<ExitCode> Verify(Session& session, const Arguments& arguments) {
-  const absl::StatusOr<OpenVault> vault = OpenVault::Open(session.file_system, arguments.vault);
+  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault);
   if (!vault.ok()) return vault.status();
   std::optional<ChecksumList> expected;
   if (!arguments.against.empty()) {
@@ -176,7 +176,8 @@ void AddVerifyCommand(CLI::App& app, Session& session) {
   CLI::App* command = app.add_subcommand("verify", "Restore models and compare their digests");
   auto arguments = std::make_shared<Arguments>();
   AddVaultArgument(command, &arguments->vault);
-  AddNamesArgument(command, &arguments->names, "Models to verify: variants, or 'base'; default: all of them");
+  AddNamesArgument(command, &arguments->names, /*required=*/false,
+                   "Models to verify: variants, or 'base'; default: all of them");
   command->add_option("--against", arguments->against, "Compare with this output of 'mvault checksums', too")
       ->type_name("SUMS");
   AddThreadsOption(command, &arguments->threads);

@@ -1,4 +1,4 @@
-#include "tools/open_vault.h"
+#include "tools/named_vault.h"
 
 #include <filesystem>
 #include <system_error>
@@ -73,10 +73,10 @@ bool SameFile(const std::string& a, const std::string& b) {
   return std::filesystem::equivalent(a, b, error) && !error;
 }
 
-absl::StatusOr<OpenVault> OpenVault::Open(FileSystem& file_system, absl::string_view path) {
+absl::StatusOr<NamedVault> NamedVault::Open(FileSystem& file_system, absl::string_view path) {
   absl::StatusOr<std::unique_ptr<Restorer>> restorer = Restorer::Open(file_system, path);
   if (!restorer.ok()) return restorer.status();
-  OpenVault open;
+  NamedVault open;
   open.restorer_ = *std::move(restorer);
   const VaultReader& vault = open.vault();
   absl::StatusOr<SafetensorsHeader> header = ParseSafetensorsHeader(
@@ -97,12 +97,12 @@ absl::StatusOr<OpenVault> OpenVault::Open(FileSystem& file_system, absl::string_
   return open;
 }
 
-absl::StatusOr<OpenModel> OpenVault::OpenModelNamed(absl::string_view name) const {
+absl::StatusOr<NamedModel> NamedVault::OpenModel(absl::string_view name) const {
   const bool is_base = name == kReservedVariantName;
   absl::StatusOr<std::unique_ptr<const VaultModel>> model =
       is_base ? restorer_->OpenBase() : restorer_->OpenVariant(name);
   if (!model.ok()) return model.status();
-  OpenModel open;
+  NamedModel open;
   open.model = *std::move(model);
   if (is_base) {
     open.header = vault().base_header();

@@ -1,7 +1,7 @@
 // A vault with the names of its tensors: what the container and the codec keep apart, brought together and held against
 // each other.
-#ifndef MODELVAULT_TOOLS_OPEN_VAULT_H_
-#define MODELVAULT_TOOLS_OPEN_VAULT_H_
+#ifndef MODELVAULT_TOOLS_NAMED_VAULT_H_
+#define MODELVAULT_TOOLS_NAMED_VAULT_H_
 
 #include <memory>
 #include <string>
@@ -16,17 +16,17 @@
 namespace modelvault {
 
 // A model of a vault: its data section and the file header that goes before it.
-struct OpenModel {
+struct NamedModel {
   std::unique_ptr<const VaultModel> model;
   std::string header;
   std::vector<TensorInfo> tensors;  // In the order of the model's layout.
 };
 
 // Thread-safe.
-class OpenVault {
+class NamedVault {
  public:
   // Errors are VaultReader's; also kDataLoss for a base header that does not describe the base.
-  static absl::StatusOr<OpenVault> Open(FileSystem& file_system, absl::string_view path);
+  static absl::StatusOr<NamedVault> Open(FileSystem& file_system, absl::string_view path);
 
   const Restorer& restorer() const { return *restorer_; }
   const VaultReader& vault() const { return restorer_->vault(); }
@@ -38,10 +38,10 @@ class OpenVault {
 
   // The variant `name`, or the base under its reserved name. kNotFound if there is no such variant; kDataLoss for a
   // damaged one, also if its header does not describe it. The vault must outlive the result.
-  absl::StatusOr<OpenModel> OpenModelNamed(absl::string_view name) const;
+  absl::StatusOr<NamedModel> OpenModel(absl::string_view name) const;
 
  private:
-  OpenVault() = default;
+  NamedVault() = default;
 
   std::unique_ptr<Restorer> restorer_;
   std::vector<TensorInfo> tensors_;
@@ -56,4 +56,4 @@ bool SameFile(const std::string& a, const std::string& b);
 
 }  // namespace modelvault
 
-#endif  // MODELVAULT_TOOLS_OPEN_VAULT_H_
+#endif  // MODELVAULT_TOOLS_NAMED_VAULT_H_
