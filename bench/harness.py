@@ -131,13 +131,12 @@ def fastest(programs, folder, command, repeat, must_succeed=True):
 class ModelSet:
     """A base and its variants."""
 
-    def __init__(self, name, base, variants, limit=None):
-        """`variants` is a folder of safetensors files."""
+    def __init__(self, name, folder, limit=None):
         self.name = name
-        self.base = base
-        self.variants = sorted(variants.glob("*.safetensors"))
+        self.base = folder / "base.safetensors"
+        self.variants = sorted((folder / "variants").glob("*.safetensors"))
         if not self.base.exists() or not self.variants:
-            raise Failure(f"expected {base} and {variants}/*.safetensors")
+            raise Failure(f"{folder}: expected base.safetensors and variants/*.safetensors")
         if limit is not None:
             self.variants = self.variants[:limit]
 
@@ -149,30 +148,29 @@ class ModelSet:
         return command
 
 
-def corpus_folder():
-    return pathlib.Path(os.environ.get("MODELVAULT_CORPUS", ROOT.parent / "shared" / "corpus"))
+def add_model_options(parser):
+    parser.add_argument("--models", type=pathlib.Path, metavar="DIR",
+                        help="measure on DIR/base.safetensors and DIR/variants/*.safetensors; default: the corpus")
+    parser.add_argument("--corpus", type=pathlib.Path, metavar="DIR",
+                        default=os.environ.get("MODELVAULT_CORPUS", ROOT.parent / "shared" / "corpus"),
+                        help="folder of the corpus; where there is none, the demo's models are trained and used")
 
 
-def corpus_sets(corpus, limit):
-    """The INT8 sets of the corpus; none if it is not there."""
-    sets = []
-    for name in ("int8", "int8-full"):
-        folder = corpus / "medquad-260k" / name
-        if folder.is_dir():
-            sets.append(ModelSet(name, folder / "base.safetensors", folder / "variants", limit))
-    return sets
-
-
-def demo_set(programs, folder, limit):
-    """The demo's base and departments, trained now."""
+def model_sets(options, programs, folder, limit=None):
+    """What to measure on: the models given, or both INT8 sets of the corpus, or the demo's."""
+    if options.models is not None:
+        return [ModelSet(options.models.name, options.models, limit)]
+    corpus = options.corpus / "medquad-260k"
+    if corpus.is_dir():
+        return [ModelSet(name, corpus / name, limit) for name in ("int8", "int8-full")]
     if not programs.mvault_demo.exists():
         raise Failure(f"{programs.mvault_demo} is missing: build the target mvault_demo there")
     note("no corpus: training the demo's models")
-    command = [programs.mvault_demo, "train", "--out", folder]
+    command = [programs.mvault_demo, "train", "--out", folder / "demo"]
     if limit is not None:
         command += ["--departments", str(limit)]
     run(command)
-    return ModelSet("demo", folder / "base.safetensors", folder / "variants", limit)
+    return [ModelSet("demo", folder / "demo", limit)]
 
 
 def first_tensor(path):

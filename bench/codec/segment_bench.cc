@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -23,6 +24,7 @@ constexpr uint64_t kCols = 256;
 struct Case {
   std::unique_ptr<CodedTensor> tensor;
   std::vector<uint8_t> variant;
+  TensorMode mode;  // That the coder is to choose.
 };
 
 std::vector<uint8_t> BellBytes(uint64_t seed, size_t size) {
@@ -32,11 +34,15 @@ std::vector<uint8_t> BellBytes(uint64_t seed, size_t size) {
   return bytes;
 }
 
+std::unique_ptr<CodedTensor> Int8Tensor(std::vector<uint8_t> base,
+                                        const std::vector<std::vector<uint8_t>>& siblings = {}) {
+  const TensorSpec spec{DType::kI8, kRows, kCols};
+  return std::make_unique<CodedTensor>(spec, std::move(base), siblings, spec.dtype);
+}
+
 Case SameAsBase() {
   std::vector<uint8_t> base = BellBytes(1, kRows * kCols);
-  return {std::make_unique<CodedTensor>(TensorSpec{DType::kI8, kRows, kCols}, base, std::vector<std::vector<uint8_t>>{},
-                                        DType::kI8),
-          base};
+  return {Int8Tensor(base), base, TensorMode::kSame};
 }
 
 // 6 % trits, which rows and columns with a prior foretell.
@@ -44,8 +50,7 @@ Case TernaryWithPriors() {
   const std::vector<uint8_t> base = BellBytes(1, kRows * kCols);
   std::vector<std::vector<uint8_t>> siblings;
   for (uint64_t seed = 100; seed < 120; ++seed) siblings.push_back(UnevenTrits(seed, kCols, base));
-  return {std::make_unique<CodedTensor>(TensorSpec{DType::kI8, kRows, kCols}, base, siblings, DType::kI8),
-          UnevenTrits(100, kCols, base)};
+  return {Int8Tensor(base, siblings), UnevenTrits(100, kCols, base), TensorMode::kGap};
 }
 
 // 2 % trits, spread evenly.
@@ -54,9 +59,7 @@ Case TernaryFlat() {
   std::vector<uint8_t> variant(base.size());
   Random random(2);
   ApplyRandomTrits(GapSampler(50), 6, &random, base, absl::MakeSpan(variant));
-  return {std::make_unique<CodedTensor>(TensorSpec{DType::kI8, kRows, kCols}, base, std::vector<std::vector<uint8_t>>{},
-                                        DType::kI8),
-          std::move(variant)};
+  return {Int8Tensor(base), std::move(variant), TensorMode::kGapFlat};
 }
 
 // Every weight moves, one step up or down times the scale of its group.
@@ -68,9 +71,7 @@ Case SignOnly() {
     const uint16_t scale = static_cast<uint16_t>((1 + i / 128 % 5) << 8);
     variant[i] = static_cast<uint8_t>(ApplyTrit(static_cast<int8_t>(base[i]), scale, random.Next() >> 63 ? 1 : -1));
   }
-  return {std::make_unique<CodedTensor>(TensorSpec{DType::kI8, kRows, kCols}, std::move(base),
-                                        std::vector<std::vector<uint8_t>>{}, DType::kI8),
-          std::move(variant)};
+  return {Int8Tensor(std::move(base)), std::move(variant), TensorMode::kSign};
 }
 
 // 6 % of the weights move by 1 to 8 steps each, so no group has one scale.
@@ -83,20 +84,16 @@ Case Escapes() {
     const int step = static_cast<int>(1 + random.Below(8)) * (random.Next() >> 63 ? 1 : -1);
     variant[i] = static_cast<uint8_t>(variant[i] + step);
   }
-  return {std::make_unique<CodedTensor>(TensorSpec{DType::kI8, kRows, kCols}, std::move(base),
-                                        std::vector<std::vector<uint8_t>>{}, DType::kI8),
-          std::move(variant)};
+  return {Int8Tensor(std::move(base)), std::move(variant), TensorMode::kGapFlat};
 }
 
-// Two weights in three move by a step or two.
+// Nearly every weight moves, by up to 12 steps.
 Case Int8Residual() {
   std::vector<uint8_t> base = BellBytes(1, kRows * kCols);
   std::vector<uint8_t> variant = base;
   Random random(2);
-  for (uint8_t& w : variant) w = static_cast<uint8_t>(w + random.Below(3) + random.Below(3) - 2);
-  return {std::make_unique<CodedTensor>(TensorSpec{DType::kI8, kRows, kCols}, std::move(base),
-                                        std::vector<std::vector<uint8_t>>{}, DType::kI8),
-          std::move(variant)};
+  for (uint8_t& w : variant) w = static_cast<uint8_t>(w + random.Below(13) + random.Below(13) - 12);
+  return {Int8Tensor(std::move(base)), std::move(variant), TensorMode::kResidual};
 }
 
 // F16 near an F32 base, as a fine-tune saved in half precision.
@@ -113,7 +110,7 @@ Case F16OnF32() {
   }
   return {std::make_unique<CodedTensor>(TensorSpec{DType::kF32, kRows, kCols}, std::move(base),
                                         std::vector<std::vector<uint8_t>>{}, DType::kF16),
-          std::move(variant)};
+          std::move(variant), TensorMode::kResidual};
 }
 
 // Bytes that have nothing to do with the base's.
@@ -122,16 +119,16 @@ Case Unrelated() {
   std::vector<uint8_t> variant(base.size());
   Random random(2);
   for (uint8_t& byte : variant) byte = static_cast<uint8_t>(random.Next() >> 56);
-  return {std::make_unique<CodedTensor>(TensorSpec{DType::kI8, kRows, kCols}, std::move(base),
-                                        std::vector<std::vector<uint8_t>>{}, DType::kI8),
-          std::move(variant)};
+  return {Int8Tensor(std::move(base)), std::move(variant), TensorMode::kRaw};
 }
 
 constexpr const char* kModeNames[kTensorModeCount] = {"same", "gap", "sign", "residual", "raw", "gap-flat"};
 
 void Report(benchmark::State& state, const Case& c, const std::string& segment) {
+  const TensorMode mode = c.tensor->ModeOf(segment);
+  if (mode != c.mode) state.SkipWithError("coded in another mode");
   ReportRates(state, c.variant.size(), c.tensor->elements(), segment.size());
-  state.SetLabel(absl::StrCat("mode ", kModeNames[static_cast<size_t>(c.tensor->ModeOf(segment))]));
+  state.SetLabel(absl::StrCat("mode ", kModeNames[static_cast<size_t>(mode)]));
 }
 
 void BM_SegmentEncode(benchmark::State& state, Case (*make)()) {
