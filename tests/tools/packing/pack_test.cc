@@ -23,6 +23,7 @@
 #include "tests/status_matchers.h"
 #include "tests/temp_folder.h"
 #include "tests/tools/packing/model_files.h"
+#include "tests/vault/faulty_file_system.h"
 
 namespace modelvault {
 namespace {
@@ -239,6 +240,46 @@ TEST_F(PackTest, ModelsOfEmptyTensorsAndScalarsComeBack) {
   Put("base", Serialize(base));
   ASSERT_THAT(Pack({PutVariant("other", Serialize(Ternary(base, 1, &random)))}), IsOk());
   ExpectAllBack();
+}
+
+// Every kind of float: zeros, subnormal numbers, infinities and numbers that are none, of either sign, in every type
+// beside every other.
+TEST_F(PackTest, FloatsThatAreNoNumbersComeBackBitForBit) {
+  const auto floats = [](const std::string& dtype) {
+    const unsigned exponent_bits = dtype == "F16" ? 5 : dtype == "F64" ? 11 : 8;
+    const unsigned size = dtype == "F64" ? 8 : dtype == "F32" ? 4 : 2;
+    const unsigned mantissa_bits = 8 * size - 1 - exponent_bits;
+    std::string data;
+    for (const uint64_t exponent : {uint64_t{0}, uint64_t{1}, uint64_t{1} << (exponent_bits - 1),
+                                    (uint64_t{1} << exponent_bits) - 2, (uint64_t{1} << exponent_bits) - 1}) {
+      for (const uint64_t mantissa : {uint64_t{0}, uint64_t{1}, uint64_t{1} << (mantissa_bits - 1),
+                                      (uint64_t{1} << mantissa_bits) - 2, (uint64_t{1} << mantissa_bits) - 1}) {
+        for (const uint64_t sign : {0, 1}) {
+          const uint64_t bits = (sign << (8 * size - 1)) | (exponent << mantissa_bits) | mantissa;
+          for (unsigned i = 0; i < size; ++i) data.push_back(static_cast<char>(bits >> (8 * i)));
+        }
+      }
+    }
+    return data;
+  };
+  const std::vector<std::string> dtypes = {"F16", "BF16", "F32", "F64"};
+  for (const std::string& of_base : dtypes) {
+    files_of_.clear();
+    FileModel base;
+    base.tensors = {{"f", of_base, {50}, floats(of_base)}};
+    Put("base", Serialize(base));
+    std::vector<VariantInput> inputs;
+    for (const std::string& dtype : dtypes) {
+      FileModel variant = base;
+      variant.tensors[0] = {"f", dtype, {50}, floats(dtype)};
+      inputs.push_back(PutVariant("as-" + dtype, Serialize(variant)));
+      std::string& data = variant.tensors[0].data;
+      std::reverse(data.begin(), data.end());
+      inputs.push_back(PutVariant("reversed-" + dtype, Serialize(variant)));
+    }
+    ASSERT_THAT(Pack(inputs), IsOk());
+    ExpectAllBack();
+  }
 }
 
 TEST_F(PackTest, FilesMayShareNamesOnlyThroughTheirTensors) {
@@ -544,6 +585,40 @@ TEST_F(PackErrorTest, AddingToAVaultThatContradictsItselfIsRefused) {
     EXPECT_THAT(Add({input}), StatusIs(StatusCode::kDataLoss, HasSubstr("v.mvlt: ")));
     EXPECT_TRUE(Vault() == forged);
   }
+}
+
+// --- Two writers.
+
+TEST_F(PackErrorTest, AVaultThatAnotherIsWritingIsRefused) {
+  ASSERT_THAT(Pack({}), IsOk());
+  const std::string bytes = Vault();
+  FaultyFileSystem patient;  // Waits without waiting.
+  ASSERT_OK_AND_ASSIGN(const auto lock, files_.Lock(vault_));
+  const auto aborted = StatusIs(StatusCode::kAborted, HasSubstr(vault_));
+  EXPECT_THAT(AddVariants(patient, vault_, {good_}, false, kSmallPieces), aborted);
+  EXPECT_THAT(PackVault(patient, folder_.File("base.safetensors"), {good_}, vault_, kSmallPieces), aborted);
+  EXPECT_GT(patient.pauses(), 1);
+  EXPECT_TRUE(Vault() == bytes);
+}
+
+TEST_F(PackErrorTest, WritersAtOnceWaitForEachOther) {
+  ASSERT_THAT(Pack({}), IsOk());
+  TestRandom random(26);
+  std::vector<VariantInput> inputs;
+  for (int i = 0; i < 4; ++i) {
+    inputs.push_back(PutVariant(absl::StrCat("by-", i), Serialize(Ternary(base_, 5, &random))));
+  }
+  std::vector<std::thread> writers;
+  std::atomic<int> done{0};
+  for (const VariantInput& input : inputs) {
+    writers.emplace_back([this, &done, input] {
+      if (AddVariants(files_, vault_, {input}, false, kSmallPieces).ok()) ++done;
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  EXPECT_EQ(done, 4);
+  files_of_.erase("good");
+  ExpectAllBack();
 }
 
 // --- Budget.
