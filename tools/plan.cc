@@ -132,9 +132,8 @@ absl::StatusOr<VaultPlan> PlanVault(FileSystem& file_system, const std::string& 
     if (tensor.dtype == "I8") int8 += Elements(tensor);
   }
   plan.weights = int8 > 0 ? int8 : all;
-  const uint64_t taken =
-      plan.model_bytes + plan.chunks_bytes + plan.base_bytes + plan.fixed_bytes + plan.overhead_bytes;
-  plan.bytes_left = budget > taken ? budget - taken : 0;
+  plan.taken = plan.model_bytes + plan.chunks_bytes + plan.base_bytes + plan.fixed_bytes + plan.overhead_bytes;
+  plan.bytes_left = budget > plan.taken ? budget - plan.taken : 0;
   plan.bytes_left_per_variant = plan.bytes_left / variants;
   plan.fits = plan.bytes_left > 0;
   if (plan.weights > 0) {

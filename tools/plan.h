@@ -25,7 +25,8 @@ struct VaultPlan {
   double overhead_per_variant = 0;
   uint64_t overhead_bytes = 0;  // Of all variants.
 
-  bool fits = false;  // Something is left.
+  uint64_t taken = 0;  // All of the above.
+  bool fits = false;   // Something is left of the budget.
   uint64_t bytes_left = 0;
   uint64_t bytes_left_per_variant = 0;
   double bits_per_weight = 0;

@@ -57,10 +57,7 @@ std::string ToText(const Arguments& arguments, const VaultPlan& plan, uint64_t b
   table.AddRow({"left for the variants", Grouped(plan.bytes_left)});
   std::string text = absl::StrFormat("%s: %s bytes of file, %s weights\n\n%s\n", Printable(arguments.base),
                                      Grouped(plan.base_file_size), Grouped(plan.weights), table.Format());
-  if (!plan.fits) {
-    absl::StrAppend(&text, "That does not fit: nothing is left for what makes the variants differ.\n");
-    return text;
-  }
+  if (!plan.fits) return text;
   absl::StrAppendFormat(&text, "Each of %d variants may take %s bytes: %s bits a weight.\n", arguments.variants,
                         Grouped(plan.bytes_left_per_variant), FormatBits(plan.bits_per_weight));
   if (plan.density.has_value()) {
@@ -83,7 +80,10 @@ absl::StatusOr<ExitCode> Plan(Session& session, const Arguments& arguments) {
   } else {
     session.console.Print(ToText(arguments, *plan, budget));
   }
-  return plan->fits ? ExitCode::kOk : ExitCode::kOverBudget;
+  if (plan->fits) return ExitCode::kOk;
+  return absl::ResourceExhaustedError(
+      absl::StrFormat("%s: nothing fits: the base and the overhead of %d variants take %d bytes, budget %d",
+                      arguments.base, arguments.variants, plan->taken, budget));
 }
 
 }  // namespace

@@ -725,6 +725,7 @@ TEST_F(MvaultTest, PlanSaysWhatFits) {
   const ProgramRun tight = Mvault({"plan", "--base", models_.base(), "--budget", "5000", "--json"});
   EXPECT_EQ(tight.exit_code, 4);
   EXPECT_EQ(tight.Json()["fits"], false);
+  EXPECT_THAT(tight.err, HasSubstr("budget 5000"));
   EXPECT_THAT(Mvault({"plan", "--base", models_.File("none")}), Fails(7, "none"));
 }
 
