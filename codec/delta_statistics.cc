@@ -95,7 +95,8 @@ std::vector<uint8_t> BestClasses(const std::vector<uint64_t>& hits, double other
 DeltaStatistics::DeltaStatistics(const std::vector<TensorSpec>& base) : base_(base), tensors_(base.size()) {
   for (size_t i = 0; i < base.size(); ++i) {
     const TensorSpec& t = base[i];
-    if (t.dtype != DType::kI8 || t.rows < 2 || t.cols < 16 || t.cols > kMaxPriorColumns) continue;
+    if (t.dtype != DType::kI8 || t.rows < 2 || t.rows > kMaxCountedRows || t.cols < 16 || t.cols > kMaxPriorColumns)
+      continue;
     tensors_[i].row_hits.resize(t.rows);
     tensors_[i].column_hits.resize(t.cols);
   }

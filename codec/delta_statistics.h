@@ -15,9 +15,13 @@ namespace modelvault {
 
 class DeltaStatistics {
  public:
+  // Counting taller tensors would take more memory than a prior of theirs is worth.
+  static constexpr uint64_t kMaxCountedRows = uint64_t{1} << 22;
+
   explicit DeltaStatistics(const std::vector<TensorSpec>& base);
 
-  // Whether tensor i is one whose differences are counted: INT8, at least two rows of 16 … 65,535 columns.
+  // Whether tensor i is one whose differences are counted: INT8, 2 to kMaxCountedRows rows of 16 … 65,535
+  // columns.
   bool Counts(size_t i) const { return !tensors_[i].row_hits.empty(); }
 
   // Counts the differing weights of tensor `i`, elements [begin, begin + base.size()) of it. Every element of the

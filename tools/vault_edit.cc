@@ -45,11 +45,11 @@ absl::Status CheckVariant(const VaultReader& original, const VaultVariant& old, 
   if (now.stored_size != old.stored_size || now.digests != old.digests || now.checksum32 != old.checksum32) {
     return Changed(written, what);
   }
-  const absl::StatusOr<const HeaderDifference*> old_header = original.variant_header_difference(old.name);
+  const absl::StatusOr<std::string> old_header = original.variant_header(old.name);
   if (!old_header.ok()) return old_header.status();
-  const absl::StatusOr<const HeaderDifference*> new_header = written.variant_header_difference(new_name);
+  const absl::StatusOr<std::string> new_header = written.variant_header(new_name);
   if (!new_header.ok()) return new_header.status();
-  if (**old_header != **new_header) return Changed(written, absl::StrCat("the file header of ", what));
+  if (*old_header != *new_header) return Changed(written, absl::StrCat("the file header of ", what));
   return CompareBytes(original, old.offset, written, now.offset, old.stored_size, what);
 }
 

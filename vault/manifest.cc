@@ -18,6 +18,8 @@ namespace modelvault {
 namespace {
 
 constexpr int kZstdLevel = 19;
+// zstd finds what short middles have in common for less than a reference takes.
+constexpr size_t kSharedHeaderGain = 64;
 // Protocol Buffers count bytes in an int.
 constexpr uint64_t kMaxMessageSize = std::numeric_limits<int>::max();
 
@@ -47,7 +49,8 @@ HeaderDifference DiffHeader(absl::string_view base, absl::string_view header) {
   const absl::string_view rest = header.substr(prefix_size);
   const auto suffix = std::mismatch(base_rest.rbegin(), base_rest.rend(), rest.rbegin(), rest.rend());
   const size_t suffix_size = static_cast<size_t>(suffix.second - rest.rbegin());
-  return {.prefix_size = prefix_size,
+  return {.reference = 0,
+          .prefix_size = prefix_size,
           .middle = std::string(rest.substr(0, rest.size() - suffix_size)),
           .suffix_size = suffix_size,
           .xxh3 = XXH3_64bits(header.data(), header.size())};
@@ -56,12 +59,43 @@ HeaderDifference DiffHeader(absl::string_view base, absl::string_view header) {
 absl::StatusOr<std::string> ApplyHeader(absl::string_view base, const HeaderDifference& difference) {
   if (difference.prefix_size > base.size() || difference.suffix_size > base.size() - difference.prefix_size) {
     return absl::DataLossError(absl::StrCat("file header shares ", difference.prefix_size, " + ",
-                                            difference.suffix_size, " bytes with the base's, which has ", base.size()));
+                                            difference.suffix_size, " bytes with another, which has ", base.size()));
   }
   std::string header = absl::StrCat(base.substr(0, difference.prefix_size), difference.middle,
                                     base.substr(base.size() - difference.suffix_size));
   if (absl::Status status = CheckHash(header, difference.xxh3); !status.ok()) return status;
   return header;
+}
+
+absl::Status ShareHeaders(FileHeaders* headers) {
+  std::string anchor;  // The header of the last variant that refers to the base's.
+  uint64_t anchor_reference = 0;
+  for (size_t i = 0; i < headers->variants.size(); ++i) {
+    HeaderDifference& difference = headers->variants[i];
+    absl::StatusOr<std::string> header = ApplyHeader(headers->base, difference);
+    if (!header.ok()) return header.status();
+    if (anchor_reference != 0) {
+      HeaderDifference shared = DiffHeader(anchor, *header);
+      if (shared.middle.size() + kSharedHeaderGain < difference.middle.size()) {
+        shared.reference = anchor_reference;
+        difference = std::move(shared);
+        continue;
+      }
+    }
+    anchor = *std::move(header);
+    anchor_reference = i + 1;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> VariantFileHeader(const FileHeaders& headers, size_t i) {
+  const HeaderDifference& difference = headers.variants[i];
+  if (difference.reference == 0) return ApplyHeader(headers.base, difference);
+  // DecodeManifest has seen to it that this one refers to the base's.
+  const absl::StatusOr<std::string> reference =
+      ApplyHeader(headers.base, headers.variants[static_cast<size_t>(difference.reference - 1)]);
+  if (!reference.ok()) return reference.status();
+  return ApplyHeader(*reference, difference);
 }
 
 absl::StatusOr<std::string> EncodeManifest(const FileHeaders& headers) {
@@ -70,6 +104,7 @@ absl::StatusOr<std::string> EncodeManifest(const FileHeaders& headers) {
   manifest.mutable_base()->set_xxh3(XXH3_64bits(headers.base.data(), headers.base.size()));
   for (const HeaderDifference& difference : headers.variants) {
     VariantHeader* const variant = manifest.add_variants();
+    variant->set_reference(difference.reference);
     variant->set_prefix_size(difference.prefix_size);
     variant->set_middle(difference.middle);
     variant->set_suffix_size(difference.suffix_size);
@@ -133,7 +168,14 @@ absl::StatusOr<FileHeaders> DecodeManifest(absl::Span<const uint8_t> stored) {
   if (absl::Status status = CheckHash(headers.base, manifest.base().xxh3()); !status.ok()) return status;
   headers.variants.reserve(static_cast<size_t>(manifest.variants_size()));
   for (VariantHeader& variant : *manifest.mutable_variants()) {
-    headers.variants.push_back({.prefix_size = variant.prefix_size(),
+    const uint64_t reference = variant.reference();
+    if (reference > headers.variants.size() ||
+        (reference != 0 && headers.variants[static_cast<size_t>(reference - 1)].reference != 0)) {
+      return absl::DataLossError(absl::StrCat("MANIFEST: file header ", headers.variants.size() + 1, " refers to ",
+                                              reference, ", which is not an earlier one that refers to the base's"));
+    }
+    headers.variants.push_back({.reference = reference,
+                                .prefix_size = variant.prefix_size(),
                                 .middle = std::move(*variant.mutable_middle()),
                                 .suffix_size = variant.suffix_size(),
                                 .xxh3 = variant.xxh3()});

@@ -13,9 +13,11 @@
 
 namespace modelvault {
 
-// A header as its difference from the base's.
+// A header as its difference from another.
 struct HeaderDifference {
-  uint64_t prefix_size = 0;  // Bytes shared with the base's header at its start,
+  uint64_t reference =
+      0;  // That other: 0 the base's, k that of the k-th variant, which comes before and refers to the base's.
+  uint64_t prefix_size = 0;  // Bytes shared with the other at its start,
   std::string middle;        // then these,
   uint64_t suffix_size = 0;  // then bytes shared at its end.
   uint64_t xxh3 = 0;         // XXH3-64 of the whole header.
@@ -30,6 +32,14 @@ struct FileHeaders {
 
 // The shortest middle: the longest shared start, then the longest shared end of what is left.
 HeaderDifference DiffHeader(absl::string_view base, absl::string_view header);
+
+// Says headers that resemble an earlier variant's more than the base's by reference to that one: variants of another
+// dtype or tensor order than the base's all differ from it alike, in nearly every byte. `headers` refer to the base's
+// only.
+absl::Status ShareHeaders(FileHeaders* headers);
+
+// The header of variant `i` of headers.variants, as ApplyHeader.
+absl::StatusOr<std::string> VariantFileHeader(const FileHeaders& headers, size_t i);
 
 // The header again. kDataLoss if the difference does not fit the base or the result is not what was packed.
 absl::StatusOr<std::string> ApplyHeader(absl::string_view base, const HeaderDifference& difference);

@@ -42,7 +42,9 @@ absl::Status VaultWriter::Keep(const VaultReader& original, const VaultChanges& 
     if (fate != fates->end() && fate->second.empty()) continue;
     StoredVariant& kept = variants_.emplace_back();
     kept.variant = variant;
-    kept.header = **original.variant_header_difference(variant.name);
+    const absl::StatusOr<std::string> header = original.variant_header(variant.name);
+    if (!header.ok()) return header.status();
+    kept.header = DiffHeader(original.base_header(), *header);
     if (fate != fates->end()) kept.variant.name = fate->second;
     if (!names_.insert(kept.variant.name).second) {
       return absl::AlreadyExistsError(absl::StrCat(path(), ": there is a variant '", kept.variant.name, "' already"));

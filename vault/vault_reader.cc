@@ -334,16 +334,10 @@ absl::Status VaultReader::ReadSegment(const VaultBlob& blob, uint64_t segment, s
   return absl::OkStatus();
 }
 
-absl::StatusOr<const HeaderDifference*> VaultReader::variant_header_difference(absl::string_view name) const {
+absl::StatusOr<std::string> VaultReader::variant_header(absl::string_view name) const {
   const absl::StatusOr<size_t> position = FindPosition(name);
   if (!position.ok()) return position.status();
-  return &headers_.variants[index_positions_[*position]];
-}
-
-absl::StatusOr<std::string> VaultReader::variant_header(absl::string_view name) const {
-  const absl::StatusOr<const HeaderDifference*> difference = variant_header_difference(name);
-  if (!difference.ok()) return difference.status();
-  absl::StatusOr<std::string> header = ApplyHeader(headers_.base, **difference);
+  absl::StatusOr<std::string> header = VariantFileHeader(headers_, index_positions_[*position]);
   if (!header.ok()) {
     return absl::Status(header.status().code(), absl::StrCat(path(), ": variant '", name, "', MANIFEST at offset ",
                                                              HexOffset(header_.section(Section::kManifest).offset),

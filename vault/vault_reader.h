@@ -111,8 +111,6 @@ class VaultReader {
   // The base's file before its data section, and a variant's; both compared with their checksums.
   const std::string& base_header() const { return headers_.base; }
   absl::StatusOr<std::string> variant_header(absl::string_view name) const;
-  // What is stored of it.
-  absl::StatusOr<const HeaderDifference*> variant_header_difference(absl::string_view name) const;
 
   VaultBytes BytesBySection() const;
 

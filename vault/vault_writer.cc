@@ -276,6 +276,8 @@ absl::Status VaultWriter::Finish() {
     entries.push_back(stored.variant);
     headers.variants.push_back(stored.header);
   }
+  absl::Status shared = ShareHeaders(&headers);
+  if (!shared.ok()) return absl::Status(shared.code(), absl::StrCat(path(), ": ", shared.message()));
   const absl::StatusOr<std::string> manifest_bytes = EncodeManifest(headers);
   if (!manifest_bytes.ok()) {
     return absl::Status(manifest_bytes.status().code(), absl::StrCat(path(), ": ", manifest_bytes.status().message()));

@@ -10,7 +10,7 @@
 
 namespace modelvault {
 
-// The adaptive state of a segment, the same for coder and decoder. About 5 KiB.
+// The adaptive state of a segment, the same for coder and decoder. About 6 KiB.
 struct SegmentContexts {
   AdaptiveBit mode[2][8];  // [dtype is I8][node of the tree, 1 … 7]
   AdaptiveBit same_scale;

@@ -5,6 +5,7 @@
 #include <zstd.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -94,6 +95,56 @@ TEST(ManifestTest, ComesBackAndIsTheSameEachTime) {
   ASSERT_OK_AND_ASSIGN(const FileHeaders none, DecodeManifest(Bytes(empty)));
   EXPECT_EQ(none.base, "");
   EXPECT_TRUE(none.variants.empty());
+}
+
+// Headers as variants of another dtype have them: nothing but a few bytes in common with the base's, nearly all with
+// each other.
+FileHeaders RetypedHeaders(size_t count, size_t tensors) {
+  FileHeaders headers;
+  std::string retyped;
+  for (size_t t = 0; t < tensors; ++t) {
+    absl::StrAppend(&headers.base, "\"layer.", t, "\":[\"F32\",", 4096 * t, "],");
+    absl::StrAppend(&retyped, "\"layer.", t, "\":[\"F16\",", 2048 * t, "],");
+  }
+  for (size_t i = 0; i < count; ++i) {
+    headers.variants.push_back(
+        DiffHeader(headers.base, absl::StrCat("{\"department\":\"ward-", i, "\",", retyped, "}")));
+  }
+  return headers;
+}
+
+TEST(ManifestTest, HeadersThatResembleEachOtherAreStoredOnce) {
+  const FileHeaders original = RetypedHeaders(200, 1000);
+  FileHeaders headers = original;
+  ASSERT_THAT(ShareHeaders(&headers), IsOk());
+  EXPECT_EQ(headers.variants[0], original.variants[0]);
+  for (size_t i = 1; i < headers.variants.size(); ++i) {
+    EXPECT_EQ(headers.variants[i].reference, 1u);
+    EXPECT_LE(headers.variants[i].middle.size(), 3u);
+  }
+  ASSERT_OK_AND_ASSIGN(const std::string stored, EncodeManifest(headers));
+  EXPECT_LT(stored.size(), 16000u);
+  ASSERT_OK_AND_ASSIGN(const FileHeaders again, DecodeManifest(Bytes(stored)));
+  ASSERT_EQ(again.variants.size(), original.variants.size());
+  for (size_t i = 0; i < again.variants.size(); ++i) {
+    ASSERT_OK_AND_ASSIGN(const std::string expected, ApplyHeader(original.base, original.variants[i]));
+    EXPECT_THAT(VariantFileHeader(again, i), IsOkAndHolds(expected)) << i;
+  }
+}
+
+TEST(ManifestTest, RefusesReferencesToWhatIsNoEarlierDirectDifference) {
+  for (const auto& [at, reference] :
+       std::vector<std::pair<size_t, uint64_t>>{{0, 1}, {1, 2}, {1, 9}, {2, ~uint64_t{0}}}) {
+    FileHeaders headers = RetypedHeaders(3, 2);
+    headers.variants[at].reference = reference;
+    ASSERT_OK_AND_ASSIGN(const std::string stored, EncodeManifest(headers));
+    EXPECT_THAT(DecodeManifest(Bytes(stored)), StatusIs(StatusCode::kDataLoss, HasSubstr("refers to"))) << reference;
+  }
+  FileHeaders chain = RetypedHeaders(3, 2);
+  chain.variants[1].reference = 1;
+  chain.variants[2].reference = 2;
+  ASSERT_OK_AND_ASSIGN(const std::string stored, EncodeManifest(chain));
+  EXPECT_THAT(DecodeManifest(Bytes(stored)), StatusIs(StatusCode::kDataLoss, HasSubstr("file header 3 refers to 2")));
 }
 
 TEST(ManifestTest, RefusesEveryTruncation) {
