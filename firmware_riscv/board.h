@@ -1,5 +1,5 @@
-// What the emulated board offers a program: a console, a counter of retired instructions, the vault's flash window, a
-// way out. See virt_128k.ld for the memory map.
+// What a board offers the firmware beside its flash (flash_driver.h): a console, counters, memory, straps, a way out.
+// One file implements it for one board; virt_board.cc does for QEMU's `virt`, with the memory map of virt_128k.ld.
 #ifndef MODELVAULT_FIRMWARE_RISCV_BOARD_H_
 #define MODELVAULT_FIRMWARE_RISCV_BOARD_H_
 
@@ -7,25 +7,42 @@
 
 namespace modelvault {
 
-void Print(const char* text);
 void PrintCharacter(char c);
-// Decimal.
-void PrintNumber(uint64_t value);
-// 16 hexadecimal digits, lower case.
-void PrintHex(uint64_t value);
 
-// The flash bank that holds the vault: 32 MiB, the vault first, then bytes that mean nothing.
+// The flash bank that holds the vault: the vault first, then bytes that mean nothing to it.
 ByteView VaultFlash();
 
 // Instructions retired since reset. Exact under QEMU's -icount.
 uint64_t InstructionsRetired();
 
-// The deepest the stack has been since reset, in bytes.
+// What the firmware is doing, for whoever measures from outside. A board without such an observer leaves this empty.
+enum class Phase : uint8_t {
+  kOther = 0,
+  kOpen = 1,
+  kVerifyDecode = 2,
+  kVerifyHash = 3,
+  kUseDecode = 4,
+  kUseHash = 5,
+  kConsole = 6,
+};
+void BeginPhase(Phase phase);
+
+// RAM that nothing else uses, aligned to 8 bytes: for the loader, and what it leaves is the application's.
+ByteSpan FreeRam();
+
+// RAM in use beside that, in bytes: variables; code and constants copied from flash; and the deepest the stack has been
+// since reset, of the bytes it has.
+uint32_t StaticBytes();
+uint32_t RamCodeBytes();
 uint32_t StackBytesUsed();
+uint32_t StackBytes();
+
+// The boot strap block: 256 bytes that automation puts beside the code (straps.h).
+ByteView StrapBlock();
 
 }  // namespace modelvault
 
-// Ends the emulator; a code of 0 means success.
+// Ends the emulator, or halts; a code of 0 means success.
 extern "C" [[noreturn]] void Exit(int code);
 
 #endif  // MODELVAULT_FIRMWARE_RISCV_BOARD_H_

@@ -137,8 +137,9 @@ TEST(EmulatorTest, TheBoardGivesBackEveryKindOfVariant) {
   }
   SCOPED_TRACE(testing::Message() << "random seed " << kSeed);
   RunOnBoard(files);
-  // Many segments and chunks, and hence blobs with directories.
-  RunOnBoard(files, "--segment-size 4KiB --chunk-size 256");
+  // Many segments and chunks, and hence blobs with directories; the smallest tile, and an odd one.
+  RunOnBoard(files, "--segment-size 4KiB --chunk-size 256", 256);
+  RunOnBoard(files, "--segment-size 4KiB", 1337);
 }
 
 }  // namespace

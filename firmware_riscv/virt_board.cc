@@ -1,10 +1,18 @@
+// QEMU's `virt` board as virt_128k.ld lays it out.
 #include "firmware_riscv/board.h"
+#include "firmware_riscv/print.h"
+#include "firmware_riscv/straps.h"
 
 extern "C" {
+extern const uint8_t _straps[];
 extern const uint8_t _vault_start[];
-extern const uint8_t _vault_size[];  // An address that is a size.
+extern const uint8_t _vault_bank_size[];  // An address that is a size.
 extern const uint32_t _stack_bottom[];
 extern const uint32_t _stack_top[];
+extern const uint8_t _ram_code_start[], _ram_code_end[];
+extern const uint8_t _data_start[], _data_end[];
+extern const uint8_t _bss_start[], _bss_end[];
+extern uint8_t _arena_start[], _arena_end[];
 [[noreturn]] void ReportTrap(uint32_t cause, uint32_t pc, uint32_t value);
 }
 
@@ -16,35 +24,15 @@ volatile uint8_t* const kUartTransmit = reinterpret_cast<volatile uint8_t*>(0x10
 volatile uint32_t* const kFinisher = reinterpret_cast<volatile uint32_t*>(0x00100000);
 constexpr uint32_t kFinisherPass = 0x5555;
 constexpr uint32_t kFinisherFail = 0x3333;
+// A store to word k from here on begins phase k; the emulator's plugin watches them, the finisher ignores them.
+volatile uint32_t* const kPhases = reinterpret_cast<volatile uint32_t*>(0x00100100);
 constexpr uint32_t kStackPaint = 0xA5A5A5A5;  // start.S fills the stack with it.
 
 }  // namespace
 
 void PrintCharacter(char c) { *kUartTransmit = static_cast<uint8_t>(c); }
 
-void Print(const char* text) {
-  for (; *text != '\0'; ++text) PrintCharacter(*text);
-}
-
-void PrintNumber(uint64_t value) {
-  char digits[21];
-  char* p = digits + sizeof(digits) - 1;
-  *p = '\0';
-  do {
-    *--p = static_cast<char>('0' + value % 10);
-    value /= 10;
-  } while (value > 0);
-  Print(p);
-}
-
-void PrintHex(uint64_t value) {
-  char digits[17];
-  digits[16] = '\0';
-  for (int i = 15; i >= 0; --i, value >>= 4) digits[i] = "0123456789abcdef"[value & 15];
-  Print(digits);
-}
-
-ByteView VaultFlash() { return {_vault_start, reinterpret_cast<size_t>(_vault_size)}; }
+ByteView VaultFlash() { return {_vault_start, reinterpret_cast<size_t>(_vault_bank_size)}; }
 
 uint64_t InstructionsRetired() {
   uint32_t high, low, again;
@@ -56,11 +44,23 @@ uint64_t InstructionsRetired() {
   return static_cast<uint64_t>(high) << 32 | low;
 }
 
+void BeginPhase(Phase phase) { kPhases[static_cast<uint8_t>(phase)] = 0; }
+
+ByteSpan FreeRam() { return {_arena_start, static_cast<size_t>(_arena_end - _arena_start)}; }
+
+uint32_t StaticBytes() { return static_cast<uint32_t>((_data_end - _data_start) + (_bss_end - _bss_start)); }
+
+uint32_t RamCodeBytes() { return static_cast<uint32_t>(_ram_code_end - _ram_code_start); }
+
 uint32_t StackBytesUsed() {
   const uint32_t* p = _stack_bottom;
   while (p < _stack_top && *p == kStackPaint) ++p;
   return static_cast<uint32_t>(_stack_top - p) * 4;
 }
+
+uint32_t StackBytes() { return static_cast<uint32_t>(_stack_top - _stack_bottom) * 4; }
+
+ByteView StrapBlock() { return {_straps, kStrapSize}; }
 
 }  // namespace modelvault
 
