@@ -4,9 +4,9 @@
 set(MODELVAULT_CODEC_CORE_SOURCES
     base_decoder.cc
     core_status.cc
-    frequency_table.cc
     model.cc
     prediction.cc
+    prefix_code.cc
     segment_decoder.cc
     variant_layout.cc
     xxh64.cc)

@@ -1,50 +1,79 @@
 #include "codec/base_encoder.h"
 
 #include <algorithm>
-
-#include "codec/rans_encoder.h"
+#include <bit>
 
 namespace modelvault {
 namespace {
 
 constexpr uint64_t kImpossible = ~uint64_t{0};
 
-}  // namespace
-
-BaseEncoder::BaseEncoder(const Model* model, uint32_t chunk_size) : model_(model), chunk_size_(chunk_size) {
-  tables_.resize(model->table_count());
-  for (size_t i = 0; i < tables_.size(); ++i) {
-    model->ReadTable(static_cast<uint8_t>(i), tables_[i].frequency.data());
-    uint16_t sum = 0;
-    for (size_t s = 0; s < 256; ++s) {
-      tables_[i].start[s] = sum;
-      sum = static_cast<uint16_t>(sum + tables_[i].frequency[s]);
+// Calls skip(symbol) and differs(byte) for what a copied row is coded as.
+template <typename Skip, typename Differs>
+void ForEachSkip(absl::Span<const uint8_t> bytes, const uint8_t* like, Skip skip, Differs differs) {
+  size_t begin = 0;
+  while (begin < bytes.size()) {
+    size_t at = begin;
+    while (at < bytes.size() && at - begin < kSkipOn && bytes[at] == like[at]) ++at;
+    skip(static_cast<uint8_t>(at - begin));
+    const bool on = at - begin == kSkipOn;
+    begin = at;
+    if (!on && at < bytes.size()) {
+      differs(static_cast<uint8_t>(bytes[at] - like[at]));
+      ++begin;
     }
   }
 }
 
+}  // namespace
+
+BaseEncoder::BaseEncoder(const Model* model, uint32_t chunk_size) : model_(model), chunk_size_(chunk_size) {
+  for (size_t i = 0; i < model->table_count(); ++i) {
+    CodeLengths lengths;
+    model->ReadTable(static_cast<uint8_t>(i), lengths.length.data(), &lengths.only);
+    tables_.emplace_back(lengths);
+  }
+}
+
+void AddCopiedRow(absl::Span<const uint8_t> bytes, const uint8_t* like, Histogram* skips, Histogram* near) {
+  ForEachSkip(bytes, like, [&](uint8_t skip) { ++(*skips)[skip]; }, [&](uint8_t byte) { ++(*near)[byte]; });
+}
+
+// Bits of a row as a fresh one.
+uint64_t BaseEncoder::FreshBits(uint8_t table, absl::Span<const uint8_t> bytes) const {
+  if (table == kRawPlane) return bytes.size() * 8;
+  uint64_t bits = 0;
+  for (uint8_t byte : bytes) {
+    if (!tables_[table].lengths().Has(byte)) return kImpossible;
+    bits += tables_[table].lengths().length[byte];
+  }
+  return bits;
+}
+
+// Bits of a row as a copy, or kImpossible.
+uint64_t BaseEncoder::CopyBits(const TensorRecord& t, absl::Span<const uint8_t> bytes, const uint8_t* like) const {
+  uint64_t bits = 0;
+  bool possible = true;
+  auto add = [&](uint8_t table, uint8_t symbol) {
+    const CodeLengths& lengths = tables_[table].lengths();
+    possible = possible && lengths.Has(symbol);
+    bits += lengths.length[symbol];
+  };
+  ForEachSkip(
+      bytes, like, [&](uint8_t skip) { add(t.skip_table, skip); }, [&](uint8_t byte) { add(t.near_table, byte); });
+  return possible ? bits : kImpossible;
+}
+
 std::string BaseEncoder::Encode(uint64_t chunk, absl::Span<const uint8_t> raw) const {
-  RansEncoder out;
+  PrefixEncoder out;
   const uint64_t begin = chunk * chunk_size_;
   auto put = [&](uint8_t table, uint8_t byte) {
     if (table == kRawPlane) {
       out.Raw(byte, 8);
     } else {
-      // Without a slot a byte cannot come back; as if it had one, the chunk decodes to something else.
-      out.Symbol(tables_[table].start[byte], std::max<uint16_t>(1, tables_[table].frequency[byte]));
+      // Without a code word a byte cannot come back: the chunk decodes to something else.
+      out.Symbol(tables_[table], byte);
     }
-  };
-  // Cost of a piece of row coded with `table` as differences from `like` (null: as it is).
-  auto cost = [&](uint8_t table, absl::Span<const uint8_t> bytes, const uint8_t* like) {
-    if (table == kRawPlane) return bytes.size() * 8 * kBitCost;
-    uint64_t sum = 0;
-    for (size_t j = 0; j < bytes.size(); ++j) {
-      const uint8_t byte = static_cast<uint8_t>(bytes[j] - (like != nullptr ? like[j] : 0));
-      const uint16_t f = tables_[table].frequency[byte];
-      if (f == 0) return kImpossible;
-      sum += FrequencyCost(f);
-    }
-    return sum;
   };
   size_t tensor = raw.empty() ? 0 : model_->FindTensor(begin);
   size_t at = 0;
@@ -68,20 +97,25 @@ std::string BaseEncoder::Encode(uint64_t chunk, absl::Span<const uint8_t> raw) c
     const uint64_t column = in_tensor % t.cols;
     run = static_cast<size_t>(std::min<uint64_t>(run, t.cols - column));
     const absl::Span<const uint8_t> piece = raw.subspan(at, run);
-    uint8_t kind = 0;
     const uint8_t* like = nullptr;
-    uint64_t best = cost(t.tables[0], piece, nullptr);
+    unsigned copied = 0;
+    const unsigned width = static_cast<unsigned>(std::bit_width(t.dictionary_rows - 1u));
+    uint64_t best = FreshBits(t.tables[0], piece);
     for (unsigned d = 0; d < t.dictionary_rows; ++d) {
       const uint8_t* row = model_->dictionary(t) + d * t.cols + column;
-      const uint64_t c = cost(t.near_table, piece, row);
-      if (c >= best) continue;
-      best = c;
-      kind = static_cast<uint8_t>(d + 1);
+      const uint64_t bits = CopyBits(t, piece, row);
+      if (bits == kImpossible || bits + width >= best) continue;
+      best = bits + width;
+      copied = d;
       like = row;
     }
-    put(t.row_table, kind);
-    for (size_t j = 0; j < run; ++j) {
-      put(kind == 0 ? t.tables[0] : t.near_table, static_cast<uint8_t>(piece[j] - (like != nullptr ? like[j] : 0)));
+    out.Raw(like != nullptr ? 1 : 0, 1);
+    if (like == nullptr) {
+      for (uint8_t byte : piece) put(t.tables[0], byte);
+    } else {
+      out.Raw(copied, width);
+      ForEachSkip(
+          piece, like, [&](uint8_t skip) { put(t.skip_table, skip); }, [&](uint8_t byte) { put(t.near_table, byte); });
     }
     at += run;
   }

@@ -2,15 +2,18 @@
 #ifndef MODELVAULT_CODEC_BASE_ENCODER_H_
 #define MODELVAULT_CODEC_BASE_ENCODER_H_
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "absl/types/span.h"
 #include "codec/core/model.h"
+#include "codec/prefix_coding.h"
 
 namespace modelvault {
+
+// Counts the symbols of a row coded as a copy of `like`: what MODEL's tables are made from.
+void AddCopiedRow(absl::Span<const uint8_t> bytes, const uint8_t* like, Histogram* skips, Histogram* near);
 
 // Immutable, thread-safe. `model` must outlive it.
 class BaseEncoder {
@@ -21,19 +24,17 @@ class BaseEncoder {
   uint32_t chunk_size() const { return chunk_size_; }
 
   // The stored bytes of chunk `chunk`, whose raw bytes (chunk_size of them, fewer only in the last) are `raw`: of the
-  // very base the model was built from, so that every byte has a slot in its table. Of other bytes (a file may change
+  // very base the model was built from, so that every byte has a code word in its table. Of other bytes (a file may change
   // while it is read) the chunk may decode to something else: compare.
   std::string Encode(uint64_t chunk, absl::Span<const uint8_t> raw) const;
 
  private:
-  struct Table {
-    std::array<uint16_t, 256> start;
-    std::array<uint16_t, 256> frequency;
-  };
+  uint64_t FreshBits(uint8_t table, absl::Span<const uint8_t> bytes) const;
+  uint64_t CopyBits(const TensorRecord& t, absl::Span<const uint8_t> bytes, const uint8_t* like) const;
 
   const Model* model_;
   uint32_t chunk_size_;
-  std::vector<Table> tables_;
+  std::vector<PrefixCode> tables_;
 };
 
 }  // namespace modelvault

@@ -1,13 +1,14 @@
 #include "codec/model_builder.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <limits>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "codec/frequency_coding.h"
-#include "codec/rans_encoder.h"
+#include "codec/base_encoder.h"
+#include "codec/prefix_coding.h"
 #include "codec/row_dictionary.h"
 #include "codec/table_clustering.h"
 #include "codec/varint.h"
@@ -21,7 +22,7 @@ constexpr uint64_t kBlockSize = 1 << 20;
 struct TensorPlan {
   std::vector<Histogram> planes;        // One a byte of an element; for a dictionary tensor of the fresh rows.
   std::vector<std::string> dictionary;  // Empty: no dictionary.
-  Histogram row_kinds{};
+  Histogram skips{};
   Histogram near{};
 };
 
@@ -38,12 +39,13 @@ absl::Status ForEachBlock(DataSource* data, uint64_t offset, uint64_t size, uint
   return absl::OkStatus();
 }
 
+// Bits of the symbols of `h` and of their table.
 uint64_t Cost(const Histogram& h) {
   uint64_t total = 0;
   for (uint64_t count : h) total += count;
   if (total == 0) return 0;
-  const Frequencies f = NormalizeFrequencies(h);
-  return CodedCost(h, f) + SerializeFrequencies(f).size() * 8 * kBitCost;
+  const CodeLengths lengths = OptimalCodeLengths(h);
+  return CodedBits(h, lengths) + SerializeCodeLengths(lengths).size() * 8;
 }
 
 // The dictionary row nearest to `row`, if it is near enough to be one of its copies: its number, else -1.
@@ -87,17 +89,18 @@ absl::Status ScanTensor(const TensorSpec& spec, uint64_t offset, DataSource* dat
   TensorPlan with;
   with.planes.assign(1, Histogram{});
   with.dictionary = rows;
+  uint64_t row_count = 0, copies = 0;
   status = ForEachBlock(data, offset, size, spec.cols, [&](absl::Span<const uint8_t> bytes) {
     for (size_t at = 0; at < bytes.size(); at += spec.cols) {
       const absl::Span<const uint8_t> row = bytes.subspan(at, spec.cols);
       const int nearest = NearestRow(rows, row);
-      ++with.row_kinds[static_cast<size_t>(nearest + 1)];
-      for (size_t j = 0; j < row.size(); ++j) {
-        if (nearest < 0) {
-          ++with.planes[0][row[j]];
-        } else {
-          ++with.near[static_cast<uint8_t>(row[j] - static_cast<uint8_t>(rows[static_cast<size_t>(nearest)][j]))];
-        }
+      ++row_count;
+      if (nearest < 0) {
+        for (uint8_t byte : row) ++with.planes[0][byte];
+      } else {
+        ++copies;
+        AddCopiedRow(row, reinterpret_cast<const uint8_t*>(rows[static_cast<size_t>(nearest)].data()), &with.skips,
+                     &with.near);
       }
     }
   });
@@ -106,16 +109,18 @@ absl::Status ScanTensor(const TensorSpec& spec, uint64_t offset, DataSource* dat
   for (size_t s = 0; s < 256; ++s) {
     if (plan->planes[0][s] != 0 && with.planes[0][s] == 0) with.planes[0][s] = 1;
   }
-  for (size_t kind = 0; kind <= rows.size(); ++kind) with.row_kinds[kind] = std::max<uint64_t>(1, with.row_kinds[kind]);
-  const uint64_t dictionary_cost = rows.size() * spec.cols * 8 * kBitCost;
-  if (Cost(with.planes[0]) + Cost(with.row_kinds) + Cost(with.near) + dictionary_cost < Cost(plan->planes[0])) {
+  // A table has at least one symbol, even where no copy differs.
+  for (Histogram* h : {&with.skips, &with.near}) (*h)[0] = std::max<uint64_t>(1, (*h)[0]);
+  const uint64_t kinds = row_count + copies * static_cast<uint64_t>(std::bit_width(rows.size() - 1));
+  const uint64_t dictionary = rows.size() * spec.cols * 8;
+  if (Cost(with.planes[0]) + Cost(with.skips) + Cost(with.near) + kinds + dictionary < Cost(plan->planes[0])) {
     *plan = std::move(with);
   }
   return absl::OkStatus();
 }
 
 // A tensor may use kMaxTablesPerTensor tables: planes that gain least become raw.
-void LimitTables(const TensorPlan& plan, const std::vector<Frequencies>& tables, absl::Span<int> planes) {
+void LimitTables(const TensorPlan& plan, const std::vector<CodeLengths>& tables, absl::Span<int> planes) {
   for (;;) {
     std::vector<int> used;
     for (int t : planes) {
@@ -129,8 +134,8 @@ void LimitTables(const TensorPlan& plan, const std::vector<Frequencies>& tables,
       for (size_t p = 0; p < planes.size(); ++p) {
         if (planes[p] != t) continue;
         uint64_t raw = 0;
-        for (uint64_t count : plan.planes[p]) raw += count * 8 * kBitCost;
-        const uint64_t coded = CodedCost(plan.planes[p], tables[static_cast<size_t>(t)]);
+        for (uint64_t count : plan.planes[p]) raw += count * 8;
+        const uint64_t coded = CodedBits(plan.planes[p], tables[static_cast<size_t>(t)]);
         gain += raw > coded ? raw - coded : 0;
       }
       if (gain < least_gain) {
@@ -161,7 +166,7 @@ absl::StatusOr<std::string> BuildModel(const std::vector<TensorSpec>& base, Data
       may_be_raw.push_back(true);
     }
     if (plan.dictionary.empty()) continue;
-    for (const Histogram* h : {&plan.row_kinds, &plan.near}) {
+    for (const Histogram* h : {&plan.skips, &plan.near}) {
       histograms.push_back(*h);
       may_be_raw.push_back(false);
     }
@@ -195,8 +200,10 @@ absl::StatusOr<std::string> BuildModel(const std::vector<TensorSpec>& base, Data
   std::string section;
   AppendVarint(&section, base.size());
   AppendVarint(&section, clusters.tables.size());
-  for (const Frequencies& table : clusters.tables) section += SerializeFrequencies(table);
-  return section + records + area;
+  for (const CodeLengths& table : clusters.tables) section += SerializeCodeLengths(table);
+  section += records;
+  while (section.size() % 4 != 0) section.push_back(0);
+  return section + area;
 }
 
 absl::StatusOr<std::unique_ptr<const ParsedModel>> ParsedModel::Parse(std::string section) {

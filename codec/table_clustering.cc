@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "codec/core/codec_format.h"
-#include "codec/rans_encoder.h"
 
 namespace modelvault {
 namespace {
@@ -14,15 +13,15 @@ uint64_t Total(const Histogram& h) {
   return total;
 }
 
-// What a table is taken to cost beyond its stored bytes: whoever decodes needs 5 KiB for it, or thousands of cycles to
+// What a table is taken to cost beyond its stored bytes: whoever decodes needs 2 KiB for it, or thousands of cycles to
 // build it anew whenever tensors take turns with it. On a 260,000-weight model it trades 0.06 % of the vault for all
 // tables fitting into TableCache.
 constexpr uint64_t kTableBurden = 128;
 
-// What coding `h` costs with a table of its own, the stored table included, in 1/65,536 bit.
+// What coding `h` costs with a table of its own, the stored table included, in bits.
 uint64_t CostWithTable(const Histogram& h) {
-  const Frequencies f = NormalizeFrequencies(h);
-  return CodedCost(h, f) + (SerializeFrequencies(f).size() + kTableBurden) * 8 * kBitCost;
+  const CodeLengths lengths = OptimalCodeLengths(h);
+  return CodedBits(h, lengths) + (SerializeCodeLengths(lengths).size() + kTableBurden) * 8;
 }
 
 struct Cluster {
@@ -46,7 +45,7 @@ TableClusters ClusterTables(const std::vector<Histogram>& histograms, const std:
     const uint64_t total = Total(h);
     if (total == 0) continue;
     const uint64_t own_cost = CostWithTable(h);
-    const uint64_t raw_cost = total * 8 * kBitCost;
+    const uint64_t raw_cost = total * 8;
     // Join the cluster that grows least, or found one.
     int best = -1;
     uint64_t best_growth = 0, best_cost = 0;
@@ -97,7 +96,7 @@ TableClusters ClusterTables(const std::vector<Histogram>& histograms, const std:
   result.table_of.assign(histograms.size(), -1);
   for (const Cluster& c : clusters) {
     for (size_t member : c.members) result.table_of[member] = static_cast<int>(result.tables.size());
-    result.tables.push_back(NormalizeFrequencies(c.histogram));
+    result.tables.push_back(OptimalCodeLengths(c.histogram));
   }
   return result;
 }

@@ -1,16 +1,16 @@
-// Which histograms share a frequency table.
+// Which histograms share a table of code lengths.
 #ifndef MODELVAULT_CODEC_TABLE_CLUSTERING_H_
 #define MODELVAULT_CODEC_TABLE_CLUSTERING_H_
 
 #include <cstdint>
 #include <vector>
 
-#include "codec/frequency_coding.h"
+#include "codec/prefix_coding.h"
 
 namespace modelvault {
 
 struct TableClusters {
-  std::vector<Frequencies> tables;  // At most kMaxTables.
+  std::vector<CodeLengths> tables;  // At most kMaxTables.
   std::vector<int> table_of;        // For each histogram its table, or -1: better left as raw bytes.
 };
 

@@ -35,7 +35,7 @@ void ScaleToSize(size_t stream_size, std::vector<double>* bits) {
   for (double& b : *bits) b *= static_cast<double>(stream_size) / sum;
 }
 
-// The chunks of a base, with the size and first state of the stream that was asked for last.
+// The chunks of a base, with the size of the stream that was asked for last.
 struct WatchedChunks {
   explicit WatchedChunks(const NamedVault& vault)
       : memory(&vault.vault(), vault.restorer().model(), nullptr, kMinTileSize), source(memory.chunks()) {}
@@ -45,15 +45,12 @@ struct WatchedChunks {
     const CoreStatus status = watched->source.fetch(watched->source.context, chunk, stored);
     if (status != CoreStatus::kOk) return status;
     watched->size = stored->size;
-    RansDecoder fresh;
-    watched->begin = fresh.Start(*stored) ? BitPosition(stored->size, fresh) : 0;
     return status;
   }
 
   StreamMemory memory;
   ChunkSource source;
   size_t size = 0;
-  double begin = 0;
 };
 
 // Bytes spent on a run of tensors.
@@ -77,7 +74,6 @@ absl::StatusOr<TensorRun> AccountChunks(const NamedVault& vault, uint64_t begin,
     const uint64_t chunk_end = at + header.chunk_raw_size(chunk);
     const size_t first = tensor;
     std::vector<double> spent;
-    bool begun = false;
     double position = 0;
     while (at < chunk_end) {
       const TensorRecord& record = model.tensor(tensor);
@@ -95,9 +91,7 @@ absl::StatusOr<TensorRun> AccountChunks(const NamedVault& vault, uint64_t begin,
                                                    vault.vault().path(), vault.restorer().TensorName(tensor), at,
                                                    CoreStatusName(status)));
       }
-      if (!begun) position = chunks.begin;
-      begun = true;
-      const double now = BitPosition(chunks.size, decoder.rans());
+      const double now = 8.0 * static_cast<double>(chunks.size) - static_cast<double>(decoder.stream().unread_bits());
       spent.back() += std::max(0.0, now - position);
       position = now;
       at += count;

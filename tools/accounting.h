@@ -53,7 +53,7 @@ absl::StatusOr<VariantAccount> AccountVariant(const VaultModel& model, const Nam
 struct VaultAccount {
   uint64_t file = 0;
   uint64_t header = 0;
-  uint64_t model_tables = 0;        // MODEL without what follows: frequency tables and the list of tensors.
+  uint64_t model_tables = 0;        // MODEL without what follows: tables and the list of tensors.
   uint64_t model_dictionaries = 0;  // Repeated rows of the base.
   uint64_t model_priors = 0;        // Row and column classes, for the variants.
   uint64_t chunks = 0;

@@ -25,7 +25,7 @@ constexpr uint32_t kLargeChunk = 64 << 10;
 
 constexpr uint64_t kJobSize = 1 << 20;         // Raw bytes of the base one job codes.
 constexpr uint64_t kNameSize = 16;             // A guess at a variant's name.
-constexpr double kBlobOverhead = 1 + 4 + 3.5;  // Flags, the coder's first state, padding to 8 bytes on average.
+constexpr double kBlobOverhead = 2 + 4 + 1.0;  // Flags, the coder's first state, padding to 4 bytes on average.
 constexpr uint32_t kSampleVariants = 256;      // As many headers are really coded; more cost in proportion.
 
 // Stored bytes of some chunks.

@@ -18,7 +18,7 @@ struct FieldPlace {
 // The line endings tell of transfers in text mode.
 inline constexpr uint8_t kVaultMagic[8] = {'M', 'V', 'L', 'T', '\r', '\n', 0x1A, '\n'};
 inline constexpr uint16_t kVersionMajor = 0;
-inline constexpr uint16_t kVersionMinor = 1;
+inline constexpr uint16_t kVersionMinor = 2;
 
 // Header features. A reader refuses what it does not know.
 inline constexpr uint32_t kFeatureWideChunks = 1;
@@ -26,7 +26,7 @@ inline constexpr uint32_t kFeatureWideIndex = 2;
 inline constexpr uint32_t kKnownFeatures = kFeatureWideChunks | kFeatureWideIndex;
 
 // Sections and blobs start at multiples of this.
-inline constexpr uint64_t kAlignment = 8;
+inline constexpr uint64_t kAlignment = 4;
 constexpr uint64_t AlignUp(uint64_t offset) { return (offset + (kAlignment - 1)) & ~(kAlignment - 1); }
 
 // The header.

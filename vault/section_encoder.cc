@@ -94,8 +94,7 @@ std::string EncodeBlobHead(absl::string_view layout, absl::Span<const SegmentEnt
   if (!segments.empty()) flags |= kBlobDirectory;
   std::string bytes(1, static_cast<char>(flags));
   bytes.append(layout.data(), layout.size());
-  if (segments.empty()) return bytes;
-  AppendVarint(&bytes, segments.size());
+  if (!segments.empty()) AppendVarint(&bytes, segments.size());
   const size_t directory = bytes.size();
   bytes.resize(directory + segments.size() * kSegmentEntrySize);
   uint8_t* p = Begin(&bytes) + directory;
@@ -104,6 +103,7 @@ std::string EncodeBlobHead(absl::string_view layout, absl::Span<const SegmentEnt
     StoreLe32(p + 4, segment.checksum32);
     p += kSegmentEntrySize;
   }
+  if (bytes.size() % 2 != 0) bytes.push_back(0);  // Streams begin at even bytes.
   return bytes;
 }
 

@@ -13,14 +13,16 @@ BaseDecoder::BaseDecoder(const Model* model, uint32_t chunk_size, ChunkSource so
       in_tensor_(0),
       row_known_(false),
       row_kind_(0),
+      row_skip_(0),
+      row_differs_(false),
       planes_{},
-      row_table_(nullptr),
+      skip_table_(nullptr),
       near_table_(nullptr) {
   memset(cache_->tag, 0, sizeof(cache_->tag));
   cache_->next = 0;
 }
 
-const DecodeTable* BaseDecoder::Table(uint8_t number) {
+const PrefixTable* BaseDecoder::Table(uint8_t number) {
   if (number == kRawPlane) return nullptr;
   for (size_t i = 0; i < kMaxTablesPerTensor; ++i) {
     if (cache_->tag[i] == number + 1) return &cache_->tables[i];
@@ -28,41 +30,41 @@ const DecodeTable* BaseDecoder::Table(uint8_t number) {
   // First in, first out would evict a table that this very tensor has just looked up; skip those.
   size_t slot = cache_->next;
   for (;;) {
-    const DecodeTable* candidate = &cache_->tables[slot];
-    bool wanted = candidate == row_table_ || candidate == near_table_;
-    for (const DecodeTable* plane : planes_) wanted = wanted || candidate == plane;
+    const PrefixTable* candidate = &cache_->tables[slot];
+    bool wanted = candidate == skip_table_ || candidate == near_table_;
+    for (const PrefixTable* plane : planes_) wanted = wanted || candidate == plane;
     if (!wanted) break;
     slot = (slot + 1) % kMaxTablesPerTensor;
     if (slot == cache_->next) break;  // Cannot happen: a tensor has at most as many tables as there are slots.
   }
   cache_->next = static_cast<uint8_t>((slot + 1) % kMaxTablesPerTensor);
-  uint16_t frequencies[256];
-  model_->ReadTable(number, frequencies);
-  cache_->tables[slot].Build(frequencies);
+  uint8_t lengths[256];
+  int only;
+  model_->ReadTable(number, lengths, &only);
+  cache_->tables[slot].Build(lengths, only);
   cache_->tag[slot] = static_cast<uint16_t>(number + 1);
   return &cache_->tables[slot];
 }
 
-CoreStatus BaseDecoder::EnterTensor(size_t index) {
+void BaseDecoder::EnterTensor(size_t index) {
   tensor_index_ = index;
   row_known_ = false;
   row_kind_ = 0;
   const TensorRecord& t = model_->tensor(index);
-  for (const DecodeTable*& plane : planes_) plane = nullptr;
-  row_table_ = near_table_ = nullptr;
+  for (const PrefixTable*& plane : planes_) plane = nullptr;
+  skip_table_ = near_table_ = nullptr;
   // Tables already there are claimed first, so that the rest cannot evict them.
   for (int pass = 0; pass < 2; ++pass) {
-    auto claim = [&](uint8_t number, const DecodeTable** place) {
+    auto claim = [&](uint8_t number, const PrefixTable** place) {
       if (number == kRawPlane || *place != nullptr) return;
       bool cached = false;
       for (uint16_t tag : cache_->tag) cached = cached || tag == number + 1;
       if (cached || pass == 1) *place = Table(number);
     };
     for (unsigned plane = 0; plane < t.element_size; ++plane) claim(t.tables[plane], &planes_[plane]);
-    claim(t.row_table, &row_table_);
+    claim(t.skip_table, &skip_table_);
     claim(t.near_table, &near_table_);
   }
-  return CoreStatus::kOk;
 }
 
 CoreStatus BaseDecoder::StartChunk(uint64_t chunk) {
@@ -70,15 +72,52 @@ CoreStatus BaseDecoder::StartChunk(uint64_t chunk) {
   ByteView stored;
   const CoreStatus fetched = source_.fetch(source_.context, chunk, &stored);
   if (fetched != CoreStatus::kOk) return fetched;
-  if (!rans_.Start(stored)) return CoreStatus::kBadStream;
+  if (!stream_.Start(stored)) return CoreStatus::kBadStream;
   ++chunks_begun_;
   position_ = chunk * chunk_size_;
   const uint64_t left = model_->data_size() - position_;
   chunk_end_ = position_ + (left < chunk_size_ ? left : chunk_size_);
   const size_t index = model_->FindTensor(position_);
   in_tensor_ = position_ - model_->tensor(index).offset;
-  row_known_ = false;
-  return EnterTensor(index);
+  EnterTensor(index);
+  return CoreStatus::kOk;
+}
+
+// How the row that begins here, or goes on here in a new chunk, is coded.
+CoreStatus BaseDecoder::ReadRowKind(const TensorRecord& t) {
+  row_known_ = true;
+  row_kind_ = 0;
+  row_skip_ = 0;
+  row_differs_ = false;
+  if (stream_.Raw(1) == 0) return CoreStatus::kOk;
+  unsigned width = 0;
+  while ((t.dictionary_rows - 1u) >> width != 0) ++width;
+  const uint32_t row = stream_.Raw(width);
+  if (row >= t.dictionary_rows) return CoreStatus::kBadStream;
+  row_kind_ = static_cast<uint8_t>(row + 1);
+  return CoreStatus::kOk;
+}
+
+// `size` bytes of a copied row, from `column` on; `rest` ≥ size are left of it in this chunk.
+CoreStatus BaseDecoder::ProduceCopy(const TensorRecord& t, size_t column, size_t rest, uint8_t* out, size_t size) {
+  memcpy(out, model_->dictionary(t) + (row_kind_ - 1u) * static_cast<size_t>(t.cols) + column, size);
+  size_t at = 0;
+  while (at < size) {
+    if (row_skip_ > 0) {
+      const size_t like = row_skip_ < size - at ? row_skip_ : size - at;
+      at += like;
+      row_skip_ -= like;
+    } else if (row_differs_) {
+      out[at] = static_cast<uint8_t>(out[at] + stream_.Symbol(*near_table_));
+      ++at;
+      row_differs_ = false;
+    } else {
+      row_skip_ = stream_.Symbol(*skip_table_);
+      row_differs_ = row_skip_ != kSkipOn;
+      if (row_skip_ > rest - at) return CoreStatus::kBadStream;
+    }
+  }
+  return CoreStatus::kOk;
 }
 
 // Decodes `size` bytes, all inside the chunk in progress.
@@ -93,34 +132,26 @@ CoreStatus BaseDecoder::Produce(uint8_t* out, size_t size) {
     size_t run = size;
     if (run > t->size - in_tensor_) run = static_cast<size_t>(t->size - in_tensor_);
     if (t->flags & kFlagDictionary) {
-      const uint64_t column = in_tensor_ % t->cols;
+      const size_t column = static_cast<size_t>(in_tensor_ % t->cols);
       if (!row_known_ || column == 0) {
-        row_kind_ = row_table_->Decode(&rans_);
-        row_known_ = true;
-        if (row_kind_ > t->dictionary_rows) return CoreStatus::kBadStream;
+        const CoreStatus read = ReadRowKind(*t);
+        if (read != CoreStatus::kOk) return read;
       }
-      if (run > t->cols - column) run = static_cast<size_t>(t->cols - column);
+      size_t rest = static_cast<size_t>(t->cols) - column;
+      if (rest > chunk_end_ - position_) rest = static_cast<size_t>(chunk_end_ - position_);
+      if (run > rest) run = rest;
+      if (row_kind_ != 0) {
+        const CoreStatus produced = ProduceCopy(*t, column, rest, out, run);
+        if (produced != CoreStatus::kOk) return produced;
+      }
     }
-    // The coder's state stays in registers through each of these loops.
-    RansDecoder rans = rans_;
     if (row_kind_ != 0) {
-      const uint64_t column = in_tensor_ % t->cols;
-      const uint8_t* like = model_->dictionary(*t) + (row_kind_ - 1u) * static_cast<size_t>(t->cols) + column;
-      const DecodeTable* table = near_table_;
-      for (size_t i = 0; i < run; ++i) out[i] = static_cast<uint8_t>(like[i] + table->Decode(&rans));
+      // Done above.
     } else if (t->element_size == 1 && planes_[0] != nullptr) {
-      const DecodeTable* table = planes_[0];
-      for (size_t i = 0; i < run; ++i) out[i] = table->Decode(&rans);
+      stream_.Run(*planes_[0], out, run);
     } else {
-      const unsigned element = t->element_size;
-      unsigned plane = static_cast<unsigned>(in_tensor_ % element);
-      for (size_t i = 0; i < run; ++i) {
-        const DecodeTable* table = planes_[plane];
-        out[i] = table != nullptr ? table->Decode(&rans) : static_cast<uint8_t>(rans.Raw(8));
-        if (++plane == element) plane = 0;
-      }
+      stream_.RunPlanes(planes_, t->element_size, static_cast<unsigned>(in_tensor_ % t->element_size), out, run);
     }
-    rans_ = rans;
     out += run;
     size -= run;
     in_tensor_ += run;
@@ -152,7 +183,7 @@ CoreStatus BaseDecoder::Read(uint64_t offset, ByteSpan out) {
       status = Produce(out.data + done, run);
       done += run;
     }
-    if (status == CoreStatus::kOk && position_ == chunk_end_ && !rans_.AtEnd()) status = CoreStatus::kBadStream;
+    if (status == CoreStatus::kOk && position_ == chunk_end_ && !stream_.AtEnd()) status = CoreStatus::kBadStream;
     if (status != CoreStatus::kOk) {
       chunk_end_ = position_;  // Whatever comes next begins a chunk anew.
       return status;

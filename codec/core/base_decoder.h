@@ -4,9 +4,8 @@
 
 #include "codec/core/bytes.h"
 #include "codec/core/core_status.h"
-#include "codec/core/frequency_table.h"
 #include "codec/core/model.h"
-#include "codec/core/rans_decoder.h"
+#include "codec/core/prefix_code.h"
 
 namespace modelvault {
 
@@ -21,7 +20,7 @@ struct ChunkSource {
 struct TableCache {
   uint16_t tag[kMaxTablesPerTensor];  // Table number + 1; 0 = empty.
   uint8_t next;                       // The slot to be replaced next.
-  DecodeTable tables[kMaxTablesPerTensor];
+  PrefixTable tables[kMaxTablesPerTensor];
 };
 
 class BaseDecoder {
@@ -35,31 +34,36 @@ class BaseDecoder {
   [[nodiscard]] CoreStatus Read(uint64_t offset, ByteSpan out);
 
   // For accounting: the stream of the chunk in progress, and how many chunks were begun.
-  const RansDecoder& rans() const { return rans_; }
+  const PrefixDecoder& stream() const { return stream_; }
   uint64_t chunks_begun() const { return chunks_begun_; }
 
  private:
   CoreStatus StartChunk(uint64_t chunk);
-  CoreStatus EnterTensor(size_t index);
+  void EnterTensor(size_t index);
+  CoreStatus ReadRowKind(const TensorRecord& t);
+  CoreStatus ProduceCopy(const TensorRecord& t, size_t column, size_t rest, uint8_t* out, size_t size);
   CoreStatus Produce(uint8_t* out, size_t size);
-  const DecodeTable* Table(uint8_t number);
+  const PrefixTable* Table(uint8_t number);
 
   const Model* model_;
   uint32_t chunk_size_;
   ChunkSource source_;
   TableCache* cache_;
 
-  RansDecoder rans_;
+  PrefixDecoder stream_;
   uint64_t position_;   // In the data section; of the next byte to be produced.
   uint64_t chunk_end_;  // Where the chunk in progress ends; position_ == chunk_end_ when there is none.
   uint64_t chunks_begun_ = 0;
   size_t tensor_index_;
   uint64_t in_tensor_;  // position_ relative to the tensor.
-  bool row_known_;      // Dictionary tensors: row_kind_ holds for the row in progress.
-  uint8_t row_kind_;
-  const DecodeTable* planes_[8];
-  const DecodeTable* row_table_;
-  const DecodeTable* near_table_;
+  // Dictionary tensors: what is known of the row in progress.
+  bool row_known_;
+  uint8_t row_kind_;  // 0: fresh; else the number of the dictionary's row + 1.
+  size_t row_skip_;   // Of a copied row: bytes like the dictionary's still to come …
+  bool row_differs_;  // … and whether one follows that differs; else the next skip does.
+  const PrefixTable* planes_[8];
+  const PrefixTable* skip_table_;
+  const PrefixTable* near_table_;
 };
 
 }  // namespace modelvault

@@ -44,15 +44,18 @@ inline constexpr uint32_t kRansLow =
 inline constexpr unsigned kProbabilityBits = 12;
 inline constexpr uint32_t kProbabilityScale = 1u << kProbabilityBits;
 
+// Prefix codes of the base's bytes.
+inline constexpr unsigned kMaxCodeLength = 10;
+
 // MODEL.
 inline constexpr size_t kMaxTables = 64;
 inline constexpr uint8_t kRawPlane = 255;         // A byte plane without a table.
 inline constexpr size_t kMaxTablesPerTensor = 3;  // So that a small cache of tables never thrashes inside a tensor.
-inline constexpr uint8_t kMaxGolombOrder = 12;
 inline constexpr uint8_t kFlagDictionary = 1;
 inline constexpr uint8_t kFlagRowPrior = 2;
 inline constexpr uint8_t kFlagColumnPrior = 4;
 inline constexpr size_t kMaxDictionaryRows = 255;
+inline constexpr uint8_t kSkipOn = 255;           // In a copied row: 255 bytes like the dictionary's, and on.
 inline constexpr uint64_t kMaxPriorColumns = 65535;
 inline constexpr uint64_t kMaxDataSize = uint64_t{1} << 60;  // Keeps every sum of sizes inside 64 bits.
 

@@ -21,7 +21,7 @@ const char* CoreStatusName(CoreStatus status) {
     case CoreStatus::kBadModel:
       return "model section malformed";
     case CoreStatus::kBadTable:
-      return "frequency table malformed";
+      return "table of code lengths malformed";
     case CoreStatus::kBadChunk:
       return "chunk directory malformed";
     case CoreStatus::kBadIndex:

@@ -16,11 +16,11 @@ enum class CoreStatus : uint8_t {
   kChecksumMismatch = 5,    // Stored bytes differ from their checksum.
   kBadSection = 6,          // A section outside the file, overlapping or out of order.
   kBadModel = 7,            // MODEL does not parse.
-  kBadTable = 8,            // A frequency table whose frequencies do not sum to 4,096.
+  kBadTable = 8,            // A table of code lengths that is no complete code.
   kBadChunk = 9,            // A chunk directory entry outside BASE or out of order.
   kBadIndex = 10,           // An index entry out of range or order.
   kBadBlob = 11,            // A variant blob's head does not parse.
-  kBadStream = 12,          // An rANS stream does not end where it must, or names what does not exist.
+  kBadStream = 12,          // A stream does not end where it must, or names what does not exist.
   kBadMode = 13,            // A tensor mode that this tensor cannot have.
   kOutOfRange = 14,         // A decoded weight outside INT8.
   kNotFound = 15,           // No such variant or tensor.

@@ -1,6 +1,6 @@
 #include "codec/core/model.h"
 
-#include "codec/core/frequency_table.h"
+#include "codec/core/prefix_code.h"
 
 namespace modelvault {
 namespace {
@@ -41,14 +41,14 @@ CoreStatus ReadRecord(ByteReader* reader, size_t table_count, TensorRecord* t) {
     if (t->tables[plane] != kRawPlane && !check(t->tables[plane])) return CoreStatus::kBadModel;
   }
   t->dictionary_rows = 0;
-  t->row_table = t->near_table = kRawPlane;
+  t->skip_table = t->near_table = kRawPlane;
   if (t->flags & kFlagDictionary) {
     uint64_t rows;
     if (!reader->ReadVarint(&rows)) return CoreStatus::kTruncated;
     if (rows == 0 || rows > kMaxDictionaryRows) return CoreStatus::kBadModel;
     t->dictionary_rows = static_cast<uint8_t>(rows);
-    if (!reader->ReadU8(&t->row_table) || !reader->ReadU8(&t->near_table)) return CoreStatus::kTruncated;
-    if (!check(t->row_table) || !check(t->near_table)) return CoreStatus::kBadModel;
+    if (!reader->ReadU8(&t->skip_table) || !reader->ReadU8(&t->near_table)) return CoreStatus::kTruncated;
+    if (!check(t->skip_table) || !check(t->near_table)) return CoreStatus::kBadModel;
   }
   return CoreStatus::kOk;
 }
@@ -81,8 +81,9 @@ CoreStatus Model::Parse(ByteView section, TensorRecord* records, size_t capacity
   if (tables > kMaxTables) return CoreStatus::kBadModel;
   for (size_t i = 0; i < tables; ++i) {
     table_offset_[i] = static_cast<uint32_t>(reader.position());
-    uint16_t frequencies[256];
-    const CoreStatus read = ReadFrequencies(&reader, frequencies);
+    uint8_t lengths[256];
+    int only;
+    const CoreStatus read = ReadCodeLengths(&reader, lengths, &only);
     if (read != CoreStatus::kOk) return read;
   }
   uint64_t data_size = 0;
@@ -95,6 +96,12 @@ CoreStatus Model::Parse(ByteView section, TensorRecord* records, size_t capacity
     if (t->size > kMaxDataSize - data_size) return CoreStatus::kBadModel;
     data_size += t->size;
     if ((t->flags & kFlagColumnPrior) && t->cols > max_prior_cols) max_prior_cols = t->cols;
+  }
+  // The data area begins at a multiple of 4, so that dictionary rows can be copied by words.
+  while (reader.position() % 4 != 0) {
+    uint8_t padding;
+    if (!reader.ReadU8(&padding)) return CoreStatus::kTruncated;
+    if (padding != 0) return CoreStatus::kBadModel;
   }
   for (size_t i = 0; i < count; ++i) {
     TensorRecord* t = &records[i];
@@ -121,10 +128,10 @@ CoreStatus Model::Parse(ByteView section, TensorRecord* records, size_t capacity
   return CoreStatus::kOk;
 }
 
-void Model::ReadTable(uint8_t number, uint16_t frequencies[256]) const {
+void Model::ReadTable(uint8_t number, uint8_t lengths[256], int* only) const {
   ByteReader reader(section_.Sub(table_offset_[number], section_.size - table_offset_[number]));
   // Parse() has read this very table before, so it cannot fail now.
-  static_cast<void>(ReadFrequencies(&reader, frequencies));
+  static_cast<void>(ReadCodeLengths(&reader, lengths, only));
 }
 
 size_t Model::FindTensor(uint64_t offset) const {

@@ -1,4 +1,4 @@
-// MODEL: what every stream of a vault shares: the base's tensors, the frequency tables and the priors
+// MODEL: what every stream of a vault shares: the base's tensors, the tables and the priors
 // (docs/format.md §3). Core code: built unchanged for host and board.
 #ifndef MODELVAULT_CODEC_CORE_MODEL_H_
 #define MODELVAULT_CODEC_CORE_MODEL_H_
@@ -24,7 +24,7 @@ struct TensorRecord {
   uint8_t level;
   uint8_t tables[8];  // A plane's table number or kRawPlane.
   uint8_t dictionary_rows;
-  uint8_t row_table;
+  uint8_t skip_table;
   uint8_t near_table;
 
   bool has_prior() const { return (flags & (kFlagRowPrior | kFlagColumnPrior)) != 0; }
@@ -47,8 +47,8 @@ class Model {
   size_t table_count() const { return table_count_; }
   uint64_t max_prior_cols() const { return max_prior_cols_; }  // Widest tensor with a column prior; 0 without any.
 
-  // Fills `frequencies` from stored table `number` < table_count().
-  void ReadTable(uint8_t number, uint16_t frequencies[256]) const;
+  // Fills `lengths` and `only` (ReadCodeLengths) from stored table `number` < table_count().
+  void ReadTable(uint8_t number, uint8_t lengths[256], int* only) const;
 
   const uint8_t* dictionary(const TensorRecord& t) const { return section_.data + t.dictionary_offset; }
   // Class of a row (column); 0 without that prior.

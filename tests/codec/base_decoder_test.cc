@@ -245,7 +245,7 @@ TEST(BaseCodingTest, TheEncoderChoosesTheNearestDictionaryRowAndTheFormatAllowsA
   r.cols = 5;
   r.flags = kFlagDictionary;
   r.dictionary_rows = 2;
-  r.row_table = 0;
+  r.skip_table = 0;
   r.near_table = 1;
   r.area = "abcdeABCDE";
   const std::string rows = "abcdeABCDExyzxyabbdd";
@@ -354,7 +354,7 @@ TEST(BaseDecoderTest, ARowKindBeyondTheDictionaryIsAnError) {
   r.cols = 3;
   r.flags = kFlagDictionary;
   r.dictionary_rows = 1;
-  r.row_table = 0;
+  r.skip_table = 0;
   r.near_table = 1;
   r.area = "abc";
   const std::string data = "abcabc";

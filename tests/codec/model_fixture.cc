@@ -116,9 +116,10 @@ std::string WriteModel(const std::vector<std::string>& tables, const std::vector
     for (uint8_t table : r.tables) section.push_back(static_cast<char>(table));
     if ((r.flags & kFlagDictionary) == 0) continue;
     AppendVarint(&section, r.dictionary_rows);
-    section.push_back(static_cast<char>(r.row_table));
+    section.push_back(static_cast<char>(r.skip_table));
     section.push_back(static_cast<char>(r.near_table));
   }
+  while (section.size() % 4 != 0) section.push_back(0);
   for (const RecordFields& r : records) section += r.area;
   return section;
 }

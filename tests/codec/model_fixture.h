@@ -51,7 +51,7 @@ struct RecordFields {
   uint8_t level = 20;
   std::vector<uint8_t> tables = {kRawPlane};
   uint64_t dictionary_rows = 0;  // These three are written only with kFlagDictionary.
-  uint8_t row_table = 0;
+  uint8_t skip_table = 0;
   uint8_t near_table = 0;
   std::string area;  // Dictionary, row classes and column classes.
 };

@@ -35,7 +35,7 @@ std::vector<RecordFields> Records() {
   records[0].level = 63;
   records[0].tables = {1};
   records[0].dictionary_rows = 2;
-  records[0].row_table = 0;
+  records[0].skip_table = 0;
   records[0].near_table = 2;
   records[0].area = std::string("abcdeABCDE\x21\x03\x54\x76\x08", 15);
   records[1].dtype = static_cast<uint8_t>(DType::kF32);
@@ -88,7 +88,7 @@ TEST(ModelTest, GivesBackEveryField) {
   EXPECT_EQ(first.level, 63);
   EXPECT_EQ(first.tables[0], 1);
   EXPECT_EQ(first.dictionary_rows, 2);
-  EXPECT_EQ(first.row_table, 0);
+  EXPECT_EQ(first.skip_table, 0);
   EXPECT_EQ(first.near_table, 2);
   EXPECT_EQ(first.line_size(), 5u);
   EXPECT_EQ(std::string(reinterpret_cast<const char*>(model.dictionary(first)), 10), "abcdeABCDE");
@@ -99,7 +99,7 @@ TEST(ModelTest, GivesBackEveryField) {
   EXPECT_EQ(floats.offset, 15u);
   EXPECT_EQ(floats.size, 56u);
   EXPECT_EQ(floats.line_size(), 56u);
-  EXPECT_EQ(floats.row_table, kRawPlane);
+  EXPECT_EQ(floats.skip_table, kRawPlane);
   EXPECT_EQ(floats.near_table, kRawPlane);
   for (unsigned plane = 0; plane < 4; ++plane) EXPECT_EQ(floats.tables[plane], plane == 0 ? kRawPlane : plane - 1);
   EXPECT_EQ(model.tensor(2).size, 0u);
@@ -206,9 +206,9 @@ TEST(ModelTest, RefusesEveryLyingField) {
       {"no dictionary rows", 0, [](RecordFields* r) { r->dictionary_rows = 0; }, kBad},
       {"256 dictionary rows", 0, [](RecordFields* r) { r->dictionary_rows = 256; }, kBad},
       {"255 dictionary rows that are not there", 0, [](RecordFields* r) { r->dictionary_rows = 255; }, kShort},
-      {"row kinds without a table", 0, [](RecordFields* r) { r->row_table = kRawPlane; }, kBad},
+      {"row kinds without a table", 0, [](RecordFields* r) { r->skip_table = kRawPlane; }, kBad},
       {"near rows without a table", 0, [](RecordFields* r) { r->near_table = kRawPlane; }, kBad},
-      {"a row table that is not there", 0, [](RecordFields* r) { r->row_table = 4; }, kBad},
+      {"a row table that is not there", 0, [](RecordFields* r) { r->skip_table = 4; }, kBad},
       {"dictionary rows as wide as the disk", 0,
        [](RecordFields* r) { r->flags = kFlagDictionary, r->cols = kMaxDataSize / 4; }, kShort},
       {"a column prior 65,536 wide", 4,

@@ -98,7 +98,7 @@ inline CoreStatus FuzzModelSection(const uint8_t* data, size_t size) {
     }
     for (unsigned p = 0; p < t.element_size; ++p) Check(t.tables[p] == kRawPlane || t.tables[p] < model.table_count());
     if (t.flags & kFlagDictionary) {
-      Check(t.dictionary_rows > 0 && t.row_table < model.table_count() && t.near_table < model.table_count());
+      Check(t.dictionary_rows > 0 && t.skip_table < model.table_count() && t.near_table < model.table_count());
       // The first and the last byte are inside the section.
       const uint8_t* rows = model.dictionary(t);
       Check(rows[0] + rows[t.dictionary_rows * t.cols - 1] >= 0);

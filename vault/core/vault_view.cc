@@ -67,6 +67,12 @@ bool SkipLayout(ByteReader* reader, uint32_t tensor_count) {
   return true;
 }
 
+// The zero byte that makes the head's size even.
+bool SkipPadding(ByteReader* reader) {
+  uint8_t zero;
+  return reader->position() % 2 == 0 || (reader->ReadU8(&zero) && zero == 0);
+}
+
 }  // namespace
 
 uint32_t Checksum32(ByteView bytes) { return static_cast<uint32_t>(Xxh64::Of(bytes)); }
@@ -300,6 +306,7 @@ CoreStatus ParseBlobHead(ByteView bytes, uint64_t blob_size, uint32_t tensor_cou
     head->layout = bytes.Sub(begin, reader.position() - begin);
   }
   if ((flags & kBlobDirectory) == 0) {
+    if (!SkipPadding(&reader)) return too_short;
     head->head_size = reader.position();
     head->segment_count = blob_size > head->head_size ? 1 : 0;
     // Without a layout there is something to code, or the blob would be empty.
@@ -313,8 +320,8 @@ CoreStatus ParseBlobHead(ByteView bytes, uint64_t blob_size, uint32_t tensor_cou
   }
   if (head->segment_count > reader.remaining() / kSegmentEntrySize) return CoreStatus::kTruncated;
   const size_t directory_size = static_cast<size_t>(head->segment_count) * kSegmentEntrySize;
-  head->directory = bytes.Sub(reader.position(), directory_size);
-  head->head_size = reader.position() + directory_size;
+  if (!reader.ReadBytes(directory_size, &head->directory) || !SkipPadding(&reader)) return too_short;
+  head->head_size = reader.position();
   uint64_t left = blob_size - head->head_size;
   for (size_t at = 0; at < directory_size; at += kSegmentEntrySize) {
     const uint32_t size = LoadLe32(head->directory.data + at);
