@@ -1,0 +1,99 @@
+// The cycle table of docs/design.md, applied to a run that arrives as blocks of instructions and as data accesses.
+// Knows nothing of the emulator.
+//
+//   each                                                        cycles
+//   instruction                                                 1
+//   taken branch; jump, call or return (any discontinuity)      +1
+//   mulh, mulhu, mulhsu                                         +1
+//   div, divu, rem, remu                                        +36
+//   load whose result the very next instruction reads           +1
+//   redirect to a 4-byte instruction at an address = 2 mod 4    +1
+//   load or store that crosses a word                           +1
+//   data access to flash, of any width up to a word             +d; one that crosses a word is two
+//   word fetched from flash                                     +d; once while execution is sequential
+//
+// A taken branch to the very next instruction cannot be told from one that is not taken. A trap counts as a jump, and
+// the block it interrupts as if it had run to its end.
+#ifndef MODELVAULT_FIRMWARE_RISCV_SIM_CYCLE_COUNTER_H_
+#define MODELVAULT_FIRMWARE_RISCV_SIM_CYCLE_COUNTER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace modelvault::sim {
+
+inline constexpr uint32_t kFlashBegin = 0x20000000;
+inline constexpr uint32_t kFlashEnd = 0x24000000;
+// A store of any value to kFirstMarker + 4 * k begins phase k after it. The emulator's finisher ignores these
+// addresses.
+inline constexpr uint32_t kFirstMarker = 0x00100100;
+inline constexpr uint32_t kPhaseCount = 32;
+
+// Flash accesses and fetches are counted in words; the caller multiplies them by the wait states.
+struct Counts {
+  uint64_t instructions = 0;
+  uint64_t executing = 0;         // Cycles without waiting for flash.
+  uint64_t flash_fetches = 0;     // Words.
+  uint64_t flash_accesses = 0;    // Data, reads and writes; one that crosses a word counts twice.
+  uint64_t flash_reads = 0;       // Of these, reads,
+  uint64_t flash_read_bytes = 0;  // and the bytes they asked for.
+
+  void Add(const Counts& other);
+};
+
+// Instructions that lie one behind the other. Filled by AddInstruction(), then constant.
+struct Block {
+  struct Instruction {
+    uint32_t address;
+    uint32_t end;
+    uint32_t reads;
+    uint32_t loads;
+    uint32_t cycles;  // What it adds to the cycles of the block up to it.
+    bool always_jumps;
+  };
+  size_t function = 0;  // Whom its cycles are charged to.
+  uint32_t cycles = 0;  // Of all instructions, what happens before the first and after the last left out.
+  std::vector<Instruction> instructions;
+
+  // `bits` as for CostOf(). Instructions come in order of address, without gaps.
+  void AddInstruction(uint32_t address, uint32_t bits, uint32_t size);
+};
+
+class CycleCounter {
+ public:
+  // Blocks name functions 0 to function_count - 1.
+  explicit CycleCounter(size_t function_count);
+
+  // `block` begins to run, to its end unless Access() says otherwise. It must outlive the next call of Enter().
+  void Enter(const Block* block);
+
+  // An instruction of `block` accesses `size` bytes of data at `address`. Usually `block` is the one entered last.
+  // The emulator breaks off a block at an instruction that reaches a device, runs that instruction as a block of its
+  // own that it does not announce, and then announces the rest as a block: so if `block` is another one than that
+  // entered last, the instructions behind the one at `instruction_address` are taken back.
+  void Access(const Block* block, uint32_t instruction_address, uint32_t address, uint32_t size, bool store);
+
+  // Stores into flash so far.
+  uint64_t flash_stores() const { return flash_stores_; }
+  const Counts& counts(uint32_t phase, size_t function) const { return counts_[phase * function_count_ + function]; }
+
+ private:
+  void BreakOff(const Block* block, uint32_t instruction_address);
+
+  const size_t function_count_;
+  std::vector<Counts> counts_;
+  size_t phase_offset_ = 0;
+  Counts* charged_;
+  const Block* block_ = nullptr;
+  uint64_t flash_stores_ = 0;
+  // Of the instruction that ran last.
+  bool first_ = true;
+  uint32_t last_end_ = 0;
+  uint32_t last_loads_ = 0;
+  bool last_jumps_ = false;
+};
+
+}  // namespace modelvault::sim
+
+#endif  // MODELVAULT_FIRMWARE_RISCV_SIM_CYCLE_COUNTER_H_
