@@ -210,7 +210,7 @@ absl::StatusOr<std::unique_ptr<const ParsedModel>> ParsedModel::Parse(std::strin
   auto parsed = std::unique_ptr<ParsedModel>(new ParsedModel());
   parsed->section_ = std::move(section);
   const ByteView view{reinterpret_cast<const uint8_t*>(parsed->section_.data()), parsed->section_.size()};
-  uint64_t count = 0;
+  size_t count = 0;
   CoreStatus status = Model::CountTensors(view, &count);
   if (status == CoreStatus::kOk) {
     parsed->records_.resize(static_cast<size_t>(count));

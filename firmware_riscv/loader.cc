@@ -226,7 +226,7 @@ CoreStatus mv_loader::Open(mv_place* place) {
   const ByteView section = contents.SectionBytes(Section::kModel);
 
   *place = MV_PLACE_MODEL;
-  uint64_t count;
+  size_t count;
   const CoreStatus counted = Model::CountTensors(section, &count);
   if (counted != CoreStatus::kOk) return counted;
   if (count != header.tensor_count) return CoreStatus::kBadModel;

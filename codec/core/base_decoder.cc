@@ -67,7 +67,7 @@ void BaseDecoder::EnterTensor(size_t index) {
   }
 }
 
-CoreStatus BaseDecoder::StartChunk(uint64_t chunk) {
+CoreStatus BaseDecoder::StartChunk(size_t chunk) {
   chunk_end_ = position_;  // No chunk in progress should anything fail.
   ByteView stored;
   const CoreStatus fetched = source_.fetch(source_.context, chunk, &stored);
@@ -75,7 +75,7 @@ CoreStatus BaseDecoder::StartChunk(uint64_t chunk) {
   if (!stream_.Start(stored)) return CoreStatus::kBadStream;
   ++chunks_begun_;
   position_ = chunk * chunk_size_;
-  const uint64_t left = model_->data_size() - position_;
+  const size_t left = model_->data_size() - position_;
   chunk_end_ = position_ + (left < chunk_size_ ? left : chunk_size_);
   const size_t index = model_->FindTensor(position_);
   in_tensor_ = position_ - model_->tensor(index).offset;
@@ -100,7 +100,7 @@ CoreStatus BaseDecoder::ReadRowKind(const TensorRecord& t) {
 
 // `size` bytes of a copied row, from `column` on; `rest` ≥ size are left of it in this chunk.
 CoreStatus BaseDecoder::ProduceCopy(const TensorRecord& t, size_t column, size_t rest, uint8_t* out, size_t size) {
-  memcpy(out, model_->dictionary(t) + (row_kind_ - 1u) * static_cast<size_t>(t.cols) + column, size);
+  memcpy(out, model_->dictionary(t) + (row_kind_ - 1u) * t.cols + column, size);
   size_t at = 0;
   while (at < size) {
     if (row_skip_ > 0) {
@@ -130,15 +130,15 @@ CoreStatus BaseDecoder::Produce(uint8_t* out, size_t size) {
       t = &model_->tensor(tensor_index_);
     }
     size_t run = size;
-    if (run > t->size - in_tensor_) run = static_cast<size_t>(t->size - in_tensor_);
+    if (run > t->size - in_tensor_) run = t->size - in_tensor_;
     if (t->flags & kFlagDictionary) {
-      const size_t column = static_cast<size_t>(in_tensor_ % t->cols);
+      const size_t column = in_tensor_ % t->cols;
       if (!row_known_ || column == 0) {
         const CoreStatus read = ReadRowKind(*t);
         if (read != CoreStatus::kOk) return read;
       }
-      size_t rest = static_cast<size_t>(t->cols) - column;
-      if (rest > chunk_end_ - position_) rest = static_cast<size_t>(chunk_end_ - position_);
+      size_t rest = t->cols - column;
+      if (rest > chunk_end_ - position_) rest = chunk_end_ - position_;
       if (run > rest) run = rest;
       if (row_kind_ != 0) {
         const CoreStatus produced = ProduceCopy(*t, column, rest, out, run);
@@ -150,7 +150,7 @@ CoreStatus BaseDecoder::Produce(uint8_t* out, size_t size) {
     } else if (t->element_size == 1 && planes_[0] != nullptr) {
       stream_.Run(*planes_[0], out, run);
     } else {
-      stream_.RunPlanes(planes_, t->element_size, static_cast<unsigned>(in_tensor_ % t->element_size), out, run);
+      stream_.RunPlanes(planes_, t->element_size, static_cast<unsigned>(in_tensor_ & (t->element_size - 1u)), out, run);
     }
     out += run;
     size -= run;
@@ -161,11 +161,11 @@ CoreStatus BaseDecoder::Produce(uint8_t* out, size_t size) {
 }
 
 CoreStatus BaseDecoder::Read(uint64_t offset, ByteSpan out) {
-  const uint64_t data_size = model_->data_size();
+  const size_t data_size = model_->data_size();
   if (offset > data_size || out.size > data_size - offset) return CoreStatus::kBadArgument;
   size_t done = 0;
   while (done < out.size) {
-    const uint64_t want = offset + done;
+    const size_t want = static_cast<size_t>(offset) + done;
     CoreStatus status = CoreStatus::kOk;
     if (position_ != want || position_ == chunk_end_) {
       // Forward inside the chunk in progress is cheaper than from its start.
@@ -173,13 +173,13 @@ CoreStatus BaseDecoder::Read(uint64_t offset, ByteSpan out) {
       if (!ahead) status = StartChunk(want / chunk_size_);
       uint8_t skipped[64];
       while (status == CoreStatus::kOk && position_ < want) {
-        const uint64_t gap = want - position_;
-        status = Produce(skipped, gap < sizeof(skipped) ? static_cast<size_t>(gap) : sizeof(skipped));
+        const size_t gap = want - position_;
+        status = Produce(skipped, gap < sizeof(skipped) ? gap : sizeof(skipped));
       }
     }
     if (status == CoreStatus::kOk) {
       size_t run = out.size - done;
-      if (run > chunk_end_ - position_) run = static_cast<size_t>(chunk_end_ - position_);
+      if (run > chunk_end_ - position_) run = chunk_end_ - position_;
       status = Produce(out.data + done, run);
       done += run;
     }

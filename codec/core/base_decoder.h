@@ -38,7 +38,7 @@ class BaseDecoder {
   uint64_t chunks_begun() const { return chunks_begun_; }
 
  private:
-  CoreStatus StartChunk(uint64_t chunk);
+  CoreStatus StartChunk(size_t chunk);
   void EnterTensor(size_t index);
   CoreStatus ReadRowKind(const TensorRecord& t);
   CoreStatus ProduceCopy(const TensorRecord& t, size_t column, size_t rest, uint8_t* out, size_t size);
@@ -51,11 +51,11 @@ class BaseDecoder {
   TableCache* cache_;
 
   PrefixDecoder stream_;
-  uint64_t position_;   // In the data section; of the next byte to be produced.
-  uint64_t chunk_end_;  // Where the chunk in progress ends; position_ == chunk_end_ when there is none.
+  size_t position_;   // In the data section; of the next byte to be produced.
+  size_t chunk_end_;  // Where the chunk in progress ends; position_ == chunk_end_ when there is none.
   uint64_t chunks_begun_ = 0;
   size_t tensor_index_;
-  uint64_t in_tensor_;  // position_ relative to the tensor.
+  size_t in_tensor_;  // position_ relative to the tensor.
   // Dictionary tensors: what is known of the row in progress.
   bool row_known_;
   uint8_t row_kind_;  // 0: fresh; else the number of the dictionary's row + 1.

@@ -59,6 +59,13 @@ inline void StoreLe64(uint8_t* p, uint64_t v) {
   StoreLe32(p + 4, static_cast<uint32_t>(v >> 32));
 }
 
+// A 64-bit size or offset, for this machine; false if it is beyond what size_t can hold.
+inline bool LoadSize(const uint8_t* p, size_t* out) {
+  const uint64_t value = LoadLe64(p);
+  *out = static_cast<size_t>(value);
+  return value <= SIZE_MAX;
+}
+
 // A bounds-checked forward reader. Every Read* returns false, and leaves the position alone, when the bytes are not
 // there or not in canonical form.
 class ByteReader {
@@ -99,6 +106,14 @@ class ByteReader {
       }
     }
     return false;
+  }
+
+  // The same, for what counts bytes or things on this machine; `*out` is SIZE_MAX for anything larger.
+  [[nodiscard]] bool ReadSize(size_t* out) {
+    uint64_t value;
+    if (!ReadVarint(&value)) return false;
+    *out = value > SIZE_MAX ? SIZE_MAX : static_cast<size_t>(value);
+    return true;
   }
 
  private:

@@ -57,7 +57,8 @@ inline constexpr uint8_t kFlagColumnPrior = 4;
 inline constexpr size_t kMaxDictionaryRows = 255;
 inline constexpr uint8_t kSkipOn = 255;           // In a copied row: 255 bytes like the dictionary's, and on.
 inline constexpr uint64_t kMaxPriorColumns = 65535;
-inline constexpr uint64_t kMaxDataSize = uint64_t{1} << 60;  // Keeps every sum of sizes inside 64 bits.
+// Keeps every sum of sizes inside size_t: the format's limit of 2^60, or what a 32-bit machine can take.
+inline constexpr size_t kMaxDataSize = size_t{1} << (sizeof(size_t) >= 8 ? 60 : 28);
 
 // Deltas.
 inline constexpr size_t kStripSize = 256;   // Bytes; a strip never crosses a line of its tensor.

@@ -13,10 +13,10 @@ CoreStatus ReadRecord(ByteReader* reader, size_t table_count, TensorRecord* t) {
   t->element_size = ElementSize(dtype);
   if (t->element_size == 0) return CoreStatus::kBadModel;
   t->dtype = static_cast<DType>(dtype);
-  if (!reader->ReadVarint(&t->rows) || !reader->ReadVarint(&t->cols)) return CoreStatus::kTruncated;
+  if (!reader->ReadSize(&t->rows) || !reader->ReadSize(&t->cols)) return CoreStatus::kTruncated;
   if (t->dtype == DType::kOpaque && t->rows != 1) return CoreStatus::kBadModel;
   if (t->rows > kMaxDataSize || t->cols > kMaxDataSize / t->element_size) return CoreStatus::kBadModel;
-  const uint64_t line = t->cols * t->element_size;
+  const size_t line = t->cols * t->element_size;
   if (line != 0 && t->rows > kMaxDataSize / line) return CoreStatus::kBadModel;
   t->size = t->rows * line;
   if (!reader->ReadU8(&t->flags) || !reader->ReadU8(&t->level)) return CoreStatus::kTruncated;
@@ -43,8 +43,8 @@ CoreStatus ReadRecord(ByteReader* reader, size_t table_count, TensorRecord* t) {
   t->dictionary_rows = 0;
   t->skip_table = t->near_table = kRawPlane;
   if (t->flags & kFlagDictionary) {
-    uint64_t rows;
-    if (!reader->ReadVarint(&rows)) return CoreStatus::kTruncated;
+    size_t rows;
+    if (!reader->ReadSize(&rows)) return CoreStatus::kTruncated;
     if (rows == 0 || rows > kMaxDictionaryRows) return CoreStatus::kBadModel;
     t->dictionary_rows = static_cast<uint8_t>(rows);
     if (!reader->ReadU8(&t->skip_table) || !reader->ReadU8(&t->near_table)) return CoreStatus::kTruncated;
@@ -54,30 +54,30 @@ CoreStatus ReadRecord(ByteReader* reader, size_t table_count, TensorRecord* t) {
 }
 
 // Takes `length` bytes of the data area.
-bool Take(ByteReader* reader, uint64_t length, uint32_t* offset) {
+bool Take(ByteReader* reader, size_t length, uint32_t* offset) {
   if (length > reader->remaining()) return false;
   *offset = static_cast<uint32_t>(reader->position());
   ByteView skipped;
-  return reader->ReadBytes(static_cast<size_t>(length), &skipped);
+  return reader->ReadBytes(length, &skipped);
 }
 
 }  // namespace
 
-CoreStatus Model::CountTensors(ByteView section, uint64_t* count) {
+CoreStatus Model::CountTensors(ByteView section, size_t* count) {
   ByteReader reader(section);
-  if (!reader.ReadVarint(count)) return CoreStatus::kTruncated;
+  if (!reader.ReadSize(count)) return CoreStatus::kTruncated;
   return *count <= section.size / kMinRecordSize ? CoreStatus::kOk : CoreStatus::kBadModel;
 }
 
 CoreStatus Model::Parse(ByteView section, TensorRecord* records, size_t capacity) {
   tensor_count_ = 0;
   if (section.size > 0x7FFFFFFFu) return CoreStatus::kBadModel;  // Offsets have 32 bits.
-  uint64_t count, tables;
+  size_t count, tables;
   const CoreStatus counted = CountTensors(section, &count);
   if (counted != CoreStatus::kOk) return counted;
   if (count > capacity) return CoreStatus::kWorkspaceTooSmall;
   ByteReader reader(section);
-  if (!reader.ReadVarint(&count) || !reader.ReadVarint(&tables)) return CoreStatus::kTruncated;
+  if (!reader.ReadSize(&count) || !reader.ReadSize(&tables)) return CoreStatus::kTruncated;
   if (tables > kMaxTables) return CoreStatus::kBadModel;
   for (size_t i = 0; i < tables; ++i) {
     table_offset_[i] = static_cast<uint32_t>(reader.position());
@@ -86,11 +86,11 @@ CoreStatus Model::Parse(ByteView section, TensorRecord* records, size_t capacity
     const CoreStatus read = ReadCodeLengths(&reader, lengths, &only);
     if (read != CoreStatus::kOk) return read;
   }
-  uint64_t data_size = 0;
-  uint64_t max_prior_cols = 0;
+  size_t data_size = 0;
+  size_t max_prior_cols = 0;
   for (size_t i = 0; i < count; ++i) {
     TensorRecord* t = &records[i];
-    const CoreStatus read = ReadRecord(&reader, static_cast<size_t>(tables), t);
+    const CoreStatus read = ReadRecord(&reader, tables, t);
     if (read != CoreStatus::kOk) return read;
     t->offset = data_size;
     if (t->size > kMaxDataSize - data_size) return CoreStatus::kBadModel;
@@ -121,8 +121,8 @@ CoreStatus Model::Parse(ByteView section, TensorRecord* records, size_t capacity
   if (reader.remaining() != 0) return CoreStatus::kBadModel;
   section_ = section;
   records_ = records;
-  tensor_count_ = static_cast<size_t>(count);
-  table_count_ = static_cast<size_t>(tables);
+  tensor_count_ = count;
+  table_count_ = tables;
   data_size_ = data_size;
   max_prior_cols_ = max_prior_cols;
   return CoreStatus::kOk;

@@ -11,10 +11,10 @@ namespace modelvault {
 
 // One tensor of the base, parsed. Offsets into MODEL are bytes from its start.
 struct TensorRecord {
-  uint64_t offset;  // Of its first byte in the base's data section.
-  uint64_t size;    // Bytes.
-  uint64_t rows;
-  uint64_t cols;  // For kOpaque rows is 1 and cols the bytes.
+  size_t offset;  // Of its first byte in the base's data section.
+  size_t size;    // Bytes.
+  size_t rows;
+  size_t cols;  // For kOpaque rows is 1 and cols the bytes.
   uint32_t dictionary_offset;
   uint32_t row_class_offset;
   uint32_t column_class_offset;
@@ -29,23 +29,23 @@ struct TensorRecord {
 
   bool has_prior() const { return (flags & (kFlagRowPrior | kFlagColumnPrior)) != 0; }
   // Bytes of one line; strips do not cross lines.
-  uint64_t line_size() const { return has_prior() ? cols : size; }
+  size_t line_size() const { return has_prior() ? cols : size; }
 };
 
 // A parsed MODEL. Points into the section's bytes and the caller's records, which must outlive it.
 class Model {
  public:
   // The number of records Parse will need. Never more than the section's bytes can hold.
-  [[nodiscard]] static CoreStatus CountTensors(ByteView section, uint64_t* count);
+  [[nodiscard]] static CoreStatus CountTensors(ByteView section, size_t* count);
 
   // Parses and checks everything, priors' and dictionaries' extents included. `records` has room for `capacity`.
   [[nodiscard]] CoreStatus Parse(ByteView section, TensorRecord* records, size_t capacity);
 
   size_t tensor_count() const { return tensor_count_; }
   const TensorRecord& tensor(size_t i) const { return records_[i]; }
-  uint64_t data_size() const { return data_size_; }
+  size_t data_size() const { return data_size_; }
   size_t table_count() const { return table_count_; }
-  uint64_t max_prior_cols() const { return max_prior_cols_; }  // Widest tensor with a column prior; 0 without any.
+  size_t max_prior_cols() const { return max_prior_cols_; }  // Widest tensor with a column prior; 0 without any.
 
   // Fills `lengths` and `only` (ReadCodeLengths) from stored table `number` < table_count().
   void ReadTable(uint8_t number, uint8_t lengths[256], int* only) const;
@@ -71,8 +71,8 @@ class Model {
   const TensorRecord* records_ = nullptr;
   size_t tensor_count_ = 0;
   size_t table_count_ = 0;
-  uint64_t data_size_ = 0;
-  uint64_t max_prior_cols_ = 0;
+  size_t data_size_ = 0;
+  size_t max_prior_cols_ = 0;
   uint32_t table_offset_[kMaxTables];
 };
 

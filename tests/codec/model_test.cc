@@ -58,7 +58,7 @@ std::vector<RecordFields> Records() {
 // Parses an exact copy on the heap.
 struct Parsed {
   explicit Parsed(const std::string& stored) : section(stored.begin(), stored.end()) {
-    uint64_t count = 0;
+    size_t count = 0;
     status = Model::CountTensors(View(section), &count);
     if (status != CoreStatus::kOk) return;
     records.resize(count);

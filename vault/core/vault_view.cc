@@ -6,7 +6,7 @@
 namespace modelvault {
 namespace {
 
-constexpr uint64_t kMinNameSize = 2;  // The length byte and one more.
+constexpr size_t kMinNameSize = 2;  // The length byte and one more.
 
 bool AllZero(const uint8_t* p, size_t size) {
   for (size_t i = 0; i < size; ++i) {
@@ -99,18 +99,20 @@ CoreStatus ParseHeader(ByteView bytes, uint64_t storage_size, VaultHeader* heade
   header->features = LoadLe32(p + kFeaturesField.offset);
   *bad_field = kFeaturesField.offset;
   if ((header->features & ~kKnownFeatures) != 0) return CoreStatus::kUnknownVersion;
-  header->file_size = LoadLe64(p + kFileSizeField.offset);
   *bad_field = kFileSizeField.offset;
-  if (header->file_size > storage_size) return CoreStatus::kTruncated;
+  if (!LoadSize(p + kFileSizeField.offset, &header->file_size) || header->file_size > storage_size) {
+    return CoreStatus::kTruncated;
+  }
   header->chunk_size = LoadLe32(p + kChunkSizeField.offset);
   *bad_field = kChunkSizeField.offset;
   if (!SizeInRange(header->chunk_size, kMinChunkSize, kMaxChunkSize)) return CoreStatus::kBadHeader;
   header->segment_size = LoadLe32(p + kSegmentSizeField.offset);
   *bad_field = kSegmentSizeField.offset;
   if (!SizeInRange(header->segment_size, kMinSegmentSize, kMaxSegmentSize)) return CoreStatus::kBadHeader;
-  header->base_data_size = LoadLe64(p + kBaseDataSizeField.offset);
   *bad_field = kBaseDataSizeField.offset;
-  if (header->base_data_size > kMaxDataSize) return CoreStatus::kBadHeader;
+  if (!LoadSize(p + kBaseDataSizeField.offset, &header->base_data_size) || header->base_data_size > kMaxDataSize) {
+    return CoreStatus::kBadHeader;
+  }
   memcpy(header->base_xxh3, p + kBaseXxh3Field.offset, kBaseXxh3Field.size);
   header->base_xxh64 = LoadLe64(p + kBaseXxh64Field.offset);
   header->tensor_count = LoadLe32(p + kTensorCountField.offset);
@@ -118,19 +120,19 @@ CoreStatus ParseHeader(ByteView bytes, uint64_t storage_size, VaultHeader* heade
   *bad_field = kReservedField.offset;
   if (!AllZero(p + kReservedField.offset, kReservedField.size)) return CoreStatus::kBadHeader;
 
-  uint64_t end = kHeaderSize;
+  size_t end = kHeaderSize;
   for (size_t i = 0; i < kSectionCount; ++i) {
     *bad_field = static_cast<uint32_t>(kSectionsField.offset + i * kSectionEntrySize);
     const uint8_t* const entry = p + *bad_field;
     SectionPlace* const place = &header->sections[i];
-    place->offset = LoadLe64(entry + kSectionOffsetField.offset);
-    place->size = LoadLe64(entry + kSectionSizeField.offset);
+    const bool fits = LoadSize(entry + kSectionOffsetField.offset, &place->offset) &&
+                      LoadSize(entry + kSectionSizeField.offset, &place->size);
     place->checksum = LoadLe64(entry + kSectionChecksumField.offset);
     if (i == static_cast<size_t>(Section::kSignature)) {
       if (!AllZero(entry, kSectionEntrySize)) return CoreStatus::kBadHeader;
       break;
     }
-    if (place->offset % kAlignment != 0 || place->offset < end || place->offset > header->file_size ||
+    if (!fits || place->offset % kAlignment != 0 || place->offset < end || place->offset > header->file_size ||
         place->size > header->file_size - place->offset) {
       return CoreStatus::kBadSection;
     }
@@ -140,12 +142,12 @@ CoreStatus ParseHeader(ByteView bytes, uint64_t storage_size, VaultHeader* heade
   if (end != header->file_size) return CoreStatus::kBadSection;
 
   // The products stay far below 2^64: at most 2^52 chunks, 2^32 variants.
-  const uint64_t chunk_count = header->chunk_count();
+  const size_t chunk_count = header->chunk_count();
   *bad_field = kSectionsField.offset + static_cast<uint32_t>(Section::kChunks) * kSectionEntrySize;
   if (header->section(Section::kChunks).size != chunk_count * header->chunk_entry_size())
     return CoreStatus::kBadSection;
   *bad_field = kSectionsField.offset + static_cast<uint32_t>(Section::kBase) * kSectionEntrySize;
-  const uint64_t base_size = header->section(Section::kBase).size;
+  const size_t base_size = header->section(Section::kBase).size;
   if (base_size < chunk_count || (chunk_count == 0 && base_size != 0)) return CoreStatus::kBadSection;
   *bad_field = kSectionsField.offset + static_cast<uint32_t>(Section::kIndex) * kSectionEntrySize;
   const uint64_t index_size = header->section(Section::kIndex).size;
@@ -157,15 +159,17 @@ CoreStatus ParseHeader(ByteView bytes, uint64_t storage_size, VaultHeader* heade
 }
 
 CoreStatus FindChunk(const VaultHeader& header, ByteView chunks, uint64_t chunk, ChunkPlace* place) {
-  const uint64_t count = header.chunk_count();
+  const size_t count = header.chunk_count();
   const size_t entry_size = header.chunk_entry_size();
   if (chunk >= count || chunks.size != count * entry_size) return CoreStatus::kBadArgument;
   const bool wide = entry_size == kWideChunkEntrySize;
   const uint8_t* const entry = chunks.data + static_cast<size_t>(chunk) * entry_size;
-  const uint64_t begin = wide ? LoadLe64(entry) : LoadLe32(entry);
-  uint64_t end = header.section(Section::kBase).size;
+  size_t begin = LoadLe32(entry);
+  size_t end = header.section(Section::kBase).size;
+  if (wide && !LoadSize(entry, &begin)) return CoreStatus::kBadChunk;
   if (chunk + 1 < count) {
-    const uint64_t next = wide ? LoadLe64(entry + entry_size) : LoadLe32(entry + entry_size);
+    size_t next = LoadLe32(entry + entry_size);
+    if (wide && !LoadSize(entry + entry_size, &next)) return CoreStatus::kBadChunk;
     if (next > end) return CoreStatus::kBadChunk;
     end = next;
   }
@@ -212,8 +216,10 @@ CoreStatus IndexView::Load(uint32_t i, VariantEntry* entry) const {
   entry->checksum32 = LoadLe32(p + kEntryChecksumField.offset);
   const uint8_t* xxh3;
   if (entry_size_ == kWideIndexEntrySize) {
-    entry->offset = LoadLe64(p + kWideEntryOffsetField.offset);
-    entry->size = LoadLe64(p + kWideEntrySizeField.offset);
+    if (!LoadSize(p + kWideEntryOffsetField.offset, &entry->offset) ||
+        !LoadSize(p + kWideEntrySizeField.offset, &entry->size)) {
+      return CoreStatus::kBadIndex;
+    }
     entry->xxh64 = LoadLe64(p + kWideEntryXxh64Field.offset);
     xxh3 = p + kWideEntryXxh3Field.offset;
   } else {
@@ -287,12 +293,12 @@ CoreStatus IndexView::Validate(uint32_t* bad_entry) const {
   return cursor.name_offset == index_.size ? CoreStatus::kOk : CoreStatus::kBadIndex;
 }
 
-CoreStatus ParseBlobHead(ByteView bytes, uint64_t blob_size, uint32_t tensor_count, BlobHead* head) {
+CoreStatus ParseBlobHead(ByteView bytes, size_t blob_size, uint32_t tensor_count, BlobHead* head) {
   *head = BlobHead();
   if (blob_size == 0) return CoreStatus::kOk;
   // Past the bytes at hand there may be more; past the blob there is not.
   const bool all = bytes.size >= blob_size;
-  if (all) bytes.size = static_cast<size_t>(blob_size);
+  if (all) bytes.size = blob_size;
   const CoreStatus too_short = all ? CoreStatus::kBadBlob : CoreStatus::kTruncated;
 
   ByteReader reader(bytes);
@@ -314,15 +320,15 @@ CoreStatus ParseBlobHead(ByteView bytes, uint64_t blob_size, uint32_t tensor_cou
   }
 
   head->has_directory = true;
-  if (!reader.ReadVarint(&head->segment_count)) return too_short;
+  if (!reader.ReadSize(&head->segment_count)) return too_short;
   if (head->segment_count == 0 || head->segment_count > (blob_size - reader.position()) / kSegmentEntrySize) {
     return CoreStatus::kBadBlob;
   }
   if (head->segment_count > reader.remaining() / kSegmentEntrySize) return CoreStatus::kTruncated;
-  const size_t directory_size = static_cast<size_t>(head->segment_count) * kSegmentEntrySize;
+  const size_t directory_size = head->segment_count * kSegmentEntrySize;
   if (!reader.ReadBytes(directory_size, &head->directory) || !SkipPadding(&reader)) return too_short;
   head->head_size = reader.position();
-  uint64_t left = blob_size - head->head_size;
+  size_t left = blob_size - head->head_size;
   for (size_t at = 0; at < directory_size; at += kSegmentEntrySize) {
     const uint32_t size = LoadLe32(head->directory.data + at);
     if (size == 0 || size > left) return CoreStatus::kBadBlob;
@@ -331,7 +337,7 @@ CoreStatus ParseBlobHead(ByteView bytes, uint64_t blob_size, uint32_t tensor_cou
   return left == 0 ? CoreStatus::kOk : CoreStatus::kBadBlob;
 }
 
-CoreStatus FirstSegment(const BlobHead& head, uint64_t blob_size, SegmentPlace* place) {
+CoreStatus FirstSegment(const BlobHead& head, size_t blob_size, SegmentPlace* place) {
   if (head.segment_count == 0) return CoreStatus::kBadArgument;
   place->offset = head.head_size;
   place->size = head.has_directory ? LoadLe32(head.directory.data) : blob_size - head.head_size;

@@ -15,19 +15,19 @@ namespace modelvault {
 uint32_t Checksum32(ByteView bytes);
 
 struct SectionPlace {
-  uint64_t offset = 0;  // In the file.
-  uint64_t size = 0;
+  size_t offset = 0;  // In the file.
+  size_t size = 0;
   uint64_t checksum = 0;
 
-  uint64_t end() const { return offset + size; }
+  size_t end() const { return offset + size; }
 };
 
 struct VaultHeader {
   uint32_t features = 0;
-  uint64_t file_size = 0;
+  size_t file_size = 0;
   uint32_t chunk_size = 0;
   uint32_t segment_size = 0;
-  uint64_t base_data_size = 0;
+  size_t base_data_size = 0;
   uint8_t base_xxh3[16] = {};
   uint64_t base_xxh64 = 0;
   uint32_t tensor_count = 0;
@@ -36,10 +36,10 @@ struct VaultHeader {
 
   const SectionPlace& section(Section s) const { return sections[static_cast<size_t>(s)]; }
   SectionPlace& section(Section s) { return sections[static_cast<size_t>(s)]; }
-  uint64_t chunk_count() const { return base_data_size / chunk_size + (base_data_size % chunk_size != 0 ? 1 : 0); }
+  size_t chunk_count() const { return base_data_size / chunk_size + (base_data_size % chunk_size != 0 ? 1 : 0); }
   // Raw bytes of base chunk `chunk` < chunk_count().
   uint32_t chunk_raw_size(uint64_t chunk) const {
-    const uint64_t left = base_data_size - chunk * chunk_size;
+    const size_t left = base_data_size - static_cast<size_t>(chunk) * chunk_size;
     return left < chunk_size ? static_cast<uint32_t>(left) : chunk_size;
   }
   size_t chunk_entry_size() const {
@@ -59,8 +59,8 @@ struct VaultHeader {
 
 // A base chunk's stored bytes.
 struct ChunkPlace {
-  uint64_t offset = 0;  // In the BASE section.
-  uint64_t size = 0;    // At least 1.
+  size_t offset = 0;  // In the BASE section.
+  size_t size = 0;     // At least 1.
   uint32_t checksum32 = 0;
 };
 
@@ -84,8 +84,8 @@ NameFault CheckVariantName(ByteView name);
 struct VariantEntry {
   uint32_t name_hash = 0;
   uint32_t checksum32 = 0;
-  uint64_t offset = 0;  // Of the blob, in the file; 0 for an empty one.
-  uint64_t size = 0;
+  size_t offset = 0;  // Of the blob, in the file; 0 for an empty one.
+  size_t size = 0;
   uint64_t xxh64 = 0;
   uint8_t xxh3[16] = {};
   ByteView name;
@@ -122,8 +122,8 @@ class IndexView {
   ByteView index_;
   uint32_t count_ = 0;
   size_t entry_size_ = kNarrowIndexEntrySize;
-  uint64_t blobs_begin_ = 0;
-  uint64_t blobs_end_ = 0;
+  size_t blobs_begin_ = 0;
+  size_t blobs_end_ = 0;
 };
 
 // The head of a variant's blob: all before its first segment.
@@ -132,26 +132,26 @@ struct BlobHead {
   ByteView layout;  // With own_layout: the stored layout, its structure checked, its meaning not (VariantLayout).
   bool has_directory = false;
   ByteView directory;          // With has_directory: kSegmentEntrySize bytes a segment.
-  uint64_t segment_count = 0;  // 0 only for an empty blob, or with a layout that leaves nothing to code.
-  uint64_t head_size =
-      0;  // Offset of the first segment in the blob; what checksum32 covers where there is a directory.
+  size_t segment_count = 0;  // 0 only for an empty blob, or with a layout that leaves nothing to code.
+  // Offset of the first segment in the blob; what checksum32 covers where there is a directory.
+  size_t head_size = 0;
 };
 
 // Parses the head of a blob of `blob_size` bytes that begins with `bytes` (the blob itself, or as much of it as is at
 // hand). kTruncated: it takes more bytes, though the blob has them. kBadBlob: malformed, or the segments do not fill
 // the blob.
-[[nodiscard]] CoreStatus ParseBlobHead(ByteView bytes, uint64_t blob_size, uint32_t tensor_count, BlobHead* head);
+[[nodiscard]] CoreStatus ParseBlobHead(ByteView bytes, size_t blob_size, uint32_t tensor_count, BlobHead* head);
 
 // A segment's stored bytes.
 struct SegmentPlace {
-  uint64_t offset = 0;  // In the blob.
-  uint64_t size = 0;    // At least 1.
+  size_t offset = 0;  // In the blob.
+  size_t size = 0;     // At least 1.
   uint32_t checksum32 = 0;
 };
 
 // The first segment of a blob with segments; and the one after `*place`, which was segment `segment` - 1. Where there
 // is no directory, the one segment's checksum32 is the index entry's and covers the head, too: it is left 0 here.
-[[nodiscard]] CoreStatus FirstSegment(const BlobHead& head, uint64_t blob_size, SegmentPlace* place);
+[[nodiscard]] CoreStatus FirstSegment(const BlobHead& head, size_t blob_size, SegmentPlace* place);
 [[nodiscard]] CoreStatus NextSegment(const BlobHead& head, uint64_t segment, SegmentPlace* place);
 
 }  // namespace modelvault
