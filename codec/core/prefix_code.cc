@@ -109,13 +109,31 @@ void PrefixDecoder::Run(const PrefixTable& table, uint8_t* __restrict out, size_
   *this = d;
 }
 
-void PrefixDecoder::RunPlanes(const PrefixTable* const* tables, unsigned planes, unsigned plane, uint8_t* out,
-                              size_t size) {
+void PrefixDecoder::RunPlanes(const PrefixTable* const* tables, unsigned planes, unsigned plane,
+                              uint8_t* __restrict out, size_t size) {
+  // Raw planes side by side, as the low bytes of floats mostly are, are read in one go: up to three bytes.
+  uint8_t raw_run[8];
+  for (unsigned p = planes; p-- > 0;) {
+    const unsigned after = p + 1 < planes ? raw_run[p + 1] : 0u;
+    raw_run[p] = static_cast<uint8_t>(tables[p] != nullptr ? 0 : after < 3 ? after + 1 : 3);
+  }
   PrefixDecoder d = *this;
-  for (const uint8_t* end = out + size; out != end; ++out) {
-    const PrefixTable* table = tables[plane];
-    *out = table != nullptr ? d.Symbol(*table) : static_cast<uint8_t>(d.Raw(8));
-    if (++plane == planes) plane = 0;
+  for (const uint8_t* end = out + size; out != end;) {
+    unsigned bytes = raw_run[plane];
+    if (bytes == 0) {
+      *out++ = d.Symbol(*tables[plane]);
+      ++plane;
+    } else {
+      if (bytes > static_cast<size_t>(end - out)) bytes = static_cast<unsigned>(end - out);
+      plane += bytes;
+      const uint32_t value = d.Peek() >> 1;
+      d.Skip(8 * bytes);
+      out[0] = static_cast<uint8_t>(value);
+      if (bytes > 1) out[1] = static_cast<uint8_t>(value >> 8);
+      if (bytes > 2) out[2] = static_cast<uint8_t>(value >> 16);
+      out += bytes;
+    }
+    if (plane == planes) plane = 0;
   }
   *this = d;
 }
