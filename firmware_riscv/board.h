@@ -4,13 +4,21 @@
 #define MODELVAULT_FIRMWARE_RISCV_BOARD_H_
 
 #include "codec/core/bytes.h"
+#include "firmware_riscv/flash_driver.h"
 
 namespace modelvault {
 
+// The console. ReadCharacter() waits for one.
 void PrintCharacter(char c);
+char ReadCharacter();
 
-// The flash bank that holds the vault: the vault first, then bytes that mean nothing to it.
-ByteView VaultFlash();
+// The vault's partition in flash; and the whole bank from there on, where larger vaults than the partition can be
+// measured.
+ByteView VaultPartition();
+ByteView VaultBank();
+
+// The flash driver, for the sectors of the boot selection.
+const mv_flash* BoardFlash();
 
 // Instructions retired since reset. Exact under QEMU's -icount.
 uint64_t InstructionsRetired();

@@ -70,6 +70,12 @@ const char* mv_error_name(mv_error error) {
       return "misaligned";
     case MV_NOT_FINISHED:
       return "not-finished";
+    case MV_FLASH_BAD_PLACE:
+      return "flash-bad-place";
+    case MV_FLASH_SETS_BIT:
+      return "flash-sets-bit";
+    case MV_FLASH_FAILED:
+      return "flash-failed";
   }
   return "unknown-error";
 }

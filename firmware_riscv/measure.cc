@@ -19,7 +19,7 @@ void PrintField(const char* name, uint64_t value) {
 }  // namespace
 
 int Measure(const Straps& straps) {
-  const ByteView vault = VaultFlash();
+  const ByteView vault = VaultBank();
   const ByteSpan memory = FreeRam();
   const size_t tile_size = straps.tile_size != 0 ? straps.tile_size : MV_DEFAULT_TILE_SIZE;
   mv_loader* loader;

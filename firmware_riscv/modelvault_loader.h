@@ -54,6 +54,10 @@ typedef enum mv_error {
   /* The loader's own. */
   MV_MISALIGNED = 64,   /* The caller's memory is not aligned to MV_MEMORY_ALIGNMENT. */
   MV_NOT_FINISHED = 65, /* mv_finish() before the last tile. */
+  /* The flash driver's. */
+  MV_FLASH_BAD_PLACE = 80, /* Outside the sectors that may be written, or not a whole word. */
+  MV_FLASH_SETS_BIT = 81,  /* A program that would turn a zero into a one: only an erase can. */
+  MV_FLASH_FAILED = 82,    /* The flash reported an error, or what was written does not read back. */
 } mv_error;
 
 /* A word without spaces, such as "digest-mismatch"; never NULL. */

@@ -1,12 +1,14 @@
 // QEMU's `virt` board as virt_128k.ld lays it out.
 #include "firmware_riscv/board.h"
+#include "firmware_riscv/cfi_flash.h"
 #include "firmware_riscv/print.h"
 #include "firmware_riscv/straps.h"
 
 extern "C" {
 extern const uint8_t _straps[];
 extern const uint8_t _vault_start[];
-extern const uint8_t _vault_bank_size[];  // An address that is a size.
+extern const uint8_t _vault_partition_size[], _vault_bank_size[];  // Addresses that are sizes.
+extern const uint8_t _selection_start[];
 extern const uint32_t _stack_bottom[];
 extern const uint32_t _stack_top[];
 extern const uint8_t _ram_code_start[], _ram_code_end[];
@@ -20,7 +22,9 @@ namespace modelvault {
 namespace {
 
 // QEMU's 16550: the transmitter is always ready, so there is nothing to wait for.
-volatile uint8_t* const kUartTransmit = reinterpret_cast<volatile uint8_t*>(0x10000000);
+volatile uint8_t* const kUart = reinterpret_cast<volatile uint8_t*>(0x10000000);
+constexpr unsigned kUartLineStatus = 5;
+constexpr uint8_t kUartDataReady = 1;
 volatile uint32_t* const kFinisher = reinterpret_cast<volatile uint32_t*>(0x00100000);
 constexpr uint32_t kFinisherPass = 0x5555;
 constexpr uint32_t kFinisherFail = 0x3333;
@@ -28,11 +32,29 @@ constexpr uint32_t kFinisherFail = 0x3333;
 volatile uint32_t* const kPhases = reinterpret_cast<volatile uint32_t*>(0x00100100);
 constexpr uint32_t kStackPaint = 0xA5A5A5A5;  // start.S fills the stack with it.
 
+constexpr uint32_t kSectorSize = 256 * 1024;
+extern const mv_flash kFlash;
+const mv_flash kFlash = {{_selection_start, _selection_start + kSectorSize},
+                         kSectorSize,
+                         CfiErase,
+                         CfiProgram,
+                         const_cast<mv_flash*>(&kFlash)};
+
 }  // namespace
 
-void PrintCharacter(char c) { *kUartTransmit = static_cast<uint8_t>(c); }
+void PrintCharacter(char c) { *kUart = static_cast<uint8_t>(c); }
 
-ByteView VaultFlash() { return {_vault_start, reinterpret_cast<size_t>(_vault_bank_size)}; }
+char ReadCharacter() {
+  while ((kUart[kUartLineStatus] & kUartDataReady) == 0) {
+  }
+  return static_cast<char>(*kUart);
+}
+
+ByteView VaultPartition() { return {_vault_start, reinterpret_cast<size_t>(_vault_partition_size)}; }
+
+ByteView VaultBank() { return {_vault_start, reinterpret_cast<size_t>(_vault_bank_size)}; }
+
+const mv_flash* BoardFlash() { return &kFlash; }
 
 uint64_t InstructionsRetired() {
   uint32_t high, low, again;
