@@ -7,7 +7,7 @@
 #include <numeric>
 #include <set>
 
-#include "codec/frequency_coding.h"
+#include "codec/prefix_coding.h"
 #include "tests/codec/model_fixture.h"
 #include "tests/status_matchers.h"
 
@@ -150,7 +150,7 @@ TEST(ModelBuilderTest, ADictionaryThatDoesNotPayIsDropped) {
   EXPECT_EQ(parsed->model().tensor(0).flags, 0);
 }
 
-TEST(ModelBuilderTest, EverySymbolOfTheBaseHasASlotInItsTable) {
+TEST(ModelBuilderTest, EverySymbolOfTheBaseHasACodeWordInItsTable) {
   Random random(8);
   // Beyond one block of a mebibyte, whose end a row of 900 and an element of 8 bytes do not meet.
   const std::vector<TensorSpec> specs = {{DType::kI8, 2000, 900}, {DType::kF64, 150001, 1}, {DType::kI8, 1, 1100001}};
@@ -161,13 +161,13 @@ TEST(ModelBuilderTest, EverySymbolOfTheBaseHasASlotInItsTable) {
   const Model& model = parsed->model();
   for (size_t i = 0; i < specs.size(); ++i) {
     const TensorRecord& t = model.tensor(i);
-    std::vector<Frequencies> tables(t.element_size);
+    std::vector<CodeLengths> tables(t.element_size);
     for (unsigned p = 0; p < t.element_size; ++p) {
-      if (t.tables[p] != kRawPlane) model.ReadTable(t.tables[p], tables[p].data());
+      if (t.tables[p] != kRawPlane) model.ReadTable(t.tables[p], tables[p].length.data(), &tables[p].only);
     }
     for (uint64_t at = 0; at < t.size; ++at) {
       const unsigned plane = static_cast<unsigned>(at % t.element_size);
-      ASSERT_TRUE(t.tables[plane] == kRawPlane || tables[plane][data[t.offset + at]] != 0) << i << " " << at;
+      ASSERT_TRUE(t.tables[plane] == kRawPlane || tables[plane].Has(data[t.offset + at])) << i << " " << at;
     }
   }
 }

@@ -4,7 +4,7 @@
 
 #include <numeric>
 
-#include "codec/frequency_coding.h"
+#include "codec/prefix_coding.h"
 #include "codec/varint.h"
 #include "tests/codec/model_fixture.h"
 #include "tests/status_matchers.h"
@@ -15,10 +15,10 @@ namespace {
 using ::testing::HasSubstr;
 
 std::string Table(uint8_t symbol) {
-  Frequencies f{};
-  f[symbol] = 4000;
-  f[static_cast<uint8_t>(symbol + 1)] = 96;
-  return SerializeFrequencies(f);
+  CodeLengths lengths;
+  lengths.length[symbol] = 1;
+  lengths.length[static_cast<uint8_t>(symbol + 1)] = lengths.length[static_cast<uint8_t>(symbol + 2)] = 2;
+  return SerializeCodeLengths(lengths);
 }
 
 const std::vector<std::string>& Tables() {
@@ -115,11 +115,12 @@ TEST(ModelTest, GivesBackEveryTable) {
   const Parsed parsed(WriteModel(Tables(), Records()));
   ASSERT_EQ(parsed.status, CoreStatus::kOk);
   for (uint8_t t = 0; t < 4; ++t) {
-    Frequencies f;
-    parsed.model.ReadTable(t, f.data());
-    EXPECT_EQ(f[10u * t], 4000) << t;
-    EXPECT_EQ(f[10u * t + 1], 96) << t;
-    EXPECT_EQ(std::accumulate(f.begin(), f.end(), 0u), kProbabilityScale) << t;
+    CodeLengths lengths;
+    parsed.model.ReadTable(t, lengths.length.data(), &lengths.only);
+    EXPECT_EQ(lengths.only, -1) << t;
+    EXPECT_EQ(lengths.length[10u * t], 1) << t;
+    EXPECT_EQ(lengths.length[10u * t + 1], 2) << t;
+    EXPECT_EQ(std::accumulate(lengths.length.begin(), lengths.length.end(), 0u), 5u) << t;
   }
 }
 
@@ -206,9 +207,9 @@ TEST(ModelTest, RefusesEveryLyingField) {
       {"no dictionary rows", 0, [](RecordFields* r) { r->dictionary_rows = 0; }, kBad},
       {"256 dictionary rows", 0, [](RecordFields* r) { r->dictionary_rows = 256; }, kBad},
       {"255 dictionary rows that are not there", 0, [](RecordFields* r) { r->dictionary_rows = 255; }, kShort},
-      {"row kinds without a table", 0, [](RecordFields* r) { r->skip_table = kRawPlane; }, kBad},
+      {"skips without a table", 0, [](RecordFields* r) { r->skip_table = kRawPlane; }, kBad},
       {"near rows without a table", 0, [](RecordFields* r) { r->near_table = kRawPlane; }, kBad},
-      {"a row table that is not there", 0, [](RecordFields* r) { r->skip_table = 4; }, kBad},
+      {"a skip table that is not there", 0, [](RecordFields* r) { r->skip_table = 4; }, kBad},
       {"dictionary rows as wide as the disk", 0,
        [](RecordFields* r) { r->flags = kFlagDictionary, r->cols = kMaxDataSize / 4; }, kShort},
       {"a column prior 65,536 wide", 4,
@@ -262,16 +263,16 @@ TEST(ModelTest, HoldsAsManyTablesAsTheFormatAllows) {
   for (unsigned t = 0; t < kMaxTables; ++t) tables.push_back(Table(static_cast<uint8_t>(t)));
   const Parsed parsed(WriteModel(tables, {}));
   ASSERT_EQ(parsed.status, CoreStatus::kOk);
-  Frequencies f;
-  parsed.model.ReadTable(63, f.data());
-  EXPECT_EQ(f[63], 4000);
+  CodeLengths lengths;
+  parsed.model.ReadTable(63, lengths.length.data(), &lengths.only);
+  EXPECT_EQ(lengths.length[63], 1);
   tables.push_back(Table(99));
   EXPECT_EQ(Parsed(WriteModel(tables, {})).status, CoreStatus::kBadModel);
 }
 
 TEST(ModelTest, RefusesAMalformedTable) {
   std::vector<std::string> tables = Tables();
-  tables[2] = std::string("\x05\x05\x0B\x01\x60", 5);  // Padding that is not zero.
+  tables[2] = "\xFF\x01\x12\x12";  // Padding that is not zero.
   EXPECT_EQ(Parsed(WriteModel(tables, Records())).status, CoreStatus::kBadTable);
 }
 
@@ -308,9 +309,9 @@ TEST(ParsedModelTest, OwnsItsSectionAndReportsDataLoss) {
   EXPECT_EQ(parsed->model().ColumnClass(parsed->model().tensor(0), 4), 8u);
   // Short enough to live inside the string object, whose bytes move with it.
   ASSERT_OK_AND_ASSIGN(const std::unique_ptr<const ParsedModel> tiny, ParsedModel::Parse(WriteModel({Table(7)}, {})));
-  Frequencies f;
-  tiny->model().ReadTable(0, f.data());
-  EXPECT_EQ(f[7], 4000);
+  CodeLengths lengths;
+  tiny->model().ReadTable(0, lengths.length.data(), &lengths.only);
+  EXPECT_EQ(lengths.length[7], 1);
   EXPECT_THAT(ParsedModel::Parse(section.substr(0, 9)), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("MODEL")));
   EXPECT_THAT(ParsedModel::Parse(""), StatusIs(absl::StatusCode::kDataLoss));
   EXPECT_THAT(ParsedModel::Parse(section + "x"), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("model")));

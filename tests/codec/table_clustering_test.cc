@@ -7,7 +7,6 @@
 #include <set>
 
 #include "codec/core/codec_format.h"
-#include "codec/rans_encoder.h"
 #include "tests/codec/random.h"
 
 namespace modelvault {
@@ -31,7 +30,7 @@ TableClusters Cluster(const std::vector<Histogram>& histograms, bool may_be_raw)
   return ClusterTables(histograms, std::vector<bool>(histograms.size(), may_be_raw));
 }
 
-// Every histogram has a table with a slot for each of its symbols, or none where it may; no table is idle.
+// Every histogram has a table with a code word for each of its symbols, or none where it may; no table is idle.
 void ExpectCovered(const std::vector<Histogram>& histograms, const TableClusters& clusters) {
   ASSERT_LE(clusters.tables.size(), kMaxTables);
   ASSERT_EQ(clusters.table_of.size(), histograms.size());
@@ -42,21 +41,23 @@ void ExpectCovered(const std::vector<Histogram>& histograms, const TableClusters
     if (t < 0) continue;
     used.insert(t);
     for (size_t s = 0; s < 256; ++s) {
-      ASSERT_TRUE(histograms[i][s] == 0 || clusters.tables[static_cast<size_t>(t)][s] != 0) << i << " " << s;
+      ASSERT_TRUE(histograms[i][s] == 0 || clusters.tables[static_cast<size_t>(t)].Has(static_cast<uint8_t>(s)))
+          << i << " " << s;
     }
   }
   ASSERT_EQ(used.size(), clusters.tables.size());
 }
 
+// In bits, stored tables included.
 uint64_t TotalCost(const std::vector<Histogram>& histograms, const TableClusters& clusters) {
   uint64_t cost = 0;
-  for (const Frequencies& f : clusters.tables) cost += SerializeFrequencies(f).size() * 8 * kBitCost;
+  for (const CodeLengths& table : clusters.tables) cost += SerializeCodeLengths(table).size() * 8;
   for (size_t i = 0; i < histograms.size(); ++i) {
     const int t = clusters.table_of[i];
     if (t < 0) {
-      cost += std::accumulate(histograms[i].begin(), histograms[i].end(), uint64_t{0}) * 8 * kBitCost;
+      cost += std::accumulate(histograms[i].begin(), histograms[i].end(), uint64_t{0}) * 8;
     } else {
-      cost += CodedCost(histograms[i], clusters.tables[static_cast<size_t>(t)]);
+      cost += CodedBits(histograms[i], clusters.tables[static_cast<size_t>(t)]);
     }
   }
   return cost;
@@ -134,12 +135,12 @@ TEST(TableClusteringTest, CostsNoMoreThanOneTableForAllOrNone) {
     const TableClusters clusters = Cluster(histograms, true);
     ASSERT_NO_FATAL_FAILURE(ExpectCovered(histograms, clusters));
     const uint64_t cost = TotalCost(histograms, clusters);
-    const uint64_t raw = std::accumulate(all.begin(), all.end(), uint64_t{0}) * 8 * kBitCost;
+    const uint64_t raw = std::accumulate(all.begin(), all.end(), uint64_t{0}) * 8;
     EXPECT_LE(cost, raw);
     if (raw == 0) continue;
     // Greedy, and each table is held to cost more than its bytes: a little more than one for all is in order.
-    const Frequencies f = NormalizeFrequencies(all);
-    EXPECT_LE(cost, CodedCost(all, f) + (SerializeFrequencies(f).size() + 256) * 8 * kBitCost + raw / 100);
+    const CodeLengths one = OptimalCodeLengths(all);
+    EXPECT_LE(cost, CodedBits(all, one) + (SerializeCodeLengths(one).size() + 256) * 8 + raw / 100);
     // The same histograms, the same tables.
     const TableClusters again = Cluster(histograms, true);
     EXPECT_EQ(again.tables, clusters.tables);

@@ -11,7 +11,7 @@
 #include <string>
 
 #include "codec/base_encoder.h"
-#include "codec/frequency_coding.h"
+#include "codec/prefix_coding.h"
 #include "codec/varint.h"
 #include "tests/codec/model_fixture.h"
 
@@ -125,9 +125,9 @@ void WriteChunks(SeedWriter* out) {
   // Three tables in turn.
   std::vector<std::string> tables;
   for (unsigned t = 0; t < 3; ++t) {
-    Frequencies f{};
-    for (unsigned s = 0; s < 16; ++s) f[16 * t + s] = 256;
-    tables.push_back(SerializeFrequencies(f));
+    CodeLengths lengths;
+    for (unsigned s = 0; s < 16; ++s) lengths.length[16 * t + s] = 4;
+    tables.push_back(SerializeCodeLengths(lengths));
   }
   RecordFields planes = RawRecord(DType::kF64, 1, 40);
   planes.tables = {0, 1, 2, kRawPlane, 2, 1, 0, kRawPlane};

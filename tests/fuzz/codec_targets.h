@@ -80,11 +80,15 @@ inline CoreStatus FuzzModelSection(const uint8_t* data, size_t size) {
   const Model& model = fuzzed.model;
   Check(model.table_count() <= kMaxTables);
   for (size_t i = 0; i < model.table_count(); ++i) {
-    uint16_t frequencies[256];
-    model.ReadTable(static_cast<uint8_t>(i), frequencies);
+    uint8_t lengths[256];
+    int only;
+    model.ReadTable(static_cast<uint8_t>(i), lengths, &only);
     uint32_t sum = 0;
-    for (uint16_t f : frequencies) sum += f;
-    Check(sum == kProbabilityScale);
+    for (uint8_t length : lengths) {
+      Check(length <= kMaxCodeLength);
+      if (length != 0) sum += (1u << kMaxCodeLength) >> length;
+    }
+    Check(only < 0 ? sum == 1u << kMaxCodeLength : sum == 0 && only < 256);
   }
   uint64_t data_size = 0;
   for (size_t i = 0; i < model.tensor_count(); ++i) {

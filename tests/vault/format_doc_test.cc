@@ -198,9 +198,14 @@ TEST_F(FormatDocTest, Model) {
   EXPECT_EQ(rows[6][1], "dictionary_rows");
   EXPECT_THAT(rows[6][2], HasSubstr(absl::StrCat("1 … ", kMaxDictionaryRows)));
   ExpectSays(absl::StrCat("`varint table_count` (≤ ", kMaxTables, ")"));
-  ExpectSays(absl::StrCat("(", kProbabilityBits, "-bit: frequencies sum to ", Grouped(kProbabilityScale), ")"));
-  ExpectSays(absl::StrCat("`u8 k` (≤ ", kMaxGolombOrder, ")"));
+  ExpectSays(absl::StrCat("its code length, 1 … ", kMaxCodeLength, ", or 0 if it does not occur"));
   ExpectSays(absl::StrCat("has 1 ≤ cols ≤ ", Grouped(kMaxPriorColumns)));
+  ExpectSays(absl::StrCat("refers to at most ", kMaxTablesPerTensor, " different tables"));
+}
+
+TEST_F(FormatDocTest, Base) {
+  ExpectSays(absl::StrCat(kSkipOn, ": that many, and another skip follows"));
+  ExpectSays("as many raw bits as dictionary_rows − 1 has");
 }
 
 TEST_F(FormatDocTest, Modes) {
