@@ -13,9 +13,9 @@
 //      280     4  0x5AA5C33C: confirmed by a good boot
 //      284     4  0xA53C5AC3: rejected after a bad one
 //
-// The last three words start erased and are programmed where they lie, without an erase: a mark costs one program. A mark
-// counts if at most 7 of its bits differ, so one that was cut off in the middle is either there or not, a flipped bit
-// does not undo it, and neither an erased word nor one of zeros is one.
+// The last three words start erased and are programmed where they lie, without an erase: a mark costs one program. A
+// mark counts if at most 7 of its bits differ, so one that was cut off in the middle is either there or not, a flipped
+// bit does not undo it, and neither an erased word nor one of zeros is one.
 //
 // A new record never takes the sector of the one to fall back to, and its sector is erased first even if it reads
 // erased, since an erase that was cut short may read well and not stay so. Whatever is interrupted, the other sector

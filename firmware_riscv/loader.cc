@@ -53,14 +53,20 @@ struct Arena {
   size_t size;
   size_t used;
 
-  // Room for `count` objects of `size_each` bytes; null if there is not enough. The products fit: counts are those of
-  // things stored in less than 2^31 bytes.
-  void* Take(size_t count, size_t size_each) {
-    const size_t at = AlignUp(used);
+  // Room for `count` objects of `size_each` bytes at *at; false if there is not enough. The products fit: counts are
+  // those of things stored in less than 2^31 bytes.
+  bool Reserve(size_t count, size_t size_each, size_t* at) {
+    *at = AlignUp(used);
     const size_t wanted = count * size_each;
-    if (at > size || wanted > size - at) return nullptr;
-    used = at + wanted;
-    return begin + at;
+    if (*at > size || wanted > size - *at) return false;
+    used = *at + wanted;
+    return true;
+  }
+
+  // The same in memory that there is; null if there is not enough.
+  void* Take(size_t count, size_t size_each) {
+    size_t at;
+    return Reserve(count, size_each, &at) ? begin + at : nullptr;
   }
 };
 
@@ -276,6 +282,44 @@ CoreStatus mv_loader::Start(const mv_variant& variant, size_t tile_size) {
   new (At{stream}) VariantStream(tensors, contents.header.chunk_size, contents.header.segment_size, {FetchChunk, this},
                                  segments, {&tables, order, {static_cast<uint8_t*>(tile), tile_bytes}});
   return Stream()->Start(0, size, tile_size);
+}
+
+mv_error mv_memory_needed(const uint8_t* vault, size_t vault_size, size_t tile_size, size_t* bytes) {
+  *bytes = 0;
+  if (vault == nullptr || vault_size > kMaxVaultSize || tile_size < MV_MIN_TILE_SIZE || tile_size > kMaxVaultSize) {
+    return MV_BAD_ARGUMENT;
+  }
+  Contents contents;
+  contents.vault = {vault, vault_size};
+  mv_place unused;
+  CoreStatus status = contents.Open(&unused);
+  size_t columns = 0;
+  if (status == CoreStatus::kOk) status = Model::WidestPrior(contents.SectionBytes(Section::kModel), &columns);
+  if (status != CoreStatus::kOk) return ToError(status);
+
+  const IndexView& index = contents.index;
+  IndexView::Cursor cursor = index.Begin();
+  VariantEntry entry;
+  bool own_layout = false;
+  while ((status = index.Next(&cursor, &entry)) == CoreStatus::kOk) {
+    // The blob's first byte; all others are looked at when the variant is restored.
+    const size_t offset = static_cast<size_t>(entry.offset);
+    own_layout = own_layout || (entry.size > 0 && (contents.vault.data[offset] & modelvault::kBlobOwnLayout) != 0);
+  }
+  if (status != CoreStatus::kNotFound) return ToError(status);
+
+  // As Open() and Start() take them.
+  const size_t tensors = contents.header.tensor_count;
+  Arena arena = {nullptr, SIZE_MAX, sizeof(mv_loader)};
+  size_t at;
+  const bool fits = arena.Reserve(tensors, sizeof(TensorRecord), &at) &&
+                    arena.Reserve(ColumnOrder::EndsCount(columns), sizeof(uint16_t), &at) &&
+                    arena.Reserve(columns, sizeof(uint8_t), &at) &&
+                    (!own_layout || arena.Reserve(tensors, sizeof(VariantTensor), &at)) &&
+                    arena.Reserve(1, modelvault::TileBufferSize(tile_size), &at);
+  if (!fits) return MV_WORKSPACE_TOO_SMALL;
+  *bytes = arena.used;
+  return MV_OK;
 }
 
 mv_error mv_open(const uint8_t* vault, size_t vault_size, void* memory, size_t memory_size, mv_loader** loader,

@@ -105,6 +105,10 @@ typedef struct mv_variant {
 
 typedef struct mv_loader mv_loader;
 
+/* Sets *bytes to the memory that opening this vault, and streaming any of its models in tiles of `tile_size` bytes,
+ * takes. Checks the vault as mv_open() does. */
+mv_error mv_memory_needed(const uint8_t* vault, size_t vault_size, size_t tile_size, size_t* bytes);
+
 /* Opens the vault that begins at `vault`; the partition that holds it has `vault_size` bytes (at most 2^31 - 1) and may
  * be longer. Checks the header, then the checksums of MODEL, CHUNKS and INDEX, then parses them. The loader lives in
  * `memory`; vault and memory must stay as they are while it is used. What mv_open() leaves free of the memory serves as

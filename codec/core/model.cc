@@ -69,28 +69,49 @@ CoreStatus Model::CountTensors(ByteView section, size_t* count) {
   return *count <= section.size / kMinRecordSize ? CoreStatus::kOk : CoreStatus::kBadModel;
 }
 
-CoreStatus Model::Parse(ByteView section, TensorRecord* records, size_t capacity) {
-  tensor_count_ = 0;
+// Reads the counts and steps over the tables; the records follow.
+CoreStatus Model::ReadTables(ByteView section, ByteReader* reader, size_t* tensor_count) {
   if (section.size > 0x7FFFFFFFu) return CoreStatus::kBadModel;  // Offsets have 32 bits.
-  size_t count, tables;
-  const CoreStatus counted = CountTensors(section, &count);
+  const CoreStatus counted = CountTensors(section, tensor_count);
   if (counted != CoreStatus::kOk) return counted;
-  if (count > capacity) return CoreStatus::kWorkspaceTooSmall;
-  ByteReader reader(section);
-  if (!reader.ReadSize(&count) || !reader.ReadSize(&tables)) return CoreStatus::kTruncated;
-  if (tables > kMaxTables) return CoreStatus::kBadModel;
-  for (size_t i = 0; i < tables; ++i) {
-    table_offset_[i] = static_cast<uint32_t>(reader.position());
+  if (!reader->ReadSize(tensor_count) || !reader->ReadSize(&table_count_)) return CoreStatus::kTruncated;
+  if (table_count_ > kMaxTables) return CoreStatus::kBadModel;
+  for (size_t i = 0; i < table_count_; ++i) {
+    table_offset_[i] = static_cast<uint32_t>(reader->position());
     uint8_t lengths[256];
     int only;
-    const CoreStatus read = ReadCodeLengths(&reader, lengths, &only);
+    const CoreStatus read = ReadCodeLengths(reader, lengths, &only);
     if (read != CoreStatus::kOk) return read;
   }
+  return CoreStatus::kOk;
+}
+
+CoreStatus Model::WidestPrior(ByteView section, size_t* columns) {
+  *columns = 0;
+  Model model;
+  ByteReader reader(section);
+  size_t count;
+  CoreStatus status = model.ReadTables(section, &reader, &count);
+  for (size_t i = 0; status == CoreStatus::kOk && i < count; ++i) {
+    TensorRecord t;
+    status = ReadRecord(&reader, model.table_count_, &t);
+    if (status == CoreStatus::kOk && (t.flags & kFlagColumnPrior) && t.cols > *columns) *columns = t.cols;
+  }
+  return status;
+}
+
+CoreStatus Model::Parse(ByteView section, TensorRecord* records, size_t capacity) {
+  tensor_count_ = 0;
+  ByteReader reader(section);
+  size_t count;
+  const CoreStatus tables = ReadTables(section, &reader, &count);
+  if (tables != CoreStatus::kOk) return tables;
+  if (count > capacity) return CoreStatus::kWorkspaceTooSmall;
   size_t data_size = 0;
   size_t max_prior_cols = 0;
   for (size_t i = 0; i < count; ++i) {
     TensorRecord* t = &records[i];
-    const CoreStatus read = ReadRecord(&reader, tables, t);
+    const CoreStatus read = ReadRecord(&reader, table_count_, t);
     if (read != CoreStatus::kOk) return read;
     t->offset = data_size;
     if (t->size > kMaxDataSize - data_size) return CoreStatus::kBadModel;
@@ -122,7 +143,6 @@ CoreStatus Model::Parse(ByteView section, TensorRecord* records, size_t capacity
   section_ = section;
   records_ = records;
   tensor_count_ = count;
-  table_count_ = tables;
   data_size_ = data_size;
   max_prior_cols_ = max_prior_cols;
   return CoreStatus::kOk;

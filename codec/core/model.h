@@ -38,6 +38,9 @@ class Model {
   // The number of records Parse will need. Never more than the section's bytes can hold.
   [[nodiscard]] static CoreStatus CountTensors(ByteView section, size_t* count);
 
+  // What max_prior_cols() will be, found without memory for records. Checks what comes before the data area.
+  [[nodiscard]] static CoreStatus WidestPrior(ByteView section, size_t* columns);
+
   // Parses and checks everything, priors' and dictionaries' extents included. `records` has room for `capacity`.
   [[nodiscard]] CoreStatus Parse(ByteView section, TensorRecord* records, size_t capacity);
 
@@ -63,6 +66,7 @@ class Model {
   size_t FindTensor(uint64_t offset) const;
 
  private:
+  CoreStatus ReadTables(ByteView section, ByteReader* reader, size_t* tensor_count);
   unsigned Nibble(uint32_t at, uint64_t i) const {
     return (section_.data[at + static_cast<size_t>(i / 2)] >> (i % 2 * 4)) & 15u;
   }

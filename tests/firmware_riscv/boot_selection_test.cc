@@ -29,8 +29,8 @@ struct Board {
     return board->good.count(ToString(name)) > 0 ? MV_OK : MV_DIGEST_MISMATCH;
   }
   static void Tell(void* self, const BootReport& report) {
-    static const char* const kNames[] = {"damaged",   "trial",    "given up",  "start",
-                                         "failed",    "confirmed", "rejected", "not marked"};
+    static const char* const kNames[] = {"damaged", "trial",     "given up", "start",
+                                         "failed",  "confirmed", "rejected", "not marked"};
     if (report.event == BootEvent::kStart) return;
     std::string line = absl::StrCat(kNames[static_cast<int>(report.event)], " ", ToString(report.name));
     if (report.number != 0) absl::StrAppend(&line, " ", report.number);

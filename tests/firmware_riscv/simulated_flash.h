@@ -21,7 +21,8 @@ enum class CutKind {
   kSecondHalf,    // The other half.
   kRandom,        // Erase: some bits are set. Program: some of the bits to be cleared are.
   kAllButOne,     // One byte, or one bit, is missing.
-  kPreprogrammed  // Erase: all bits were cleared first, as some parts do, and that is how far it came. Program: all done.
+  kPreprogrammed  // Erase: all bits were cleared first, as some parts do, and that is how far it came. Program: all
+                  // done.
 };
 inline constexpr CutKind kCutKinds[] = {CutKind::kBefore, CutKind::kFirstHalf, CutKind::kSecondHalf,
                                         CutKind::kRandom, CutKind::kAllButOne, CutKind::kPreprogrammed};
