@@ -9,7 +9,7 @@ namespace {
 // The longest command is "select " and a name.
 constexpr size_t kLineSize = 7 + MV_MAX_NAME_SIZE;
 
-constexpr char kHelp[] =
+constexpr char kHelpText[] =
     "list           the variants in the vault\n"
     "select NAME    put a variant, or \"base\", on test: the next boot tries it\n"
     "boot           boot what is selected\n"
@@ -17,6 +17,17 @@ constexpr char kHelp[] =
     "stats          memory, instructions, selection, the last error\n"
     "help           this\n"
     "exit           leave the firmware\n";
+
+enum class Does : uint8_t { kList, kSelect, kBoot, kVerify, kStats, kHelp, kExit };
+struct Command {
+  char name[7];
+  Does does;
+  bool needs_vault;
+};
+constexpr Command kCommands[] = {{"list", Does::kList, true},    {"select", Does::kSelect, true},
+                                 {"boot", Does::kBoot, true},    {"verify", Does::kVerify, true},
+                                 {"stats", Does::kStats, false}, {"help", Does::kHelp, false},
+                                 {"exit", Does::kExit, false}};
 
 bool Is(ByteView text, const char* word) {
   size_t i = 0;
@@ -179,31 +190,44 @@ bool Console::Obey(ByteView line) {
   const ByteView argument = line.Sub(word, line.size - word);
 
   if (line.size == 0) return true;
-  const bool select = Is(command, "select");
-  if (argument.size > 0 && !select) {
-    Print("error: ");
-    PrintName(command);
-    Print(" takes nothing after it\n");
-  } else if (select && argument.size == 0) {
-    Print("error: select what? \"list\" shows the names\n");
-  } else if (Is(command, "exit")) {
-    return false;
-  } else if (Is(command, "help")) {
-    Print(kHelp);
-  } else if (Is(command, "stats")) {
-    Stats();
-  } else if (Is(command, "list")) {
-    if (HaveVault()) List();
-  } else if (select) {
-    if (HaveVault()) Select(argument);
-  } else if (Is(command, "verify")) {
-    if (HaveVault()) Verify();
-  } else if (Is(command, "boot")) {
-    if (HaveVault()) static_cast<void>(firmware_->Boot());
-  } else {
+  const Command* known = nullptr;
+  for (const Command& each : kCommands) {
+    if (Is(command, each.name)) known = &each;
+  }
+  if (known == nullptr) {
     Print("error: no command ");
     PrintName(command);
     Print("; \"help\" lists them\n");
+    return true;
+  }
+  if (known->does == Does::kSelect ? argument.size == 0 : argument.size > 0) {
+    Print("error: ");
+    Print(known->name);
+    Print(argument.size == 0 ? " takes a name; \"list\" shows them\n" : " takes nothing after it\n");
+    return true;
+  }
+  if (known->needs_vault && !HaveVault()) return true;
+  switch (known->does) {
+    case Does::kList:
+      List();
+      break;
+    case Does::kSelect:
+      Select(argument);
+      break;
+    case Does::kBoot:
+      static_cast<void>(firmware_->Boot());
+      break;
+    case Does::kVerify:
+      Verify();
+      break;
+    case Does::kStats:
+      Stats();
+      break;
+    case Does::kHelp:
+      Print(kHelpText);
+      break;
+    case Does::kExit:
+      return false;
   }
   return true;
 }

@@ -27,7 +27,7 @@ EmulatedBoard::EmulatedBoard(const std::string& code_path, const std::string& va
   for (const char* bank : {"code.img", "vault.img"}) std::filesystem::resize_file(folder_.File(bank), kBankSize);
 }
 
-BoardRun EmulatedBoard::Run(const std::string& plugin_arguments) {
+BoardRun EmulatedBoard::Run(const std::string& plugin_arguments, const std::string& input) {
   const std::string counts = folder_.File("counts.json");
   std::filesystem::remove(counts);
   // Instructions are what is measured: the time limit only ends a program that hangs.
@@ -36,7 +36,7 @@ BoardRun EmulatedBoard::Run(const std::string& plugin_arguments) {
                               " -drive if=pflash,unit=0,format=raw,readonly=on,file='" +
                               folder_.File("code.img") + "' -drive if=pflash,unit=1,format=raw,file='" +
                               folder_.File("vault.img") + "' -plugin '" + MODELVAULT_CYCLE_PLUGIN + ",out=" + counts +
-                              plugin_arguments + "' </dev/null 2>&1";
+                              plugin_arguments + "' <'" + folder_.Write("input", input) + "' 2>&1";
   BoardRun run;
   FILE* pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) return run;

@@ -23,8 +23,8 @@ class EmulatedBoard {
   explicit EmulatedBoard(const std::string& code_path, const std::string& vault = "");
 
   // Boots. The vault's bank keeps what the program writes, from run to run. `plugin_arguments` begin with a comma
-  // (",wait=5") or are empty.
-  BoardRun Run(const std::string& plugin_arguments = "");
+  // (",wait=5") or are empty. `input` is what its UART receives.
+  BoardRun Run(const std::string& plugin_arguments = "", const std::string& input = "");
 
   // Bytes of the vault's bank.
   std::string ReadVault(uint64_t offset, size_t size) const;
