@@ -110,6 +110,14 @@ class ByteReader {
 
   // The same, for what counts bytes or things on this machine; `*out` is SIZE_MAX for anything larger.
   [[nodiscard]] bool ReadSize(size_t* out) {
+    // Nearly always one byte or two, and a 32-bit machine has no quick 64-bit shifts.
+    const uint8_t* const p = view_.data + position_;
+    if (remaining() >= 2 && (p[0] < 0x80 || (p[1] > 0 && p[1] < 0x80))) {
+      const bool one = p[0] < 0x80;
+      *out = one ? p[0] : (p[0] & 0x7Fu) | (static_cast<size_t>(p[1]) << 7);
+      position_ += one ? 1 : 2;
+      return true;
+    }
     uint64_t value;
     if (!ReadVarint(&value)) return false;
     *out = value > SIZE_MAX ? SIZE_MAX : static_cast<size_t>(value);

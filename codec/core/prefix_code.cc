@@ -94,16 +94,20 @@ void PrefixDecoder::Run(const PrefixTable& table, uint8_t* __restrict out, size_
   static_assert(3 * kMaxCodeLength <= 31);
   PrefixDecoder d = *this;
   uint8_t* const end = out + size;
-  for (; end - out >= 3; out += 3) {
+  const auto three = [&](uint8_t* to) {
     const uint32_t ahead = d.Peek();
     const uint32_t first = table.At(ahead);
     const uint32_t ahead2 = ahead >> (first >> 8);
     const uint32_t second = table.At(ahead2);
-    out[0] = static_cast<uint8_t>(first);
+    to[0] = static_cast<uint8_t>(first);
     const uint32_t third = table.At(ahead2 >> (second >> 8));
-    out[1] = static_cast<uint8_t>(second);
-    out[2] = static_cast<uint8_t>(third);
+    to[1] = static_cast<uint8_t>(second);
+    to[2] = static_cast<uint8_t>(third);
     d.Skip((first >> 8) + (second >> 8) + (third >> 8));
+  };
+  for (; end - out >= 6; out += 6) {
+    three(out);
+    three(out + 3);
   }
   for (; out != end; ++out) *out = d.Symbol(table);
   *this = d;
@@ -111,29 +115,27 @@ void PrefixDecoder::Run(const PrefixTable& table, uint8_t* __restrict out, size_
 
 void PrefixDecoder::RunPlanes(const PrefixTable* const* tables, unsigned planes, unsigned plane,
                               uint8_t* __restrict out, size_t size) {
-  // Raw planes side by side, as the low bytes of floats mostly are, are read in one go: up to three bytes.
-  uint8_t raw_run[8];
-  for (unsigned p = planes; p-- > 0;) {
-    const unsigned after = p + 1 < planes ? raw_run[p + 1] : 0u;
-    raw_run[p] = static_cast<uint8_t>(tables[p] != nullptr ? 0 : after < 3 ? after + 1 : 3);
-  }
   PrefixDecoder d = *this;
-  for (const uint8_t* end = out + size; out != end;) {
-    unsigned bytes = raw_run[plane];
-    if (bytes == 0) {
-      *out++ = d.Symbol(*tables[plane]);
-      ++plane;
-    } else {
-      if (bytes > static_cast<size_t>(end - out)) bytes = static_cast<unsigned>(end - out);
-      plane += bytes;
-      const uint32_t value = d.Peek() >> 1;
-      d.Skip(8 * bytes);
-      out[0] = static_cast<uint8_t>(value);
-      if (bytes > 1) out[1] = static_cast<uint8_t>(value >> 8);
-      if (bytes > 2) out[2] = static_cast<uint8_t>(value >> 16);
-      out += bytes;
+  uint8_t* const end = out + size;
+  // Floats mostly have raw planes below and one of symbols on top: three bytes of one look, the fourth of another.
+  const bool raw_but_top =
+      planes == 4 && tables[0] == nullptr && tables[1] == nullptr && tables[2] == nullptr && tables[3] != nullptr;
+  while (out != end) {
+    if (plane == 0 && raw_but_top) {
+      const PrefixTable& top = *tables[3];
+      for (; end - out >= 4; out += 4) {
+        const uint32_t low = d.Peek() >> 1;
+        out[0] = static_cast<uint8_t>(low);
+        out[1] = static_cast<uint8_t>(low >> 8);
+        out[2] = static_cast<uint8_t>(low >> 16);
+        d.Skip(24);
+        out[3] = d.Symbol(top);
+      }
+      if (out == end) break;
     }
-    if (plane == planes) plane = 0;
+    const PrefixTable* table = tables[plane];
+    *out++ = table != nullptr ? d.Symbol(*table) : static_cast<uint8_t>(d.Raw(8));
+    if (++plane == planes) plane = 0;
   }
   *this = d;
 }
