@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Usage: loader_size.sh MAP LIMIT PROGRAM_OBJECT...
+# Adds up what a linked program has of the loader, from the linker's map: everything but the PROGRAM_OBJECTs, that is the
+# loader, the decoders, mem* and the compiler's library, after garbage collection. Prints it; fails beyond LIMIT bytes.
+set -euo pipefail
+map=$1 limit=$2
+shift 2
+
+# A map line is " .text.name 0xADDRESS 0xSIZE FILE"; long names have the rest on a line of its own.
+awk -v limit="$limit" -v programs="$*" '
+  function hex(text,   value, i) {
+    for (i = 3; i <= length(text); ++i) value = 16 * value + index("0123456789abcdef", substr(text, i, 1)) - 1
+    return value
+  }
+  BEGIN { count = split(programs, names); for (i = 1; i <= count; ++i) skipped[names[i]] = 1 }
+  /^Linker script and memory map/ { linked = 1 }
+  !linked { next }
+  /^[^ ]/ { section = $1; next }
+  section !~ /^\.(text|text\.flash|ram_code|rodata)$/ || /\*fill\*/ { next }
+  {
+    for (i = 1; i < NF - 1; ++i) {
+      if ($i !~ /^0x[0-9a-f]+$/ || $(i + 1) !~ /^0x[0-9a-f]+$/) continue
+      file = $(i + 2)
+      if (file in skipped) break
+      total += hex($(i + 1))
+      if (section == ".ram_code") in_ram += hex($(i + 1))
+      break
+    }
+  }
+  END {
+    if (total == 0) { print "nothing of the loader in the map" > "/dev/stderr"; exit 1 }
+    printf "loader and decoders for RV32IMAC: %d bytes of code and constants, of which %d run from RAM\n", total, in_ram
+    if (total > limit) { printf "that is more than %d\n", limit > "/dev/stderr"; exit 1 }
+  }' "$map"
