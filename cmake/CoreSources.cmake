@@ -4,9 +4,11 @@
 set(MODELVAULT_CODEC_CORE_SOURCES
     base_decoder.cc
     core_status.cc
+    gap_tables.cc
     model.cc
     prediction.cc
     prefix_code.cc
+    rans_decoder.cc
     segment_decoder.cc
     variant_layout.cc
     xxh64.cc)

@@ -82,11 +82,11 @@ void EncodeGamma(Sink* sink, AdaptiveGamma<kMaxBits>* code, uint64_t value) {
   const unsigned length = static_cast<unsigned>(std::bit_width(value));
   for (unsigned i = 0; i < kMaxBits && i <= length; ++i) EncodeBit(sink, &code->unary[i], length > i);
   if (length < 2) return;
-  AdaptiveBit* top = code->top[length];
+  AdaptiveBit* top = code->top[length - 2];
   unsigned left = length - 1;
   const bool first = (value >> --left) & 1;
-  EncodeBit(sink, &top[1], first);
-  if (left > 0) EncodeBit(sink, &top[2 + (first ? 1 : 0)], (value >> --left) & 1);
+  EncodeBit(sink, &top[0], first);
+  if (left > 0) EncodeBit(sink, &top[1 + (first ? 1 : 0)], (value >> --left) & 1);
   while (left > 0) {
     const unsigned piece = left % 16 == 0 ? 16 : left % 16;
     left -= piece;

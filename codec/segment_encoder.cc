@@ -89,11 +89,11 @@ void ForEachRun(const Model& model, const Piece& piece, bool by_class, unsigned 
   const TensorRecord& record = *piece.record;
   const bool columns = by_class && (record.flags & kFlagColumnPrior) != 0;
   std::vector<uint8_t> order;
-  std::vector<uint16_t> ends;
+  std::vector<StripColumns> strips;
   if (columns) {
     order.resize(static_cast<size_t>(record.cols));
-    ends.resize(ColumnOrder::EndsCount(order.size()));
-    ColumnOrder built{order.data(), ends.data(), order.size()};
+    strips.resize(ColumnOrder::StripCount(order.size()));
+    ColumnOrder built{order.data(), strips.data(), order.size()};
     static_cast<void>(built.Build(model, record));  // There is room.
   }
   std::array<uint32_t, kStripSize> indices;
@@ -102,7 +102,8 @@ void ForEachRun(const Model& model, const Piece& piece, bool by_class, unsigned 
     const unsigned row = by_class ? ClassStep(model.RowClass(record, strip.row)) : 0;
     uint32_t begin = 0;
     for (unsigned c = 0; begin < strip.size; ++c) {
-      const uint32_t end = columns ? ends[strip.in_line / kStripSize * kClassCount + c] : strip.size;
+      const StripColumns* classes = columns ? &strips[strip.in_line / kStripSize] : nullptr;
+      const uint32_t end = columns && c < kClassCount - 1 ? begin + classes->counts[0][c] : strip.size;
       if (end == begin) continue;
       for (uint32_t place = begin; place < end; ++place) {
         indices[place - begin] = first + (columns ? order[strip.in_line + place] : place);

@@ -17,6 +17,7 @@ using modelvault::Section;
 using modelvault::SectionPlace;
 using modelvault::SegmentPlace;
 using modelvault::SegmentSource;
+using modelvault::StripColumns;
 using modelvault::TableCache;
 using modelvault::TensorRecord;
 using modelvault::VariantEntry;
@@ -248,9 +249,10 @@ CoreStatus mv_loader::Open(mv_place* place) {
 
   *place = MV_PLACE_MEMORY;
   order.columns = static_cast<size_t>(model.max_prior_cols());
-  order.ends = static_cast<uint16_t*>(arena.Take(ColumnOrder::EndsCount(order.columns), sizeof(*order.ends)));
+  order.strips =
+      static_cast<StripColumns*>(arena.Take(ColumnOrder::StripCount(order.columns), sizeof(*order.strips)));
   order.order = static_cast<uint8_t*>(arena.Take(order.columns, sizeof(*order.order)));
-  if (order.ends == nullptr || order.order == nullptr) return CoreStatus::kWorkspaceTooSmall;
+  if (order.strips == nullptr || order.order == nullptr) return CoreStatus::kWorkspaceTooSmall;
   fixed = arena.used;
   return CoreStatus::kOk;
 }

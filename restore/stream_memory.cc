@@ -6,7 +6,7 @@ StreamMemory::StreamMemory(const VaultReader* reader, const Model& model, const 
     : reader_(reader),
       blob_(blob),
       order_(static_cast<size_t>(model.max_prior_cols())),
-      ends_(ColumnOrder::EndsCount(order_.size())),
+      strips_(ColumnOrder::StripCount(order_.size())),
       tile_(TileBufferSize(tile_size)) {}
 
 SegmentSource StreamMemory::segments() {
@@ -17,7 +17,7 @@ SegmentSource StreamMemory::segments() {
 StreamWorkspace StreamMemory::workspace() {
   StreamWorkspace workspace;
   workspace.tables = &tables_;
-  workspace.order = {order_.data(), ends_.data(), order_.size()};
+  workspace.order = {order_.data(), strips_.data(), order_.size()};
   workspace.tile = {tile_.data(), tile_.size()};
   return workspace;
 }

@@ -34,7 +34,7 @@ class StreamMemory {
   const VaultBlob* blob_;
   TableCache tables_;
   std::vector<uint8_t> order_;
-  std::vector<uint16_t> ends_;
+  std::vector<StripColumns> strips_;
   std::vector<uint8_t> tile_;
   std::vector<uint8_t> chunk_;
   std::vector<uint8_t> segment_;

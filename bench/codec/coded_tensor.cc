@@ -71,7 +71,7 @@ std::string CodedTensor::Encode(const std::vector<uint8_t>& variant) const {
 
 bool CodedTensor::DecodeStrips(const std::string& segment, std::vector<uint8_t>* variant, TensorMode* mode) const {
   std::vector<uint8_t> order(static_cast<size_t>(model().max_prior_cols()));
-  std::vector<uint16_t> ends(ColumnOrder::EndsCount(order.size()));
+  std::vector<StripColumns> strips(ColumnOrder::StripCount(order.size()));
   const VariantTensor tensor = layout_.tensor(0);
   switch (tensor.prediction) {
     case Prediction::kZero:
@@ -84,12 +84,11 @@ bool CodedTensor::DecodeStrips(const std::string& segment, std::vector<uint8_t>*
       Predict(tensor.prediction, base_.data(), static_cast<size_t>(elements()), variant->data());
       break;
   }
-  SegmentDecoder decoder(&layout_, {order.data(), ends.data(), order.size()});
+  SegmentDecoder decoder(&layout_, {order.data(), strips.data(), order.size()});
   if (decoder.Start({reinterpret_cast<const uint8_t*>(segment.data()), segment.size()}) != CoreStatus::kOk)
     return false;
-  for (StripCursor cursor(&layout_, 0); !cursor.at_end(); cursor.Next()) {
-    if (decoder.Decode(cursor, variant->data() + cursor.strip().offset) != CoreStatus::kOk) return false;
-  }
+  const StripCursor cursor(&layout_, 0);
+  if (decoder.Decode(cursor, variant->size(), variant->data()) != CoreStatus::kOk) return false;
   *mode = decoder.mode();
   return decoder.Finish() == CoreStatus::kOk;
 }

@@ -8,6 +8,18 @@ namespace modelvault {
 
 #include "codec/core/gap_tables.inc"
 
+// A gap table as decoders look symbols up in it.
+struct GapLookup {
+  uint8_t first[64];                 // The symbol that owns slot 64 * i: where the search for a slot begins.
+  uint16_t starts[kGapSymbolCount];  // kGapStarts.
+};
+
+// 2,688 bytes, read three or four times for each weight that differs: a board does well to have them in RAM.
+struct GapLookups {
+  GapLookup tables[kGapTableCount];
+};
+extern const GapLookups kGapLookups;
+
 }  // namespace modelvault
 
 #endif  // MODELVAULT_CODEC_CORE_GAP_TABLES_H_

@@ -54,6 +54,9 @@ class Model {
   void ReadTable(uint8_t number, uint8_t lengths[256], int* only) const;
 
   const uint8_t* dictionary(const TensorRecord& t) const { return section_.data + t.dictionary_offset; }
+  // Classes of a prior's rows (columns), a nibble each, low nibble first.
+  const uint8_t* row_classes(const TensorRecord& t) const { return section_.data + t.row_class_offset; }
+  const uint8_t* column_classes(const TensorRecord& t) const { return section_.data + t.column_class_offset; }
   // Class of a row (column); 0 without that prior.
   unsigned RowClass(const TensorRecord& t, uint64_t row) const {
     return (t.flags & kFlagRowPrior) ? Nibble(t.row_class_offset, row) : 0;

@@ -9,60 +9,74 @@
 
 namespace modelvault {
 
-// A bit whose probability follows what was coded. 4 bytes.
-struct AdaptiveBit {
-  uint16_t one = 32768;  // Probability of a one, in 1/65,536.
-  uint16_t count = 0;    // Bits seen, at most 31: young bits move faster.
+// A bit whose probability follows what was coded. 3 bytes: there are a thousand of them in a segment's state.
+class AdaptiveBit {
+ public:
+  // Probability of a one, in 1/65,536.
+  uint32_t one() const { return LoadLe16(one_); }
+  // Bits seen, at most 31: young bits move faster.
+  unsigned count() const { return count_; }
 
   // Frequency of a one out of kProbabilityScale, never certain.
   uint32_t Frequency() const {
-    const uint32_t f = one >> 4;
+    const uint32_t f = one() >> 4;
     return f == 0 ? 1 : f;
   }
 
   void Update(bool bit) {
-    const unsigned rate = kRate[count];
-    if (count < 31) ++count;
-    if (bit) {
-      one = static_cast<uint16_t>(one + ((65535u - one) >> rate));
-    } else {
-      one = static_cast<uint16_t>(one - (one >> rate));
-    }
+    const uint32_t p = one();
+    const unsigned rate = kRate[count_];
+    if (count_ < 31) ++count_;
+    StoreLe16(one_, static_cast<uint16_t>(bit ? p + ((65535u - p) >> rate) : p - (p >> rate)));
   }
 
   static constexpr uint8_t kRate[32] = {1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 5,
                                         5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 6};
+
+ private:
+  uint8_t one_[2] = {0, 128};
+  uint8_t count_ = 0;
 };
 
 // The contexts of an adaptive gamma code for values of at most kMaxBits bits.
 template <unsigned kMaxBits>
 struct AdaptiveGamma {
   AdaptiveBit unary[kMaxBits];
-  AdaptiveBit top[kMaxBits + 1][4];  // [bit length][1] first bit below the leading one, [2 + it] the second.
+  AdaptiveBit top[kMaxBits - 1][3];  // [bit length - 2][0] first bit below the leading one, [1 + it] the second.
 };
 
 // Decodes one stream. Running out of words does not read past the end: it is remembered, zeros are supplied, and
 // AtEnd() will say false for ever. Callers check AtEnd() where the stream must end; symbols before that are unverified.
 class RansDecoder {
  public:
+  RansDecoder() = default;
+  // Copies are made to keep the state in registers for a while. Member by member: copied as a whole, GCC moves the state
+  // byte by byte on a machine without unaligned accesses.
+  RansDecoder(const RansDecoder& other) { *this = other; }
+  RansDecoder& operator=(const RansDecoder& other) {
+    state_ = other.state_;
+    next_ = other.next_;
+    left_ = other.left_;
+    return *this;
+  }
+
   // False if the stream is too short to be one or has an odd length. `stream` must outlive the decoding.
   [[nodiscard]] bool Start(ByteView stream) {
     state_ = 0;
-    next_ = end_ = nullptr;
-    overrun_ = true;
+    left_ = -1;
     if (stream.size < 4 || stream.size % 2 != 0) return false;
     state_ = LoadLe32(stream.data);
+    if (state_ < kRansLow) return false;
     next_ = stream.data + 4;
-    end_ = stream.data + stream.size;
-    overrun_ = state_ < kRansLow;
-    return !overrun_;
+    left_ = static_cast<ptrdiff_t>(stream.size / 2 - 2);
+    return true;
   }
 
-  bool overrun() const { return overrun_; }
-  bool AtEnd() const { return !overrun_ && state_ == kRansLow && next_ == end_; }
+  bool overrun() const { return left_ < 0; }
+  bool AtEnd() const { return state_ == kRansLow && left_ == 0; }
 
   // For accounting: bytes not yet read and the state, which together tell how many bits were spent.
-  size_t unread() const { return static_cast<size_t>(end_ - next_); }
+  size_t unread() const { return left_ < 0 ? 0 : 2 * static_cast<size_t>(left_); }
   uint32_t state() const { return state_; }
 
   uint32_t Slot() const { return state_ & (kProbabilityScale - 1); }
@@ -74,8 +88,10 @@ class RansDecoder {
   }
 
   // 0 to 16 uniform bits.
-  uint32_t Raw(unsigned bits) {
-    const uint32_t value = state_ & ((1u << bits) - 1);
+  uint32_t Raw(unsigned bits) { return Raw(bits, (1u << bits) - 1); }
+  // The same, for loops that have the mask 2^bits - 1 already.
+  uint32_t Raw(unsigned bits, uint32_t mask) {
+    const uint32_t value = state_ & mask;
     state_ >>= bits;
     Renormalize();
     return value;
@@ -96,42 +112,27 @@ class RansDecoder {
 
   template <unsigned kMaxBits>
   uint64_t Gamma(AdaptiveGamma<kMaxBits>* code) {
-    unsigned length = 0;
-    while (length < kMaxBits && Bit(&code->unary[length])) ++length;
-    if (length < 2) return length;
-    AdaptiveBit* top = code->top[length];
-    const unsigned first = Bit(&top[1]);
-    uint64_t value = 2 | first;
-    unsigned left = length - 2;
-    if (left > 0) {
-      value = 2 * value + Bit(&top[2 + first]);
-      --left;
-    }
-    while (left > 0) {
-      const unsigned piece = left % 16 == 0 ? 16 : left % 16;
-      value = (value << piece) | Raw(piece);
-      left -= piece;
-    }
-    return value;
+    return Gamma(code->unary, code->top, kMaxBits);
   }
 
  private:
+  uint64_t Gamma(AdaptiveBit* unary, AdaptiveBit (*top)[3], unsigned max_bits);
+
   void Renormalize() {
     if (state_ < kRansLow) {
-      if (next_ == end_) {
-        overrun_ = true;
-        state_ <<= 16;
+      state_ <<= 16;
+      if (--left_ < 0) {
+        left_ = -1;
         return;
       }
-      state_ = (state_ << 16) | LoadLe16(next_);
+      state_ |= LoadLe16(next_);
       next_ += 2;
     }
   }
 
   uint32_t state_ = 0;
   const uint8_t* next_ = nullptr;
-  const uint8_t* end_ = nullptr;
-  bool overrun_ = true;
+  ptrdiff_t left_ = -1;  // Words not yet read; -1: more were wanted than there are.
 };
 
 }  // namespace modelvault

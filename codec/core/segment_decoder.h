@@ -5,12 +5,13 @@
 
 #include "codec/core/bytes.h"
 #include "codec/core/core_status.h"
+#include "codec/core/gap_tables.h"
 #include "codec/core/rans_decoder.h"
 #include "codec/core/variant_layout.h"
 
 namespace modelvault {
 
-// The adaptive state of a segment, the same for coder and decoder. About 6 KiB.
+// The adaptive state of a segment, the same for coder and decoder. About 3 KiB.
 struct SegmentContexts {
   AdaptiveBit mode[2][8];  // [dtype is I8][node of the tree, 1 … 7]
   AdaptiveBit same_scale;
@@ -20,14 +21,24 @@ struct SegmentContexts {
   AdaptiveGamma<64> residual[2];  // [element has more than one byte]
 };
 
+// How the columns of one strip of a row are visited: by class, lowest first.
+struct StripColumns {
+  // Of each class but the last, how many columns have it: class c in counts[0][c] and in counts[1][c + 1], so that the
+  // classes line up in pairs with levels (SegmentDecoder::lanes_) wherever the row's level begins. The rest is zeros.
+  alignas(4) uint16_t counts[2][kClassCount];
+  uint8_t class_count;          // Classes up to the last of these that has columns.
+  uint16_t last;                // Where the last class starts in the strip's order.
+  uint8_t starts[kClassCount];  // And every other class that has columns.
+};
+
 // The columns of a tensor with a column prior, sorted by class inside each strip of a row: `order` has a place for each
-// column, `ends` kClassCount for each strip of a row. Sizes for the widest tensor: OrderSize() and EndsCount().
+// column, `strips` StripCount(columns) of them. Sizes for the widest tensor.
 struct ColumnOrder {
   uint8_t* order = nullptr;
-  uint16_t* ends = nullptr;
-  size_t columns = 0;  // Room in `order`; `ends` has EndsCount(columns).
+  StripColumns* strips = nullptr;
+  size_t columns = 0;  // Room in `order`; `strips` has StripCount(columns).
 
-  static size_t EndsCount(size_t columns) { return (columns + kStripSize - 1) / kStripSize * kClassCount; }
+  static constexpr size_t StripCount(size_t columns) { return (columns + kStripSize - 1) / kStripSize; }
   // Sorts the columns of `t`; false if there is not room enough.
   [[nodiscard]] bool Build(const Model& model, const TensorRecord& t);
 };
@@ -50,10 +61,10 @@ class SegmentDecoder {
   // Begins a segment's stream.
   [[nodiscard]] CoreStatus Start(ByteView stream);
 
-  // Decodes the strip under `cursor`; strips must come in order from the segment's first. `io` holds the prediction
-  // (zeros where there is none) and receives the variant's bytes, cursor.strip().size of them. With `io` null the strip
-  // is passed over, which needs no prediction.
-  [[nodiscard]] CoreStatus Decode(const StripCursor& cursor, uint8_t* io);
+  // Decodes the next `size` bytes of a tensor: whole strips, the first of which is under `cursor`, from the segment's
+  // first on in order. `io` holds the prediction (zeros where there is none) and receives the variant's bytes. With `io`
+  // null the strips are passed over, which needs no prediction.
+  [[nodiscard]] CoreStatus Decode(const StripCursor& cursor, size_t size, uint8_t* io);
 
   // After the segment's last strip: the stream must end here.
   [[nodiscard]] CoreStatus Finish();
@@ -61,30 +72,70 @@ class SegmentDecoder {
   TensorMode mode() const { return mode_; }
 
  private:
+  static constexpr size_t kLanes = 48;  // 32 levels, and what classes reach beyond the last level.
+
+  // The strip in progress, of a tensor coded by gaps.
+  struct GapStrip {
+    uint8_t* io;
+    const uint8_t* order;  // Its columns by class; null: from left to right.
+    uint32_t in_group;     // Place of its first weight in the group group_.
+    uint32_t scale;        // Of all its weights, if that is known and not 0.
+    bool one_group;        // It touches one group only.
+  };
+
+  struct Level {
+    uint32_t rest;  // What the lane has no room for: (gap - lane) * 2 + sign. kNoGap: none is pending, and the lane is 0.
+    uint8_t table;  // GapTable()
+    uint8_t shift;  // GapShift()
+  };
+
   CoreStatus EnterTensor(const StripCursor& cursor);
-  CoreStatus DecodeGaps(const StripCursor& cursor, uint8_t* io);
-  CoreStatus DecodeSigns(const StripCursor& cursor, uint8_t* io);
-  CoreStatus DecodeResiduals(const StripCursor& cursor, uint8_t* io);
-  bool DecodeGap(unsigned level);
-  bool Scale(uint64_t weight, uint8_t* scale);
+  CoreStatus DecodeGaps(const StripCursor& cursor, size_t size, uint8_t* io);
+  CoreStatus PassOverGaps(const StripCursor& cursor, size_t size);
+  int DecodeColumns(const StripColumns& columns, unsigned row_level);
+  bool DecodeRun(uint16_t* lane, uint32_t begin, uint32_t end, unsigned level);
+  uint32_t DecodeHits(uint16_t* lane, uint32_t at, uint32_t end, unsigned level);
+  uint32_t DecodeRareHit(uint16_t* lane, uint32_t at, unsigned level);
+  bool FinishRun(uint16_t* lane, uint32_t at, uint32_t end, unsigned level);
+  bool DecodeGap(uint16_t* lane, unsigned level);
+  bool ReadScale(unsigned group);
+  void MoveGroups(uint64_t weight);
+  CoreStatus DecodeSigns(const StripCursor& cursor, size_t size, uint8_t* io);
+  CoreStatus DecodeResiduals(const StripCursor& cursor, size_t size, uint8_t* io);
+  CoreStatus DecodeRaw(size_t size, uint8_t* io);
   void Trace(SegmentTrace::Event event, uint32_t value);
+
+  RansDecoder rans_;
+  GapStrip strip_;
+
+  // Scales of the groups in reach: a byte each from group_ on, 0 where none is known or the group has the escape.
+  // Weights never go back, and a strip touches at most three groups.
+  uint32_t group_ = 0;  // The low bits of its number.
+  uint32_t scales_ = 0;
+  uint32_t escapes_ = 0;  // A byte each as well: 1 for the escape.
+  uint8_t last_scale_ = 1;
+
+  TensorMode mode_ = TensorMode::kSame;
+  bool in_tensor_ = false;
+  bool passing_over_ = false;
+  CoreStatus failure_ = CoreStatus::kOk;  // Why DecodeRun() failed.
+  size_t tensor_index_ = 0;
+  int level_offset_ = 0;  // t - level of the last tensor that had a t.
+  unsigned level_ = 0;    // t
+  unsigned shift_ = 0;    // z
+
+  // Pending gaps. Those of a tensor's levels are an even number of levels apart, so even and odd levels are kept apart:
+  // level l in lanes_[l % 2][l / 2], as 32,768 plus what is left of the gap, at most 32,767. Two lanes are a word, and a
+  // subtraction passes over weights of two levels at once: a top bit that vanishes is a gap that ends. Lanes beyond the
+  // last level stay as they are, 32,768.
+  alignas(4) uint16_t lanes_[2][kLanes];
+  Level levels_[kLevelCount];
+  const GapLookup* lookups_ = kGapLookups.tables;
 
   const VariantLayout* layout_;
   ColumnOrder order_;
   const SegmentTrace* trace_;
-  RansDecoder rans_;
   SegmentContexts contexts_;
-  uint32_t gap_[kLevelCount];  // Pending gap * 2 + sign, or kNoGap.
-  size_t tensor_index_ = 0;
-  bool in_tensor_ = false;
-  TensorMode mode_ = TensorMode::kSame;
-  uint8_t last_scale_ = 1;
-  int level_offset_ = 0;  // t - level of the last tensor that had a t.
-  unsigned level_ = 0;    // t
-  unsigned shift_ = 0;    // z
-  // Scales of the groups in reach: a strip touches at most three, and strips never go back.
-  uint32_t group_tag_[4];  // Low bits of the group's number + 1; 0 = unknown.
-  uint8_t group_scale_[4];
 };
 
 }  // namespace modelvault

@@ -123,16 +123,36 @@ void StripCursor::Cut() {
   strip_.in_line = static_cast<uint32_t>(in_line_);
 }
 
-void StripCursor::Next() {
-  strip_.in_tensor += strip_.size;
+void StripCursor::Next() { Advance(strip_.size); }
+
+size_t StripCursor::RunTo(uint64_t limit) const {
+  const uint64_t left = tensor_.size - strip_.in_tensor;
+  const size_t want = static_cast<size_t>(limit - strip_.offset);
+  if (left <= want) return static_cast<size_t>(left);
+  const uint64_t left_in_line = line_size_ - in_line_;
+  if (want <= left_in_line) {
+    const size_t whole = (want + kStripSize - 1) / kStripSize * kStripSize;
+    return left_in_line < whole ? static_cast<size_t>(left_in_line) : whole;
+  }
+  // A line that ends before its tensor does is a row of a prior, and short.
+  const size_t line = static_cast<size_t>(line_size_);
+  const size_t rest = (want - static_cast<size_t>(left_in_line)) % line;  // In the line in which the limit is.
+  const size_t whole = (rest + kStripSize - 1) / kStripSize * kStripSize;
+  return want - rest + (line < whole ? line : whole);
+}
+
+void StripCursor::Advance(size_t size) {
+  strip_.in_tensor += size;
   if (strip_.in_tensor == tensor_.size) {
     Enter(index_ + 1);
     return;
   }
-  in_line_ += strip_.size;
-  if (in_line_ == line_size_) {
-    in_line_ = 0;
-    ++strip_.row;
+  in_line_ += size;
+  if (in_line_ >= line_size_) {
+    const size_t in_line = static_cast<size_t>(in_line_);
+    const size_t line = static_cast<size_t>(line_size_);
+    strip_.row += in_line / line;
+    in_line_ = in_line % line;
   }
   Cut();
 }

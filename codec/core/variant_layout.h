@@ -66,6 +66,12 @@ class StripCursor {
   const Strip& strip() const { return strip_; }
   void Next();
 
+  // Bytes of the strips of this tensor from here on that begin before byte `limit` of the variant's data. The limit is
+  // beyond the strip's offset, by no more than a size_t can hold.
+  size_t RunTo(uint64_t limit) const;
+  // Goes on by `size` bytes, to the beginning of a strip or the tensor's end.
+  void Advance(size_t size);
+
  private:
   void Enter(size_t index);  // At the first strip of the first tensor from `index` on that is not empty.
   void Cut();                // strip_.size from the place it stands on.

@@ -40,7 +40,7 @@ CoreStatus VariantStream::Start(uint64_t begin, uint64_t end, size_t tile_size) 
   } else {
     status_ = Enter(first);
     while (status_ == CoreStatus::kOk && cursor_.strip().offset + cursor_.strip().size <= begin) {
-      status_ = delta_.Decode(cursor_, nullptr);
+      status_ = delta_.Decode(cursor_, cursor_.strip().size, nullptr);
       cursor_.Next();
     }
   }
@@ -64,81 +64,72 @@ CoreStatus VariantStream::Enter(uint64_t segment) {
   return delta_.Start(stored);
 }
 
-CoreStatus VariantStream::ReadPrediction(const VariantTensor& tensor, uint64_t in_tensor, uint8_t* out, size_t size) {
-  const TensorRecord& record = layout_->model().tensor(tensor.base_index);
-  switch (tensor.prediction) {
+// The prediction of the next `size` bytes of the tensor under the cursor.
+CoreStatus VariantStream::ReadPrediction(uint8_t* out, size_t size) {
+  switch (cursor_.tensor().prediction) {
     case Prediction::kZero:
       memset(out, 0, size);
       return CoreStatus::kOk;
     case Prediction::kCopy:
-      return base_.Read(record.offset + in_tensor, {out, size});
-    default: {
-      // Element sizes differ by a factor of two at most.
-      uint8_t elements[2 * kStripSize];
-      while (size > 0) {
-        const size_t piece = size < kStripSize ? size : kStripSize;
-        const size_t count = piece / tensor.element_size;
-        const CoreStatus read = base_.Read(record.offset + in_tensor / tensor.element_size * record.element_size,
-                                           {elements, count * record.element_size});
-        if (read != CoreStatus::kOk) return read;
-        Predict(tensor.prediction, elements, count, out);
-        in_tensor += piece;
-        out += piece;
-        size -= piece;
-      }
-      return CoreStatus::kOk;
-    }
+      return base_.Read(cursor_.record().offset + cursor_.strip().in_tensor, {out, size});
+    default:
+      return ReadConverted(out, size);
   }
 }
 
-// Whether `cursor` has passed the last strip of the segment in progress.
-bool VariantStream::LeftSegment(const StripCursor& cursor) const {
-  return in_segment_ && (cursor.at_end() || cursor.strip().offset >= segment_end_);
+// The same across float types.
+CoreStatus VariantStream::ReadConverted(uint8_t* out, size_t size) {
+  const VariantTensor& tensor = cursor_.tensor();
+  const TensorRecord& record = cursor_.record();
+  uint64_t offset = record.offset + cursor_.strip().in_tensor / tensor.element_size * record.element_size;
+  uint8_t elements[kStripSize];
+  for (size_t left = size / tensor.element_size; left > 0;) {
+    const size_t most = sizeof(elements) / record.element_size;
+    const size_t count = left < most ? left : most;
+    const CoreStatus read = base_.Read(offset, {elements, count * record.element_size});
+    if (read != CoreStatus::kOk) return read;
+    Predict(tensor.prediction, elements, count, out);
+    offset += count * record.element_size;
+    out += count * tensor.element_size;
+    left -= count;
+  }
+  return CoreStatus::kOk;
+}
+
+// After strips: if these were the last of the segment in progress, its stream must end here.
+CoreStatus VariantStream::LeaveSegment() {
+  if (!cursor_.at_end() && cursor_.strip().offset < segment_end_) return CoreStatus::kOk;
+  in_segment_ = false;
+  const CoreStatus finished = delta_.Finish();
+  // The last segment may lie within the last strip and hold none of its own; its stream must be empty then.
+  if (finished != CoreStatus::kOk || !cursor_.at_end() || segment_end_ >= layout_->data_size()) return finished;
+  const CoreStatus entered = Enter(segment_end_ / segment_size_);
+  in_segment_ = false;
+  return entered == CoreStatus::kOk ? delta_.Finish() : entered;
 }
 
 // Decodes strips until a tile is full or the data ends. The bytes in the buffer are those from position_ on.
 CoreStatus VariantStream::FillStrips() {
-  while (filled_ < tile_size_ && !cursor_.at_end() && position_ + filled_ < end_) {
+  const uint64_t fill = end_ - position_ < tile_size_ ? end_ : position_ + tile_size_;
+  while (!cursor_.at_end() && position_ + filled_ < fill) {
     if (segments_.fetch != nullptr && !in_segment_) {
       const CoreStatus entered = Enter(cursor_.strip().offset / segment_size_);
       if (entered != CoreStatus::kOk) return entered;
     }
-    // A run of strips of one tensor in one segment: the base comes in one go, the delta strip by strip on top of it.
-    const size_t index = cursor_.tensor_index();
-    const VariantTensor tensor = cursor_.tensor();
-    const uint64_t in_tensor = cursor_.strip().in_tensor;
-    StripCursor ahead = cursor_;
-    size_t run = 0;
-    while (!ahead.at_end() && ahead.tensor_index() == index && filled_ + run < tile_size_ &&
-           position_ + filled_ + run < end_ && !LeftSegment(ahead)) {
-      run += ahead.strip().size;
-      ahead.Next();
-    }
+    // A run of strips of one tensor in one segment: the base in one go, then the delta on top of it.
+    const size_t run = cursor_.RunTo(in_segment_ && segment_end_ < fill ? segment_end_ : fill);
     uint8_t* out = workspace_.tile.data + filled_;
-    const CoreStatus read = ReadPrediction(tensor, in_tensor, out, run);
+    const CoreStatus read = ReadPrediction(out, run);
     if (read != CoreStatus::kOk) return read;
-    if (segments_.fetch != nullptr) {
-      for (size_t at = 0; at < run; cursor_.Next()) {
-        const uint32_t size = cursor_.strip().size;
-        const CoreStatus decoded = delta_.Decode(cursor_, out + at);
-        if (decoded != CoreStatus::kOk) return decoded;
-        at += size;
-      }
+    if (in_segment_) {
+      const CoreStatus decoded = delta_.Decode(cursor_, run, out);
+      if (decoded != CoreStatus::kOk) return decoded;
     }
-    cursor_ = ahead;
+    cursor_.Advance(run);
     filled_ += run;
-    if (LeftSegment(cursor_)) {
-      in_segment_ = false;
-      const CoreStatus finished = delta_.Finish();
-      if (finished != CoreStatus::kOk) return finished;
-      // The last segment may lie within the last strip and hold none of its own; its stream must be empty then.
-      if (cursor_.at_end() && segment_end_ < layout_->data_size()) {
-        const CoreStatus entered = Enter(segment_end_ / segment_size_);
-        in_segment_ = false;
-        if (entered != CoreStatus::kOk) return entered;
-        const CoreStatus empty = delta_.Finish();
-        if (empty != CoreStatus::kOk) return empty;
-      }
+    if (in_segment_) {
+      const CoreStatus left = LeaveSegment();
+      if (left != CoreStatus::kOk) return left;
     }
   }
   return CoreStatus::kOk;

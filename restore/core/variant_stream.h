@@ -50,10 +50,11 @@ class VariantStream {
   uint64_t position() const { return position_; }
 
  private:
-  bool LeftSegment(const StripCursor& cursor) const;
   CoreStatus FillStrips();
   CoreStatus Enter(uint64_t segment);
-  CoreStatus ReadPrediction(const VariantTensor& tensor, uint64_t in_tensor, uint8_t* out, size_t size);
+  CoreStatus LeaveSegment();
+  CoreStatus ReadPrediction(uint8_t* out, size_t size);
+  CoreStatus ReadConverted(uint8_t* out, size_t size);
 
   const VariantLayout* layout_;
   uint32_t segment_size_;

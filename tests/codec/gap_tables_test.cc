@@ -30,14 +30,17 @@ TEST(GapTablesTest, StartsFollowTheGeometricLaw) {
   }
 }
 
-TEST(GapTablesTest, FirstIsTheOwnerOfEverySixtyFourthSlot) {
+TEST(GapTablesTest, LookupsAreThoseStartsAndTheOwnersOfEverySixtyFourthSlot) {
   for (unsigned table = 0; table < kGapTableCount; ++table) {
     for (unsigned i = 0; i < 64; ++i) {
       unsigned owner = 0;
       for (unsigned q = 0; q < kGapSymbolCount; ++q) {
         if (kGapStarts[table][q] <= 64 * i) owner = q;
       }
-      EXPECT_EQ(kGapFirst[table][i], owner) << table << " " << i;
+      EXPECT_EQ(kGapLookups.tables[table].first[i], owner) << table << " " << i;
+    }
+    for (unsigned q = 0; q < kGapSymbolCount; ++q) {
+      EXPECT_EQ(kGapLookups.tables[table].starts[q], kGapStarts[table][q]) << table << " " << q;
     }
   }
 }

@@ -221,25 +221,35 @@ CoreStatus DecodeSegment(const VariantLayout& layout, const Bytes& base, ByteVie
                          uint32_t segment_size, const DecodeOptions& options, Bytes* data,
                          std::vector<DecodedVariant::PieceMode>* modes) {
   std::vector<uint8_t> order(options.order_columns);
-  std::vector<uint16_t> ends(ColumnOrder::EndsCount(options.order_columns));
-  SegmentDecoder decoder(&layout, {order.data(), ends.data(), order.size()}, options.trace);
+  std::vector<StripColumns> strips(ColumnOrder::StripCount(options.order_columns));
+  SegmentDecoder decoder(&layout, {order.data(), strips.data(), order.size()}, options.trace);
   CoreStatus status = decoder.Start(stream);
   if (status != CoreStatus::kOk) return status;
   StripCursor cursor(&layout, segment * segment_size);
   size_t last_tensor = ~size_t{0};
-  for (; !cursor.at_end() && cursor.strip().offset / segment_size == segment; cursor.Next()) {
-    const Strip& strip = cursor.strip();
-    // Exactly as large as the strip, so that a sanitizer sees a byte too many.
-    std::unique_ptr<uint8_t[]> io(new uint8_t[strip.size]);
+  const uint64_t end = (segment + 1) * segment_size;
+  for (unsigned n = 0; !cursor.at_end() && cursor.strip().offset < end; ++n) {
+    const Strip strip = cursor.strip();
+    // A strip at a time if some are to be passed over, else one to four.
+    const size_t size = options.skip ? strip.size : cursor.RunTo(std::min(end, strip.offset + 1 + n % 4 * kStripSize));
+    // Exactly as large as the strips, so that a sanitizer sees a byte too many.
+    std::unique_ptr<uint8_t[]> io(new uint8_t[size]);
     const bool skip = options.skip && options.skip(strip);
-    if (!skip) PredictStrip(cursor, base, io.get());
-    status = decoder.Decode(cursor, skip ? nullptr : io.get());
+    StripCursor ahead = cursor;
+    for (size_t at = 0; at < size;) {
+      const uint32_t strip_size = ahead.strip().size;
+      if (!skip) PredictStrip(ahead, base, io.get() + at);
+      at += strip_size;
+      ahead.Next();
+    }
+    status = decoder.Decode(cursor, size, skip ? nullptr : io.get());
     if (status != CoreStatus::kOk) return status;
-    if (!skip) std::memcpy(data->data() + strip.offset, io.get(), strip.size);
+    if (!skip) std::memcpy(data->data() + strip.offset, io.get(), size);
     if (cursor.tensor_index() != last_tensor && modes != nullptr) {
       modes->push_back({segment, cursor.tensor_index(), decoder.mode()});
     }
     last_tensor = cursor.tensor_index();
+    cursor.Advance(size);
   }
   return decoder.Finish();
 }

@@ -359,7 +359,7 @@ TEST(AdaptiveBitTest, FollowsTheDocumentedRule) {
     uint32_t p = 32768;
     const double chance = random.Unit();
     for (unsigned n = 0; n < 200; ++n) {
-      ASSERT_EQ(bit.one, p);
+      ASSERT_EQ(bit.one(), p);
       ASSERT_EQ(bit.Frequency(), std::clamp(p >> 4, 1u, 4095u));
       const bool one = random.Chance(chance);
       const unsigned rate = n < 15 ? kRates[n] : n < 31 ? 5 : 6;

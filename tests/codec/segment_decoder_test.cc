@@ -379,8 +379,8 @@ TEST(SegmentDecoderTest, ADecoderCanStartAnewAfterAnError) {
   const AllModes all = MakeAllModes();
   const TestLayout layout(all.base.model(), "");
   std::vector<uint8_t> order(40);
-  std::vector<uint16_t> ends(ColumnOrder::EndsCount(40));
-  SegmentDecoder decoder(&layout.layout(), {order.data(), ends.data(), order.size()});
+  std::vector<StripColumns> strips(ColumnOrder::StripCount(40));
+  SegmentDecoder decoder(&layout.layout(), {order.data(), strips.data(), order.size()});
   const std::string& good = all.coded.segments[0];
   for (size_t cut : {size_t{6}, good.size() / 2, good.size()}) {
     const std::string stream = good.substr(0, cut / 2 * 2);
@@ -388,7 +388,7 @@ TEST(SegmentDecoderTest, ADecoderCanStartAnewAfterAnError) {
     CoreStatus status = decoder.Start(View(stream));
     for (StripCursor cursor(&layout.layout(), 0); !cursor.at_end() && status == CoreStatus::kOk; cursor.Next()) {
       PredictStrip(cursor, all.base.data(), &data[cursor.strip().offset]);
-      status = decoder.Decode(cursor, &data[cursor.strip().offset]);
+      status = decoder.Decode(cursor, cursor.strip().size, &data[cursor.strip().offset]);
     }
     if (status == CoreStatus::kOk) status = decoder.Finish();
     EXPECT_EQ(status == CoreStatus::kOk, cut == good.size());
@@ -475,9 +475,9 @@ TEST(ColumnOrderTest, SortsEachStripsColumnsByClass) {
     const TestBase base = One(fields, Bytes(cols));
     const Model& model = base.model();
     std::vector<uint8_t> order(cols);
-    std::vector<uint16_t> ends(ColumnOrder::EndsCount(cols));
-    ASSERT_EQ(ends.size(), (cols + 255) / 256 * 16);
-    ColumnOrder columns{order.data(), ends.data(), order.size()};
+    std::vector<StripColumns> strips(ColumnOrder::StripCount(cols));
+    ASSERT_EQ(strips.size(), (cols + 255) / 256);
+    ColumnOrder columns{order.data(), strips.data(), order.size()};
     ASSERT_TRUE(columns.Build(model, model.tensor(0)));
     for (size_t begin = 0; begin < cols; begin += 256) {
       const size_t count = std::min<size_t>(256, cols - begin);
@@ -487,10 +487,21 @@ TEST(ColumnOrderTest, SortsEachStripsColumnsByClass) {
       std::stable_sort(expected.begin(), expected.end(),
                        [&](uint8_t a, uint8_t b) { return class_of(a) < class_of(b); });
       ASSERT_TRUE(std::equal(expected.begin(), expected.end(), order.begin() + static_cast<std::ptrdiff_t>(begin)));
+      const StripColumns& strip = strips[begin / 256];
       for (unsigned c = 0; c < kClassCount; ++c) {
-        const auto end = std::count_if(expected.begin(), expected.end(), [&](uint8_t j) { return class_of(j) <= c; });
-        ASSERT_EQ(ends[begin / 256 * 16 + c], end);
+        const auto size = std::count_if(expected.begin(), expected.end(), [&](uint8_t j) { return class_of(j) == c; });
+        const auto start = std::count_if(expected.begin(), expected.end(), [&](uint8_t j) { return class_of(j) < c; });
+        if (size > 0) ASSERT_EQ(strip.starts[c], start);
+        if (c < 15) {
+          ASSERT_EQ(strip.counts[0][c], size);
+          ASSERT_EQ(strip.counts[1][c + 1], size);
+        } else {
+          ASSERT_EQ(strip.last, start);
+        }
       }
+      ASSERT_EQ(strip.counts[1][0], 0);
+      ASSERT_EQ(strip.counts[0][15], 0);
+      ASSERT_EQ(std::all_of(strip.counts[0] + strip.class_count, strip.counts[0] + 16, [](int n) { return n == 0; }), true);
     }
     columns.columns = cols - 1;
     EXPECT_FALSE(columns.Build(model, model.tensor(0)));

@@ -79,6 +79,24 @@ void ExpectStrips(const VariantLayout& layout) {
   const std::vector<Strip> strips = Walk(layout, 0, &tensors);
   ASSERT_EQ(tensors, expected_tensors);
   for (size_t i = 0; i < strips.size(); ++i) ASSERT_NO_FATAL_FAILURE(ExpectSameStrip(strips[i], expected[i])) << i;
+  // Runs of strips of one tensor that begin before a limit, and where they lead.
+  for (size_t i = 0; i < strips.size(); i += 1 + i % 7) {
+    StripCursor cursor(&layout, strips[i].offset);
+    uint64_t run = 0;
+    for (size_t j = i; j < strips.size() && tensors[j] == tensors[i] && j < i + 20; ++j) {
+      const uint64_t begin = strips[j].offset, end = begin + strips[j].size;
+      run += strips[j].size;
+      for (const uint64_t limit : {begin + 1, (begin + end) / 2 + 1, end}) {
+        ASSERT_EQ(cursor.RunTo(std::min(limit, end)), run) << i << " " << j << " " << limit;
+      }
+      StripCursor moved = cursor;
+      moved.Advance(static_cast<size_t>(run));
+      ASSERT_EQ(moved.at_end(), j + 1 == strips.size());
+      if (moved.at_end()) continue;
+      ASSERT_EQ(moved.tensor_index(), tensors[j + 1]);
+      ASSERT_NO_FATAL_FAILURE(ExpectSameStrip(moved.strip(), strips[j + 1])) << i << " " << j;
+    }
+  }
   // From every byte: the first strip that begins there or later.
   size_t next = 0;
   for (uint64_t offset = 0; offset <= layout.data_size(); ++offset) {

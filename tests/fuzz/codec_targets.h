@@ -218,8 +218,8 @@ inline CoreStatus FuzzSegment(const uint8_t* data, size_t size) {
   const std::vector<uint8_t> stream = input.Rest();
   const size_t columns = static_cast<size_t>(fuzzed.model.max_prior_cols());
   std::vector<uint8_t> order(columns);
-  std::vector<uint16_t> ends(ColumnOrder::EndsCount(columns));
-  SegmentDecoder decoder(&layout, {order.data(), ends.data(), columns});
+  std::vector<StripColumns> strips(ColumnOrder::StripCount(columns));
+  SegmentDecoder decoder(&layout, {order.data(), strips.data(), columns});
   // Twice: giving all bytes, then passing over every other strip. The bytes and the verdict must be the same.
   CoreStatus statuses[2];
   std::vector<uint8_t> decoded;
@@ -244,7 +244,7 @@ inline CoreStatus FuzzSegment(const uint8_t* data, size_t size) {
                    base.get());
         Predict(tensor.prediction, base.get(), elements, io.get());
       }
-      status = decoder.Decode(cursor, skip ? nullptr : io.get());
+      status = decoder.Decode(cursor, strip.size, skip ? nullptr : io.get());
       if (status != CoreStatus::kOk) break;
       if (round == 0) {
         decoded.insert(decoded.end(), io.get(), io.get() + strip.size);

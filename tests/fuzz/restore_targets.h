@@ -87,11 +87,11 @@ inline CoreStatus FuzzVariantStream(const uint8_t* data, size_t size) {
   const size_t columns = static_cast<size_t>(fuzzed.model.max_prior_cols());
   const size_t tile_sizes[] = {256, size_t{257} + choice, 4096};
   std::vector<uint8_t> order(columns), tile(TileBufferSize(4096));
-  std::vector<uint16_t> ends(ColumnOrder::EndsCount(columns));
+  std::vector<StripColumns> strips(ColumnOrder::StripCount(columns));
   const auto tables = std::make_unique<TableCache>();
   VariantStream stream(&layout, chunk_size, kSegmentSize, {&FuzzPieces::Fetch, &chunks},
                        segments.stored.empty() ? SegmentSource{} : SegmentSource{&FuzzPieces::Fetch, &segments},
-                       {tables.get(), {order.data(), ends.data(), columns}, {tile.data(), tile.size()}});
+                       {tables.get(), {order.data(), strips.data(), columns}, {tile.data(), tile.size()}});
   // All of a small variant, a window of a large one.
   const uint64_t data_size = layout.data_size();
   const uint64_t begin = data_size <= kMostBytes ? 0 : (data_size - kMostBytes) / 255 * choice;

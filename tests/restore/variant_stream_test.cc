@@ -73,11 +73,11 @@ class TestStream {
       : chunks_(&models.chunks),
         segments_(&variant.segments),
         order_(columns),
-        ends_(ColumnOrder::EndsCount(columns)),
+        strips_(ColumnOrder::StripCount(columns)),
         tile_(TileBufferSize(tile_size)),
         stream_(variant.layout.get(), models.chunk_size, models.segment_size, {&Pieces::Fetch, &chunks_},
                 variant.segments.empty() ? SegmentSource{} : SegmentSource{&Pieces::Fetch, &segments_},
-                {&tables_, {order_.data(), ends_.data(), columns}, {tile_.data(), tile_.size()}}) {}
+                {&tables_, {order_.data(), strips_.data(), columns}, {tile_.data(), tile_.size()}}) {}
 
   VariantStream& stream() { return stream_; }
   Pieces& chunks() { return chunks_; }
@@ -88,7 +88,7 @@ class TestStream {
   Pieces segments_;
   TableCache tables_;
   std::vector<uint8_t> order_;
-  std::vector<uint16_t> ends_;
+  std::vector<StripColumns> strips_;
   std::vector<uint8_t> tile_;
   VariantStream stream_;
 };
@@ -360,10 +360,12 @@ TEST(VariantStreamWorkspaceTest, ABufferWithoutRoomForAStripIsTooSmall) {
 // What the board's memory is reckoned from: the parts of a stream do not grow with the model.
 TEST(VariantStreamWorkspaceTest, SizesAreWhatTheBoardReckonsWith) {
   EXPECT_EQ(TileBufferSize(kDefaultTileSize), 4096u + 256u);
-  EXPECT_EQ(ColumnOrder::EndsCount(256), 16u);
-  EXPECT_EQ(ColumnOrder::EndsCount(257), 32u);
+  EXPECT_EQ(ColumnOrder::StripCount(256), 1u);
+  EXPECT_EQ(ColumnOrder::StripCount(257), 2u);
+  EXPECT_LE(sizeof(StripColumns), 92u);
   EXPECT_LE(sizeof(TableCache), 3u * 5u * 1024u + 16u);
-  EXPECT_LE(sizeof(VariantStream), 8u * 1024u);
+  EXPECT_LE(sizeof(SegmentContexts), 3u * 1024u + 512u);
+  EXPECT_LE(sizeof(VariantStream), 5u * 1024u);
 }
 
 // What StreamVerified hands over.

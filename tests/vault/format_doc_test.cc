@@ -227,8 +227,8 @@ TEST_F(FormatDocTest, Rans) {
   ExpectSays(absl::StrCat("if `x < 2^", Log2(kRansLow), "`"));
   ExpectSays(absl::StrCat("leaves `x = 2^", Log2(kRansLow), "`"));
   const AdaptiveBit bit;
-  EXPECT_EQ(bit.count, 0);
-  ExpectSays(absl::StrCat("(16 bits, starts at ", Grouped(bit.one), ") and a count `c` (starts at 0)"));
+  EXPECT_EQ(bit.count(), 0u);
+  ExpectSays(absl::StrCat("(16 bits, starts at ", Grouped(bit.one()), ") and a count `c` (starts at 0)"));
   ExpectSays("`p >> 4`, raised to 1");
   // The rates: fifteen are listed, "then 5 (16 times), then 6".
   const uint8_t* const rate = AdaptiveBit::kRate;
@@ -237,7 +237,7 @@ TEST_F(FormatDocTest, Rans) {
   EXPECT_EQ(std::count(rate + 15, rate + 31, rate[15]), 16);
   AdaptiveBit ones;
   for (int i = 0; i < 100; ++i) ones.Update(true);
-  EXPECT_EQ(ones.count, 31);
+  EXPECT_EQ(ones.count(), 31u);
   ExpectSays("`c = min(c + 1, 31)`");
 }
 
