@@ -315,7 +315,7 @@ mv_error mv_memory_needed(const uint8_t* vault, size_t vault_size, size_t tile_s
   Arena arena = {nullptr, SIZE_MAX, sizeof(mv_loader)};
   size_t at;
   const bool fits = arena.Reserve(tensors, sizeof(TensorRecord), &at) &&
-                    arena.Reserve(ColumnOrder::EndsCount(columns), sizeof(uint16_t), &at) &&
+                    arena.Reserve(ColumnOrder::StripCount(columns), sizeof(StripColumns), &at) &&
                     arena.Reserve(columns, sizeof(uint8_t), &at) &&
                     (!own_layout || arena.Reserve(tensors, sizeof(VariantTensor), &at)) &&
                     arena.Reserve(1, modelvault::TileBufferSize(tile_size), &at);
