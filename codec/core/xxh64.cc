@@ -26,26 +26,33 @@ inline uint64_t LoadAligned(const uint8_t* p) {
 #endif
 }
 
-// Consumes whole 32-byte stripes.
-template <uint64_t (*kLoad)(const uint8_t*)>
-const uint8_t* Stripes(uint64_t* lanes, const uint8_t* p, size_t count) {
+// Consumes whole 32-byte stripes at a multiple of 4.
+void AlignedStripes(uint64_t* lanes, const uint8_t* p, size_t count) {
   uint64_t a = lanes[0], b = lanes[1], c = lanes[2], d = lanes[3];
   for (; count > 0; --count, p += 32) {
-    a = Round(a, kLoad(p));
-    b = Round(b, kLoad(p + 8));
-    c = Round(c, kLoad(p + 16));
-    d = Round(d, kLoad(p + 24));
+    a = Round(a, LoadAligned(p));
+    b = Round(b, LoadAligned(p + 8));
+    c = Round(c, LoadAligned(p + 16));
+    d = Round(d, LoadAligned(p + 24));
   }
   lanes[0] = a;
   lanes[1] = b;
   lanes[2] = c;
   lanes[3] = d;
-  return p;
 }
 
-const uint8_t* AnyStripes(uint64_t* lanes, const uint8_t* p, size_t count) {
-  const bool aligned = reinterpret_cast<uintptr_t>(p) % 4 == 0;
-  return aligned ? Stripes<LoadAligned>(lanes, p, count) : Stripes<LoadLe64>(lanes, p, count);
+// Anywhere. Tiles are aligned, so this is for stored bytes.
+const uint8_t* Stripes(uint64_t* lanes, const uint8_t* p, size_t count) {
+  if (reinterpret_cast<uintptr_t>(p) % 4 == 0) {
+    AlignedStripes(lanes, p, count);
+    return p + 32 * count;
+  }
+  for (; count > 0; --count, p += 32) {
+    alignas(4) uint8_t stripe[32];
+    for (size_t i = 0; i < sizeof(stripe); i += 4) StoreLe32(stripe + i, LoadLe32(p + i));
+    AlignedStripes(lanes, stripe, 1);
+  }
+  return p;
 }
 
 }  // namespace
@@ -67,11 +74,11 @@ void Xxh64::Update(ByteView bytes) {
     const size_t take = left < 32 - held ? left : 32 - held;
     if (take > 0) memcpy(buffer_ + held, p, take);
     if (held + take < 32) return;
-    AnyStripes(lanes_, buffer_, 1);
+    Stripes(lanes_, buffer_, 1);
     p += take;
     left -= take;
   }
-  p = AnyStripes(lanes_, p, left / 32);
+  p = Stripes(lanes_, p, left / 32);
   if (left % 32 > 0) memcpy(buffer_, p, left % 32);
 }
 
