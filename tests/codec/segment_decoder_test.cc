@@ -491,7 +491,9 @@ TEST(ColumnOrderTest, SortsEachStripsColumnsByClass) {
       for (unsigned c = 0; c < kClassCount; ++c) {
         const auto size = std::count_if(expected.begin(), expected.end(), [&](uint8_t j) { return class_of(j) == c; });
         const auto start = std::count_if(expected.begin(), expected.end(), [&](uint8_t j) { return class_of(j) < c; });
-        if (size > 0) ASSERT_EQ(strip.starts[c], start);
+        if (size > 0) {
+          ASSERT_EQ(strip.starts[c], start);
+        }
         if (c < 15) {
           ASSERT_EQ(strip.counts[0][c], size);
           ASSERT_EQ(strip.counts[1][c + 1], size);
