@@ -165,8 +165,8 @@ struct mv_loader {
   }
 };
 
-static_assert(alignof(mv_loader) <= MV_MEMORY_ALIGNMENT && alignof(TensorRecord) <= MV_MEMORY_ALIGNMENT &&
-              alignof(VariantTensor) <= MV_MEMORY_ALIGNMENT);
+static_assert(alignof(mv_loader) <= MV_MEMORY_ALIGNMENT && alignof(StripColumns) <= MV_MEMORY_ALIGNMENT &&
+              alignof(TensorRecord) <= MV_MEMORY_ALIGNMENT && alignof(VariantTensor) <= MV_MEMORY_ALIGNMENT);
 
 namespace {
 
@@ -249,8 +249,7 @@ CoreStatus mv_loader::Open(mv_place* place) {
 
   *place = MV_PLACE_MEMORY;
   order.columns = static_cast<size_t>(model.max_prior_cols());
-  order.strips =
-      static_cast<StripColumns*>(arena.Take(ColumnOrder::StripCount(order.columns), sizeof(*order.strips)));
+  order.strips = static_cast<StripColumns*>(arena.Take(ColumnOrder::StripCount(order.columns), sizeof(*order.strips)));
   order.order = static_cast<uint8_t*>(arena.Take(order.columns, sizeof(*order.order)));
   if (order.strips == nullptr || order.order == nullptr) return CoreStatus::kWorkspaceTooSmall;
   fixed = arena.used;
