@@ -163,8 +163,8 @@ TEST(OptimalCodeLengthsTest, CostWhatHuffmansDoWhereNoneIsTooLong) {
   EXPECT_GT(limited, 60);
 }
 
-// The fewest bits of all complete codes for `counts`, which are sorted, the largest first: `left` of the Kraft sum is to
-// be given away, and no code word may be shorter than `shortest`.
+// The fewest bits of all complete codes for `counts`, which are sorted, the largest first: `left` of the Kraft sum is
+// to be given away, and no code word may be shorter than `shortest`.
 uint64_t FewestBits(absl::Span<const uint64_t> counts, uint32_t left, unsigned shortest) {
   if (counts.empty()) return left == 0 ? 0 : ~uint64_t{0};
   uint64_t best = ~uint64_t{0};
@@ -402,8 +402,8 @@ TEST(PrefixEncoderTest, WritesTheDocumentedBits) {
 // One call of the decoder, and the bytes it gives.
 struct Item {
   enum Kind { kSymbol, kRaw, kRun, kRunPlanes } kind;
-  unsigned parameter;   // kRaw: bits; kRunPlanes: the first plane.
-  size_t table;         // kSymbol, kRun.
+  unsigned parameter;       // kRaw: bits; kRunPlanes: the first plane.
+  size_t table;             // kSymbol, kRun.
   std::vector<int> planes;  // kRunPlanes: table numbers, or -1.
   Bytes bytes;
 };

@@ -2,7 +2,8 @@
 //
 //   write_fuzz_seeds FOLDER      (tests/fuzz/corpus)
 //
-// Needed again only when the format or tests/fuzz/codec_targets.h change; fuzz_seeds_test.cc tells.
+// Needed again only when the format (tests/regenerate runs it) or tests/fuzz/codec_targets.h change; fuzz_seeds_test.cc
+// tells.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>

@@ -1,5 +1,5 @@
 // Writes the seeds of the fuzz targets variant_stream and vault_file (tests/fuzz/restore_targets.h) anew, for when the
-// format changes:
+// format changes (tests/regenerate):
 //
 //   make_restore_fuzz_seeds tests/fuzz/corpus
 #include <cstdio>

@@ -363,22 +363,23 @@ TEST(RestorerErrorsTest, ACorruptSegmentIsNamedWithFileVariantTensorAndOffset) {
 TEST(RestorerErrorsTest, ACorruptBaseChunkIsNamedWithFileTensorAndOffset) {
   std::string forged = VaultBytes();
   size_t chunk = SectionOffset(forged, 2);
-  for (size_t i = 0; i < 30; ++i) chunk += Models().chunks[i].size();
-  Store<uint32_t>(&forged, chunk, 1);
+  for (size_t i = 0; i <= 30; ++i) chunk += Models().chunks[i].size();
+  forged[chunk - 1] = '\0';  // A stream without an end.
   RepairEverything(&forged);
   ASSERT_OK_AND_ASSIGN(const auto restorer, OpenBytes(forged));
   EXPECT_THAT(restorer->vault().CheckBaseSection(), IsOk());
   ASSERT_OK_AND_ASSIGN(const auto base, restorer->OpenBase());
-  // Chunk 30 begins at byte 15,360 of the base, in the tensor that begins at 15,076; the tile it is in, at 15,104.
+  // Chunk 30 ends before byte 15,872 of the base, in the tensor that begins at 15,076; the tile that ends there begins
+  // at 15,616.
   EXPECT_THAT(base->Verify(Options(256, 1)),
               StatusIs(StatusCode::kDataLoss,
-                       AllOf(HasSubstr("v.mvlt: base: tensor number 4, at or after offset 28 "),
-                             HasSubstr("(byte 15104 of the model's)"), HasSubstr("coded stream corrupt"))));
+                       AllOf(HasSubstr("v.mvlt: base: tensor number 4, at or after offset 540 "),
+                             HasSubstr("(byte 15616 of the model's)"), HasSubstr("coded stream corrupt"))));
   const auto source = restorer->BaseSource();
   TestBytes bytes(100);
-  EXPECT_THAT(source->Read(15400, absl::MakeSpan(bytes)),
+  EXPECT_THAT(source->Read(15800, absl::MakeSpan(bytes)),
               StatusIs(StatusCode::kDataLoss, AllOf(HasSubstr("v.mvlt: base: coded stream corrupt"),
-                                                    HasSubstr("100 bytes"), HasSubstr("offset 15400"))));
+                                                    HasSubstr("100 bytes"), HasSubstr("offset 15800"))));
   EXPECT_THAT(source->Read(100, absl::MakeSpan(bytes)), IsOk());
   EXPECT_TRUE(bytes == Slice(Models().base, 100, 200));
 }

@@ -90,7 +90,15 @@ TEST(VaultReaderTest, SaysWhatIsNotAVault) {
 TEST(VaultReaderTest, RefusesOtherVersionsAndFeatures) {
   std::string vault = PlainVault();
   Store<uint16_t>(&vault, 8, 1);
-  EXPECT_THAT(OpenBytes(vault), StatusIs(StatusCode::kUnimplemented, HasSubstr("format 1.1, this program reads 0.1")));
+  EXPECT_THAT(OpenBytes(vault), StatusIs(StatusCode::kUnimplemented, HasSubstr("format 1.2, this program reads 0.2")));
+  // Of 0.x no minor version reads another's, neither a later one nor one before.
+  for (const auto& [minor, message] : {std::pair(1, "v.mvlt: vault format 0.1, this program reads 0.2"),
+                                       std::pair(3, "v.mvlt: vault format 0.3, this program reads 0.2")}) {
+    vault = PlainVault();
+    Store<uint16_t>(&vault, 10, static_cast<uint16_t>(minor));
+    RepairChecksums(&vault);
+    EXPECT_THAT(OpenBytes(vault), StatusIs(StatusCode::kUnimplemented, HasSubstr(message)));
+  }
   vault = PlainVault();
   Store<uint32_t>(&vault, 12, 6);
   RepairChecksums(&vault);
@@ -137,8 +145,7 @@ TEST(VaultReaderTest, ChecksBaseAndPaddingOnRequest) {
   EXPECT_GT(good->BytesBySection().unused, 60u);
   // In MODEL's padding, and in the hole behind the first blob.
   ASSERT_OK_AND_ASSIGN(const VaultVariant* first, good->Find("dept-0"));
-  for (const uint64_t offset :
-       {SectionOffset(vault, 0) + SectionSize(vault, 0), (first->offset + first->stored_size + 7) / 8 * 8 + 3}) {
+  for (const uint64_t offset : {SectionOffset(vault, 0) + SectionSize(vault, 0), first->offset + first->stored_size}) {
     std::string stray = vault;
     ASSERT_EQ(stray[offset], '\0');
     stray[offset] = 0x20;
@@ -198,7 +205,7 @@ TEST(VaultReaderTest, RefusesLiesUnderRightChecksums) {
        [&](std::string* v) { Store<uint32_t>(v, entry(v, 1, 8), static_cast<uint32_t>(SectionOffset(*v, 2))); },
        "entry 1"},
       {"blob unaligned",
-       [&](std::string* v) { Store<uint32_t>(v, entry(v, 0, 8), Load<uint32_t>(*v, entry(v, 0, 8)) + 1); }, "entry 0"},
+       [&](std::string* v) { Store<uint32_t>(v, entry(v, 0, 8), Load<uint32_t>(*v, entry(v, 0, 8)) + 2); }, "entry 0"},
       {"blob into INDEX", [&](std::string* v) { Store<uint32_t>(v, entry(v, 2, 12), 100000); }, "entry 2"},
       {"blob of 4 GiB", [&](std::string* v) { Store<uint32_t>(v, entry(v, 2, 12), 0xFFFFFFFF); }, "entry 2"},
       {"unsorted",
@@ -234,7 +241,7 @@ std::string WithIndex(std::string vault, std::vector<VaultVariant> variants, boo
   vault.resize(SectionOffset(vault, 3));
   vault += index;
   Store<uint64_t>(&vault, SectionField(3) + 8, index.size());
-  vault.resize((vault.size() + 7) / 8 * 8);
+  vault.resize((vault.size() + 3) / 4 * 4);
   Store<uint64_t>(&vault, SectionField(4), vault.size());
   vault += manifest;
   Store<uint64_t>(&vault, 16, vault.size());

@@ -98,7 +98,8 @@ TEST(ParseHeaderTest, NamesTheFieldAtFault) {
       {"magic", set1(3, 't'), CoreStatus::kBadMagic, 0},
       {"text mode", [](std::string* v) { v->erase(4, 1); }, CoreStatus::kBadMagic, 0, false},
       {"major", set1(8, 1), CoreStatus::kUnknownVersion, 8},
-      {"minor", set1(10, 2), CoreStatus::kUnknownVersion, 10},
+      {"minor", set1(10, 3), CoreStatus::kUnknownVersion, 10},
+      {"minor before", set1(10, 1), CoreStatus::kUnknownVersion, 10},
       {"minor 0", set1(10, 0), CoreStatus::kUnknownVersion, 10},
       {"checksum", set1(248, 0), CoreStatus::kChecksumMismatch, 248, false},
       {"feature", set4(12, 4), CoreStatus::kUnknownVersion, 12},
@@ -120,6 +121,7 @@ TEST(ParseHeaderTest, NamesTheFieldAtFault) {
       {"reserved", set1(247, 1), CoreStatus::kBadHeader, 216},
       {"MODEL over the header", set8(72, 248), CoreStatus::kBadSection, 72},
       {"MODEL unaligned", set8(72, 257), CoreStatus::kBadSection, 72},
+      {"MODEL at an even offset", set8(72, 258), CoreStatus::kBadSection, 72},
       {"MODEL past the end", set8(72, (size + 8) & ~uint64_t{7}), CoreStatus::kBadSection, 72},
       {"MODEL at the end of 64 bits", set8(72, kMax - 7), CoreStatus::kBadSection, 72},
       {"MODEL too long", set8(80, kMax - 200), CoreStatus::kBadSection, 72},
@@ -367,6 +369,7 @@ TEST(IndexViewTest, NamesTheEntryAtFault) {
       (*e)[2].hash = 0xFFFFFFFF;
     });
     expect_bad("offset unaligned", 1, [](Entries e) { (*e)[1].offset = 513; });
+    expect_bad("offset even", 1, [](Entries e) { (*e)[1].offset = 514; });
     expect_bad("offset in BASE", 1, [](Entries e) { (*e)[1].offset = 496; });
     expect_bad("offset past INDEX", 1, [](Entries e) { (*e)[1].offset = 1032; });
     expect_bad("offset far away", 1, [](Entries e) { (*e)[1].offset = 0xFFFFFFF8; });
@@ -440,6 +443,13 @@ std::string Segment(uint32_t size) {
   return entry;
 }
 
+// 130 segments of a byte each.
+std::string LongDirectory() {
+  std::string directory;
+  for (int i = 0; i < 130; ++i) directory += Segment(1);
+  return directory;
+}
+
 TEST(ParseBlobHeadTest, ReadsAllShapes) {
   BlobHead head;
   EXPECT_EQ(ParseHead("", 0, &head), CoreStatus::kOk);
@@ -447,20 +457,30 @@ TEST(ParseBlobHeadTest, ReadsAllShapes) {
   EXPECT_EQ(head.head_size, 0u);
   EXPECT_FALSE(head.own_layout);
 
-  EXPECT_EQ(ParseHead(std::string("\0data", 5), 5, &head), CoreStatus::kOk);
+  EXPECT_EQ(ParseHead(std::string("\0\0data", 6), 6, &head), CoreStatus::kOk);
   EXPECT_EQ(head.segment_count, 1u);
-  EXPECT_EQ(head.head_size, 1u);
+  EXPECT_EQ(head.head_size, 2u);
   EXPECT_FALSE(head.own_layout);
   EXPECT_FALSE(head.has_directory);
 
   const std::string layout = TestLayout(3);
-  EXPECT_EQ(ParseHead("\1" + layout + "data", 5 + layout.size(), &head), CoreStatus::kOk);
+  ASSERT_EQ(layout.size() % 2, 0u);
+  const std::string padded = "\1" + layout + '\0';
+  EXPECT_EQ(ParseHead(padded + "data", padded.size() + 4, &head), CoreStatus::kOk);
   EXPECT_TRUE(head.own_layout);
   EXPECT_EQ(head.layout.size, layout.size());
-  EXPECT_EQ(head.head_size, 1 + layout.size());
+  EXPECT_EQ(head.segment_count, 1u);
+  EXPECT_EQ(head.head_size, padded.size());
 
-  EXPECT_EQ(ParseHead("\1" + layout, 1 + layout.size(), &head), CoreStatus::kOk);
+  EXPECT_EQ(ParseHead(padded, padded.size(), &head), CoreStatus::kOk);
   EXPECT_EQ(head.segment_count, 0u);
+  EXPECT_EQ(head.head_size, padded.size());
+
+  // A layout of odd size makes the head even by itself: the opaque tensor's size in one byte less.
+  const std::string odd = "\2" + std::string("\0\7", 2) + layout.substr(4);
+  EXPECT_EQ(ParseHead("\1" + odd + "data", 5 + odd.size(), &head), CoreStatus::kOk);
+  EXPECT_EQ(head.layout.size, odd.size());
+  EXPECT_EQ(head.head_size, 1 + odd.size());
 
   const std::string blob = "\3" + layout + "\2" + Segment(3) + Segment(1) + "abcd";
   const Exact bytes(blob);
@@ -482,16 +502,38 @@ TEST(ParseBlobHeadTest, ReadsAllShapes) {
 }
 
 TEST(ParseBlobHeadTest, AsksForMoreOnlyWhereThereIsMore) {
-  const std::string blob = "\3" + TestLayout(3) + "\2" + Segment(3) + Segment(1) + "abcd";
-  const size_t head_size = blob.size() - 4;
-  for (size_t size = 0; size < head_size; ++size) {
+  // Heads with and without padding, directory and layout.
+  for (const std::string& whole :
+       {"\3" + TestLayout(3) + "\2" + Segment(3) + Segment(1), "\2\1" + Segment(4), "\1" + TestLayout(3) + '\0',
+        std::string(2, '\0'), "\2\x82\1" + LongDirectory() + '\0'}) {
+    const std::string blob = whole + "abcd";
+    for (size_t size = 0; size < whole.size(); ++size) {
+      BlobHead head;
+      EXPECT_EQ(ParseHead(blob.substr(0, size), blob.size(), &head), CoreStatus::kTruncated) << size;
+      if (size == 0) continue;
+      EXPECT_EQ(ParseHead(blob.substr(0, size), size, &head), CoreStatus::kBadBlob) << size;
+    }
     BlobHead head;
-    EXPECT_EQ(ParseHead(blob.substr(0, size), blob.size(), &head), CoreStatus::kTruncated) << size;
-    if (size == 0) continue;
-    EXPECT_EQ(ParseHead(blob.substr(0, size), size, &head), CoreStatus::kBadBlob) << size;
+    EXPECT_EQ(ParseHead(whole, whole.size() + (whole.size() > 1000 ? 130 : 4), &head), CoreStatus::kOk);
+    EXPECT_EQ(head.head_size, whole.size());
   }
-  BlobHead head;
-  EXPECT_EQ(ParseHead(blob.substr(0, head_size), blob.size(), &head), CoreStatus::kOk);
+}
+
+TEST(ParseBlobHeadTest, IsPaddedToAnEvenSizeWithAZero) {
+  const std::string layout = "\1" + TestLayout(3);
+  const std::string directory = "\2\x82\1" + LongDirectory();
+  for (const std::string& head : {std::string(1, '\0'), layout, directory}) {
+    ASSERT_EQ(head.size() % 2, 1u);
+    const std::string segments(head.size() > 1000 ? 130 : 4, 's');
+    for (const char padding : {'\0', '\1', '\x80'}) {
+      BlobHead parsed;
+      const std::string blob = head + padding + segments;
+      EXPECT_EQ(ParseHead(blob, blob.size(), &parsed), padding == 0 ? CoreStatus::kOk : CoreStatus::kBadBlob);
+      if (padding == 0) {
+        EXPECT_EQ(parsed.head_size, head.size() + 1);
+      }
+    }
+  }
 }
 
 TEST(ParseBlobHeadTest, RefusesHeadsThatLie) {
@@ -504,6 +546,7 @@ TEST(ParseBlobHeadTest, RefusesHeadsThatLie) {
   EXPECT_EQ(status("\2\1" + Segment(4) + "abcd"), CoreStatus::kOk);
   EXPECT_EQ(status("\4data"), CoreStatus::kBadBlob) << "unknown flag";
   EXPECT_EQ(status(std::string(1, '\0')), CoreStatus::kBadBlob) << "neither layout nor segment";
+  EXPECT_EQ(status(std::string(2, '\0')), CoreStatus::kBadBlob) << "neither layout nor segment, padded";
   EXPECT_EQ(status("\2\2" + two + "abcde"), CoreStatus::kBadBlob) << "segments end early";
   EXPECT_EQ(status("\2\2" + two + "abc"), CoreStatus::kBadBlob) << "segments end late";
   EXPECT_EQ(status(std::string("\2\0", 2)), CoreStatus::kBadBlob) << "no segments";

@@ -92,7 +92,7 @@ TEST_F(MvaultTest, EveryCommandHasHelpWithExamplesAndExitCodes) {
 TEST_F(MvaultTest, TellsItsVersion) {
   const ProgramRun run = Mvault({"--version"});
   EXPECT_EQ(run.exit_code, 0);
-  EXPECT_THAT(run.out, testing::MatchesRegex("mvault [0-9]+\\.[0-9]+\\.[0-9]+ \\(vault format 0\\.1\\)\n"));
+  EXPECT_THAT(run.out, testing::MatchesRegex("mvault [0-9]+\\.[0-9]+\\.[0-9]+ \\(vault format 0\\.2\\)\n"));
 }
 
 TEST_F(MvaultTest, WrongCommandLinesAreUsageErrors) {
@@ -343,7 +343,7 @@ TEST_F(MvaultTest, InfoAccountsForTheVaultAndItsModels) {
   const nlohmann::json whole = Mvault({"info", vault, "--json"}).Json();
   EXPECT_EQ(whole["segment_size"], 4096);
   EXPECT_EQ(whole["variants"], 6);
-  EXPECT_EQ(whole["format"], "0.1");
+  EXPECT_EQ(whole["format"], "0.2");
   uint64_t sum = 0;
   for (const auto& [key, bytes] : whole["parts"].items()) sum += bytes.get<uint64_t>();
   EXPECT_EQ(sum, whole["bytes"]);
@@ -554,13 +554,15 @@ TEST_F(MvaultTest, CutVaultsAreRefused) {
   EXPECT_FALSE(Exists("new"));
 }
 
-TEST_F(MvaultTest, AVaultOfANewerVersionIsUnsupported) {
+TEST_F(MvaultTest, AVaultOfAnotherVersionIsUnsupported) {
   models_.Pack();
   std::string bytes = Read("all.mvlt");
-  bytes[10] = 9;  // version_minor
-  RepairChecksums(&bytes);
-  EXPECT_THAT(Mvault({"ls", models_.folder().Write("new.mvlt", bytes)}),
-              Fails(9, "vault format 0.9, this program reads 0.1"));
+  for (const int minor : {1, 9}) {  // One before this one and a later one.
+    bytes[10] = static_cast<char>(minor);
+    RepairChecksums(&bytes);
+    EXPECT_THAT(Mvault({"ls", models_.folder().Write("other.mvlt", bytes)}),
+                Fails(9, absl::StrCat("other.mvlt: vault format 0.", minor, ", this program reads 0.2")));
+  }
 }
 
 // --- add, replace, rename, rm, compact ---

@@ -1,0 +1,41 @@
+// The seeds of the fuzz target vault_view are worth mutating only as long as they are vaults and heads.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "tests/vault/test_vault.h"
+#include "vault/core/vault_view.h"
+
+namespace modelvault {
+namespace {
+
+TEST(VaultFuzzSeedsTest, AreVaultsAndHeads) {
+  int vaults = 0, heads = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(MODELVAULT_FUZZ_CORPUS "/vault_view")) {
+    SCOPED_TRACE(entry.path());
+    std::ifstream in(entry.path(), std::ios::binary);
+    const std::string seed((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    ASSERT_GE(seed.size(), 3u);
+    if (seed[0] < 3) {
+      EXPECT_THAT(ReadAll(seed.substr(1)), IsOk());
+      ++vaults;
+      continue;
+    }
+    const ByteView blob = {reinterpret_cast<const uint8_t*>(seed.data()) + 3, seed.size() - 3};
+    const ByteView part = blob.Sub(0, std::min<size_t>(static_cast<uint8_t>(seed[2]), blob.size));
+    BlobHead head;
+    EXPECT_EQ(ParseBlobHead(blob, blob.size, static_cast<uint8_t>(seed[1]), &head), CoreStatus::kOk);
+    EXPECT_EQ(ParseBlobHead(part, blob.size, static_cast<uint8_t>(seed[1]), &head), CoreStatus::kOk);
+    ++heads;
+  }
+  EXPECT_GE(vaults, 7);
+  EXPECT_GE(heads, 3);
+}
+
+}  // namespace
+}  // namespace modelvault
