@@ -160,7 +160,7 @@ struct mv_loader {
   CoreStatus Open(mv_place* place);
   CoreStatus Start(const mv_variant& variant, size_t tile_size);
   VariantStream* Stream() { return reinterpret_cast<VariantStream*>(stream); }
-  void Observe(mv_step step) const {
+  [[gnu::hot]] void Observe(mv_step step) const {
     if (observe != nullptr) observe(observe_context, step);
   }
 };
@@ -170,7 +170,7 @@ static_assert(alignof(mv_loader) <= MV_MEMORY_ALIGNMENT && alignof(StripColumns)
 
 namespace {
 
-CoreStatus FetchChunk(void* context, uint64_t chunk, ByteView* stored) {
+[[gnu::hot]] CoreStatus FetchChunk(void* context, uint64_t chunk, ByteView* stored) {
   const mv_loader* const loader = static_cast<const mv_loader*>(context);
   ChunkPlace place;
   const CoreStatus found = FindChunk(loader->contents.header, loader->contents.chunks, chunk, &place);
@@ -378,7 +378,7 @@ mv_error mv_start(mv_loader* loader, const mv_variant* variant, size_t tile_size
   return loader->error;
 }
 
-mv_error mv_next(mv_loader* loader, const uint8_t** tile, size_t* size) {
+[[gnu::hot]] mv_error mv_next(mv_loader* loader, const uint8_t** tile, size_t* size) {
   *tile = nullptr;
   *size = 0;
   if (loader->error != MV_OK) return loader->error;
