@@ -175,6 +175,19 @@ TEST(BootSelectionTest, AChoiceThatNeverFinishesABootIsGivenUp) {
   EXPECT_EQ(board.Log(), "run a");
 }
 
+TEST(BootSelectionTest, AChoiceThatHadAllItsAttemptsCanBeSelectedAgain) {
+  Board board;
+  ASSERT_EQ(board.Select("b"), MV_OK);
+  for (unsigned i = 0; i < kMaxAttempts; ++i) {
+    board.flash.CutAfter(1, CutKind::kBefore);
+    EXPECT_THROW(board.Boot(), PowerCut);
+    board.flash.PowerUp();
+  }
+  ASSERT_EQ(board.Select("b"), MV_OK);
+  EXPECT_EQ(board.Boot().source, BootSource::kTrial);
+  EXPECT_EQ(board.Log(), "trial b 1, run b, confirmed b");
+}
+
 TEST(BootSelectionTest, TheBaseBootsEvenWhereItWasGivenUpAsAChoice) {
   Board board;
   ASSERT_EQ(board.Select(""), MV_OK);
