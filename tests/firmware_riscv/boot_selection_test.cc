@@ -23,10 +23,12 @@ struct Board {
   std::set<std::string> good = {"", "a", "b", "c"};
   std::vector<std::string> log;  // Of the last boot.
 
-  static mv_error Run(void* self, ByteView name) {
+  static uint32_t Run(void* self, ByteView name, mv_error* error) {
     Board* const board = static_cast<Board*>(self);
     board->log.push_back(absl::StrCat("run ", ToString(name)));
-    return board->good.count(ToString(name)) > 0 ? MV_OK : MV_DIGEST_MISMATCH;
+    if (board->good.count(ToString(name)) > 0) return MV_VERIFIED;
+    *error = MV_DIGEST_MISMATCH;
+    return MV_REJECTED;
   }
   static void Tell(void* self, const BootReport& report) {
     static const char* const kNames[] = {"damaged", "trial",     "given up", "start",
