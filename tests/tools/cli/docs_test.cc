@@ -12,6 +12,7 @@
 #include "nlohmann/json.hpp"
 #include "tests/tools/cli/cli_models.h"
 #include "tests/tools/cli/program_run.h"
+#include "tests/tools/eval/tiny_models.h"
 
 namespace modelvault {
 namespace {
@@ -66,6 +67,18 @@ TEST(DocsTest, EveryKeyOfEveryJsonDocumentIsDescribed) {
   for (const std::string& key : keys) EXPECT_THAT(document, HasSubstr("`" + key + "`"));
 }
 
+TEST(DocsTest, EveryKeyOfAnEvaluationIsDescribed) {
+  const EvalFiles files;
+  std::set<std::string> keys;
+  CollectKeys(Mvault({"eval", files.File("int8"), "--model", files.File("corpus.json"), "--tokens",
+                      files.File("heldout"), "--json"})
+                  .Json(),
+              &keys);
+  EXPECT_GT(keys.size(), 20u);
+  const std::string document = Document();
+  for (const std::string& key : keys) EXPECT_THAT(document, HasSubstr("`" + key + "`"));
+}
+
 TEST(DocsTest, ExitCodesAreListed) {
   const std::string document = Document();
   for (const int code : {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 70})
@@ -75,11 +88,13 @@ TEST(DocsTest, ExitCodesAreListed) {
 TEST(DocsTest, UsageLinesNameEveryOption) {
   const std::string document = Document();
   for (const char* command :
-       {"pack", "ls", "info", "verify", "checksums", "restore", "rename", "rm", "compact", "diff", "plan"}) {
+       {"pack", "ls", "info", "verify", "checksums", "restore", "rename", "rm", "compact", "diff", "plan",
+        "eval"}) {
     EXPECT_THAT(document, HasSubstr(absl::StrCat("\n    mvault ", command, " ")));
   }
   const std::string help = Mvault({"pack", "--help"}).out + Mvault({"verify", "--help"}).out +
-                           Mvault({"restore", "--help"}).out + Mvault({"ls", "--help"}).out;
+                           Mvault({"restore", "--help"}).out + Mvault({"ls", "--help"}).out +
+                           Mvault({"eval", "--help"}).out;
   for (size_t at = help.find("\n  --"); at != std::string::npos; at = help.find("\n  --", at + 1)) {
     const std::string option = help.substr(at + 3, help.find(' ', at + 3) - at - 3);
     EXPECT_THAT(document, HasSubstr(option));
