@@ -97,7 +97,7 @@ class RansDecoder {
     return value;
   }
 
-  bool Bit(AdaptiveBit* bit) {
+  [[gnu::hot]] bool Bit(AdaptiveBit* bit) {
     const uint32_t f = bit->Frequency();
     const uint32_t slot = Slot();
     const bool one = slot < f;

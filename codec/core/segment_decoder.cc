@@ -30,7 +30,7 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
 
 }  // namespace
 
-bool ColumnOrder::Build(const Model& model, const TensorRecord& t) {
+[[gnu::hot]] bool ColumnOrder::Build(const Model& model, const TensorRecord& t) {
   if (t.cols > columns) return false;
   const size_t cols = static_cast<size_t>(t.cols);
   const uint8_t* packed = model.column_classes(t);
@@ -64,12 +64,12 @@ bool ColumnOrder::Build(const Model& model, const TensorRecord& t) {
   return true;
 }
 
-void SegmentDecoder::Trace(SegmentTrace::Event event, uint32_t value) {
-  if (trace_ != nullptr) trace_->event(trace_->context, event, tensor_index_, mode_, value, rans_);
-}
-
-CoreStatus SegmentDecoder::Start(ByteView stream) {
-  contexts_ = SegmentContexts();
+[[gnu::hot]] CoreStatus SegmentDecoder::Start(ByteView stream) {
+  // In place: a temporary would be 3 KiB of stack.
+  const AdaptiveBit fresh;
+  static_assert(sizeof(SegmentContexts) % sizeof(fresh) == 0);
+  uint8_t* const contexts = reinterpret_cast<uint8_t*>(&contexts_);
+  for (size_t at = 0; at < sizeof(contexts_); at += sizeof(fresh)) memcpy(contexts + at, &fresh, sizeof(fresh));
   for (auto& lanes : lanes_) {
     for (uint16_t& lane : lanes) lane = kLaneBias;
   }
@@ -82,12 +82,12 @@ CoreStatus SegmentDecoder::Start(ByteView stream) {
   return rans_.Start(stream) ? CoreStatus::kOk : CoreStatus::kBadStream;
 }
 
-CoreStatus SegmentDecoder::Finish() {
+[[gnu::cold]] CoreStatus SegmentDecoder::Finish() {
   Trace(SegmentTrace::kEnd, 0);
   return rans_.AtEnd() ? CoreStatus::kOk : CoreStatus::kBadStream;
 }
 
-CoreStatus SegmentDecoder::EnterTensor(const StripCursor& cursor) {
+[[gnu::hot]] CoreStatus SegmentDecoder::EnterTensor(const StripCursor& cursor) {
   const VariantTensor& tensor = cursor.tensor();
   const TensorRecord& record = cursor.record();
   tensor_index_ = cursor.tensor_index();
@@ -134,7 +134,7 @@ CoreStatus SegmentDecoder::EnterTensor(const StripCursor& cursor) {
   return rans_.overrun() ? CoreStatus::kBadStream : CoreStatus::kOk;
 }
 
-CoreStatus SegmentDecoder::Decode(const StripCursor& cursor, size_t size, uint8_t* io) {
+[[gnu::hot]] CoreStatus SegmentDecoder::Decode(const StripCursor& cursor, size_t size, uint8_t* io) {
   if (!in_tensor_ || cursor.tensor_index() != tensor_index_) {
     const CoreStatus entered = EnterTensor(cursor);
     if (entered != CoreStatus::kOk) return entered;
@@ -157,7 +157,7 @@ CoreStatus SegmentDecoder::Decode(const StripCursor& cursor, size_t size, uint8_
 }
 
 // Forgets the groups before that of `weight`.
-void SegmentDecoder::MoveGroups(uint64_t weight) {
+[[gnu::hot]] void SegmentDecoder::MoveGroups(uint64_t weight) {
   const uint32_t group = static_cast<uint32_t>(weight >> kGroupShift);
   const uint32_t steps = group - group_;
   group_ = group;
@@ -166,7 +166,7 @@ void SegmentDecoder::MoveGroups(uint64_t weight) {
 }
 
 // Decodes the scale of the group `group` places from group_ on.
-bool SegmentDecoder::ReadScale(unsigned group) {
+[[gnu::hot]] bool SegmentDecoder::ReadScale(unsigned group) {
   Trace(SegmentTrace::kScaleBegin, 0);
   if (!rans_.Bit(&contexts_.same_scale)) last_scale_ = static_cast<uint8_t>(rans_.Gamma(&contexts_.scale));
   Trace(SegmentTrace::kScaleEnd, last_scale_);
@@ -176,8 +176,8 @@ bool SegmentDecoder::ReadScale(unsigned group) {
 }
 
 // Decodes the gap that follows a weight of a level.
-bool SegmentDecoder::DecodeGap(uint16_t* lane, unsigned level) {
-  const GapLookup& table = lookups_[levels_[level].table];
+[[gnu::hot]] bool SegmentDecoder::DecodeGap(uint16_t* lane, unsigned level) {
+  const GapLookup& table = *FindGapLookup(levels_[level].table);
   const unsigned shift = levels_[level].shift;
   uint32_t gap = 0;
   for (;;) {
@@ -201,7 +201,7 @@ bool SegmentDecoder::DecodeGap(uint16_t* lane, unsigned level) {
 
 // What DecodeHits() leaves to others, at place `at` of the strip: a gap that is not pending or begins with the escape, a
 // scale that is not known, a group with the escape. Returns where to go on, or kBadRun, see failure_.
-uint32_t SegmentDecoder::DecodeRareHit(uint16_t* lane, uint32_t at, unsigned level) {
+[[gnu::hot]] uint32_t SegmentDecoder::DecodeRareHit(uint16_t* lane, uint32_t at, unsigned level) {
   failure_ = CoreStatus::kBadStream;
   if (levels_[level].rest == kNoGap) return DecodeGap(lane, level) ? at : kBadRun;
   const size_t i = strip_.order != nullptr ? strip_.order[at] : at;
@@ -227,11 +227,11 @@ uint32_t SegmentDecoder::DecodeRareHit(uint16_t* lane, uint32_t at, unsigned lev
 
 // Decodes weights of a level that differ, from place `at` of the strip on, where the level's gap begins, up to place
 // `end`: the innermost loop on the board. Returns `end`, or, plus kStopped, the place where DecodeRareHit() must help.
-uint32_t SegmentDecoder::DecodeHits(uint16_t* lane, uint32_t at, uint32_t end, unsigned level) {
+[[gnu::hot]] uint32_t SegmentDecoder::DecodeHits(uint16_t* lane, uint32_t at, uint32_t end, unsigned level) {
   Level* const state = &levels_[level];
   uint32_t rest = state->rest;
   if (rest == kNoGap) return at + kStopped;
-  const GapLookup* const table = &lookups_[state->table];
+  const GapLookup* const table = FindGapLookup(state->table);
   const uint32_t escape = table->starts[kEscape];
   const unsigned shift = state->shift;
   const uint32_t mask = (2u << shift) - 1;
@@ -294,7 +294,7 @@ uint32_t SegmentDecoder::DecodeHits(uint16_t* lane, uint32_t at, uint32_t end, u
 }
 
 // Goes on where DecodeHits() stopped. False: see failure_.
-bool SegmentDecoder::FinishRun(uint16_t* lane, uint32_t at, uint32_t end, unsigned level) {
+[[gnu::hot]] bool SegmentDecoder::FinishRun(uint16_t* lane, uint32_t at, uint32_t end, unsigned level) {
   for (;;) {
     at = DecodeRareHit(lane, at - kStopped, level);
     if (at == kBadRun) return false;
@@ -309,14 +309,14 @@ bool SegmentDecoder::FinishRun(uint16_t* lane, uint32_t at, uint32_t end, unsign
 }
 
 // A run of weights of one level, which have the places `begin` to `end` - 1 in the strip; the level's gap ends in it.
-inline bool SegmentDecoder::DecodeRun(uint16_t* lane, uint32_t begin, uint32_t end, unsigned level) {
+[[gnu::hot]] inline bool SegmentDecoder::DecodeRun(uint16_t* lane, uint32_t begin, uint32_t end, unsigned level) {
   const uint32_t at = DecodeHits(lane, begin, end, level);
   return __builtin_expect(at < kStopped, 1) || FinishRun(lane, at, end, level);
 }
 
 // The strip's columns of all classes but the last. Returns where those of the last class start or, if some are beyond
 // the last level, those; less than 0: see failure_.
-inline int SegmentDecoder::DecodeColumns(const StripColumns& columns, unsigned row_level) {
+[[gnu::hot]] inline int SegmentDecoder::DecodeColumns(const StripColumns& columns, unsigned row_level) {
   const unsigned odd = (row_level >> 1) & 1;
   const uint16_t* counts = columns.counts[odd];
   const uint16_t* const end = counts + columns.class_count + odd;
@@ -346,7 +346,7 @@ inline int SegmentDecoder::DecodeColumns(const StripColumns& columns, unsigned r
   return columns.last;
 }
 
-CoreStatus SegmentDecoder::DecodeGaps(const StripCursor& cursor, size_t size, uint8_t* io) {
+[[gnu::hot]] CoreStatus SegmentDecoder::DecodeGaps(const StripCursor& cursor, size_t size, uint8_t* io) {
   const TensorRecord& record = cursor.record();
   const Strip& strip = cursor.strip();
   MoveGroups(strip.in_tensor);
@@ -410,7 +410,7 @@ CoreStatus SegmentDecoder::DecodeGaps(const StripCursor& cursor, size_t size, ui
   return rans_.overrun() ? CoreStatus::kBadStream : CoreStatus::kOk;
 }
 
-CoreStatus SegmentDecoder::PassOverGaps(const StripCursor& cursor, size_t size) {
+[[gnu::cold]] CoreStatus SegmentDecoder::PassOverGaps(const StripCursor& cursor, size_t size) {
   uint8_t nobodys[kStripSize] = {};
   StripCursor at = cursor;
   for (;;) {
@@ -422,7 +422,7 @@ CoreStatus SegmentDecoder::PassOverGaps(const StripCursor& cursor, size_t size) 
   }
 }
 
-CoreStatus SegmentDecoder::DecodeSigns(const StripCursor& cursor, size_t size, uint8_t* io) {
+[[gnu::cold]] CoreStatus SegmentDecoder::DecodeSigns(const StripCursor& cursor, size_t size, uint8_t* io) {
   uint64_t weight = cursor.strip().in_tensor;
   while (size > 0) {  // By groups.
     const size_t to_next = kGroupSize - static_cast<size_t>(weight % kGroupSize);
@@ -444,7 +444,7 @@ CoreStatus SegmentDecoder::DecodeSigns(const StripCursor& cursor, size_t size, u
   return rans_.overrun() ? CoreStatus::kBadStream : CoreStatus::kOk;
 }
 
-CoreStatus SegmentDecoder::DecodeResiduals(const StripCursor& cursor, size_t size, uint8_t* io) {
+[[gnu::cold]] CoreStatus SegmentDecoder::DecodeResiduals(const StripCursor& cursor, size_t size, uint8_t* io) {
   const VariantTensor& tensor = cursor.tensor();
   const unsigned element_size = tensor.element_size;
   const unsigned width = 8 * element_size;
@@ -461,7 +461,7 @@ CoreStatus SegmentDecoder::DecodeResiduals(const StripCursor& cursor, size_t siz
   return rans_.overrun() ? CoreStatus::kBadStream : CoreStatus::kOk;
 }
 
-CoreStatus SegmentDecoder::DecodeRaw(size_t size, uint8_t* io) {
+[[gnu::cold]] CoreStatus SegmentDecoder::DecodeRaw(size_t size, uint8_t* io) {
   RansDecoder rans = rans_;
   for (size_t i = 0; i < size; ++i) {
     const uint8_t byte = static_cast<uint8_t>(rans.Raw(8));

@@ -103,7 +103,9 @@ class SegmentDecoder {
   CoreStatus DecodeSigns(const StripCursor& cursor, size_t size, uint8_t* io);
   CoreStatus DecodeResiduals(const StripCursor& cursor, size_t size, uint8_t* io);
   CoreStatus DecodeRaw(size_t size, uint8_t* io);
-  void Trace(SegmentTrace::Event event, uint32_t value);
+  void Trace(SegmentTrace::Event event, uint32_t value) {
+    if (trace_ != nullptr) trace_->event(trace_->context, event, tensor_index_, mode_, value, rans_);
+  }
 
   RansDecoder rans_;
   GapStrip strip_;
@@ -130,12 +132,14 @@ class SegmentDecoder {
   // last level stay as they are, 32,768.
   alignas(4) uint16_t lanes_[2][kLanes];
   Level levels_[kLevelCount];
-  const GapLookup* lookups_ = kGapLookups.tables;
 
   const VariantLayout* layout_;
   ColumnOrder order_;
   const SegmentTrace* trace_;
-  SegmentContexts contexts_;
+  // Start() fills it; a constructor would do it once more.
+  union {
+    SegmentContexts contexts_;
+  };
 };
 
 }  // namespace modelvault

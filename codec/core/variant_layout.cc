@@ -3,7 +3,7 @@
 namespace modelvault {
 namespace {
 
-VariantTensor Describe(const TensorRecord& base, uint32_t base_index, DType dtype, uint64_t opaque_size) {
+[[gnu::hot]] VariantTensor Describe(const TensorRecord& base, uint32_t base_index, DType dtype, uint64_t opaque_size) {
   VariantTensor t{};
   t.base_index = base_index;
   t.dtype = dtype;
@@ -15,7 +15,7 @@ VariantTensor Describe(const TensorRecord& base, uint32_t base_index, DType dtyp
 
 }  // namespace
 
-CoreStatus VariantLayout::Parse(ByteView bytes, VariantTensor* tensors, size_t capacity) {
+[[gnu::cold]] CoreStatus VariantLayout::Parse(ByteView bytes, VariantTensor* tensors, size_t capacity) {
   const size_t count = model_->tensor_count();
   if (capacity < count) return CoreStatus::kWorkspaceTooSmall;
   ByteReader reader(bytes);
@@ -53,7 +53,7 @@ CoreStatus VariantLayout::Parse(ByteView bytes, VariantTensor* tensors, size_t c
   return CoreStatus::kOk;
 }
 
-VariantTensor VariantLayout::tensor(size_t i) const {
+[[gnu::hot]] VariantTensor VariantLayout::tensor(size_t i) const {
   if (own_ != nullptr) return own_[i];
   const TensorRecord& base = model_->tensor(i);
   VariantTensor t = Describe(base, static_cast<uint32_t>(i), base.dtype, base.size);
@@ -61,7 +61,7 @@ VariantTensor VariantLayout::tensor(size_t i) const {
   return t;
 }
 
-size_t VariantLayout::FindTensor(uint64_t offset) const {
+[[gnu::cold]] size_t VariantLayout::FindTensor(uint64_t offset) const {
   if (own_ == nullptr) return model_->FindTensor(offset);
   size_t low = 0, high = tensor_count();
   while (high - low > 1) {
@@ -75,7 +75,7 @@ size_t VariantLayout::FindTensor(uint64_t offset) const {
   return low;
 }
 
-StripCursor::StripCursor(const VariantLayout* layout, uint64_t offset) : layout_(layout) {
+[[gnu::cold]] StripCursor::StripCursor(const VariantLayout* layout, uint64_t offset) : layout_(layout) {
   if (offset >= layout->data_size()) {
     index_ = layout->tensor_count();
     return;
@@ -100,7 +100,7 @@ StripCursor::StripCursor(const VariantLayout* layout, uint64_t offset) : layout_
   Cut();
 }
 
-void StripCursor::Enter(size_t index) {
+[[gnu::hot]] void StripCursor::Enter(size_t index) {
   const size_t count = layout_->tensor_count();
   for (; index < count; ++index) {
     tensor_ = layout_->tensor(index);
@@ -116,7 +116,7 @@ void StripCursor::Enter(size_t index) {
   Cut();
 }
 
-void StripCursor::Cut() {
+[[gnu::hot]] void StripCursor::Cut() {
   strip_.offset = tensor_.offset + strip_.in_tensor;
   const uint64_t left = line_size_ - in_line_;
   strip_.size = left < kStripSize ? static_cast<uint32_t>(left) : static_cast<uint32_t>(kStripSize);
@@ -125,7 +125,7 @@ void StripCursor::Cut() {
 
 void StripCursor::Next() { Advance(strip_.size); }
 
-size_t StripCursor::RunTo(uint64_t limit) const {
+[[gnu::hot]] size_t StripCursor::RunTo(uint64_t limit) const {
   const uint64_t left = tensor_.size - strip_.in_tensor;
   const size_t want = static_cast<size_t>(limit - strip_.offset);
   if (left <= want) return static_cast<size_t>(left);
@@ -141,7 +141,7 @@ size_t StripCursor::RunTo(uint64_t limit) const {
   return want - rest + (line < whole ? line : whole);
 }
 
-void StripCursor::Advance(size_t size) {
+[[gnu::hot]] void StripCursor::Advance(size_t size) {
   strip_.in_tensor += size;
   if (strip_.in_tensor == tensor_.size) {
     Enter(index_ + 1);

@@ -4,7 +4,7 @@
 
 namespace modelvault {
 
-VariantStream::VariantStream(const VariantLayout* layout, uint32_t chunk_size, uint32_t segment_size,
+[[gnu::cold]] VariantStream::VariantStream(const VariantLayout* layout, uint32_t chunk_size, uint32_t segment_size,
                              ChunkSource chunks, SegmentSource segments, StreamWorkspace workspace,
                              const SegmentTrace* trace)
     : layout_(layout),
@@ -15,7 +15,7 @@ VariantStream::VariantStream(const VariantLayout* layout, uint32_t chunk_size, u
       delta_(layout, workspace.order, trace),
       cursor_(layout, layout->data_size()) {}
 
-CoreStatus VariantStream::Start(uint64_t begin, uint64_t end, size_t tile_size) {
+[[gnu::cold]] CoreStatus VariantStream::Start(uint64_t begin, uint64_t end, size_t tile_size) {
   if (begin > end || end > layout_->data_size() || tile_size < kMinTileSize ||
       workspace_.tile.size < TileBufferSize(0) || tile_size > workspace_.tile.size - TileBufferSize(0)) {
     status_ = CoreStatus::kBadArgument;
@@ -55,7 +55,7 @@ CoreStatus VariantStream::Start(uint64_t begin, uint64_t end, size_t tile_size) 
   return status_;
 }
 
-CoreStatus VariantStream::Enter(uint64_t segment) {
+[[gnu::cold]] CoreStatus VariantStream::Enter(uint64_t segment) {
   ByteView stored;
   const CoreStatus fetched = segments_.fetch(segments_.context, segment, &stored);
   if (fetched != CoreStatus::kOk) return fetched;
@@ -65,7 +65,7 @@ CoreStatus VariantStream::Enter(uint64_t segment) {
 }
 
 // The prediction of the next `size` bytes of the tensor under the cursor.
-CoreStatus VariantStream::ReadPrediction(uint8_t* out, size_t size) {
+[[gnu::hot]] CoreStatus VariantStream::ReadPrediction(uint8_t* out, size_t size) {
   switch (cursor_.tensor().prediction) {
     case Prediction::kZero:
       memset(out, 0, size);
@@ -78,7 +78,7 @@ CoreStatus VariantStream::ReadPrediction(uint8_t* out, size_t size) {
 }
 
 // The same across float types.
-CoreStatus VariantStream::ReadConverted(uint8_t* out, size_t size) {
+[[gnu::cold]] CoreStatus VariantStream::ReadConverted(uint8_t* out, size_t size) {
   const VariantTensor& tensor = cursor_.tensor();
   const TensorRecord& record = cursor_.record();
   uint64_t offset = record.offset + cursor_.strip().in_tensor / tensor.element_size * record.element_size;
@@ -97,7 +97,7 @@ CoreStatus VariantStream::ReadConverted(uint8_t* out, size_t size) {
 }
 
 // After strips: if these were the last of the segment in progress, its stream must end here.
-CoreStatus VariantStream::LeaveSegment() {
+[[gnu::hot]] CoreStatus VariantStream::LeaveSegment() {
   if (!cursor_.at_end() && cursor_.strip().offset < segment_end_) return CoreStatus::kOk;
   in_segment_ = false;
   const CoreStatus finished = delta_.Finish();
@@ -109,7 +109,7 @@ CoreStatus VariantStream::LeaveSegment() {
 }
 
 // Decodes strips until a tile is full or the data ends. The bytes in the buffer are those from position_ on.
-CoreStatus VariantStream::FillStrips() {
+[[gnu::hot]] CoreStatus VariantStream::FillStrips() {
   const uint64_t fill = end_ - position_ < tile_size_ ? end_ : position_ + tile_size_;
   while (!cursor_.at_end() && position_ + filled_ < fill) {
     if (segments_.fetch != nullptr && !in_segment_) {
@@ -135,7 +135,7 @@ CoreStatus VariantStream::FillStrips() {
   return CoreStatus::kOk;
 }
 
-CoreStatus VariantStream::Next(ByteView* tile) {
+[[gnu::hot]] CoreStatus VariantStream::Next(ByteView* tile) {
   *tile = ByteView{};
   if (status_ != CoreStatus::kOk) return status_;
   if (handed_out_ > 0) {
