@@ -7,7 +7,7 @@ namespace {
 
 constexpr size_t kMinRecordSize = 6;  // dtype, rows, cols, flags, level, one plane.
 
-[[gnu::hot]] CoreStatus ReadRecord(ByteReader* reader, size_t table_count, TensorRecord* t) {
+CoreStatus ReadRecord(ByteReader* reader, size_t table_count, TensorRecord* t) {
   uint8_t dtype;
   if (!reader->ReadU8(&dtype)) return CoreStatus::kTruncated;
   t->element_size = ElementSize(dtype);
@@ -25,15 +25,16 @@ constexpr size_t kMinRecordSize = 6;  // dtype, rows, cols, flags, level, one pl
   if (t->flags != 0 && (t->element_size != 1 || t->size == 0)) return CoreStatus::kBadModel;
   if (t->has_prior() && t->cols > kMaxPriorColumns) return CoreStatus::kBadModel;
   // At most kMaxTablesPerTensor different tables, the dictionary's two included.
-  static_assert(kMaxTables <= 64);
-  uint32_t used[2] = {0, 0};  // A bit for each table.
+  uint8_t used[kMaxTablesPerTensor];
   size_t used_count = 0;
   auto check = [&](uint8_t table) {
     if (table >= table_count) return false;
-    const uint32_t bit = 1u << table % 32;
-    if ((used[table / 32] & bit) == 0) ++used_count;
-    used[table / 32] |= bit;
-    return used_count <= kMaxTablesPerTensor;
+    for (size_t i = 0; i < used_count; ++i) {
+      if (used[i] == table) return true;
+    }
+    if (used_count == kMaxTablesPerTensor) return false;
+    used[used_count++] = table;
+    return true;
   };
   for (unsigned plane = 0; plane < t->element_size; ++plane) {
     if (!reader->ReadU8(&t->tables[plane])) return CoreStatus::kTruncated;
@@ -53,7 +54,7 @@ constexpr size_t kMinRecordSize = 6;  // dtype, rows, cols, flags, level, one pl
 }
 
 // Takes `length` bytes of the data area.
-[[gnu::hot]] bool Take(ByteReader* reader, size_t length, uint32_t* offset) {
+bool Take(ByteReader* reader, size_t length, uint32_t* offset) {
   if (length > reader->remaining()) return false;
   *offset = static_cast<uint32_t>(reader->position());
   ByteView skipped;
@@ -62,7 +63,7 @@ constexpr size_t kMinRecordSize = 6;  // dtype, rows, cols, flags, level, one pl
 
 }  // namespace
 
-[[gnu::cold]] CoreStatus Model::CountTensors(ByteView section, size_t* count) {
+CoreStatus Model::CountTensors(ByteView section, size_t* count) {
   ByteReader reader(section);
   if (!reader.ReadSize(count)) return CoreStatus::kTruncated;
   return *count <= section.size / kMinRecordSize ? CoreStatus::kOk : CoreStatus::kBadModel;
@@ -99,7 +100,7 @@ CoreStatus Model::WidestPrior(ByteView section, size_t* columns) {
   return status;
 }
 
-[[gnu::hot]] CoreStatus Model::Parse(ByteView section, TensorRecord* records, size_t capacity) {
+CoreStatus Model::Parse(ByteView section, TensorRecord* records, size_t capacity) {
   tensor_count_ = 0;
   ByteReader reader(section);
   size_t count;
@@ -147,13 +148,13 @@ CoreStatus Model::WidestPrior(ByteView section, size_t* columns) {
   return CoreStatus::kOk;
 }
 
-[[gnu::hot]] void Model::ReadTable(uint8_t number, uint8_t lengths[256], int* only) const {
+void Model::ReadTable(uint8_t number, uint8_t lengths[256], int* only) const {
   ByteReader reader(section_.Sub(table_offset_[number], section_.size - table_offset_[number]));
   // Parse() has read this very table before, so it cannot fail now.
   static_cast<void>(ReadCodeLengths(&reader, lengths, only));
 }
 
-[[gnu::hot]] size_t Model::FindTensor(uint64_t offset) const {
+size_t Model::FindTensor(uint64_t offset) const {
   size_t low = 0, high = tensor_count_;  // The last tensor whose offset is not beyond; empty tensors share offsets.
   while (high - low > 1) {
     const size_t middle = low + (high - low) / 2;

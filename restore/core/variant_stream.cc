@@ -4,7 +4,7 @@
 
 namespace modelvault {
 
-[[gnu::cold]] VariantStream::VariantStream(const VariantLayout* layout, uint32_t chunk_size, uint32_t segment_size,
+VariantStream::VariantStream(const VariantLayout* layout, uint32_t chunk_size, uint32_t segment_size,
                              ChunkSource chunks, SegmentSource segments, StreamWorkspace workspace,
                              const SegmentTrace* trace)
     : layout_(layout),
@@ -15,21 +15,21 @@ namespace modelvault {
       delta_(layout, workspace.order, trace),
       cursor_(layout, layout->data_size()) {}
 
-[[gnu::cold]] CoreStatus VariantStream::Start(uint64_t begin, uint64_t end, size_t tile_size) {
+CoreStatus VariantStream::Start(uint64_t begin, uint64_t end, size_t tile_size) {
   if (begin > end || end > layout_->data_size() || tile_size < kMinTileSize ||
       workspace_.tile.size < TileBufferSize(0) || tile_size > workspace_.tile.size - TileBufferSize(0)) {
     status_ = CoreStatus::kBadArgument;
     return status_;
   }
   status_ = CoreStatus::kOk;
-  position_ = begin;
-  end_ = end;
+  position_ = static_cast<size_t>(begin);
+  end_ = static_cast<size_t>(end);
   tile_size_ = tile_size;
   handed_out_ = filled_ = 0;
   in_segment_ = false;
   if (begin == end) return status_;
   // The segment of the strip that holds `begin`: that strip may begin in the segment before.
-  uint64_t first = begin / segment_size_;
+  size_t first = position_ / segment_size_;
   cursor_ = StripCursor(layout_, first * segment_size_);
   if (cursor_.at_end() || cursor_.strip().offset > begin) {
     --first;  // Segment 0 begins with a strip at 0, so there is one before.
@@ -55,17 +55,19 @@ namespace modelvault {
   return status_;
 }
 
-[[gnu::cold]] CoreStatus VariantStream::Enter(uint64_t segment) {
+CoreStatus VariantStream::Enter(size_t segment) {
   ByteView stored;
   const CoreStatus fetched = segments_.fetch(segments_.context, segment, &stored);
   if (fetched != CoreStatus::kOk) return fetched;
-  segment_end_ = (segment + 1) * segment_size_;
+  segment_ = segment;
+  const uint64_t segment_end = (uint64_t{segment} + 1) * segment_size_;
+  segment_end_ = segment_end < layout_->data_size() ? static_cast<size_t>(segment_end) : layout_->data_size();
   in_segment_ = true;
   return delta_.Start(stored);
 }
 
 // The prediction of the next `size` bytes of the tensor under the cursor.
-[[gnu::hot]] CoreStatus VariantStream::ReadPrediction(uint8_t* out, size_t size) {
+CoreStatus VariantStream::ReadPrediction(uint8_t* out, size_t size) {
   switch (cursor_.tensor().prediction) {
     case Prediction::kZero:
       memset(out, 0, size);
@@ -78,10 +80,10 @@ namespace modelvault {
 }
 
 // The same across float types.
-[[gnu::cold]] CoreStatus VariantStream::ReadConverted(uint8_t* out, size_t size) {
+CoreStatus VariantStream::ReadConverted(uint8_t* out, size_t size) {
   const VariantTensor& tensor = cursor_.tensor();
   const TensorRecord& record = cursor_.record();
-  uint64_t offset = record.offset + cursor_.strip().in_tensor / tensor.element_size * record.element_size;
+  size_t offset = record.offset + cursor_.strip().in_tensor / tensor.element_size * record.element_size;
   uint8_t elements[kStripSize];
   for (size_t left = size / tensor.element_size; left > 0;) {
     const size_t most = sizeof(elements) / record.element_size;
@@ -97,20 +99,20 @@ namespace modelvault {
 }
 
 // After strips: if these were the last of the segment in progress, its stream must end here.
-[[gnu::hot]] CoreStatus VariantStream::LeaveSegment() {
+CoreStatus VariantStream::LeaveSegment() {
   if (!cursor_.at_end() && cursor_.strip().offset < segment_end_) return CoreStatus::kOk;
   in_segment_ = false;
   const CoreStatus finished = delta_.Finish();
   // The last segment may lie within the last strip and hold none of its own; its stream must be empty then.
-  if (finished != CoreStatus::kOk || !cursor_.at_end() || segment_end_ >= layout_->data_size()) return finished;
-  const CoreStatus entered = Enter(segment_end_ / segment_size_);
+  if (finished != CoreStatus::kOk || !cursor_.at_end() || segment_end_ == layout_->data_size()) return finished;
+  const CoreStatus entered = Enter(segment_ + 1);
   in_segment_ = false;
   return entered == CoreStatus::kOk ? delta_.Finish() : entered;
 }
 
 // Decodes strips until a tile is full or the data ends. The bytes in the buffer are those from position_ on.
-[[gnu::hot]] CoreStatus VariantStream::FillStrips() {
-  const uint64_t fill = end_ - position_ < tile_size_ ? end_ : position_ + tile_size_;
+CoreStatus VariantStream::FillStrips() {
+  const size_t fill = end_ - position_ < tile_size_ ? end_ : position_ + tile_size_;
   while (!cursor_.at_end() && position_ + filled_ < fill) {
     if (segments_.fetch != nullptr && !in_segment_) {
       const CoreStatus entered = Enter(cursor_.strip().offset / segment_size_);
@@ -135,7 +137,7 @@ namespace modelvault {
   return CoreStatus::kOk;
 }
 
-[[gnu::hot]] CoreStatus VariantStream::Next(ByteView* tile) {
+CoreStatus VariantStream::Next(ByteView* tile) {
   *tile = ByteView{};
   if (status_ != CoreStatus::kOk) return status_;
   if (handed_out_ > 0) {
@@ -143,8 +145,8 @@ namespace modelvault {
     filled_ -= handed_out_;
     handed_out_ = 0;
   }
-  const uint64_t left = end_ - position_;
-  const size_t want = left < tile_size_ ? static_cast<size_t>(left) : tile_size_;
+  const size_t left = end_ - position_;
+  const size_t want = left < tile_size_ ? left : tile_size_;
   if (want == 0) return status_;
   if (filled_ < want) status_ = FillStrips();
   if (status_ == CoreStatus::kOk && filled_ < want) status_ = CoreStatus::kBadStream;

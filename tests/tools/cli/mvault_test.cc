@@ -28,8 +28,7 @@ using ::testing::Not;
 using ::testing::StartsWith;
 
 const char* const kCommands[] = {"pack",    "ls",     "info", "verify",  "checksums", "restore", "add",
-                                 "replace", "rename", "rm",   "compact", "diff",      "plan",    "eval",
-                                 "help"};
+                                 "replace", "rename", "rm",   "compact", "diff",      "plan",    "help"};
 
 class MvaultTest : public testing::Test {
  protected:
