@@ -32,6 +32,8 @@ enum class Phase : uint8_t {
   kUseDecode = 4,
   kUseHash = 5,
   kConsole = 6,
+  kVerifyElse = 7,  // Around the loader: between its steps, and the consumer.
+  kUseElse = 8,
 };
 void BeginPhase(Phase phase);
 

@@ -28,8 +28,8 @@ class Booter {
 // False if the model was not proven.
 bool Booter::Try(ByteView name, BootSource source) {
   Tell(BootEvent::kStart, name);
-  const mv_error error = host_.run(host_.context, name);
-  if (error != MV_OK) {
+  mv_error error = MV_NOT_FINISHED;
+  if (host_.run(host_.context, name, &error) != MV_VERIFIED) {
     result_ = {BootSource::kNothing, {}, error};
     base_failed_ = base_failed_ || name.size == 0;
     Tell(BootEvent::kFailed, name, 0, error);

@@ -26,8 +26,9 @@ struct BootReport {
 
 // The firmware around the boot.
 struct BootHost {
-  // Restores, proves and uses the model named `name` (empty: the base): MV_OK only if every pass was proven.
-  mv_error (*run)(void* context, ByteView name);
+  // Restores, proves and uses the model named `name` (empty: the base): MV_VERIFIED only if every pass was proven.
+  // Otherwise *error says why not.
+  uint32_t (*run)(void* context, ByteView name, mv_error* error);
   void (*tell)(void* context, const BootReport& report);
   void* context;
 };

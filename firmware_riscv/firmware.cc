@@ -89,21 +89,25 @@ PassResult Firmware::Verify(const mv_variant& variant) {
   return result;
 }
 
-mv_error Firmware::Run(ByteView name) {
+uint32_t Firmware::Run(ByteView name, mv_error* error) {
   mv_variant variant;
   if (name.size == 0) {
     mv_base(loader_, &variant);
   } else {
-    last_error_ = mv_find(loader_, reinterpret_cast<const char*>(name.data), name.size, &variant);
-    if (last_error_ != MV_OK) return last_error_;
+    *error = mv_find(loader_, reinterpret_cast<const char*>(name.data), name.size, &variant);
+    if (*error != MV_OK) {
+      last_error_ = *error;
+      return MV_REJECTED;
+    }
   }
   last_pass_ = Verify(variant);
-  if (last_pass_.verdict != MV_VERIFIED) return last_pass_.error;
-  const TileUser user = {Touch, nullptr};
-  last_pass_ = RunPass(loader_, variant, tile_size_, Pass::kUse, &user);
-  if (last_pass_.verdict == MV_VERIFIED) return MV_OK;
-  PrintFailure("  use pass", variant, last_pass_.error);
-  return last_pass_.error;
+  if (last_pass_.verdict == MV_VERIFIED) {
+    const TileUser user = {Touch, nullptr};
+    last_pass_ = RunPass(loader_, variant, tile_size_, Pass::kUse, &user);
+    if (last_pass_.verdict != MV_VERIFIED) PrintFailure("  use pass", variant, last_pass_.error);
+  }
+  *error = last_pass_.error;
+  return last_pass_.verdict;
 }
 
 void Firmware::Tell(const BootReport& report) {
@@ -159,8 +163,9 @@ void Firmware::Tell(const BootReport& report) {
 
 mv_error Firmware::Boot() {
   const BootResult result = modelvault::Boot(
-      &selection_, {[](void* self, ByteView name) { return static_cast<Firmware*>(self)->Run(name); },
-                    [](void* self, const BootReport& report) { static_cast<Firmware*>(self)->Tell(report); }, this});
+      &selection_,
+      {[](void* self, ByteView name, mv_error* error) { return static_cast<Firmware*>(self)->Run(name, error); },
+       [](void* self, const BootReport& report) { static_cast<Firmware*>(self)->Tell(report); }, this});
   Print("boot status=");
   Print(mv_error_name(result.error));
   Print(" source=");

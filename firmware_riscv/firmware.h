@@ -31,7 +31,7 @@ class Firmware {
   mv_error last_error() const { return last_error_; }
 
  private:
-  mv_error Run(ByteView name);
+  uint32_t Run(ByteView name, mv_error* error);
   void Tell(const BootReport& report);
   void PrintFailure(const char* doing, const mv_variant& variant, mv_error error);
 

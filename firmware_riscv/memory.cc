@@ -37,7 +37,13 @@ void* memmove(void* to, const void* from, size_t size) {
 
 void* memset(void* to, int value, size_t size) {
   uint8_t* out = static_cast<uint8_t*>(to);
-  for (size_t i = 0; i < size; ++i) out[i] = static_cast<uint8_t>(value);
+  uint8_t* const end = out + size;
+  if ((reinterpret_cast<uintptr_t>(out) & 3) == 0) {
+    typedef uint32_t __attribute__((may_alias)) Word;
+    const uint32_t word = 0x01010101u * static_cast<uint8_t>(value);
+    for (; end - out >= 4; out += 4) *reinterpret_cast<Word*>(out) = word;
+  }
+  for (; out != end; ++out) *out = static_cast<uint8_t>(value);
   return to;
 }
 

@@ -6,17 +6,20 @@ namespace modelvault {
 namespace {
 
 void MarkVerify(void*, mv_step step) {
-  BeginPhase(step == MV_STEP_DECODE ? Phase::kVerifyDecode : step == MV_STEP_HASH ? Phase::kVerifyHash : Phase::kOther);
+  BeginPhase(step == MV_STEP_DECODE ? Phase::kVerifyDecode
+             : step == MV_STEP_HASH ? Phase::kVerifyHash
+                                    : Phase::kVerifyElse);
 }
 
 void MarkUse(void*, mv_step step) {
-  BeginPhase(step == MV_STEP_DECODE ? Phase::kUseDecode : step == MV_STEP_HASH ? Phase::kUseHash : Phase::kOther);
+  BeginPhase(step == MV_STEP_DECODE ? Phase::kUseDecode : step == MV_STEP_HASH ? Phase::kUseHash : Phase::kUseElse);
 }
 
 }  // namespace
 
 PassResult RunPass(mv_loader* loader, const mv_variant& variant, size_t tile_size, Pass pass, const TileUser* user) {
   PassResult result = {MV_NOT_FINISHED, MV_REJECTED, 0, 0};
+  BeginPhase(pass == Pass::kVerify ? Phase::kVerifyElse : Phase::kUseElse);
   mv_observe(loader, pass == Pass::kVerify ? MarkVerify : MarkUse, nullptr);
   result.error = mv_start(loader, &variant, tile_size);
   while (result.error == MV_OK) {
@@ -30,6 +33,7 @@ PassResult RunPass(mv_loader* loader, const mv_variant& variant, size_t tile_siz
   if (result.error == MV_OK) result.error = mv_finish(loader, &result.verdict);
   result.digest = mv_digest(loader);
   mv_observe(loader, nullptr, nullptr);
+  BeginPhase(Phase::kOther);
   return result;
 }
 

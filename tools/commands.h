@@ -41,6 +41,8 @@ void AddRmCommand(CLI::App& app, Session& session);
 void AddCompactCommand(CLI::App& app, Session& session);
 void AddDiffCommand(CLI::App& app, Session& session);
 void AddPlanCommand(CLI::App& app, Session& session);
+void AddEvalCommand(CLI::App& app, Session& session);
+void AddBoardCommand(CLI::App& app, Session& session);
 void AddHelpCommand(CLI::App& app, Session& session);
 
 }  // namespace modelvault

@@ -15,7 +15,7 @@ enum class ExitCode : int {
   kOverBudget = 4,   // Over the budget, or past a limit of the format.
   kIoFailure = 5,    // Storage that fails: full, read-only, no permission, I/O error.
   kLocked = 6,       // Another program is writing this vault.
-  kNotFound = 7,     // No such file, variant or tensor.
+  kNotFound = 7,     // No such file, variant, tensor or program.
   kExists = 8,       // The variant's name is taken.
   kUnsupported = 9,  // A version or feature of the format that this program does not know.
   kInternal = 70,    // A fault of the program.

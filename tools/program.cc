@@ -52,6 +52,8 @@ int Run(int argc, const char* const* argv, Session* session) {
   AddCompactCommand(app, *session);
   AddDiffCommand(app, *session);
   AddPlanCommand(app, *session);
+  AddEvalCommand(app, *session);
+  AddBoardCommand(app, *session);
   AddHelpCommand(app, *session);
   // CLI11 would only say that a command is required.
   if (argc > 1 && argv[1][0] != '-' &&

@@ -2,7 +2,7 @@
 
 namespace modelvault {
 
-BaseDecoder::BaseDecoder(const Model* model, uint32_t chunk_size, ChunkSource source, TableCache* cache)
+[[gnu::cold]] BaseDecoder::BaseDecoder(const Model* model, uint32_t chunk_size, ChunkSource source, TableCache* cache)
     : model_(model),
       chunk_size_(chunk_size),
       source_(source),
@@ -22,7 +22,7 @@ BaseDecoder::BaseDecoder(const Model* model, uint32_t chunk_size, ChunkSource so
   cache_->next = 0;
 }
 
-const PrefixTable* BaseDecoder::Table(uint8_t number) {
+[[gnu::hot]] const PrefixTable* BaseDecoder::Table(uint8_t number) {
   if (number == kRawPlane) return nullptr;
   for (size_t i = 0; i < kMaxTablesPerTensor; ++i) {
     if (cache_->tag[i] == number + 1) return &cache_->tables[i];
@@ -46,7 +46,7 @@ const PrefixTable* BaseDecoder::Table(uint8_t number) {
   return &cache_->tables[slot];
 }
 
-void BaseDecoder::EnterTensor(size_t index) {
+[[gnu::hot]] void BaseDecoder::EnterTensor(size_t index) {
   tensor_index_ = index;
   row_known_ = false;
   row_kind_ = 0;
@@ -55,7 +55,7 @@ void BaseDecoder::EnterTensor(size_t index) {
   skip_table_ = near_table_ = nullptr;
   // Tables already there are claimed first, so that the rest cannot evict them.
   for (int pass = 0; pass < 2; ++pass) {
-    auto claim = [&](uint8_t number, const PrefixTable** place) {
+    auto claim = [&](uint8_t number, const PrefixTable** place) __attribute__((hot)) {
       if (number == kRawPlane || *place != nullptr) return;
       bool cached = false;
       for (uint16_t tag : cache_->tag) cached = cached || tag == number + 1;
@@ -67,7 +67,7 @@ void BaseDecoder::EnterTensor(size_t index) {
   }
 }
 
-CoreStatus BaseDecoder::StartChunk(size_t chunk) {
+[[gnu::hot]] CoreStatus BaseDecoder::StartChunk(size_t chunk) {
   chunk_end_ = position_;  // No chunk in progress should anything fail.
   ByteView stored;
   const CoreStatus fetched = source_.fetch(source_.context, chunk, &stored);
@@ -84,7 +84,7 @@ CoreStatus BaseDecoder::StartChunk(size_t chunk) {
 }
 
 // How the row that begins here, or goes on here in a new chunk, is coded.
-CoreStatus BaseDecoder::ReadRowKind(const TensorRecord& t) {
+[[gnu::hot]] CoreStatus BaseDecoder::ReadRowKind(const TensorRecord& t) {
   row_known_ = true;
   row_kind_ = 0;
   row_skip_ = 0;
@@ -99,7 +99,7 @@ CoreStatus BaseDecoder::ReadRowKind(const TensorRecord& t) {
 }
 
 // `size` bytes of a copied row, from `column` on; `rest` ≥ size are left of it in this chunk.
-CoreStatus BaseDecoder::ProduceCopy(const TensorRecord& t, size_t column, size_t rest, uint8_t* out, size_t size) {
+[[gnu::hot]] CoreStatus BaseDecoder::ProduceCopy(const TensorRecord& t, size_t column, size_t rest, uint8_t* out, size_t size) {
   memcpy(out, model_->dictionary(t) + (row_kind_ - 1u) * t.cols + column, size);
   size_t at = 0;
   while (at < size) {
@@ -121,7 +121,7 @@ CoreStatus BaseDecoder::ProduceCopy(const TensorRecord& t, size_t column, size_t
 }
 
 // Decodes `size` bytes, all inside the chunk in progress.
-CoreStatus BaseDecoder::Produce(uint8_t* out, size_t size) {
+[[gnu::hot]] CoreStatus BaseDecoder::Produce(uint8_t* out, size_t size) {
   while (size > 0) {
     const TensorRecord* t = &model_->tensor(tensor_index_);
     while (in_tensor_ == t->size) {  // Over the end, and over empty tensors.
@@ -160,7 +160,7 @@ CoreStatus BaseDecoder::Produce(uint8_t* out, size_t size) {
   return CoreStatus::kOk;
 }
 
-CoreStatus BaseDecoder::Read(uint64_t offset, ByteSpan out) {
+[[gnu::hot]] CoreStatus BaseDecoder::Read(uint64_t offset, ByteSpan out) {
   const size_t data_size = model_->data_size();
   if (offset > data_size || out.size > data_size - offset) return CoreStatus::kBadArgument;
   size_t done = 0;

@@ -3,22 +3,25 @@
 namespace modelvault {
 namespace {
 
-constexpr GapLookups MakeGapLookups() {
-  GapLookups made{};
-  for (unsigned t = 0; t < kGapTableCount; ++t) {
-    GapLookup& table = made.tables[t];
+template <typename Lookups>
+constexpr Lookups Make(unsigned first_table) {
+  Lookups made{};
+  unsigned t = first_table;
+  for (GapLookup& table : made.tables) {
     for (unsigned q = 0; q < kGapSymbolCount; ++q) table.starts[q] = kGapStarts[t][q];
     uint8_t symbol = 0;
     for (unsigned i = 0; i < 64; ++i) {
       while (symbol + 1u < kGapSymbolCount && table.starts[symbol + 1] <= 64 * i) ++symbol;
       table.first[i] = symbol;
     }
+    ++t;
   }
   return made;
 }
 
 }  // namespace
 
-constexpr GapLookups kGapLookups = MakeGapLookups();
+constexpr SparseGapLookups kSparseGapLookups = Make<SparseGapLookups>(kDenseGapTables);
+constexpr DenseGapLookups kDenseGapLookups = Make<DenseGapLookups>(0);
 
 }  // namespace modelvault

@@ -14,11 +14,22 @@ struct GapLookup {
   uint16_t starts[kGapSymbolCount];  // kGapStarts.
 };
 
-// 2,688 bytes, read three or four times for each weight that differs: a board does well to have them in RAM.
-struct GapLookups {
-  GapLookup tables[kGapTableCount];
+// Tables are read three or four times for each weight that differs: a board does well to have them in RAM, or at least
+// those of the levels where at most half of the weights differ. The others only dense tensors need.
+inline constexpr unsigned kDenseGapTables = 10;
+struct SparseGapLookups {
+  GapLookup tables[kGapTableCount - kDenseGapTables];
 };
-extern const GapLookups kGapLookups;
+struct DenseGapLookups {
+  GapLookup tables[kDenseGapTables];
+};
+extern const SparseGapLookups kSparseGapLookups;
+extern const DenseGapLookups kDenseGapLookups;
+
+inline const GapLookup* FindGapLookup(unsigned table) {
+  return table >= kDenseGapTables ? &kSparseGapLookups.tables[table - kDenseGapTables]
+                                  : &kDenseGapLookups.tables[table];
+}
 
 }  // namespace modelvault
 

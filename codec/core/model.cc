@@ -7,7 +7,7 @@ namespace {
 
 constexpr size_t kMinRecordSize = 6;  // dtype, rows, cols, flags, level, one plane.
 
-CoreStatus ReadRecord(ByteReader* reader, size_t table_count, TensorRecord* t) {
+[[gnu::hot]] CoreStatus ReadRecord(ByteReader* reader, size_t table_count, TensorRecord* t) {
   uint8_t dtype;
   if (!reader->ReadU8(&dtype)) return CoreStatus::kTruncated;
   t->element_size = ElementSize(dtype);
@@ -25,16 +25,15 @@ CoreStatus ReadRecord(ByteReader* reader, size_t table_count, TensorRecord* t) {
   if (t->flags != 0 && (t->element_size != 1 || t->size == 0)) return CoreStatus::kBadModel;
   if (t->has_prior() && t->cols > kMaxPriorColumns) return CoreStatus::kBadModel;
   // At most kMaxTablesPerTensor different tables, the dictionary's two included.
-  uint8_t used[kMaxTablesPerTensor];
+  static_assert(kMaxTables <= 64);
+  uint32_t used[2] = {0, 0};  // A bit for each table.
   size_t used_count = 0;
   auto check = [&](uint8_t table) {
     if (table >= table_count) return false;
-    for (size_t i = 0; i < used_count; ++i) {
-      if (used[i] == table) return true;
-    }
-    if (used_count == kMaxTablesPerTensor) return false;
-    used[used_count++] = table;
-    return true;
+    const uint32_t bit = 1u << table % 32;
+    if ((used[table / 32] & bit) == 0) ++used_count;
+    used[table / 32] |= bit;
+    return used_count <= kMaxTablesPerTensor;
   };
   for (unsigned plane = 0; plane < t->element_size; ++plane) {
     if (!reader->ReadU8(&t->tables[plane])) return CoreStatus::kTruncated;
@@ -54,7 +53,7 @@ CoreStatus ReadRecord(ByteReader* reader, size_t table_count, TensorRecord* t) {
 }
 
 // Takes `length` bytes of the data area.
-bool Take(ByteReader* reader, size_t length, uint32_t* offset) {
+[[gnu::hot]] bool Take(ByteReader* reader, size_t length, uint32_t* offset) {
   if (length > reader->remaining()) return false;
   *offset = static_cast<uint32_t>(reader->position());
   ByteView skipped;
@@ -63,7 +62,7 @@ bool Take(ByteReader* reader, size_t length, uint32_t* offset) {
 
 }  // namespace
 
-CoreStatus Model::CountTensors(ByteView section, size_t* count) {
+[[gnu::cold]] CoreStatus Model::CountTensors(ByteView section, size_t* count) {
   ByteReader reader(section);
   if (!reader.ReadSize(count)) return CoreStatus::kTruncated;
   return *count <= section.size / kMinRecordSize ? CoreStatus::kOk : CoreStatus::kBadModel;
@@ -100,7 +99,7 @@ CoreStatus Model::WidestPrior(ByteView section, size_t* columns) {
   return status;
 }
 
-CoreStatus Model::Parse(ByteView section, TensorRecord* records, size_t capacity) {
+[[gnu::hot]] CoreStatus Model::Parse(ByteView section, TensorRecord* records, size_t capacity) {
   tensor_count_ = 0;
   ByteReader reader(section);
   size_t count;
@@ -148,13 +147,13 @@ CoreStatus Model::Parse(ByteView section, TensorRecord* records, size_t capacity
   return CoreStatus::kOk;
 }
 
-void Model::ReadTable(uint8_t number, uint8_t lengths[256], int* only) const {
+[[gnu::hot]] void Model::ReadTable(uint8_t number, uint8_t lengths[256], int* only) const {
   ByteReader reader(section_.Sub(table_offset_[number], section_.size - table_offset_[number]));
   // Parse() has read this very table before, so it cannot fail now.
   static_cast<void>(ReadCodeLengths(&reader, lengths, only));
 }
 
-size_t Model::FindTensor(uint64_t offset) const {
+[[gnu::hot]] size_t Model::FindTensor(uint64_t offset) const {
   size_t low = 0, high = tensor_count_;  // The last tensor whose offset is not beyond; empty tensors share offsets.
   while (high - low > 1) {
     const size_t middle = low + (high - low) / 2;

@@ -2,7 +2,7 @@
 
 namespace modelvault {
 
-CoreStatus ReadCodeLengths(ByteReader* reader, uint8_t lengths[256], int* only) {
+[[gnu::hot]] CoreStatus ReadCodeLengths(ByteReader* reader, uint8_t lengths[256], int* only) {
   uint8_t first, last;
   if (!reader->ReadU8(&first) || !reader->ReadU8(&last)) return CoreStatus::kTruncated;
   const unsigned from = first ^ 0x80u;  // Places in signed order.
@@ -29,7 +29,7 @@ CoreStatus ReadCodeLengths(ByteReader* reader, uint8_t lengths[256], int* only) 
   return CoreStatus::kOk;
 }
 
-void PrefixTable::Build(const uint8_t lengths[256], int only) {
+[[gnu::hot]] void PrefixTable::Build(const uint8_t lengths[256], int only) {
   constexpr uint32_t kSize = 1u << kMaxCodeLength;
   if (only >= 0) {
     for (uint32_t i = 0; i < kSize; ++i) entry[i] = static_cast<uint16_t>(only);
@@ -63,7 +63,7 @@ void PrefixTable::Build(const uint8_t lengths[256], int only) {
   }
 }
 
-bool PrefixDecoder::Start(ByteView stream) {
+[[gnu::hot]] bool PrefixDecoder::Start(ByteView stream) {
   *this = PrefixDecoder();
   if (stream.size == 0) return false;
   next_ = stream.data;
@@ -81,7 +81,7 @@ bool PrefixDecoder::Start(ByteView stream) {
 }
 
 // The word at the stream's end, of which less than four bytes are there.
-uint32_t PrefixDecoder::Tail() {
+[[gnu::hot]] uint32_t PrefixDecoder::Tail() {
   uint32_t word = 0;
   unsigned bits = 0;
   for (; next_ != end_; bits += 8) word |= static_cast<uint32_t>(*next_++) << bits;
@@ -89,7 +89,7 @@ uint32_t PrefixDecoder::Tail() {
   return word;
 }
 
-void PrefixDecoder::Run(const PrefixTable& table, uint8_t* __restrict out, size_t size) {
+[[gnu::hot]] void PrefixDecoder::Run(const PrefixTable& table, uint8_t* __restrict out, size_t size) {
   // The state stays in registers through the loop; three code words are in reach of one look at the stream.
   static_assert(3 * kMaxCodeLength <= 31);
   PrefixDecoder d = *this;
@@ -113,7 +113,7 @@ void PrefixDecoder::Run(const PrefixTable& table, uint8_t* __restrict out, size_
   *this = d;
 }
 
-void PrefixDecoder::RunPlanes(const PrefixTable* const* tables, unsigned planes, unsigned plane,
+[[gnu::hot]] void PrefixDecoder::RunPlanes(const PrefixTable* const* tables, unsigned planes, unsigned plane,
                               uint8_t* __restrict out, size_t size) {
   PrefixDecoder d = *this;
   uint8_t* const end = out + size;

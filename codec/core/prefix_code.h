@@ -44,21 +44,21 @@ class PrefixDecoder {
   [[nodiscard]] bool Start(ByteView stream);
 
   // All code words have been read, and nothing follows.
-  bool AtEnd() const { return unread_bits() >= 1 && unread_bits() <= 8 && Peek() >> 1 == 1; }
+  [[gnu::hot]] bool AtEnd() const { return unread_bits() >= 1 && unread_bits() <= 8 && Peek() >> 1 == 1; }
 
   // Bits not yet decoded; negative where some were made up.
-  int64_t unread_bits() const {
+  [[gnu::hot]] int64_t unread_bits() const {
     return 63 - static_cast<int64_t>(position_) + 8 * (end_ - next_) - static_cast<int64_t>(made_up_);
   }
 
-  uint8_t Symbol(const PrefixTable& table) {
+  [[gnu::hot]] uint8_t Symbol(const PrefixTable& table) {
     const uint32_t entry = table.At(Peek());
     Skip(entry >> 8);
     return static_cast<uint8_t>(entry);
   }
 
   // 0 to 8 bits as they are.
-  uint32_t Raw(unsigned width) {
+  [[gnu::hot]] uint32_t Raw(unsigned width) {
     const uint32_t value = (Peek() >> 1) & ((1u << width) - 1);
     Skip(width);
     return value;
@@ -73,13 +73,13 @@ class PrefixDecoder {
 
  private:
   // The next 31 bits of the stream, shifted up by one so that an index into a table is an offset in bytes.
-  uint32_t Peek() const { return (low_ >> position_) | ((high_ << 1) << (31 - position_)); }
-  void Skip(unsigned bits) {
+  [[gnu::hot]] uint32_t Peek() const { return (low_ >> position_) | ((high_ << 1) << (31 - position_)); }
+  [[gnu::hot]] void Skip(unsigned bits) {
     position_ += bits;
     if (position_ > 31) NextWord();
   }
   // Flash gives aligned words best.
-  void NextWord() {
+  [[gnu::hot]] void NextWord() {
     low_ = high_;
     position_ -= 32;
     if (end_ - next_ >= 4) {

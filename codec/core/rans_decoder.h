@@ -60,12 +60,11 @@ class RansDecoder {
     return *this;
   }
 
-  // False if the stream is too short to be one, has an odd length or lies at an odd address, which no stream of a vault
-  // does that lies at an even one itself. `stream` must outlive the decoding.
+  // False if the stream is too short to be one or has an odd length. `stream` must outlive the decoding.
   [[nodiscard]] bool Start(ByteView stream) {
     state_ = 0;
     left_ = -1;
-    if (stream.size < 4 || stream.size % 2 != 0 || reinterpret_cast<uintptr_t>(stream.data) % 2 != 0) return false;
+    if (stream.size < 4 || stream.size % 2 != 0) return false;
     state_ = LoadLe32(stream.data);
     if (state_ < kRansLow) return false;
     next_ = stream.data + 4;
@@ -98,7 +97,7 @@ class RansDecoder {
     return value;
   }
 
-  bool Bit(AdaptiveBit* bit) {
+  [[gnu::hot]] bool Bit(AdaptiveBit* bit) {
     const uint32_t f = bit->Frequency();
     const uint32_t slot = Slot();
     const bool one = slot < f;
@@ -126,7 +125,7 @@ class RansDecoder {
         left_ = -1;
         return;
       }
-      state_ |= LoadAligned16(next_);
+      state_ |= LoadLe16(next_);
       next_ += 2;
     }
   }

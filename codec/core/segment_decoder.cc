@@ -30,7 +30,7 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
 
 }  // namespace
 
-bool ColumnOrder::Build(const Model& model, const TensorRecord& t) {
+[[gnu::hot]] bool ColumnOrder::Build(const Model& model, const TensorRecord& t) {
   if (t.cols > columns) return false;
   const size_t cols = static_cast<size_t>(t.cols);
   const uint8_t* packed = model.column_classes(t);
@@ -64,12 +64,12 @@ bool ColumnOrder::Build(const Model& model, const TensorRecord& t) {
   return true;
 }
 
-void SegmentDecoder::Trace(SegmentTrace::Event event, uint32_t value) {
-  if (trace_ != nullptr) trace_->event(trace_->context, event, tensor_index_, mode_, value, rans_);
-}
-
-CoreStatus SegmentDecoder::Start(ByteView stream) {
-  contexts_ = SegmentContexts();
+[[gnu::hot]] CoreStatus SegmentDecoder::Start(ByteView stream) {
+  // In place: a temporary would be 3 KiB of stack.
+  const AdaptiveBit fresh;
+  static_assert(sizeof(SegmentContexts) % sizeof(fresh) == 0);
+  uint8_t* const contexts = reinterpret_cast<uint8_t*>(&contexts_);
+  for (size_t at = 0; at < sizeof(contexts_); at += sizeof(fresh)) memcpy(contexts + at, &fresh, sizeof(fresh));
   for (auto& lanes : lanes_) {
     for (uint16_t& lane : lanes) lane = kLaneBias;
   }
@@ -82,12 +82,12 @@ CoreStatus SegmentDecoder::Start(ByteView stream) {
   return rans_.Start(stream) ? CoreStatus::kOk : CoreStatus::kBadStream;
 }
 
-CoreStatus SegmentDecoder::Finish() {
+[[gnu::cold]] CoreStatus SegmentDecoder::Finish() {
   Trace(SegmentTrace::kEnd, 0);
   return rans_.AtEnd() ? CoreStatus::kOk : CoreStatus::kBadStream;
 }
 
-CoreStatus SegmentDecoder::EnterTensor(const StripCursor& cursor) {
+[[gnu::hot]] CoreStatus SegmentDecoder::EnterTensor(const StripCursor& cursor) {
   const VariantTensor& tensor = cursor.tensor();
   const TensorRecord& record = cursor.record();
   tensor_index_ = cursor.tensor_index();
@@ -134,7 +134,7 @@ CoreStatus SegmentDecoder::EnterTensor(const StripCursor& cursor) {
   return rans_.overrun() ? CoreStatus::kBadStream : CoreStatus::kOk;
 }
 
-CoreStatus SegmentDecoder::Decode(const StripCursor& cursor, size_t size, uint8_t* io) {
+[[gnu::hot]] CoreStatus SegmentDecoder::Decode(const StripCursor& cursor, size_t size, uint8_t* io) {
   if (!in_tensor_ || cursor.tensor_index() != tensor_index_) {
     const CoreStatus entered = EnterTensor(cursor);
     if (entered != CoreStatus::kOk) return entered;
@@ -156,32 +156,17 @@ CoreStatus SegmentDecoder::Decode(const StripCursor& cursor, size_t size, uint8_
   return CoreStatus::kBadMode;
 }
 
-// Goes on to the group of `weight`.
-void SegmentDecoder::StartGroups(uint64_t weight) {
-  MoveGroups(static_cast<uint32_t>(weight >> kGroupShift) - group_);
-}
-
-// Goes on by `groups`.
-void SegmentDecoder::MoveGroups(size_t groups) {
-  if (groups == 0) return;
-  group_ += static_cast<uint32_t>(groups);
-  scales_ = groups < 4 ? scales_ >> 8 * groups : 0;
-  escapes_ = groups < 4 ? escapes_ >> 8 * groups : 0;
-}
-
-// The place of the strip's first weight in its group, which becomes group_.
-inline uint32_t SegmentDecoder::FindGroup() {
-  const size_t in_group = static_cast<size_t>(strip_.io - strip_.group_io) + strip_.in_first_group;
-  if (in_group >= kGroupSize) {
-    MoveGroups(in_group / kGroupSize);
-    strip_.group_io = strip_.io;
-    strip_.in_first_group = in_group % kGroupSize;
-  }
-  return in_group % kGroupSize;
+// Forgets the groups before that of `weight`.
+[[gnu::hot]] void SegmentDecoder::MoveGroups(uint64_t weight) {
+  const uint32_t group = static_cast<uint32_t>(weight >> kGroupShift);
+  const uint32_t steps = group - group_;
+  group_ = group;
+  scales_ = steps < 4 ? scales_ >> 8 * steps : 0;
+  escapes_ = steps < 4 ? escapes_ >> 8 * steps : 0;
 }
 
 // Decodes the scale of the group `group` places from group_ on.
-bool SegmentDecoder::ReadScale(unsigned group) {
+[[gnu::hot]] bool SegmentDecoder::ReadScale(unsigned group) {
   Trace(SegmentTrace::kScaleBegin, 0);
   if (!rans_.Bit(&contexts_.same_scale)) last_scale_ = static_cast<uint8_t>(rans_.Gamma(&contexts_.scale));
   Trace(SegmentTrace::kScaleEnd, last_scale_);
@@ -190,22 +175,22 @@ bool SegmentDecoder::ReadScale(unsigned group) {
   return !rans_.overrun();
 }
 
-// Decodes a level's next gap.
-bool SegmentDecoder::DecodeGap(uint16_t* lane, unsigned level) {
-  const GapLookup& table = lookups_[levels_[level].table];
+// Decodes the gap that follows a weight of a level.
+[[gnu::hot]] bool SegmentDecoder::DecodeGap(uint16_t* lane, unsigned level) {
+  const GapLookup& table = *FindGapLookup(levels_[level].table);
   const unsigned shift = levels_[level].shift;
   uint32_t gap = 0;
-  unsigned q;
-  do {
-    if (gap != 0 && rans_.overrun()) return false;
+  for (;;) {
     const uint32_t slot = rans_.Slot();
-    q = table.first[slot >> 6];
-    while (q < kEscape && table.starts[q + 1] <= slot) ++q;
-    const uint32_t end = q < kEscape ? table.starts[q + 1] : kProbabilityScale;
+    unsigned q = kEscape;
+    while (table.starts[q] > slot) --q;
+    const uint32_t end = q == kEscape ? kProbabilityScale : table.starts[q + 1];
     rans_.Advance(end - table.starts[q], table.starts[q], slot);
     gap += q << shift;
     if (gap >= kMaxGap) return false;
-  } while (q == kEscape);
+    if (q != kEscape) break;
+    if (rans_.overrun()) return false;
+  }
   const uint32_t raw = rans_.Raw(shift + 1);
   gap += raw >> 1;
   const uint32_t in_lane = gap < kLaneBias ? gap : kLaneBias - 1;
@@ -215,23 +200,21 @@ bool SegmentDecoder::DecodeGap(uint16_t* lane, unsigned level) {
 }
 
 // What DecodeHits() leaves to others, at place `at` of the strip: a gap that is not pending or begins with the escape, a
-// scale that is not known, a group with the escape. Returns the place where DecodeHits() goes on, or, plus kStopped, that
-// of the next weight for this function, before `end`; or kBadRun, see failure_.
-uint32_t SegmentDecoder::DecodeRareHit(uint16_t* lane, uint32_t at, uint32_t end, unsigned level) {
+// scale that is not known, a group with the escape. Returns where to go on, or kBadRun, see failure_.
+[[gnu::hot]] uint32_t SegmentDecoder::DecodeRareHit(uint16_t* lane, uint32_t at, unsigned level) {
   failure_ = CoreStatus::kBadStream;
-  uint32_t* const rest = &levels_[level].rest;
-  if (*rest == kNoGap) return DecodeGap(lane, level) ? at : kBadRun;
+  if (levels_[level].rest == kNoGap) return DecodeGap(lane, level) ? at : kBadRun;
   const size_t i = strip_.order != nullptr ? strip_.order[at] : at;
-  const unsigned group = static_cast<unsigned>(FindGroup() + i) >> kGroupShift;
+  const unsigned group = static_cast<unsigned>(strip_.in_group + i) >> kGroupShift;
   if ((escapes_ >> 8 * group & 1) == 0) {
-    if ((scales_ >> 8 * group & 0xFF) != 0) return at;
     if (!ReadScale(group)) return kBadRun;
+    if (strip_.one_group) strip_.scale = last_scale_;
     if (last_scale_ != 0) return at;
   }
   const unsigned context = level / 2 < kMagnitudeContexts ? level / 2 : kMagnitudeContexts - 1;
   const int magnitude = static_cast<int>(rans_.Gamma(&contexts_.magnitude[context])) + 1;
   if (!passing_over_) {
-    const int moved = static_cast<int8_t>(strip_.io[i]) + ((*rest & 1) != 0 ? -magnitude : magnitude);
+    const int moved = static_cast<int8_t>(strip_.io[i]) + ((levels_[level].rest & 1) != 0 ? -magnitude : magnitude);
     if (rans_.overrun()) return kBadRun;
     if (moved < -128 || moved > 127) {
       failure_ = CoreStatus::kOutOfRange;
@@ -239,30 +222,22 @@ uint32_t SegmentDecoder::DecodeRareHit(uint16_t* lane, uint32_t at, uint32_t end
     }
     strip_.io[i] = static_cast<uint8_t>(moved);
   }
-  if (!DecodeGap(lane, level)) return kBadRun;
-  // The next weight probably has the escape as well.
-  const uint32_t gap = *lane - kLaneBias + (*rest >> 1);
-  ++at;
-  if (gap >= end - at) return at;
-  *lane = kLaneBias;
-  *rest &= 1;
-  return at + gap + kStopped;
+  return DecodeGap(lane, level) ? at + 1 : kBadRun;
 }
 
-// Decodes the weights of a run that differ, from place `at` of the strip on, where the level's gap begins, up to place
+// Decodes weights of a level that differ, from place `at` of the strip on, where the level's gap begins, up to place
 // `end`: the innermost loop on the board. Returns `end`, or, plus kStopped, the place where DecodeRareHit() must help.
-uint32_t SegmentDecoder::DecodeHits(uint16_t* lane, uint32_t at, uint32_t end, unsigned level) {
+[[gnu::hot]] uint32_t SegmentDecoder::DecodeHits(uint16_t* lane, uint32_t at, uint32_t end, unsigned level) {
   Level* const state = &levels_[level];
   uint32_t rest = state->rest;
   if (rest == kNoGap) return at + kStopped;
-  const GapLookup* const table = &lookups_[state->table];
+  const GapLookup* const table = FindGapLookup(state->table);
   const uint32_t escape = table->starts[kEscape];
   const unsigned shift = state->shift;
   const uint32_t mask = (2u << shift) - 1;
   uint8_t* const io = strip_.io;
   const uint8_t* const order = strip_.order;
-  const uint32_t in_group = FindGroup();
-  const uint32_t common_scale = in_group + strip_.size <= kGroupSize ? scales_ & 0xFF : 0;
+  const uint32_t common_scale = strip_.scale;
   RansDecoder rans = rans_;
   at += *lane - kLaneBias + (rest >> 1);
   uint32_t negative = 0 - (rest & 1);
@@ -281,7 +256,7 @@ uint32_t SegmentDecoder::DecodeHits(uint16_t* lane, uint32_t at, uint32_t end, u
     const size_t i = order != nullptr ? order[at] : at;
     uint32_t scale = common_scale;
     if (__builtin_expect(scale == 0, 0)) {
-      scale = scales_ >> (static_cast<uint32_t>(in_group + i) >> kGroupShift) * 8 & 0xFF;
+      scale = scales_ >> (static_cast<uint32_t>(strip_.in_group + i) >> kGroupShift) * 8 & 0xFF;
       if (scale == 0) {
         rest = negative & 1;
         at += kStopped;
@@ -319,60 +294,42 @@ uint32_t SegmentDecoder::DecodeHits(uint16_t* lane, uint32_t at, uint32_t end, u
 }
 
 // Goes on where DecodeHits() stopped. False: see failure_.
-bool SegmentDecoder::FinishRun(uint16_t* lane, uint32_t at, uint32_t end, unsigned level) {
-  do {
-    at = DecodeRareHit(lane, at - kStopped, end, level);
+[[gnu::hot]] bool SegmentDecoder::FinishRun(uint16_t* lane, uint32_t at, uint32_t end, unsigned level) {
+  for (;;) {
+    at = DecodeRareHit(lane, at - kStopped, level);
     if (at == kBadRun) return false;
-    if (at >= kStopped) continue;
-    const uint32_t left = *lane - (end - at);
-    if (left >= kLaneBias) {
-      *lane = static_cast<uint16_t>(left);
+    const uint32_t after = *lane - (end - at);
+    if (after >= kLaneBias) {
+      *lane = static_cast<uint16_t>(after);
       return true;
     }
     at = DecodeHits(lane, at, end, level);
-  } while (at >= kStopped);
-  return true;
+    if (at < kStopped) return true;
+  }
 }
 
-// A run of weights of one level, with places `begin` to `end` - 1 in the strip's order, in which the level's gap ends.
-// False: see failure_.
-inline bool SegmentDecoder::DecodeRun(uint16_t* lane, uint32_t begin, uint32_t end, unsigned level) {
+// A run of weights of one level, which have the places `begin` to `end` - 1 in the strip; the level's gap ends in it.
+[[gnu::hot]] inline bool SegmentDecoder::DecodeRun(uint16_t* lane, uint32_t begin, uint32_t end, unsigned level) {
   const uint32_t at = DecodeHits(lane, begin, end, level);
   return __builtin_expect(at < kStopped, 1) || FinishRun(lane, at, end, level);
 }
 
-// The level of the next row's columns of class 0.
-inline unsigned SegmentDecoder::NextRowLevel() {
-  const unsigned row_class = *rows_.classes >> rows_.shift & 15;
-  rows_.classes += rows_.shift / 4;
-  rows_.shift ^= 4;
-  return level_ + ClassStep(row_class);
-}
-
 // The strip's columns of all classes but the last. Returns where those of the last class start or, if some are beyond
 // the last level, those; less than 0: see failure_.
-__attribute__((always_inline)) inline int SegmentDecoder::DecodeColumns(const StripColumns& columns, unsigned row_level) {
+[[gnu::hot]] inline int SegmentDecoder::DecodeColumns(const StripColumns& columns, unsigned row_level) {
   const unsigned odd = (row_level >> 1) & 1;
   const uint16_t* counts = columns.counts[odd];
-  const uint16_t* const end = counts + odd + columns.class_count;
+  const uint16_t* const end = counts + columns.class_count + odd;
   uint16_t* lanes = &lanes_[row_level & 1][(row_level >> 1) - odd];
-  while (counts < end) {
-    uint32_t left = LoadPair(lanes) - LoadPair(counts);
+  for (; counts < end; lanes += 2, counts += 2) {
+    const uint32_t left = LoadPair(lanes) - LoadPair(counts);
     if (__builtin_expect((left & kBias) == kBias, 1)) {
       StorePair(lanes, left);
-      lanes += 2;
-      counts += 2;
-      left = LoadPair(lanes) - LoadPair(counts);  // Maybe behind `end`, where counts are 0.
-      if (__builtin_expect((left & kBias) == kBias, 1)) {
-        StorePair(lanes, left);
-        lanes += 2;
-        counts += 2;
-        continue;
-      }
+      continue;
     }
-    const ptrdiff_t c = counts - columns.counts[odd] - static_cast<ptrdiff_t>(odd);
+    const int c = static_cast<int>(counts - columns.counts[odd]) - static_cast<int>(odd);
     const unsigned level = row_level + 2 * static_cast<unsigned>(c);
-    const uint8_t* const starts = columns.starts + c;
+    const uint8_t* starts = columns.starts + c;
     if ((left & kLaneBias) != 0) {
       lanes[0] = static_cast<uint16_t>(left);
     } else {
@@ -385,68 +342,75 @@ __attribute__((always_inline)) inline int SegmentDecoder::DecodeColumns(const St
       if (level + 2 >= kLevelCount) return starts[1];
       if (!DecodeRun(lanes + 1, starts[1], starts[1] + counts[1], level + 2)) return -1;
     }
-    lanes += 2;
-    counts += 2;
   }
   return columns.last;
 }
 
-CoreStatus SegmentDecoder::DecodeGaps(const StripCursor& cursor, size_t size, uint8_t* io) {
+[[gnu::hot]] CoreStatus SegmentDecoder::DecodeGaps(const StripCursor& cursor, size_t size, uint8_t* io) {
   const TensorRecord& record = cursor.record();
   const Strip& strip = cursor.strip();
+  MoveGroups(strip.in_tensor);
+  strip_.in_group = static_cast<uint32_t>(strip.in_tensor) % kGroupSize;
+  strip_.order = nullptr;
   const bool by_row = mode_ == TensorMode::kGap && (record.flags & kFlagRowPrior) != 0;
   const bool by_column = mode_ == TensorMode::kGap && (record.flags & kFlagColumnPrior) != 0;
-  StartGroups(strip.in_tensor);
-  strip_.group_io = io;
-  strip_.in_first_group = static_cast<uint32_t>(strip.in_tensor) % kGroupSize;
-  strip_.order = nullptr;
-  rows_ = {by_column ? order_.strips : nullptr, nullptr, 0, io + size};
-  unsigned row_level = level_;
-  if (by_row) {
-    rows_.classes = layout_->model().row_classes(record) + static_cast<size_t>(strip.row / 2);
-    rows_.shift = strip.row % 2 * 4;
-    row_level = NextRowLevel();
-  }
   // Without classes it does not matter where lines end.
-  const size_t line = by_row || by_column ? record.cols : size;
+  const size_t line = by_row || by_column ? static_cast<size_t>(record.cols) : size;
   size_t in_line = by_row || by_column ? strip.in_line : 0;
-  for (;;) {
-    const uint32_t strip_size = static_cast<uint32_t>(line - in_line < kStripSize ? line - in_line : kStripSize);
-    strip_.io = io;
-    strip_.size = strip_size;
-    // Weights of the last class or beyond the last level are one run, the strip's last; without columns it is all.
-    uint32_t begin = 0;
-    unsigned level = row_level;
-    if (rows_.columns != nullptr) {
-      strip_.order = order_.order + in_line;
-      if (level < kLevelCount) {
-        const int decoded = DecodeColumns(rows_.columns[in_line / kStripSize], level);
-        if (decoded < 0) return failure_;
-        begin = static_cast<uint32_t>(decoded);
-        level += ClassStep(kLastClass);
+  const uint8_t* row_classes = layout_->model().row_classes(record) + static_cast<size_t>(strip.row / 2);
+  unsigned row_shift = strip.row % 2 * 4;
+  uint8_t* const io_end = io + size;
+  unsigned row_level = level_;
+  while (io != io_end) {
+    if (by_row) {
+      row_level = level_ + ClassStep(*row_classes >> row_shift & 15);
+      row_classes += row_shift / 4;
+      row_shift ^= 4;
+    }
+    do {
+      const uint32_t strip_size = static_cast<uint32_t>(line - in_line < kStripSize ? line - in_line : kStripSize);
+      strip_.io = io;
+      strip_.one_group = strip_.in_group + strip_size <= kGroupSize;
+      strip_.scale = strip_.one_group ? scales_ & 0xFF : 0;
+      // Weights of the last class or beyond the last level are one run, the strip's last; without columns it is all.
+      uint32_t begin = 0;
+      unsigned level = row_level;
+      if (by_column) {
+        strip_.order = order_.order + in_line;
+        if (level < kLevelCount) {
+          const int decoded = DecodeColumns(order_.strips[in_line / kStripSize], level);
+          if (decoded < 0) return failure_;
+          begin = static_cast<uint32_t>(decoded);
+          level += ClassStep(kLastClass);
+        }
       }
-    }
-    if (begin < strip_size) {
-      if (level >= kLevelCount) level = kLevelCount - 1;
-      uint16_t* const lane = &lanes_[level & 1][level >> 1];
-      const uint32_t left = *lane - (strip_size - begin);
-      if (left >= kLaneBias) {
-        *lane = static_cast<uint16_t>(left);
-      } else if (!DecodeRun(lane, begin, strip_size, level)) {
-        return failure_;
+      if (begin < strip_size) {
+        if (level >= kLevelCount) level = kLevelCount - 1;
+        uint16_t* lane = &lanes_[level & 1][level >> 1];
+        const uint32_t left = *lane - (strip_size - begin);
+        if (left >= kLaneBias) {
+          *lane = static_cast<uint16_t>(left);
+        } else if (!DecodeRun(lane, begin, strip_size, level)) {
+          return failure_;
+        }
       }
-    }
-    io += strip_size;
-    if (io == rows_.io_end) return rans_.overrun() ? CoreStatus::kBadStream : CoreStatus::kOk;
-    in_line += strip_size;
-    if (in_line == line) {
-      in_line = 0;
-      if (rows_.classes != nullptr) row_level = NextRowLevel();
-    }
+      strip_.in_group += strip_size;
+      if (strip_.in_group >= kGroupSize) {
+        const unsigned groups = strip_.in_group / kGroupSize;
+        strip_.in_group %= kGroupSize;
+        group_ += groups;
+        scales_ >>= 8 * groups;
+        escapes_ >>= 8 * groups;
+      }
+      io += strip_size;
+      in_line += strip_size;
+    } while (in_line < line && io != io_end);
+    in_line = 0;
   }
+  return rans_.overrun() ? CoreStatus::kBadStream : CoreStatus::kOk;
 }
 
-CoreStatus SegmentDecoder::PassOverGaps(const StripCursor& cursor, size_t size) {
+[[gnu::cold]] CoreStatus SegmentDecoder::PassOverGaps(const StripCursor& cursor, size_t size) {
   uint8_t nobodys[kStripSize] = {};
   StripCursor at = cursor;
   for (;;) {
@@ -458,12 +422,12 @@ CoreStatus SegmentDecoder::PassOverGaps(const StripCursor& cursor, size_t size) 
   }
 }
 
-CoreStatus SegmentDecoder::DecodeSigns(const StripCursor& cursor, size_t size, uint8_t* io) {
+[[gnu::cold]] CoreStatus SegmentDecoder::DecodeSigns(const StripCursor& cursor, size_t size, uint8_t* io) {
   uint64_t weight = cursor.strip().in_tensor;
   while (size > 0) {  // By groups.
     const size_t to_next = kGroupSize - static_cast<size_t>(weight % kGroupSize);
     const size_t count = size < to_next ? size : to_next;
-    StartGroups(weight);
+    MoveGroups(weight);
     if ((scales_ & 0xFF) == 0 && ((escapes_ & 1) != 0 || !ReadScale(0))) return CoreStatus::kBadStream;
     const uint32_t scale = scales_ & 0xFF;
     if (scale == 0) return CoreStatus::kBadStream;
@@ -480,7 +444,7 @@ CoreStatus SegmentDecoder::DecodeSigns(const StripCursor& cursor, size_t size, u
   return rans_.overrun() ? CoreStatus::kBadStream : CoreStatus::kOk;
 }
 
-CoreStatus SegmentDecoder::DecodeResiduals(const StripCursor& cursor, size_t size, uint8_t* io) {
+[[gnu::cold]] CoreStatus SegmentDecoder::DecodeResiduals(const StripCursor& cursor, size_t size, uint8_t* io) {
   const VariantTensor& tensor = cursor.tensor();
   const unsigned element_size = tensor.element_size;
   const unsigned width = 8 * element_size;
@@ -497,7 +461,7 @@ CoreStatus SegmentDecoder::DecodeResiduals(const StripCursor& cursor, size_t siz
   return rans_.overrun() ? CoreStatus::kBadStream : CoreStatus::kOk;
 }
 
-CoreStatus SegmentDecoder::DecodeRaw(size_t size, uint8_t* io) {
+[[gnu::cold]] CoreStatus SegmentDecoder::DecodeRaw(size_t size, uint8_t* io) {
   RansDecoder rans = rans_;
   for (size_t i = 0; i < size; ++i) {
     const uint8_t byte = static_cast<uint8_t>(rans.Raw(8));

@@ -25,7 +25,7 @@ struct SegmentContexts {
 struct StripColumns {
   // Of each class but the last, how many columns have it: class c in counts[0][c] and in counts[1][c + 1], so that the
   // classes line up in pairs with levels (SegmentDecoder::lanes_) wherever the row's level begins. The rest is zeros.
-  alignas(4) uint16_t counts[2][kClassCount + 2];
+  alignas(4) uint16_t counts[2][kClassCount];
   uint8_t class_count;          // Classes up to the last of these that has columns.
   uint16_t last;                // Where the last class starts in the strip's order.
   uint8_t starts[kClassCount];  // And every other class that has columns.
@@ -74,21 +74,13 @@ class SegmentDecoder {
  private:
   static constexpr size_t kLanes = 48;  // 32 levels, and what classes reach beyond the last level.
 
-  // The strip that DecodeGaps() is at.
+  // The strip in progress, of a tensor coded by gaps.
   struct GapStrip {
     uint8_t* io;
     const uint8_t* order;  // Its columns by class; null: from left to right.
-    uint32_t size;
-    uint8_t* group_io;        // A weight of the group group_,
-    uint32_t in_first_group;  // and its place in it.
-  };
-
-  // The strips that come after it.
-  struct GapRows {
-    const StripColumns* columns;  // Null: columns have no classes.
-    const uint8_t* classes;       // Of the next row, shifted by `shift`. Null: rows have none.
-    unsigned shift;
-    uint8_t* io_end;
+    uint32_t in_group;     // Place of its first weight in the group group_.
+    uint32_t scale;        // Of all its weights, if that is known and not 0.
+    bool one_group;        // It touches one group only.
   };
 
   struct Level {
@@ -103,22 +95,20 @@ class SegmentDecoder {
   int DecodeColumns(const StripColumns& columns, unsigned row_level);
   bool DecodeRun(uint16_t* lane, uint32_t begin, uint32_t end, unsigned level);
   uint32_t DecodeHits(uint16_t* lane, uint32_t at, uint32_t end, unsigned level);
-  uint32_t DecodeRareHit(uint16_t* lane, uint32_t at, uint32_t end, unsigned level);
+  uint32_t DecodeRareHit(uint16_t* lane, uint32_t at, unsigned level);
   bool FinishRun(uint16_t* lane, uint32_t at, uint32_t end, unsigned level);
   bool DecodeGap(uint16_t* lane, unsigned level);
-  unsigned NextRowLevel();
-  uint32_t FindGroup();
   bool ReadScale(unsigned group);
-  void StartGroups(uint64_t weight);
-  void MoveGroups(size_t groups);
+  void MoveGroups(uint64_t weight);
   CoreStatus DecodeSigns(const StripCursor& cursor, size_t size, uint8_t* io);
   CoreStatus DecodeResiduals(const StripCursor& cursor, size_t size, uint8_t* io);
   CoreStatus DecodeRaw(size_t size, uint8_t* io);
-  void Trace(SegmentTrace::Event event, uint32_t value);
+  void Trace(SegmentTrace::Event event, uint32_t value) {
+    if (trace_ != nullptr) trace_->event(trace_->context, event, tensor_index_, mode_, value, rans_);
+  }
 
   RansDecoder rans_;
   GapStrip strip_;
-  GapRows rows_;
 
   // Scales of the groups in reach: a byte each from group_ on, 0 where none is known or the group has the escape.
   // Weights never go back, and a strip touches at most three groups.
@@ -142,12 +132,14 @@ class SegmentDecoder {
   // last level stay as they are, 32,768.
   alignas(4) uint16_t lanes_[2][kLanes];
   Level levels_[kLevelCount];
-  const GapLookup* lookups_ = kGapLookups.tables;
 
   const VariantLayout* layout_;
   ColumnOrder order_;
   const SegmentTrace* trace_;
-  SegmentContexts contexts_;
+  // Start() fills it; a constructor would do it once more.
+  union {
+    SegmentContexts contexts_;
+  };
 };
 
 }  // namespace modelvault

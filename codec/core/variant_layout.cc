@@ -3,7 +3,7 @@
 namespace modelvault {
 namespace {
 
-VariantTensor Describe(const TensorRecord& base, uint32_t base_index, DType dtype, size_t opaque_size) {
+[[gnu::hot]] VariantTensor Describe(const TensorRecord& base, uint32_t base_index, DType dtype, uint64_t opaque_size) {
   VariantTensor t{};
   t.base_index = base_index;
   t.dtype = dtype;
@@ -15,20 +15,20 @@ VariantTensor Describe(const TensorRecord& base, uint32_t base_index, DType dtyp
 
 }  // namespace
 
-CoreStatus VariantLayout::Parse(ByteView bytes, VariantTensor* tensors, size_t capacity) {
+[[gnu::cold]] CoreStatus VariantLayout::Parse(ByteView bytes, VariantTensor* tensors, size_t capacity) {
   const size_t count = model_->tensor_count();
   if (capacity < count) return CoreStatus::kWorkspaceTooSmall;
   ByteReader reader(bytes);
-  size_t data_size = 0;
+  uint64_t data_size = 0;
   for (size_t i = 0; i < count; ++i) {
-    size_t index;
+    uint64_t index;
     uint8_t dtype;
-    if (!reader.ReadSize(&index) || !reader.ReadU8(&dtype)) return CoreStatus::kTruncated;
+    if (!reader.ReadVarint(&index) || !reader.ReadU8(&dtype)) return CoreStatus::kTruncated;
     if (index >= count || ElementSize(dtype) == 0) return CoreStatus::kBadBlob;
-    const TensorRecord& base = model_->tensor(index);
-    size_t opaque_size = 0;
+    const TensorRecord& base = model_->tensor(static_cast<size_t>(index));
+    uint64_t opaque_size = 0;
     if (dtype == 0) {
-      if (!reader.ReadSize(&opaque_size)) return CoreStatus::kTruncated;
+      if (!reader.ReadVarint(&opaque_size)) return CoreStatus::kTruncated;
     } else if (base.dtype == DType::kOpaque) {
       return CoreStatus::kBadBlob;  // Its shape is unknown.
     }
@@ -53,7 +53,7 @@ CoreStatus VariantLayout::Parse(ByteView bytes, VariantTensor* tensors, size_t c
   return CoreStatus::kOk;
 }
 
-VariantTensor VariantLayout::tensor(size_t i) const {
+[[gnu::hot]] VariantTensor VariantLayout::tensor(size_t i) const {
   if (own_ != nullptr) return own_[i];
   const TensorRecord& base = model_->tensor(i);
   VariantTensor t = Describe(base, static_cast<uint32_t>(i), base.dtype, base.size);
@@ -61,7 +61,7 @@ VariantTensor VariantLayout::tensor(size_t i) const {
   return t;
 }
 
-size_t VariantLayout::FindTensor(size_t offset) const {
+[[gnu::cold]] size_t VariantLayout::FindTensor(uint64_t offset) const {
   if (own_ == nullptr) return model_->FindTensor(offset);
   size_t low = 0, high = tensor_count();
   while (high - low > 1) {
@@ -75,17 +75,16 @@ size_t VariantLayout::FindTensor(size_t offset) const {
   return low;
 }
 
-StripCursor::StripCursor(const VariantLayout* layout, uint64_t offset) : layout_(layout) {
+[[gnu::cold]] StripCursor::StripCursor(const VariantLayout* layout, uint64_t offset) : layout_(layout) {
   if (offset >= layout->data_size()) {
     index_ = layout->tensor_count();
     return;
   }
-  const size_t place = static_cast<size_t>(offset);
-  Enter(layout->FindTensor(place));
-  if (place <= tensor_.offset) return;
-  const size_t in_tensor = place - tensor_.offset;
-  size_t row = in_tensor / line_size_;
-  size_t in_line = in_tensor % line_size_;
+  Enter(layout->FindTensor(offset));
+  if (offset <= tensor_.offset) return;
+  const uint64_t in_tensor = offset - tensor_.offset;
+  uint64_t row = in_tensor / line_size_;
+  uint64_t in_line = in_tensor % line_size_;
   in_line = (in_line + kStripSize - 1) / kStripSize * kStripSize;  // Up to where a strip begins.
   if (in_line >= line_size_) {
     ++row;
@@ -101,7 +100,7 @@ StripCursor::StripCursor(const VariantLayout* layout, uint64_t offset) : layout_
   Cut();
 }
 
-void StripCursor::Enter(size_t index) {
+[[gnu::hot]] void StripCursor::Enter(size_t index) {
   const size_t count = layout_->tensor_count();
   for (; index < count; ++index) {
     tensor_ = layout_->tensor(index);
@@ -117,30 +116,32 @@ void StripCursor::Enter(size_t index) {
   Cut();
 }
 
-void StripCursor::Cut() {
+[[gnu::hot]] void StripCursor::Cut() {
   strip_.offset = tensor_.offset + strip_.in_tensor;
-  const size_t left = line_size_ - in_line_;
-  strip_.size = static_cast<uint32_t>(left < kStripSize ? left : kStripSize);
+  const uint64_t left = line_size_ - in_line_;
+  strip_.size = left < kStripSize ? static_cast<uint32_t>(left) : static_cast<uint32_t>(kStripSize);
   strip_.in_line = static_cast<uint32_t>(in_line_);
 }
 
 void StripCursor::Next() { Advance(strip_.size); }
 
-size_t StripCursor::RunTo(size_t limit) const {
-  const size_t left = tensor_.size - strip_.in_tensor;
-  const size_t want = limit - strip_.offset;
-  if (left <= want) return left;
-  const size_t left_in_line = line_size_ - in_line_;
+[[gnu::hot]] size_t StripCursor::RunTo(uint64_t limit) const {
+  const uint64_t left = tensor_.size - strip_.in_tensor;
+  const size_t want = static_cast<size_t>(limit - strip_.offset);
+  if (left <= want) return static_cast<size_t>(left);
+  const uint64_t left_in_line = line_size_ - in_line_;
   if (want <= left_in_line) {
     const size_t whole = (want + kStripSize - 1) / kStripSize * kStripSize;
-    return left_in_line < whole ? left_in_line : whole;
+    return left_in_line < whole ? static_cast<size_t>(left_in_line) : whole;
   }
-  const size_t rest = (want - left_in_line) % line_size_;  // In the line in which the limit is.
+  // A line that ends before its tensor does is a row of a prior, and short.
+  const size_t line = static_cast<size_t>(line_size_);
+  const size_t rest = (want - static_cast<size_t>(left_in_line)) % line;  // In the line in which the limit is.
   const size_t whole = (rest + kStripSize - 1) / kStripSize * kStripSize;
-  return want - rest + (line_size_ < whole ? line_size_ : whole);
+  return want - rest + (line < whole ? line : whole);
 }
 
-void StripCursor::Advance(size_t size) {
+[[gnu::hot]] void StripCursor::Advance(size_t size) {
   strip_.in_tensor += size;
   if (strip_.in_tensor == tensor_.size) {
     Enter(index_ + 1);
@@ -148,8 +149,10 @@ void StripCursor::Advance(size_t size) {
   }
   in_line_ += size;
   if (in_line_ >= line_size_) {
-    strip_.row += in_line_ / line_size_;
-    in_line_ %= line_size_;
+    const size_t in_line = static_cast<size_t>(in_line_);
+    const size_t line = static_cast<size_t>(line_size_);
+    strip_.row += in_line / line;
+    in_line_ = in_line % line;
   }
   Cut();
 }

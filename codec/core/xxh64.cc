@@ -27,7 +27,7 @@ inline uint64_t LoadAligned(const uint8_t* p) {
 }
 
 // Consumes whole 32-byte stripes at a multiple of 4.
-void AlignedStripes(uint64_t* lanes, const uint8_t* p, size_t count) {
+[[gnu::hot]] void AlignedStripes(uint64_t* lanes, const uint8_t* p, size_t count) {
   uint64_t a = lanes[0], b = lanes[1], c = lanes[2], d = lanes[3];
   for (; count > 0; --count, p += 32) {
     a = Round(a, LoadAligned(p));
@@ -42,7 +42,7 @@ void AlignedStripes(uint64_t* lanes, const uint8_t* p, size_t count) {
 }
 
 // Anywhere. Tiles are aligned, so this is for stored bytes.
-const uint8_t* Stripes(uint64_t* lanes, const uint8_t* p, size_t count) {
+[[gnu::hot]] const uint8_t* Stripes(uint64_t* lanes, const uint8_t* p, size_t count) {
   if (reinterpret_cast<uintptr_t>(p) % 4 == 0) {
     AlignedStripes(lanes, p, count);
     return p + 32 * count;
@@ -57,7 +57,7 @@ const uint8_t* Stripes(uint64_t* lanes, const uint8_t* p, size_t count) {
 
 }  // namespace
 
-void Xxh64::Reset() {
+[[gnu::cold]] void Xxh64::Reset() {
   lanes_[0] = kPrime1 + kPrime2;
   lanes_[1] = kPrime2;
   lanes_[2] = 0;
@@ -65,7 +65,7 @@ void Xxh64::Reset() {
   total_ = 0;
 }
 
-void Xxh64::Update(ByteView bytes) {
+[[gnu::hot]] void Xxh64::Update(ByteView bytes) {
   const uint8_t* p = bytes.data;
   size_t left = bytes.size;
   const size_t held = total_ % 32;
@@ -82,7 +82,7 @@ void Xxh64::Update(ByteView bytes) {
   if (left % 32 > 0) memcpy(buffer_, p, left % 32);
 }
 
-uint64_t Xxh64::Digest() const {
+[[gnu::cold]] uint64_t Xxh64::Digest() const {
   uint64_t hash;
   if (total_ >= 32) {
     hash = RotateLeft(lanes_[0], 1) + RotateLeft(lanes_[1], 7) + RotateLeft(lanes_[2], 12) + RotateLeft(lanes_[3], 18);
@@ -108,7 +108,7 @@ uint64_t Xxh64::Digest() const {
   return hash;
 }
 
-uint64_t Xxh64::Of(ByteView bytes) {
+[[gnu::cold]] uint64_t Xxh64::Of(ByteView bytes) {
   Xxh64 hash;
   hash.Update(bytes);
   return hash.Digest();

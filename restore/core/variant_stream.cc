@@ -4,7 +4,7 @@
 
 namespace modelvault {
 
-VariantStream::VariantStream(const VariantLayout* layout, uint32_t chunk_size, uint32_t segment_size,
+[[gnu::cold]] VariantStream::VariantStream(const VariantLayout* layout, uint32_t chunk_size, uint32_t segment_size,
                              ChunkSource chunks, SegmentSource segments, StreamWorkspace workspace,
                              const SegmentTrace* trace)
     : layout_(layout),
@@ -15,21 +15,21 @@ VariantStream::VariantStream(const VariantLayout* layout, uint32_t chunk_size, u
       delta_(layout, workspace.order, trace),
       cursor_(layout, layout->data_size()) {}
 
-CoreStatus VariantStream::Start(uint64_t begin, uint64_t end, size_t tile_size) {
+[[gnu::cold]] CoreStatus VariantStream::Start(uint64_t begin, uint64_t end, size_t tile_size) {
   if (begin > end || end > layout_->data_size() || tile_size < kMinTileSize ||
       workspace_.tile.size < TileBufferSize(0) || tile_size > workspace_.tile.size - TileBufferSize(0)) {
     status_ = CoreStatus::kBadArgument;
     return status_;
   }
   status_ = CoreStatus::kOk;
-  position_ = static_cast<size_t>(begin);
-  end_ = static_cast<size_t>(end);
+  position_ = begin;
+  end_ = end;
   tile_size_ = tile_size;
   handed_out_ = filled_ = 0;
   in_segment_ = false;
   if (begin == end) return status_;
   // The segment of the strip that holds `begin`: that strip may begin in the segment before.
-  size_t first = position_ / segment_size_;
+  uint64_t first = begin / segment_size_;
   cursor_ = StripCursor(layout_, first * segment_size_);
   if (cursor_.at_end() || cursor_.strip().offset > begin) {
     --first;  // Segment 0 begins with a strip at 0, so there is one before.
@@ -55,19 +55,17 @@ CoreStatus VariantStream::Start(uint64_t begin, uint64_t end, size_t tile_size) 
   return status_;
 }
 
-CoreStatus VariantStream::Enter(size_t segment) {
+[[gnu::cold]] CoreStatus VariantStream::Enter(uint64_t segment) {
   ByteView stored;
   const CoreStatus fetched = segments_.fetch(segments_.context, segment, &stored);
   if (fetched != CoreStatus::kOk) return fetched;
-  segment_ = segment;
-  const uint64_t segment_end = (uint64_t{segment} + 1) * segment_size_;
-  segment_end_ = segment_end < layout_->data_size() ? static_cast<size_t>(segment_end) : layout_->data_size();
+  segment_end_ = (segment + 1) * segment_size_;
   in_segment_ = true;
   return delta_.Start(stored);
 }
 
 // The prediction of the next `size` bytes of the tensor under the cursor.
-CoreStatus VariantStream::ReadPrediction(uint8_t* out, size_t size) {
+[[gnu::hot]] CoreStatus VariantStream::ReadPrediction(uint8_t* out, size_t size) {
   switch (cursor_.tensor().prediction) {
     case Prediction::kZero:
       memset(out, 0, size);
@@ -80,10 +78,10 @@ CoreStatus VariantStream::ReadPrediction(uint8_t* out, size_t size) {
 }
 
 // The same across float types.
-CoreStatus VariantStream::ReadConverted(uint8_t* out, size_t size) {
+[[gnu::cold]] CoreStatus VariantStream::ReadConverted(uint8_t* out, size_t size) {
   const VariantTensor& tensor = cursor_.tensor();
   const TensorRecord& record = cursor_.record();
-  size_t offset = record.offset + cursor_.strip().in_tensor / tensor.element_size * record.element_size;
+  uint64_t offset = record.offset + cursor_.strip().in_tensor / tensor.element_size * record.element_size;
   uint8_t elements[kStripSize];
   for (size_t left = size / tensor.element_size; left > 0;) {
     const size_t most = sizeof(elements) / record.element_size;
@@ -99,20 +97,20 @@ CoreStatus VariantStream::ReadConverted(uint8_t* out, size_t size) {
 }
 
 // After strips: if these were the last of the segment in progress, its stream must end here.
-CoreStatus VariantStream::LeaveSegment() {
+[[gnu::hot]] CoreStatus VariantStream::LeaveSegment() {
   if (!cursor_.at_end() && cursor_.strip().offset < segment_end_) return CoreStatus::kOk;
   in_segment_ = false;
   const CoreStatus finished = delta_.Finish();
   // The last segment may lie within the last strip and hold none of its own; its stream must be empty then.
-  if (finished != CoreStatus::kOk || !cursor_.at_end() || segment_end_ == layout_->data_size()) return finished;
-  const CoreStatus entered = Enter(segment_ + 1);
+  if (finished != CoreStatus::kOk || !cursor_.at_end() || segment_end_ >= layout_->data_size()) return finished;
+  const CoreStatus entered = Enter(segment_end_ / segment_size_);
   in_segment_ = false;
   return entered == CoreStatus::kOk ? delta_.Finish() : entered;
 }
 
 // Decodes strips until a tile is full or the data ends. The bytes in the buffer are those from position_ on.
-CoreStatus VariantStream::FillStrips() {
-  const size_t fill = end_ - position_ < tile_size_ ? end_ : position_ + tile_size_;
+[[gnu::hot]] CoreStatus VariantStream::FillStrips() {
+  const uint64_t fill = end_ - position_ < tile_size_ ? end_ : position_ + tile_size_;
   while (!cursor_.at_end() && position_ + filled_ < fill) {
     if (segments_.fetch != nullptr && !in_segment_) {
       const CoreStatus entered = Enter(cursor_.strip().offset / segment_size_);
@@ -137,7 +135,7 @@ CoreStatus VariantStream::FillStrips() {
   return CoreStatus::kOk;
 }
 
-CoreStatus VariantStream::Next(ByteView* tile) {
+[[gnu::hot]] CoreStatus VariantStream::Next(ByteView* tile) {
   *tile = ByteView{};
   if (status_ != CoreStatus::kOk) return status_;
   if (handed_out_ > 0) {
@@ -145,8 +143,8 @@ CoreStatus VariantStream::Next(ByteView* tile) {
     filled_ -= handed_out_;
     handed_out_ = 0;
   }
-  const size_t left = end_ - position_;
-  const size_t want = left < tile_size_ ? left : tile_size_;
+  const uint64_t left = end_ - position_;
+  const size_t want = left < tile_size_ ? static_cast<size_t>(left) : tile_size_;
   if (want == 0) return status_;
   if (filled_ < want) status_ = FillStrips();
   if (status_ == CoreStatus::kOk && filled_ < want) status_ = CoreStatus::kBadStream;

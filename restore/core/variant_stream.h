@@ -51,7 +51,7 @@ class VariantStream {
 
  private:
   CoreStatus FillStrips();
-  CoreStatus Enter(size_t segment);
+  CoreStatus Enter(uint64_t segment);
   CoreStatus LeaveSegment();
   CoreStatus ReadPrediction(uint8_t* out, size_t size);
   CoreStatus ReadConverted(uint8_t* out, size_t size);
@@ -65,10 +65,9 @@ class VariantStream {
   StripCursor cursor_;
   CoreStatus status_ = CoreStatus::kOk;
   bool in_segment_ = false;
-  size_t segment_ = 0;      // The one in progress,
-  size_t segment_end_ = 0;  // and where it ends: strips that begin before belong to it.
-  size_t position_ = 0;
-  size_t end_ = 0;
+  uint64_t segment_end_ = 0;  // Strips that begin before it belong to the segment in progress.
+  uint64_t position_ = 0;
+  uint64_t end_ = 0;
   size_t tile_size_ = 0;
   size_t handed_out_ = 0;  // Bytes at the buffer's front that the caller has had.
   size_t filled_ = 0;

@@ -37,10 +37,10 @@ TEST(GapTablesTest, LookupsAreThoseStartsAndTheOwnersOfEverySixtyFourthSlot) {
       for (unsigned q = 0; q < kGapSymbolCount; ++q) {
         if (kGapStarts[table][q] <= 64 * i) owner = q;
       }
-      EXPECT_EQ(kGapLookups.tables[table].first[i], owner) << table << " " << i;
+      EXPECT_EQ(FindGapLookup(table)->first[i], owner) << table << " " << i;
     }
     for (unsigned q = 0; q < kGapSymbolCount; ++q) {
-      EXPECT_EQ(kGapLookups.tables[table].starts[q], kGapStarts[table][q]) << table << " " << q;
+      EXPECT_EQ(FindGapLookup(table)->starts[q], kGapStarts[table][q]) << table << " " << q;
     }
   }
 }

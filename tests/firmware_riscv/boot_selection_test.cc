@@ -23,10 +23,12 @@ struct Board {
   std::set<std::string> good = {"", "a", "b", "c"};
   std::vector<std::string> log;  // Of the last boot.
 
-  static mv_error Run(void* self, ByteView name) {
+  static uint32_t Run(void* self, ByteView name, mv_error* error) {
     Board* const board = static_cast<Board*>(self);
     board->log.push_back(absl::StrCat("run ", ToString(name)));
-    return board->good.count(ToString(name)) > 0 ? MV_OK : MV_DIGEST_MISMATCH;
+    if (board->good.count(ToString(name)) > 0) return MV_VERIFIED;
+    *error = MV_DIGEST_MISMATCH;
+    return MV_REJECTED;
   }
   static void Tell(void* self, const BootReport& report) {
     static const char* const kNames[] = {"damaged", "trial",     "given up", "start",
@@ -173,6 +175,19 @@ TEST(BootSelectionTest, AChoiceThatNeverFinishesABootIsGivenUp) {
   EXPECT_EQ(board.Log(), "given up b 3, rejected b, run a");
   EXPECT_EQ(board.Boot().source, BootSource::kSelected);
   EXPECT_EQ(board.Log(), "run a");
+}
+
+TEST(BootSelectionTest, AChoiceThatHadAllItsAttemptsCanBeSelectedAgain) {
+  Board board;
+  ASSERT_EQ(board.Select("b"), MV_OK);
+  for (unsigned i = 0; i < kMaxAttempts; ++i) {
+    board.flash.CutAfter(1, CutKind::kBefore);
+    EXPECT_THROW(board.Boot(), PowerCut);
+    board.flash.PowerUp();
+  }
+  ASSERT_EQ(board.Select("b"), MV_OK);
+  EXPECT_EQ(board.Boot().source, BootSource::kTrial);
+  EXPECT_EQ(board.Log(), "trial b 1, run b, confirmed b");
 }
 
 TEST(BootSelectionTest, TheBaseBootsEvenWhereItWasGivenUpAsAChoice) {

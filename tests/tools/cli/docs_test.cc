@@ -11,7 +11,9 @@
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 #include "tests/tools/cli/cli_models.h"
+#include "tests/tools/cli/fake_board.h"
 #include "tests/tools/cli/program_run.h"
+#include "tests/tools/eval/tiny_models.h"
 
 namespace modelvault {
 namespace {
@@ -61,7 +63,28 @@ TEST(DocsTest, EveryKeyOfEveryJsonDocumentIsDescribed) {
     arguments.push_back("--json");
     CollectKeys(Mvault(arguments).Json(), &keys);
   }
+  const FakeBoard board({});
+  for (const std::vector<std::string>& what :
+       std::vector<std::vector<std::string>>{{"--all"}, {"few", "--functions"}}) {
+    std::vector<std::string> arguments = {"board", vault, "--json"};
+    arguments.insert(arguments.end(), what.begin(), what.end());
+    for (const std::string& option : board.Options()) arguments.push_back(option);
+    CollectKeys(Mvault(arguments).Json(), &keys);
+  }
+  EXPECT_EQ(keys.count("worst_name") + keys.count("functions"), 2u);
   EXPECT_GT(keys.size(), 80u);
+  const std::string document = Document();
+  for (const std::string& key : keys) EXPECT_THAT(document, HasSubstr("`" + key + "`"));
+}
+
+TEST(DocsTest, EveryKeyOfAnEvaluationIsDescribed) {
+  const EvalFiles files;
+  std::set<std::string> keys;
+  CollectKeys(Mvault({"eval", files.File("int8"), "--model", files.File("corpus.json"), "--tokens",
+                      files.File("heldout"), "--json"})
+                  .Json(),
+              &keys);
+  EXPECT_GT(keys.size(), 20u);
   const std::string document = Document();
   for (const std::string& key : keys) EXPECT_THAT(document, HasSubstr("`" + key + "`"));
 }
@@ -75,11 +98,13 @@ TEST(DocsTest, ExitCodesAreListed) {
 TEST(DocsTest, UsageLinesNameEveryOption) {
   const std::string document = Document();
   for (const char* command :
-       {"pack", "ls", "info", "verify", "checksums", "restore", "rename", "rm", "compact", "diff", "plan"}) {
+       {"pack", "ls", "info", "verify", "checksums", "restore", "rename", "rm", "compact", "diff", "plan", "eval",
+        "board"}) {
     EXPECT_THAT(document, HasSubstr(absl::StrCat("\n    mvault ", command, " ")));
   }
   const std::string help = Mvault({"pack", "--help"}).out + Mvault({"verify", "--help"}).out +
-                           Mvault({"restore", "--help"}).out + Mvault({"ls", "--help"}).out;
+                           Mvault({"restore", "--help"}).out + Mvault({"ls", "--help"}).out +
+                           Mvault({"eval", "--help"}).out + Mvault({"board", "--help"}).out;
   for (size_t at = help.find("\n  --"); at != std::string::npos; at = help.find("\n  --", at + 1)) {
     const std::string option = help.substr(at + 3, help.find(' ', at + 3) - at - 3);
     EXPECT_THAT(document, HasSubstr(option));

@@ -132,5 +132,48 @@ TEST(MvaultCorpusTest, FloatCheckpointsOfAnotherDtypeThanTheirBaseComeBack) {
   ExpectComesBack(folder, vault, "base", kCorpus + "base.safetensors");
 }
 
+// The figures another program computed for a department.
+const nlohmann::json& Known(const nlohmann::json& list, const std::string& name) {
+  static const nlohmann::json kNone;
+  for (const nlohmann::json& entry : list) {
+    if (entry["name"] == name) return entry;
+  }
+  ADD_FAILURE() << name << " is not in the list";
+  return kNone;
+}
+
+TEST(MvaultCorpusTest, EvaluationsAgreeWithAnotherImplementation) {
+  const nlohmann::json floats = nlohmann::json::parse(ReadFile(kCorpus + "corpus.json"));
+  const nlohmann::json int8 = nlohmann::json::parse(ReadFile(kCorpus + "int8/int8.json"));
+  const std::vector<std::string> names = {"cancer-trial", "heart-doctor", "parasites-infected", "heart-cardiac"};
+  const TempFolder folder;
+  std::vector<std::string> pack = {"pack", "--base", kCorpus + "int8/base.safetensors", "-o", folder.File("v.mvlt")};
+  for (const std::string& name : names) {
+    pack.insert(pack.end(), {"--variant", name + "=" + kCorpus + "int8/variants/" + name + ".safetensors"});
+  }
+  ASSERT_EQ(Mvault(pack).exit_code, 0);
+  const ProgramRun run = Mvault({"eval", folder.File("v.mvlt"), "--model", kCorpus + "corpus.json", "--tokens",
+                                 kCorpus + "heldout", "--json"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const nlohmann::json json = run.Json();
+  ASSERT_EQ(json["variants"].size(), names.size());
+  EXPECT_EQ(json["missing"].size(), 96u);
+  for (const nlohmann::json& v : json["variants"]) {
+    SCOPED_TRACE(v["name"]);
+    const auto near = [&](const char* ours, const nlohmann::json& theirs, const char* key, double tolerance) {
+      EXPECT_NEAR(v[ours].get<double>(), theirs[key].get<double>(), tolerance) << ours;
+    };
+    const nlohmann::json& f = Known(floats["variants"], v["name"]);
+    const nlohmann::json& i = Known(int8["variants"], v["name"]);
+    EXPECT_EQ(v["tokens"], f["tokens"]);
+    near("base_nll", f, "base_nll", 1e-3);
+    near("finetune_nll", f, "variant_nll", 1e-3);
+    near("restored_nll", i, "int8_nll", 1e-3);
+    near("base_top1", f, "base_top1", 1e-3);
+    near("finetune_top1", f, "variant_top1", 1e-3);
+    near("restored_top1", i, "int8_top1", 1e-3);
+  }
+}
+
 }  // namespace
 }  // namespace modelvault

@@ -28,7 +28,8 @@ using ::testing::Not;
 using ::testing::StartsWith;
 
 const char* const kCommands[] = {"pack",    "ls",     "info", "verify",  "checksums", "restore", "add",
-                                 "replace", "rename", "rm",   "compact", "diff",      "plan",    "help"};
+                                 "replace", "rename", "rm",   "compact", "diff",      "plan",    "eval",
+                                 "help"};
 
 class MvaultTest : public testing::Test {
  protected:

@@ -1,0 +1,161 @@
+#include "codec/fit/curvature.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace modelvault {
+namespace {
+
+// Rounding of sums in single precision makes the halves of a second moment differ by so much of its largest entry.
+constexpr double kAsymmetry = 1e-4;
+
+absl::Status Error(absl::string_view tensor, const char* what, absl::string_view problem) {
+  return absl::InvalidArgumentError(absl::StrCat("curvature ", what, " of ", tensor, ": ", problem));
+}
+
+bool AllFinite(const std::vector<float>& values) {
+  for (const float value : values) {
+    if (!std::isfinite(value)) return false;
+  }
+  return true;
+}
+
+// By Cholesky decomposition in double precision.
+bool IsPositiveDefinite(const std::vector<float>& m, size_t n) {
+  std::vector<double> l(n * n);
+  for (size_t i = 0; i < n; ++i) {
+    for (size_t j = 0; j <= i; ++j) {
+      double sum = static_cast<double>(m[i * n + j]);
+      for (size_t k = 0; k < j; ++k) sum -= l[i * n + k] * l[j * n + k];
+      if (i != j) {
+        l[i * n + j] = sum / l[j * n + j];
+      } else if (sum > 0) {
+        l[i * n + i] = std::sqrt(sum);
+      } else {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+// Checks `m`, n x n, and damps it.
+absl::Status Prepare(absl::string_view tensor, const char* what, size_t n, double damping, std::vector<float>* m) {
+  if (m->size() != n * n) {
+    return Error(tensor, what, absl::StrCat(m->size(), " values; expected ", n, " times ", n));
+  }
+  if (!AllFinite(*m)) return Error(tensor, what, "a value is not a finite number");
+  double largest = 0;
+  double trace = 0;
+  for (const float value : *m) largest = std::max(largest, std::abs(static_cast<double>(value)));
+  for (size_t i = 0; i < n; ++i) {
+    trace += static_cast<double>((*m)[i * n + i]);
+    if ((*m)[i * n + i] < 0) return Error(tensor, what, absl::StrCat("value ", i, " of the diagonal is negative"));
+    for (size_t j = 0; j < i; ++j) {
+      float& below = (*m)[i * n + j];
+      float& above = (*m)[j * n + i];
+      if (std::abs(static_cast<double>(below) - static_cast<double>(above)) > kAsymmetry * largest) {
+        return Error(tensor, what, absl::StrCat("is not symmetric in row ", i, ", column ", j));
+      }
+      below = above = (below + above) / 2;
+    }
+  }
+  if (!(trace > 0)) return Error(tensor, what, "is zero");
+  for (size_t i = 0; i < n; ++i) (*m)[i * n + i] += static_cast<float>(damping * trace / static_cast<double>(n));
+  if (!IsPositiveDefinite(*m, n)) {
+    return Error(tensor, what, absl::StrCat("is not positive definite, with a damping of ", damping));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Curvature Curvature::Identity(size_t rows, size_t cols) { return Curvature(CurvatureKind::kIdentity, rows, cols); }
+
+absl::StatusOr<Curvature> Curvature::Diagonal(absl::string_view tensor, size_t rows, size_t cols,
+                                              std::vector<float> diagonal, double damping) {
+  constexpr char kWhat[] = "diagonal";
+  if (diagonal.size() != rows * cols) {
+    return Error(tensor, kWhat, absl::StrCat(diagonal.size(), " values; expected ", rows * cols));
+  }
+  if (!AllFinite(diagonal)) return Error(tensor, kWhat, "a value is not a finite number");
+  double sum = 0;
+  for (size_t i = 0; i < diagonal.size(); ++i) {
+    if (diagonal[i] < 0) return Error(tensor, kWhat, absl::StrCat("value ", i, " is negative"));
+    sum += static_cast<double>(diagonal[i]);
+  }
+  if (!(sum > 0)) return Error(tensor, kWhat, "is zero");
+  for (size_t i = 0; i < diagonal.size(); ++i) {
+    diagonal[i] += static_cast<float>(damping * sum / static_cast<double>(diagonal.size()));
+    if (!(diagonal[i] > 0)) return Error(tensor, kWhat, absl::StrCat("value ", i, " is zero, with no damping"));
+  }
+  Curvature result(CurvatureKind::kDiagonal, rows, cols);
+  result.diagonal_ = std::move(diagonal);
+  return result;
+}
+
+absl::StatusOr<Curvature> Curvature::Kronecker(absl::string_view tensor, size_t rows, size_t cols, std::vector<float> g,
+                                               std::vector<float> h, double damping) {
+  if (absl::Status status = Prepare(tensor, "G", rows, damping, &g); !status.ok()) return status;
+  if (absl::Status status = Prepare(tensor, "H", cols, damping, &h); !status.ok()) return status;
+  Curvature result(CurvatureKind::kKronecker, rows, cols);
+  result.g_ = std::move(g);
+  result.h_ = std::move(h);
+  return result;
+}
+
+double Curvature::Between(size_t a, size_t b) const {
+  if (kind_ == CurvatureKind::kKronecker) {
+    return static_cast<double>(g_[a / cols_ * rows_ + b / cols_]) *
+           static_cast<double>(h_[a % cols_ * cols_ + b % cols_]);
+  }
+  if (a != b) return 0;
+  return kind_ == CurvatureKind::kIdentity ? 1 : static_cast<double>(diagonal_[a]);
+}
+
+std::vector<float> Curvature::Product(const std::vector<float>& error) const {
+  if (kind_ == CurvatureKind::kIdentity) return error;
+  std::vector<float> product(error.size());
+  if (kind_ == CurvatureKind::kDiagonal) {
+    for (size_t i = 0; i < error.size(); ++i) product[i] = diagonal_[i] * error[i];
+    return product;
+  }
+  std::vector<float> right(error.size());  // E H
+  for (size_t i = 0; i < rows_; ++i) {
+    float* const row = right.data() + i * cols_;
+    for (size_t j = 0; j < cols_; ++j) {
+      const float e = error[i * cols_ + j];
+      for (size_t k = 0; k < cols_; ++k) row[k] += e * h_[j * cols_ + k];
+    }
+  }
+  for (size_t i = 0; i < rows_; ++i) {
+    float* const row = product.data() + i * cols_;
+    for (size_t j = 0; j < rows_; ++j) {
+      const float g = g_[i * rows_ + j];
+      for (size_t k = 0; k < cols_; ++k) row[k] += g * right[j * cols_ + k];
+    }
+  }
+  return product;
+}
+
+void Curvature::Update(size_t at, float by, std::vector<float>* product) const {
+  if (kind_ == CurvatureKind::kIdentity) {
+    (*product)[at] += by;
+  } else if (kind_ == CurvatureKind::kDiagonal) {
+    (*product)[at] += diagonal_[at] * by;
+  } else {
+    const float* const g = g_.data() + at / cols_ * rows_;
+    const float* const h = h_.data() + at % cols_ * cols_;
+    for (size_t i = 0; i < rows_; ++i) {
+      const float factor = by * g[i];
+      float* const row = product->data() + i * cols_;
+      for (size_t j = 0; j < cols_; ++j) row[j] += factor * h[j];
+    }
+  }
+}
+
+}  // namespace modelvault

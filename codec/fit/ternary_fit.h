@@ -1,0 +1,46 @@
+// The ternary delta that costs the least, accuracy and bytes together.
+#ifndef MODELVAULT_CODEC_FIT_TERNARY_FIT_H_
+#define MODELVAULT_CODEC_FIT_TERNARY_FIT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "codec/fit/curvature.h"
+
+namespace modelvault {
+
+struct TernaryFitOptions {
+  double lambda = 0;       // What a bit costs, in units of the curvature's form; not negative.
+  double symbol_bits = 6;  // Bits a weight that differs takes more than one that does not.
+  double scale_bits = 4;   // Bits a scale unlike `start_scale` takes more.
+  int start_scale = 4;     // Grid steps, 1 … most_scale.
+  int most_scale = 40;     // At most 127.
+  int warm_up_sweeps = 5;  // Sweeps over the weights, the first at 2^(n-1) times lambda, the last at lambda.
+  int most_sweeps = 20;    // All in all, at least warm_up_sweeps.
+};
+
+struct TernaryFit {
+  std::vector<int8_t> symbols;  // -1, 0, +1, one a weight.
+  std::vector<int> scales;      // Grid steps, one for 128 weights, the last group may be short.
+  size_t nonzeros = 0;
+  double signal = 0;               // Half the form at `delta`: what leaving everything at the base costs.
+  double remaining = 0;            // Half the form at the error that is left.
+  std::vector<double> objectives;  // remaining + lambda * bits after each sweep at lambda itself: they never grow.
+};
+
+// Fits scale * step * symbol to `delta`, the fine-tune's weights less the base's, row-major, by coordinate descent:
+// weight after weight takes the symbol that makes ½ tr(G E H Eᵀ) + lambda * bits the least, all others fixed, and after
+// each sweep at lambda every group the scale that does. `steps` are the base's grid, one a row, positive. Equal input
+// gives equal output. kInvalidArgument, naming `tensor`, for wrong sizes, values that are not finite, and options out
+// of range.
+absl::StatusOr<TernaryFit> FitTernary(absl::string_view tensor, absl::Span<const float> delta,
+                                      absl::Span<const float> steps, const Curvature& curvature,
+                                      const TernaryFitOptions& options);
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_CODEC_FIT_TERNARY_FIT_H_
