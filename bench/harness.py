@@ -62,7 +62,8 @@ class Programs:
         commands = []
         if not (build / "CMakeCache.txt").exists():
             commands.append([str(ROOT / "scripts" / "install-deps"), "bench"])
-            commands.append(["cmake", "--preset", "release", "-DMODELVAULT_TESTS=OFF"])
+            commands.append(["cmake", "--preset", "release", "-DMODELVAULT_TESTS=OFF",
+                             "-DMODELVAULT_RISCV=ON"])
         commands.append(["cmake", "--build", str(build), "--target", *targets])
         for command in commands:
             note(" ".join(command))

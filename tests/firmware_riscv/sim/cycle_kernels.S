@@ -115,9 +115,11 @@ kernels_in_ram:
   nop
 1:
   done
-  kernel 3
+  kernel 3                  # Over an instruction, and to the next one.
   j 1f
   nop
+1:
+  j 1f
 1:
   done
   mv s5, ra

@@ -28,7 +28,7 @@ struct Kernel {
 constexpr Kernel kKernels[] = {
     {1, "ten additions", 11, 10 + 1},
     {2, "a branch not taken and one taken", 3, 1 + 2 + 1},
-    {3, "a jump", 2, 2 + 1},
+    {3, "jumps", 3, 2 + 2 + 1},
     {4, "a call and a return", 3, 2 + 2 + 1},
     {5, "mul", 2, 1 + 1},
     {6, "mulh, mulhsu, mulhu", 4, 3 * 2 + 1},
