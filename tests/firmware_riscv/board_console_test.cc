@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -62,6 +63,18 @@ TEST(BoardConsoleTest, StatsTellsMemoryAndSelection) {
                                     ", free for the application [0-9]+\ninstructions since reset: [0-9]+\n"));
   EXPECT_THAT(output, HasSubstr("selection sector 0: confirmed, number 1: dense\nselection sector 1: erased\n"
                                 "last error: ok\n"));
+}
+
+TEST(BoardConsoleTest, NoKindOfVariantNeedsMuchOfTheStack) {
+  Board board(TheSmallVault().bytes);
+  const std::string output = Talk(&board, "select residual\nboot\nverify\nlist\nstats\nexit\n");
+  const std::string before = ", stack at most ";
+  const size_t at = output.find(before);
+  ASSERT_NE(at, std::string::npos) << output;
+  size_t used = 0, size = 0;
+  ASSERT_EQ(std::sscanf(output.c_str() + at + before.size(), "%zu of %zu", &used, &size), 2);
+  EXPECT_GT(used, 500u);
+  EXPECT_LE(used, size - 1024) << output;
 }
 
 TEST(BoardConsoleTest, BadInputGetsClearErrorsAndChangesNothing) {
