@@ -457,8 +457,12 @@ std::vector<Item> RandomItems(const Codes& codes, Random* random, size_t count) 
         for (uint8_t& b : item.bytes) b = codes.RandomSymbol(random, item.table);
         break;
       case Item::kRunPlanes: {
-        const unsigned planes = 1u << random->Below(4);
+        unsigned planes = 1u << random->Below(4);
         for (unsigned p = 0; p < planes; ++p) item.planes.push_back(random->Between(-1, 5));
+        if (random->Chance(0.4)) {  // Floats: the lowest planes raw, mostly all but the top.
+          planes = 4;
+          item.planes = {-1, -1, random->Chance(0.8) ? -1 : 4, random->Between(random->Chance(0.1) ? -1 : 0, 5)};
+        }
         item.parameter = static_cast<unsigned>(random->Below(planes));
         item.bytes.resize(random->Below(20));
         for (size_t at = 0; at < item.bytes.size(); ++at) {
