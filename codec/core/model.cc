@@ -53,9 +53,7 @@ constexpr size_t kMinRecordSize = 6;  // dtype, rows, cols, flags, level, one pl
 }
 
 // Takes `length` bytes of the data area.
-[[gnu::hot]] bool Take(ByteReader* reader, size_t length, uint32_t* offset) {
-  if (length > reader->remaining()) return false;
-  *offset = static_cast<uint32_t>(reader->position());
+[[gnu::hot]] bool Take(ByteReader* reader, size_t length) {
   ByteView skipped;
   return reader->ReadBytes(length, &skipped);
 }
@@ -125,16 +123,15 @@ CoreStatus Model::WidestPrior(ByteView section, size_t* columns) {
   }
   for (size_t i = 0; i < count; ++i) {
     TensorRecord* t = &records[i];
-    t->dictionary_offset = t->row_class_offset = t->column_class_offset = 0;
+    t->area_offset = static_cast<uint32_t>(reader.position());
     // The products fit: a dictionary has at most 255 rows of at most 2^60 bytes.
-    if ((t->flags & kFlagDictionary) &&
-        (t->cols > section.size || !Take(&reader, t->dictionary_rows * t->cols, &t->dictionary_offset))) {
+    if ((t->flags & kFlagDictionary) && (t->cols > section.size || !Take(&reader, t->dictionary_rows * t->cols))) {
       return CoreStatus::kTruncated;
     }
-    if ((t->flags & kFlagRowPrior) && !Take(&reader, t->rows / 2 + t->rows % 2, &t->row_class_offset)) {
+    if ((t->flags & kFlagRowPrior) && !Take(&reader, t->rows / 2 + t->rows % 2)) {
       return CoreStatus::kTruncated;
     }
-    if ((t->flags & kFlagColumnPrior) && !Take(&reader, t->cols / 2 + t->cols % 2, &t->column_class_offset)) {
+    if ((t->flags & kFlagColumnPrior) && !Take(&reader, t->cols / 2 + t->cols % 2)) {
       return CoreStatus::kTruncated;
     }
   }

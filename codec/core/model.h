@@ -14,10 +14,8 @@ struct TensorRecord {
   size_t offset;  // Of its first byte in the base's data section.
   size_t size;    // Bytes.
   size_t rows;
-  size_t cols;  // For kOpaque rows is 1 and cols the bytes.
-  uint32_t dictionary_offset;
-  uint32_t row_class_offset;
-  uint32_t column_class_offset;
+  size_t cols;           // For kOpaque rows is 1 and cols the bytes.
+  uint32_t area_offset;  // Of its part of the data area: dictionary rows, row classes, column classes.
   DType dtype;
   uint8_t element_size;  // 1, 2, 4 or 8.
   uint8_t flags;         // kFlag*.
@@ -27,6 +25,10 @@ struct TensorRecord {
   uint8_t skip_table;
   uint8_t near_table;
 
+  uint32_t row_class_offset() const { return area_offset + static_cast<uint32_t>(dictionary_rows * cols); }
+  uint32_t column_class_offset() const {
+    return row_class_offset() + ((flags & kFlagRowPrior) != 0 ? static_cast<uint32_t>(rows / 2 + rows % 2) : 0);
+  }
   bool has_prior() const { return (flags & (kFlagRowPrior | kFlagColumnPrior)) != 0; }
   // Bytes of one line; strips do not cross lines.
   size_t line_size() const { return has_prior() ? cols : size; }
@@ -53,16 +55,16 @@ class Model {
   // Fills `lengths` and `only` (ReadCodeLengths) from stored table `number` < table_count().
   void ReadTable(uint8_t number, uint8_t lengths[256], int* only) const;
 
-  const uint8_t* dictionary(const TensorRecord& t) const { return section_.data + t.dictionary_offset; }
+  const uint8_t* dictionary(const TensorRecord& t) const { return section_.data + t.area_offset; }
   // Classes of a prior's rows (columns), a nibble each, low nibble first.
-  const uint8_t* row_classes(const TensorRecord& t) const { return section_.data + t.row_class_offset; }
-  const uint8_t* column_classes(const TensorRecord& t) const { return section_.data + t.column_class_offset; }
+  const uint8_t* row_classes(const TensorRecord& t) const { return section_.data + t.row_class_offset(); }
+  const uint8_t* column_classes(const TensorRecord& t) const { return section_.data + t.column_class_offset(); }
   // Class of a row (column); 0 without that prior.
   unsigned RowClass(const TensorRecord& t, uint64_t row) const {
-    return (t.flags & kFlagRowPrior) ? Nibble(t.row_class_offset, row) : 0;
+    return (t.flags & kFlagRowPrior) ? Nibble(row_classes(t), row) : 0;
   }
   unsigned ColumnClass(const TensorRecord& t, uint64_t column) const {
-    return (t.flags & kFlagColumnPrior) ? Nibble(t.column_class_offset, column) : 0;
+    return (t.flags & kFlagColumnPrior) ? Nibble(column_classes(t), column) : 0;
   }
 
   // The tensor that holds byte `offset` < data_size() of the base's data.
@@ -70,8 +72,8 @@ class Model {
 
  private:
   CoreStatus ReadTables(ByteView section, ByteReader* reader, size_t* tensor_count);
-  unsigned Nibble(uint32_t at, uint64_t i) const {
-    return (section_.data[at + static_cast<size_t>(i / 2)] >> (i % 2 * 4)) & 15u;
+  static unsigned Nibble(const uint8_t* packed, uint64_t i) {
+    return (packed[static_cast<size_t>(i / 2)] >> (i % 2 * 4)) & 15u;
   }
 
   ByteView section_;
