@@ -4,12 +4,11 @@
 #include <utility>
 #include <vector>
 
-#include "codec/core/codec_format.h"
 #include "codec/core/prefix_code.h"
 
 namespace modelvault {
 
-CodeLengths OptimalCodeLengths(const Histogram& histogram) {
+CodeLengths OptimalCodeLengths(const Histogram& histogram, unsigned limit) {
   std::vector<uint8_t> symbols;  // That occur, rarest first; equals in order of place.
   for (unsigned place = 0; place < 256; ++place) {
     if (histogram[place ^ 0x80u] != 0) symbols.push_back(static_cast<uint8_t>(place ^ 0x80u));
@@ -25,7 +24,7 @@ CodeLengths OptimalCodeLengths(const Histogram& histogram) {
     uint64_t weight;
     bool is_package;
   };
-  std::vector<std::vector<Item>> levels(kMaxCodeLength);
+  std::vector<std::vector<Item>> levels(limit);
   for (size_t n = 0; n < levels.size(); ++n) {
     std::vector<Item>& level = levels[n];
     size_t symbol = 0, pair = 0;

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string>
 
+#include "codec/core/codec_format.h"
+
 namespace modelvault {
 
 using Histogram = std::array<uint64_t, 256>;
@@ -19,10 +21,10 @@ struct CodeLengths {
   bool operator==(const CodeLengths&) const = default;
 };
 
-// The complete code of at most kMaxCodeLength bits that codes `histogram` in the fewest bits (package-merge: L. Larmore
-// and D. Hirschberg, "A fast algorithm for optimal length-limited Huffman codes", J. ACM 37(3), 1990). `histogram` has
-// at least one nonzero entry; counts are below 2^50.
-CodeLengths OptimalCodeLengths(const Histogram& histogram);
+// The complete code of at most `limit` bits (8 … kMaxCodeLength) that codes `histogram` in the fewest bits (package-merge:
+// L. Larmore and D. Hirschberg, "A fast algorithm for optimal length-limited Huffman codes", J. ACM 37(3), 1990).
+// `histogram` has at least one nonzero entry; counts are below 2^50.
+CodeLengths OptimalCodeLengths(const Histogram& histogram, unsigned limit = kMaxCodeLength);
 
 // The table as stored (docs/format.md §3).
 std::string SerializeCodeLengths(const CodeLengths& lengths);

@@ -33,11 +33,28 @@ struct CoderState {
   int level_offset = 0;
 };
 
-// Codes the scale of a group when its first weight asks for it.
+// Codes the scale of a tensor, if one does for all its groups, else that of a group when its first weight asks for it.
 class ScaleCoder {
  public:
   ScaleCoder(const std::vector<WeightGroup>* groups, uint64_t begin)
       : groups_(groups), first_group_(begin >> kGroupShift), known_(groups->size(), 0), scale_(groups->size(), 0) {}
+
+  // Before the tensor's weights.
+  template <typename Sink>
+  void Begin(Sink* sink, CoderState* state) {
+    WeightGroup all{1, 255};
+    for (const WeightGroup& g : *groups_) {
+      all.least = g.least == 0 || all.least == 0 ? uint8_t{0} : std::max(all.least, g.least);
+      all.most = std::min(all.most, g.most);
+    }
+    const bool one = all.least != 0 && all.least <= all.most;
+    EncodeBit(sink, &state->contexts.one_scale, one);
+    if (!one) return;
+    const uint8_t scale = ChooseScale(all, state->last_scale);
+    CodeScale(sink, scale, state);
+    std::fill(known_.begin(), known_.end(), uint8_t{1});
+    std::fill(scale_.begin(), scale_.end(), scale);
+  }
 
   // Returns the group's scale (0 = escape).
   template <typename Sink>
@@ -46,15 +63,20 @@ class ScaleCoder {
     if (known_[g] == 0) {
       known_[g] = 1;
       scale_[g] = ChooseScale((*groups_)[g], state->last_scale);
-      const bool same = scale_[g] == state->last_scale;
-      EncodeBit(sink, &state->contexts.same_scale, same);
-      if (!same) EncodeGamma(sink, &state->contexts.scale, scale_[g]);
-      state->last_scale = scale_[g];
+      CodeScale(sink, scale_[g], state);
     }
     return scale_[g];
   }
 
  private:
+  template <typename Sink>
+  static void CodeScale(Sink* sink, uint8_t scale, CoderState* state) {
+    const bool same = scale == state->last_scale;
+    EncodeBit(sink, &state->contexts.same_scale, same);
+    if (!same) EncodeGamma(sink, &state->contexts.scale, scale);
+    state->last_scale = scale;
+  }
+
   const std::vector<WeightGroup>* groups_;
   uint64_t first_group_;
   std::vector<uint8_t> known_;
@@ -191,6 +213,7 @@ template <typename Sink>
 void SegmentWriter::EncodeSigns(Sink* sink, CoderState* state, const Piece& piece,
                                 const std::vector<WeightGroup>& groups) const {
   ScaleCoder scales(&groups, piece.in_tensor);
+  scales.Begin(sink, state);
   for (size_t i = 0; i < piece.actual.size(); ++i) {
     scales.Code(sink, piece.in_tensor + i, state);
     sink->Raw(Delta(piece, i) < 0 ? 1 : 0, 1);
@@ -236,6 +259,7 @@ SegmentWriter::Choice SegmentWriter::GapCost(const Piece& piece, const std::vect
   CoderState state = state_;
   EncodeLevel(&counter, &state, record, best.level);
   ScaleCoder scales(&groups, piece.in_tensor);
+  scales.Begin(&counter, &state);
   ForEachRun(model_, piece, by_class, best.level, [&](unsigned level, absl::Span<const uint32_t> indices) {
     for (uint32_t i : indices) {
       const int delta = Delta(piece, i);
@@ -285,6 +309,7 @@ void SegmentWriter::EncodeGaps(const Piece& piece, const std::vector<WeightGroup
                                unsigned level_of_tensor) {
   EncodeLevel(&out_, &state_, *piece.record, level_of_tensor);
   ScaleCoder scales(&groups, piece.in_tensor);
+  scales.Begin(&out_, &state_);
   ForEachRun(model_, piece, by_class, level_of_tensor, [&](unsigned level, absl::Span<const uint32_t> indices) {
     Pending& pending = pending_[level];
     if (!pending.open) OpenGap(level);

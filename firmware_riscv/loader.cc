@@ -131,7 +131,7 @@ void Fill(const VariantEntry& entry, mv_variant* variant) {
 
 }  // namespace
 
-// At the front of the caller's memory; the tensor records and the column order follow, then what one model takes: its
+// At the front of the caller's memory; the tensor records, the column order and the tables follow, then what one model takes: its
 // own layout, if it has one, and the tile.
 struct mv_loader {
   Contents contents;
@@ -171,19 +171,21 @@ static_assert(alignof(mv_loader) <= MV_MEMORY_ALIGNMENT && alignof(StripColumns)
 namespace {
 
 // What Open() and Start() take of the caller's memory; 0 if there is no such amount.
-constexpr size_t MemoryFor(size_t tensors, size_t columns, bool own_layout, size_t tile_size) {
+constexpr size_t MemoryFor(size_t tensors, size_t columns, unsigned code_bits, bool own_layout, size_t tile_size) {
   Arena arena = {nullptr, SIZE_MAX, sizeof(mv_loader)};
   size_t at = 0;
   const bool fits = arena.Reserve(tensors, sizeof(TensorRecord), &at) &&
                     arena.Reserve(ColumnOrder::StripCount(columns), sizeof(StripColumns), &at) &&
                     arena.Reserve(columns, sizeof(uint8_t), &at) &&
+                    arena.Reserve(1, TableCache::Size(code_bits), &at) &&
                     (!own_layout || arena.Reserve(tensors, sizeof(VariantTensor), &at)) &&
                     arena.Reserve(1, modelvault::TileBufferSize(tile_size), &at);
   return fits ? arena.used : 0;
 }
 
 // A model of 260,000 weights in 76 tensors, the widest of 172 columns, on the board: virt_128k.ld counts on it.
-static_assert(sizeof(void*) > 4 || MemoryFor(76, 172, false, MV_DEFAULT_TILE_SIZE) <= 20 * 1024);
+static_assert(sizeof(void*) > 4 ||
+              MemoryFor(76, 172, modelvault::kMaxCodeLength, false, MV_DEFAULT_TILE_SIZE) <= 20 * 1024);
 
 [[gnu::hot]] CoreStatus FetchChunk(void* context, uint64_t chunk, ByteView* stored) {
   const mv_loader* const loader = static_cast<const mv_loader*>(context);
@@ -266,7 +268,10 @@ CoreStatus mv_loader::Open(mv_place* place) {
   order.columns = static_cast<size_t>(model.max_prior_cols());
   order.strips = static_cast<StripColumns*>(arena.Take(ColumnOrder::StripCount(order.columns), sizeof(*order.strips)));
   order.order = static_cast<uint8_t*>(arena.Take(order.columns, sizeof(*order.order)));
-  if (order.strips == nullptr || order.order == nullptr) return CoreStatus::kWorkspaceTooSmall;
+  tables.memory = static_cast<uint8_t*>(arena.Take(1, TableCache::Size(model.code_bits())));
+  if (order.strips == nullptr || order.order == nullptr || tables.memory == nullptr) {
+    return CoreStatus::kWorkspaceTooSmall;
+  }
   fixed = arena.used;
   return CoreStatus::kOk;
 }
@@ -310,7 +315,8 @@ mv_error mv_memory_needed(const uint8_t* vault, size_t vault_size, size_t tile_s
   mv_place unused;
   CoreStatus status = contents.Open(&unused);
   size_t columns = 0;
-  if (status == CoreStatus::kOk) status = Model::WidestPrior(contents.SectionBytes(Section::kModel), &columns);
+  unsigned code_bits = 0;
+  if (status == CoreStatus::kOk) status = Model::Measure(contents.SectionBytes(Section::kModel), &columns, &code_bits);
   if (status != CoreStatus::kOk) return ToError(status);
 
   const IndexView& index = contents.index;
@@ -324,7 +330,7 @@ mv_error mv_memory_needed(const uint8_t* vault, size_t vault_size, size_t tile_s
   }
   if (status != CoreStatus::kNotFound) return ToError(status);
 
-  *bytes = MemoryFor(contents.header.tensor_count, columns, own_layout, tile_size);
+  *bytes = MemoryFor(contents.header.tensor_count, columns, code_bits, own_layout, tile_size);
   return *bytes != 0 ? MV_OK : MV_WORKSPACE_TOO_SMALL;
 }
 

@@ -32,7 +32,7 @@ class StreamMemory {
 
   const VaultReader* reader_;
   const VaultBlob* blob_;
-  TableCache tables_;
+  WideTableCache tables_;
   std::vector<uint8_t> order_;
   std::vector<StripColumns> strips_;
   std::vector<uint8_t> tile_;

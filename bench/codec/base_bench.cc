@@ -79,7 +79,7 @@ void BM_BaseDecode(benchmark::State& state) {
   const uint32_t chunk_size = static_cast<uint32_t>(state.range(1));
   std::vector<std::string> chunks = tensor.EncodeBase(chunk_size);
   std::vector<uint8_t> out(tensor.base().size());
-  TableCache cache;
+  WideTableCache cache;
   for (auto _ : state) {
     BaseDecoder decoder(&tensor.model(), chunk_size, {&FetchChunk, &chunks}, &cache);
     if (decoder.Read(0, {out.data(), out.size()}) != CoreStatus::kOk) state.SkipWithError("a chunk does not decode");

@@ -47,14 +47,16 @@ BENCHMARK(BM_OptimalCodeLengths);
 
 void BM_ReadAndBuildTable(benchmark::State& state) {
   const std::string stored = SerializeCodeLengths(OptimalCodeLengths(BellData().histogram));
-  PrefixTable table;
+  std::vector<uint8_t> memory(PrefixTable::Size(kMaxCodeLength));
+  PrefixTable table = {memory.data(), kMaxCodeLength};
   for (auto _ : state) {
     ByteReader reader(View(stored));
     uint8_t lengths[256];
     int only;
-    if (ReadCodeLengths(&reader, lengths, &only) != CoreStatus::kOk) state.SkipWithError("the table does not read");
+    unsigned longest;
+    if (ReadCodeLengths(&reader, lengths, &only, &longest) != CoreStatus::kOk) state.SkipWithError("the table does not read");
     table.Build(lengths, only);
-    benchmark::DoNotOptimize(table);
+    benchmark::DoNotOptimize(memory.data());
   }
   state.SetItemsProcessed(state.iterations());
   state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(stored.size()));
@@ -75,9 +77,11 @@ BENCHMARK(BM_PrefixEncode);
 
 void BM_PrefixDecode(benchmark::State& state) {
   const BellData data;
-  const CodeLengths lengths = OptimalCodeLengths(data.histogram);
+  const unsigned limit = static_cast<unsigned>(state.range(0));
+  const CodeLengths lengths = OptimalCodeLengths(data.histogram, limit);
   const std::string stream = data.Encode(PrefixCode(lengths));
-  PrefixTable table;
+  std::vector<uint8_t> memory(PrefixTable::Size(limit));
+  PrefixTable table = {memory.data(), limit};
   table.Build(lengths.length.data(), lengths.only);
   std::vector<uint8_t> out(kSymbols);
   for (auto _ : state) {
@@ -91,7 +95,7 @@ void BM_PrefixDecode(benchmark::State& state) {
   if (out != data.symbols) state.SkipWithError("decoded something else");
   ReportRates(state, kSymbols, kSymbols, stream.size());
 }
-BENCHMARK(BM_PrefixDecode);
+BENCHMARK(BM_PrefixDecode)->ArgName("longest")->Arg(kShortCodeLength)->Arg(kMaxCodeLength);
 
 }  // namespace
 }  // namespace modelvault::bench

@@ -20,6 +20,10 @@ namespace modelvault {
       near_table_(nullptr) {
   memset(cache_->tag, 0, sizeof(cache_->tag));
   cache_->next = 0;
+  const unsigned bits = model->code_bits();
+  for (size_t i = 0; i < kMaxTablesPerTensor; ++i) {
+    cache_->tables[i] = {cache_->memory + i * PrefixTable::Size(bits), bits};
+  }
 }
 
 [[gnu::hot]] const PrefixTable* BaseDecoder::Table(uint8_t number) {

@@ -18,9 +18,21 @@ struct ChunkSource {
 
 // The tables a decoder has at hand. A tensor uses at most as many as fit, so nothing is built twice within one.
 struct TableCache {
+  uint8_t* memory;  // Size(model.code_bits()) bytes.
   uint16_t tag[kMaxTablesPerTensor];  // Table number + 1; 0 = empty.
   uint8_t next;                       // The slot to be replaced next.
   PrefixTable tables[kMaxTablesPerTensor];
+
+  static constexpr size_t Size(unsigned bits) { return kMaxTablesPerTensor * PrefixTable::Size(bits); }
+};
+
+// The same with memory enough for any model.
+struct WideTableCache : TableCache {
+  WideTableCache() { memory = room; }
+  WideTableCache(const WideTableCache&) = delete;
+  WideTableCache& operator=(const WideTableCache&) = delete;
+
+  uint8_t room[TableCache::Size(kMaxCodeLength)];
 };
 
 class BaseDecoder {

@@ -9,6 +9,7 @@ constexpr Lookups Make(unsigned first_table) {
   unsigned t = first_table;
   for (GapLookup& table : made.tables) {
     for (unsigned q = 0; q < kGapSymbolCount; ++q) table.starts[q] = kGapStarts[t][q];
+    table.starts[kGapSymbolCount] = kProbabilityScale;
     uint8_t symbol = 0;
     for (unsigned i = 0; i < 64; ++i) {
       while (symbol + 1u < kGapSymbolCount && table.starts[symbol + 1] <= 64 * i) ++symbol;

@@ -10,8 +10,8 @@ namespace modelvault {
 
 // A gap table as decoders look symbols up in it.
 struct GapLookup {
-  uint8_t first[64];                 // The symbol that owns slot 64 * i: where the search for a slot begins.
-  uint16_t starts[kGapSymbolCount];  // kGapStarts.
+  uint8_t first[64];                     // The symbol that owns slot 64 * i: where the search for a slot begins.
+  uint16_t starts[kGapSymbolCount + 1];  // kGapStarts, and where the last symbol ends.
 };
 
 // Tables are read three or four times for each weight that differs: a board does well to have them in RAM, or at least

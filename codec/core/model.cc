@@ -73,18 +73,21 @@ CoreStatus Model::ReadTables(ByteView section, ByteReader* reader, size_t* tenso
   if (counted != CoreStatus::kOk) return counted;
   if (!reader->ReadSize(tensor_count) || !reader->ReadSize(&table_count_)) return CoreStatus::kTruncated;
   if (table_count_ > kMaxTables) return CoreStatus::kBadModel;
+  code_bits_ = kShortCodeLength;
   for (size_t i = 0; i < table_count_; ++i) {
     table_offset_[i] = static_cast<uint32_t>(reader->position());
     uint8_t lengths[256];
     int only;
-    const CoreStatus read = ReadCodeLengths(reader, lengths, &only);
+    unsigned longest;
+    const CoreStatus read = ReadCodeLengths(reader, lengths, &only, &longest);
     if (read != CoreStatus::kOk) return read;
+    if (longest > kShortCodeLength) code_bits_ = kMaxCodeLength;
   }
   return CoreStatus::kOk;
 }
 
-CoreStatus Model::WidestPrior(ByteView section, size_t* columns) {
-  *columns = 0;
+CoreStatus Model::Measure(ByteView section, size_t* max_prior_cols, unsigned* code_bits) {
+  *max_prior_cols = 0;
   Model model;
   ByteReader reader(section);
   size_t count;
@@ -92,8 +95,9 @@ CoreStatus Model::WidestPrior(ByteView section, size_t* columns) {
   for (size_t i = 0; status == CoreStatus::kOk && i < count; ++i) {
     TensorRecord t;
     status = ReadRecord(&reader, model.table_count_, &t);
-    if (status == CoreStatus::kOk && (t.flags & kFlagColumnPrior) && t.cols > *columns) *columns = t.cols;
+    if (status == CoreStatus::kOk && (t.flags & kFlagColumnPrior) && t.cols > *max_prior_cols) *max_prior_cols = t.cols;
   }
+  *code_bits = model.code_bits_;
   return status;
 }
 
@@ -147,7 +151,8 @@ CoreStatus Model::WidestPrior(ByteView section, size_t* columns) {
 [[gnu::hot]] void Model::ReadTable(uint8_t number, uint8_t lengths[256], int* only) const {
   ByteReader reader(section_.Sub(table_offset_[number], section_.size - table_offset_[number]));
   // Parse() has read this very table before, so it cannot fail now.
-  static_cast<void>(ReadCodeLengths(&reader, lengths, only));
+  unsigned longest;
+  static_cast<void>(ReadCodeLengths(&reader, lengths, only, &longest));
 }
 
 [[gnu::hot]] size_t Model::FindTensor(uint64_t offset) const {

@@ -40,8 +40,9 @@ class Model {
   // The number of records Parse will need. Never more than the section's bytes can hold.
   [[nodiscard]] static CoreStatus CountTensors(ByteView section, size_t* count);
 
-  // What max_prior_cols() will be, found without memory for records. Checks what comes before the data area.
-  [[nodiscard]] static CoreStatus WidestPrior(ByteView section, size_t* columns);
+  // What max_prior_cols() and code_bits() will be, found without memory for records. Checks what comes before the data
+  // area.
+  [[nodiscard]] static CoreStatus Measure(ByteView section, size_t* max_prior_cols, unsigned* code_bits);
 
   // Parses and checks everything, priors' and dictionaries' extents included. `records` has room for `capacity`.
   [[nodiscard]] CoreStatus Parse(ByteView section, TensorRecord* records, size_t capacity);
@@ -50,6 +51,7 @@ class Model {
   const TensorRecord& tensor(size_t i) const { return records_[i]; }
   size_t data_size() const { return data_size_; }
   size_t table_count() const { return table_count_; }
+  unsigned code_bits() const { return code_bits_; }  // Bits that index a PrefixTable of any of the tables.
   size_t max_prior_cols() const { return max_prior_cols_; }  // Widest tensor with a column prior; 0 without any.
 
   // Fills `lengths` and `only` (ReadCodeLengths) from stored table `number` < table_count().
@@ -80,6 +82,7 @@ class Model {
   const TensorRecord* records_ = nullptr;
   size_t tensor_count_ = 0;
   size_t table_count_ = 0;
+  unsigned code_bits_ = kShortCodeLength;
   size_t data_size_ = 0;
   size_t max_prior_cols_ = 0;
   uint32_t table_offset_[kMaxTables];

@@ -2,7 +2,9 @@
 
 namespace modelvault {
 
-[[gnu::hot]] CoreStatus ReadCodeLengths(ByteReader* reader, uint8_t lengths[256], int* only) {
+[[gnu::hot]] CoreStatus ReadCodeLengths(ByteReader* reader, uint8_t lengths[256], int* only,
+                                         unsigned* longest) {
+  *longest = 0;
   uint8_t first, last;
   if (!reader->ReadU8(&first) || !reader->ReadU8(&last)) return CoreStatus::kTruncated;
   const unsigned from = first ^ 0x80u;  // Places in signed order.
@@ -21,6 +23,7 @@ namespace modelvault {
     const uint8_t length = (nibbles.data[i / 2] >> (i % 2 * 4)) & 15u;
     if (length > kMaxCodeLength) return CoreStatus::kBadTable;
     if (length != 0) sum += (1u << kMaxCodeLength) >> length;
+    if (length > *longest) *longest = length;
     lengths[(from + i) ^ 0x80u] = length;
   }
   const bool padded = (to - from) % 2 != 0 || nibbles.data[nibbles.size - 1] < 16;
@@ -30,9 +33,10 @@ namespace modelvault {
 }
 
 [[gnu::hot]] void PrefixTable::Build(const uint8_t lengths[256], int only) {
-  constexpr uint32_t kSize = 1u << kMaxCodeLength;
+  const uint32_t size = 1u << bits;
   if (only >= 0) {
-    for (uint32_t i = 0; i < kSize; ++i) entry[i] = static_cast<uint16_t>(only);
+    memset(entries, only, size);
+    memset(entries + size, 0, size);
     return;
   }
   // Canonical: code words count up by length, then by place. Going through the lengths again and again would be slow:
@@ -55,8 +59,10 @@ namespace modelvault {
   for (unsigned length = 1; length <= kMaxCodeLength; ++length) {
     unsigned place = head[length];
     for (unsigned i = members[length]; i > 0; --i) {
-      const uint16_t value = static_cast<uint16_t>((place ^ 0x80u) | (length << 8));
-      for (uint32_t at = code; at < kSize; at += 1u << length) entry[at] = value;
+      for (uint32_t at = code; at < size; at += 1u << length) {
+        entries[at] = static_cast<uint8_t>(place ^ 0x80u);
+        entries[size + at] = static_cast<uint8_t>(length);
+      }
       code = NextReversed(code, length);
       place = next[place];
     }
@@ -68,15 +74,13 @@ namespace modelvault {
   if (stream.size == 0) return false;
   next_ = stream.data;
   end_ = stream.data + stream.size;
-  // The bytes before the first aligned word go to the top of low_.
-  position_ = 31;
+  // The bytes before the first aligned word go to the top of the first word.
+  position_ = 64;
   while (next_ != end_ && reinterpret_cast<uintptr_t>(next_) % 4 != 0) {
-    low_ = (low_ >> 8) | (static_cast<uint32_t>(*next_++) << 24);
+    high_ = (high_ >> 8) | (static_cast<uint32_t>(*next_++) << 24);
     position_ -= 8;
   }
-  position_ += 32;
-  high_ = low_;
-  NextWord();
+  while (position_ > 31) NextWord();
   return true;
 }
 
@@ -89,28 +93,63 @@ namespace modelvault {
   return word;
 }
 
-[[gnu::hot]] void PrefixDecoder::Run(const PrefixTable& table, uint8_t* __restrict out, size_t size) {
-  // The state stays in registers through the loop; three code words are in reach of one look at the stream.
-  static_assert(3 * kMaxCodeLength <= 31);
-  PrefixDecoder d = *this;
-  uint8_t* const end = out + size;
-  const auto three = [&](uint8_t* to) {
-    const uint32_t ahead = d.Peek();
-    const uint32_t first = table.At(ahead);
-    const uint32_t ahead2 = ahead >> (first >> 8);
-    const uint32_t second = table.At(ahead2);
-    to[0] = static_cast<uint8_t>(first);
-    const uint32_t third = table.At(ahead2 >> (second >> 8));
-    to[1] = static_cast<uint8_t>(second);
-    to[2] = static_cast<uint8_t>(third);
-    d.Skip((first >> 8) + (second >> 8) + (third >> 8));
+// The state stays in registers through the loop, and one look at the stream has several code words in reach.
+template <unsigned kBits>
+[[gnu::hot]] void PrefixDecoder::RunOf(const uint8_t* table, uint8_t* __restrict out, size_t size) {
+  constexpr unsigned kInReach = 32 / kBits;
+  constexpr unsigned kTurn = 2 * kInReach;
+  uint32_t low = low_;
+  uint32_t high = high_;
+  uint32_t high_twice = high << 1;
+  uint32_t position = position_;
+  const uint8_t* next = next_;
+  const auto look = [&](uint8_t* to) __attribute__((always_inline)) {
+    uint32_t ahead = (low >> position) | (high_twice << (~position & 31));
+#pragma GCC unroll 4
+    for (unsigned i = 0; i < kInReach; ++i) {
+      const uint8_t* const entry = table + (ahead & ((1u << kBits) - 1));
+      const uint32_t length = entry[1u << kBits];
+      const uint8_t symbol = entry[0];
+      if (i + 1 < kInReach) ahead >>= length;
+      position += length;
+      to[i] = symbol;
+    }
+    // Seven times in ten with code words of six bits.
+    if (__builtin_expect(position > 31, 1)) {
+      position -= 32;
+      low = high;
+      high = LoadAligned32(next);
+      next += 4;
+      high_twice = high << 1;
+    }
   };
-  for (; end - out >= 6; out += 6) {
-    three(out);
-    three(out + 3);
+  // A turn takes at most two words: as many turns as there are words for, then the same for what is left.
+  for (;;) {
+    const size_t words = static_cast<size_t>(end_ - next) / 4;
+    const size_t turns = size / kTurn < words / 2 ? size / kTurn : words / 2;
+    if (turns == 0) break;
+    uint8_t* const stop = out + turns * kTurn;
+    size -= turns * kTurn;
+    do {
+      look(out);
+      look(out + kInReach);
+      out += kTurn;
+    } while (out != stop);
   }
-  for (; out != end; ++out) *out = d.Symbol(table);
-  *this = d;
+  low_ = low;
+  high_ = high;
+  position_ = position;
+  next_ = next;
+  const PrefixTable whole = {const_cast<uint8_t*>(table), kBits};
+  for (; size > 0; --size) *out++ = Symbol(whole);
+}
+
+[[gnu::hot]] void PrefixDecoder::Run(const PrefixTable& table, uint8_t* __restrict out, size_t size) {
+  if (table.bits == kShortCodeLength) {
+    RunOf<kShortCodeLength>(table.entries, out, size);
+  } else {
+    RunOf<kMaxCodeLength>(table.entries, out, size);
+  }
 }
 
 [[gnu::hot]] void PrefixDecoder::RunPlanes(const PrefixTable* const* tables, unsigned planes, unsigned plane,
@@ -124,7 +163,7 @@ namespace modelvault {
     if (plane == 0 && raw_but_top) {
       const PrefixTable& top = *tables[3];
       for (; end - out >= 4; out += 4) {
-        const uint32_t low = d.Peek() >> 1;
+        const uint32_t low = d.Peek();
         out[0] = static_cast<uint8_t>(low);
         out[1] = static_cast<uint8_t>(low >> 8);
         out[2] = static_cast<uint8_t>(low >> 16);

@@ -1,5 +1,5 @@
 // The prefix code of the base's bytes (docs/format.md §3, §5): canonical Huffman codes of at most 10 bits. Next to rANS
-// they cost half a percent of the base and take two thirds of the time and two fifths of the table on the board.
+// they cost half a percent of the base and take less than two thirds of the time on the board.
 // Core code: built unchanged for host and board.
 #ifndef MODELVAULT_CODEC_CORE_PREFIX_CODE_H_
 #define MODELVAULT_CODEC_CORE_PREFIX_CODE_H_
@@ -11,8 +11,8 @@
 namespace modelvault {
 
 // Reads one stored table into `lengths` (all 256 set; 0 = the symbol does not occur). Their code is complete, or there
-// is a single symbol, of length 0 too: then *only is that symbol, else -1.
-[[nodiscard]] CoreStatus ReadCodeLengths(ByteReader* reader, uint8_t lengths[256], int* only);
+// is a single symbol, of length 0 too: then *only is that symbol, else -1. *longest is the length of the longest.
+[[nodiscard]] CoreStatus ReadCodeLengths(ByteReader* reader, uint8_t lengths[256], int* only, unsigned* longest);
 
 // The next code word of `length` bits after `code`, both with their first bit lowest: what decoder and coder count with.
 inline uint32_t NextReversed(uint32_t code, unsigned length) {
@@ -24,15 +24,21 @@ inline uint32_t NextReversed(uint32_t code, unsigned length) {
   return code | bit;
 }
 
-// A table ready to decode with: 2 KiB.
+// A table ready to decode with, in the memory of whoever makes it. By the next `bits` bits of the stream, which are
+// kShortCodeLength or kMaxCodeLength: 2^bits symbols, then the 2^bits lengths of their code words.
 struct PrefixTable {
-  uint16_t entry[1u << kMaxCodeLength];  // By the next bits of the stream: symbol | length << 8.
+  uint8_t* entries = nullptr;
+  unsigned bits = 0;
 
-  // `lengths` and `only` as from ReadCodeLengths.
+  // Of `entries`, in bytes.
+  static constexpr size_t Size(unsigned bits) { return size_t{2} << bits; }
+
+  // `lengths` and `only` as from ReadCodeLengths, no length above `bits`.
   void Build(const uint8_t lengths[256], int only);
 
-  // The entry for the bits of `ahead` from bit 1 on.
-  uint32_t At(uint32_t ahead) const { return entry[(ahead >> 1) & ((1u << kMaxCodeLength) - 1)]; }
+  size_t Index(uint32_t ahead) const { return ahead & ((1u << bits) - 1); }
+  uint8_t symbol(size_t index) const { return entries[index]; }
+  uint8_t length(size_t index) const { return entries[(size_t{1} << bits) + index]; }
 };
 
 // Reads one stream: bits from the lowest of each byte up, a one after the last code word, zeros to the byte's end.
@@ -44,22 +50,22 @@ class PrefixDecoder {
   [[nodiscard]] bool Start(ByteView stream);
 
   // All code words have been read, and nothing follows.
-  [[gnu::hot]] bool AtEnd() const { return unread_bits() >= 1 && unread_bits() <= 8 && Peek() >> 1 == 1; }
+  [[gnu::hot]] bool AtEnd() const { return unread_bits() >= 1 && unread_bits() <= 8 && Peek() == 1; }
 
   // Bits not yet decoded; negative where some were made up.
   [[gnu::hot]] int64_t unread_bits() const {
-    return 63 - static_cast<int64_t>(position_) + 8 * (end_ - next_) - static_cast<int64_t>(made_up_);
+    return 64 - static_cast<int64_t>(position_) + 8 * (end_ - next_) - static_cast<int64_t>(made_up_);
   }
 
   [[gnu::hot]] uint8_t Symbol(const PrefixTable& table) {
-    const uint32_t entry = table.At(Peek());
-    Skip(entry >> 8);
-    return static_cast<uint8_t>(entry);
+    const size_t index = table.Index(Peek());
+    Skip(table.length(index));
+    return table.symbol(index);
   }
 
   // 0 to 8 bits as they are.
   [[gnu::hot]] uint32_t Raw(unsigned width) {
-    const uint32_t value = (Peek() >> 1) & ((1u << width) - 1);
+    const uint32_t value = Peek() & ((1u << width) - 1);
     Skip(width);
     return value;
   }
@@ -72,7 +78,10 @@ class PrefixDecoder {
   void RunPlanes(const PrefixTable* const* tables, unsigned planes, unsigned plane, uint8_t* out, size_t size);
 
  private:
-  // The next 31 bits of the stream, shifted up by one so that an index into a table is an offset in bytes.
+  template <unsigned kBits>
+  void RunOf(const uint8_t* table, uint8_t* out, size_t size);
+
+  // The next 32 bits of the stream.
   [[gnu::hot]] uint32_t Peek() const { return (low_ >> position_) | ((high_ << 1) << (31 - position_)); }
   [[gnu::hot]] void Skip(unsigned bits) {
     position_ += bits;
@@ -91,7 +100,7 @@ class PrefixDecoder {
   }
   uint32_t Tail();
 
-  // Two words of the stream in a row; the next bit is bit position_ + 1 of them.
+  // Two words of the stream in a row; the next bit is bit position_ of them.
   uint32_t low_ = 0;
   uint32_t high_ = 0;
   uint32_t position_ = 0;          // 0 … 31

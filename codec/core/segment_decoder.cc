@@ -74,7 +74,7 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
     for (uint16_t& lane : lanes) lane = kLaneBias;
   }
   for (unsigned level = 0; level < kLevelCount; ++level) {
-    levels_[level] = {kNoGap, static_cast<uint8_t>(GapTable(level)), static_cast<uint8_t>(GapShift(level))};
+    levels_[level] = {kNoGap, FindGapLookup(GapTable(level)), static_cast<uint8_t>(GapShift(level))};
   }
   in_tensor_ = false;
   last_scale_ = 1;
@@ -131,6 +131,8 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
   }
   scales_ = escapes_ = 0;
   Trace(SegmentTrace::kMode, level_);
+  const bool has_scales = mode_ == TensorMode::kGap || mode_ == TensorMode::kGapFlat || mode_ == TensorMode::kSign;
+  if (has_scales && !ReadTensorScale()) return CoreStatus::kBadStream;
   return rans_.overrun() ? CoreStatus::kBadStream : CoreStatus::kOk;
 }
 
@@ -165,27 +167,41 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
   escapes_ = steps < 4 ? escapes_ >> 8 * steps : 0;
 }
 
-// Decodes the scale of the group `group` places from group_ on.
-[[gnu::hot]] bool SegmentDecoder::ReadScale(unsigned group) {
+// Decodes a scale into last_scale_.
+[[gnu::hot]] bool SegmentDecoder::ReadScale() {
   Trace(SegmentTrace::kScaleBegin, 0);
   if (!rans_.Bit(&contexts_.same_scale)) last_scale_ = static_cast<uint8_t>(rans_.Gamma(&contexts_.scale));
   Trace(SegmentTrace::kScaleEnd, last_scale_);
+  return !rans_.overrun();
+}
+
+// Whether the tensor has one scale, and which.
+[[gnu::hot]] bool SegmentDecoder::ReadTensorScale() {
+  tensor_scale_ = 0;
+  if (!rans_.Bit(&contexts_.one_scale)) return !rans_.overrun();
+  if (!ReadScale()) return false;
+  tensor_scale_ = last_scale_;
+  return tensor_scale_ != 0;  // The escape is for groups.
+}
+
+// Decodes the scale of the group `group` places from group_ on.
+[[gnu::hot]] bool SegmentDecoder::ReadGroupScale(unsigned group) {
+  if (!ReadScale()) return false;
   scales_ |= static_cast<uint32_t>(last_scale_) << 8 * group;
   if (last_scale_ == 0) escapes_ |= 1u << 8 * group;
-  return !rans_.overrun();
+  return true;
 }
 
 // Decodes the gap that follows a weight of a level.
 [[gnu::hot]] bool SegmentDecoder::DecodeGap(uint16_t* lane, unsigned level) {
-  const GapLookup& table = *FindGapLookup(levels_[level].table);
+  const GapLookup& table = *levels_[level].table;
   const unsigned shift = levels_[level].shift;
   uint32_t gap = 0;
   for (;;) {
     const uint32_t slot = rans_.Slot();
     unsigned q = kEscape;
     while (table.starts[q] > slot) --q;
-    const uint32_t end = q == kEscape ? kProbabilityScale : table.starts[q + 1];
-    rans_.Advance(end - table.starts[q], table.starts[q], slot);
+    rans_.Advance(table.starts[q + 1] - table.starts[q], table.starts[q], slot);
     gap += q << shift;
     if (gap >= kMaxGap) return false;
     if (q != kEscape) break;
@@ -206,8 +222,9 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
   if (levels_[level].rest == kNoGap) return DecodeGap(lane, level) ? at : kBadRun;
   const size_t i = strip_.order != nullptr ? strip_.order[at] : at;
   const unsigned group = static_cast<unsigned>(strip_.in_group + i) >> kGroupShift;
+  // With one scale for all a hit comes here only for its gap, which is not pending.
   if ((escapes_ >> 8 * group & 1) == 0) {
-    if (!ReadScale(group)) return kBadRun;
+    if (!ReadGroupScale(group)) return kBadRun;
     if (strip_.one_group) strip_.scale = last_scale_;
     if (last_scale_ != 0) return at;
   }
@@ -225,22 +242,16 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
   return DecodeGap(lane, level) ? at + 1 : kBadRun;
 }
 
-// Decodes weights of a level that differ, from place `at` of the strip on, where the level's gap begins, up to place
-// `end`: the innermost loop on the board. Returns `end`, or, plus kStopped, the place where DecodeRareHit() must help.
-[[gnu::hot]] uint32_t SegmentDecoder::DecodeHits(uint16_t* lane, uint32_t at, uint32_t end, unsigned level) {
-  Level* const state = &levels_[level];
-  uint32_t rest = state->rest;
-  if (rest == kNoGap) return at + kStopped;
-  const GapLookup* const table = FindGapLookup(state->table);
-  const uint32_t escape = table->starts[kEscape];
+// Decodes weights of a level that differ, the first at place `at` of the strip, those before place `end`: the innermost
+// loop on the board. Returns `end`, or, plus kStopped, the place where DecodeRareHit() must help. `scale` is that of all
+// weights of the strip, or 0: look.
+[[gnu::always_inline]] inline uint32_t SegmentDecoder::Hits(RansDecoder* rans, uint16_t* lane, Level* state, uint32_t at,
+                                                            uint32_t end, uint32_t scale, uint8_t* io,
+                                                            const uint8_t* order) const {
+  const GapLookup* const table = state->table;
   const unsigned shift = state->shift;
-  const uint32_t mask = (2u << shift) - 1;
-  uint8_t* const io = strip_.io;
-  const uint8_t* const order = strip_.order;
-  const uint32_t common_scale = strip_.scale;
-  RansDecoder rans = rans_;
-  at += *lane - kLaneBias + (rest >> 1);
-  uint32_t negative = 0 - (rest & 1);
+  uint32_t negative = 0 - (state->rest & 1);
+  uint32_t rest;
   uint32_t in_lane = 0;
   for (;;) {
     if (at >= end) {
@@ -254,26 +265,21 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
       break;
     }
     const size_t i = order != nullptr ? order[at] : at;
-    uint32_t scale = common_scale;
-    if (__builtin_expect(scale == 0, 0)) {
-      scale = scales_ >> (static_cast<uint32_t>(strip_.in_group + i) >> kGroupShift) * 8 & 0xFF;
-      if (scale == 0) {
+    uint32_t k = scale;
+    if (__builtin_expect(k == 0, 0)) {
+      k = scales_ >> (static_cast<uint32_t>(strip_.in_group + i) >> kGroupShift) * 8 & 0xFF;
+      if (k == 0) {
         rest = negative & 1;
         at += kStopped;
         break;
       }
     }
     const uint32_t moved =
-        static_cast<uint32_t>(static_cast<int8_t>(io[i])) + ((scale ^ negative) - negative);  // Modulo 2^32.
+        static_cast<uint32_t>(static_cast<int8_t>(io[i])) + ((k ^ negative) - negative);  // Modulo 2^32.
     io[i] = static_cast<uint8_t>(__builtin_expect(moved + 128 < 256, 1) ? moved : moved >> 31 != 0 ? 0x80 : 0x7F);
     ++at;
 
-    const uint32_t slot = rans.Slot();
-    if (__builtin_expect(slot >= escape, 0)) {
-      rest = kNoGap;
-      at += kStopped;
-      break;
-    }
+    const uint32_t slot = rans->Slot();
     uint32_t q = table->first[slot >> 6];
     uint32_t start = table->starts[q];
     uint32_t next = table->starts[q + 1];
@@ -282,14 +288,28 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
       start = next;
       next = table->starts[q + 1];
     }
-    rans.Advance(next - start, start, slot);
-    const uint32_t raw = rans.Raw(shift + 1, mask);
+    if (__builtin_expect(q == kEscape, 0)) {
+      rest = kNoGap;
+      at += kStopped;
+      break;
+    }
+    rans->Advance(next - start, start, slot);
+    const uint32_t raw = rans->Raw(shift + 1);
     at += (q << shift) + (raw >> 1);
     negative = 0 - (raw & 1);
   }
-  rans_ = rans;
   state->rest = rest;
   *lane = static_cast<uint16_t>(kLaneBias + in_lane);
+  return at;
+}
+
+// The same for a run that begins at place `at`, where the level's gap begins.
+[[gnu::hot]] uint32_t SegmentDecoder::DecodeHits(uint16_t* lane, uint32_t at, uint32_t end, unsigned level) {
+  Level* const state = &levels_[level];
+  if (state->rest == kNoGap) return at + kStopped;
+  RansDecoder rans = rans_;
+  at = Hits(&rans, lane, state, at + (*lane - kLaneBias) + (state->rest >> 1), end, strip_.scale, strip_.io, strip_.order);
+  rans_ = rans;
   return at;
 }
 
@@ -309,47 +329,15 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
 }
 
 // A run of weights of one level, which have the places `begin` to `end` - 1 in the strip; the level's gap ends in it.
-[[gnu::hot]] inline bool SegmentDecoder::DecodeRun(uint16_t* lane, uint32_t begin, uint32_t end, unsigned level) {
+[[gnu::hot]] bool SegmentDecoder::DecodeRun(uint16_t* lane, uint32_t begin, uint32_t end, unsigned level) {
   const uint32_t at = DecodeHits(lane, begin, end, level);
   return __builtin_expect(at < kStopped, 1) || FinishRun(lane, at, end, level);
-}
-
-// The strip's columns of all classes but the last. Returns where those of the last class start or, if some are beyond
-// the last level, those; less than 0: see failure_.
-[[gnu::hot]] inline int SegmentDecoder::DecodeColumns(const StripColumns& columns, unsigned row_level) {
-  const unsigned odd = (row_level >> 1) & 1;
-  const uint16_t* counts = columns.counts[odd];
-  const uint16_t* const end = counts + columns.class_count + odd;
-  uint16_t* lanes = &lanes_[row_level & 1][(row_level >> 1) - odd];
-  for (; counts < end; lanes += 2, counts += 2) {
-    const uint32_t left = LoadPair(lanes) - LoadPair(counts);
-    if (__builtin_expect((left & kBias) == kBias, 1)) {
-      StorePair(lanes, left);
-      continue;
-    }
-    const int c = static_cast<int>(counts - columns.counts[odd]) - static_cast<int>(odd);
-    const unsigned level = row_level + 2 * static_cast<unsigned>(c);
-    const uint8_t* starts = columns.starts + c;
-    if ((left & kLaneBias) != 0) {
-      lanes[0] = static_cast<uint16_t>(left);
-    } else {
-      if (level >= kLevelCount) return starts[0];
-      if (!DecodeRun(lanes, starts[0], starts[0] + counts[0], level)) return -1;
-    }
-    if (left >> 31 != 0) {
-      lanes[1] = static_cast<uint16_t>(left >> 16);
-    } else {
-      if (level + 2 >= kLevelCount) return starts[1];
-      if (!DecodeRun(lanes + 1, starts[1], starts[1] + counts[1], level + 2)) return -1;
-    }
-  }
-  return columns.last;
 }
 
 [[gnu::hot]] CoreStatus SegmentDecoder::DecodeGaps(const StripCursor& cursor, size_t size, uint8_t* io) {
   const TensorRecord& record = cursor.record();
   const Strip& strip = cursor.strip();
-  MoveGroups(strip.in_tensor);
+  if (tensor_scale_ == 0) MoveGroups(strip.in_tensor);
   strip_.in_group = static_cast<uint32_t>(strip.in_tensor) % kGroupSize;
   strip_.order = nullptr;
   const bool by_row = mode_ == TensorMode::kGap && (record.flags & kFlagRowPrior) != 0;
@@ -361,6 +349,7 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
   unsigned row_shift = strip.row % 2 * 4;
   uint8_t* const io_end = io + size;
   unsigned row_level = level_;
+  RansDecoder rans = rans_;
   while (io != io_end) {
     if (by_row) {
       row_level = level_ + ClassStep(*row_classes >> row_shift & 15);
@@ -369,19 +358,62 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
     }
     do {
       const uint32_t strip_size = static_cast<uint32_t>(line - in_line < kStripSize ? line - in_line : kStripSize);
+      uint32_t scale = tensor_scale_;
       strip_.io = io;
-      strip_.one_group = strip_.in_group + strip_size <= kGroupSize;
-      strip_.scale = strip_.one_group ? scales_ & 0xFF : 0;
+      if (scale == 0) {
+        strip_.one_group = strip_.in_group + strip_size <= kGroupSize;
+        scale = strip_.one_group ? scales_ & 0xFF : 0;
+      }
+      strip_.scale = scale;
       // Weights of the last class or beyond the last level are one run, the strip's last; without columns it is all.
       uint32_t begin = 0;
       unsigned level = row_level;
-      if (by_column) {
-        strip_.order = order_.order + in_line;
-        if (level < kLevelCount) {
-          const int decoded = DecodeColumns(order_.strips[in_line / kStripSize], level);
-          if (decoded < 0) return failure_;
-          begin = static_cast<uint32_t>(decoded);
-          level += ClassStep(kLastClass);
+      const uint8_t* order = nullptr;
+      if (by_column) strip_.order = order = order_.order + in_line;
+      if (by_column && level < kLevelCount) {
+        const StripColumns* const columns = &order_.strips[in_line / kStripSize];
+        begin = columns->last;
+        level += ClassStep(kLastClass);
+        // Classes by pairs, their levels beside each other in a word of lanes.
+        const unsigned odd = (row_level >> 1) & 1;
+        const uint16_t* counts = columns->counts[odd];
+        const uint16_t* const end = counts + columns->class_count + odd;
+        uint16_t* lanes = &lanes_[row_level & 1][(row_level >> 1) - odd];
+        for (; counts < end; lanes += 2, counts += 2) {
+          const uint32_t left = LoadPair(lanes) - LoadPair(counts);
+          uint32_t ended = ~left & kBias;
+          StorePair(lanes, left);
+          if (__builtin_expect(ended == 0, 1)) continue;
+          do {
+            const unsigned half = (ended & kLaneBias) != 0 ? 0 : 1;
+            ended &= ended - 1;
+            // Class c of a row whose level is r has level r + 2 c.
+            const size_t c = static_cast<size_t>(counts - columns->counts[odd]) + half - odd;
+            const unsigned hit_level = row_level + 2 * static_cast<unsigned>(c);
+            if (__builtin_expect(hit_level >= kLevelCount, 0)) {
+              // From here on all are of the last level. Lanes beyond it stay as they are.
+              lanes[half] = lanes[1] = static_cast<uint16_t>(kLaneBias);
+              begin = columns->starts[c];
+              counts = end;
+              break;
+            }
+            Level* const state = &levels_[hit_level];
+            uint16_t* const lane = lanes + half;
+            const uint32_t run_end = columns->starts[c] + uint32_t{counts[half]};
+            const uint32_t rest = state->rest;
+            uint32_t at;
+            if (__builtin_expect(rest != kNoGap, 1)) {
+              at = Hits(&rans, lane, state, run_end + *lane - kLaneBias + (rest >> 1), run_end, scale, io, order);
+              if (__builtin_expect(at < kStopped, 1)) continue;
+            } else {
+              *lane = static_cast<uint16_t>(*lane + counts[half]);
+              at = columns->starts[c] + kStopped;
+            }
+            rans_ = rans;
+            if (!FinishRun(lane, at, run_end, hit_level)) return failure_;
+            rans = rans_;
+            scale = strip_.scale;
+          } while (ended != 0);
         }
       }
       if (begin < strip_size) {
@@ -390,24 +422,29 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
         const uint32_t left = *lane - (strip_size - begin);
         if (left >= kLaneBias) {
           *lane = static_cast<uint16_t>(left);
-        } else if (!DecodeRun(lane, begin, strip_size, level)) {
-          return failure_;
+        } else {
+          rans_ = rans;
+          if (!DecodeRun(lane, begin, strip_size, level)) return failure_;
+          rans = rans_;
         }
       }
-      strip_.in_group += strip_size;
-      if (strip_.in_group >= kGroupSize) {
-        const unsigned groups = strip_.in_group / kGroupSize;
-        strip_.in_group %= kGroupSize;
-        group_ += groups;
-        scales_ >>= 8 * groups;
-        escapes_ >>= 8 * groups;
+      if (tensor_scale_ == 0) {
+        strip_.in_group += strip_size;
+        if (strip_.in_group >= kGroupSize) {
+          const unsigned groups = strip_.in_group / kGroupSize;
+          strip_.in_group %= kGroupSize;
+          group_ += groups;
+          scales_ >>= 8 * groups;
+          escapes_ >>= 8 * groups;
+        }
       }
       io += strip_size;
       in_line += strip_size;
     } while (in_line < line && io != io_end);
     in_line = 0;
   }
-  return rans_.overrun() ? CoreStatus::kBadStream : CoreStatus::kOk;
+  rans_ = rans;
+  return rans.overrun() ? CoreStatus::kBadStream : CoreStatus::kOk;
 }
 
 [[gnu::cold]] CoreStatus SegmentDecoder::PassOverGaps(const StripCursor& cursor, size_t size) {
@@ -427,10 +464,13 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
   while (size > 0) {  // By groups.
     const size_t to_next = kGroupSize - static_cast<size_t>(weight % kGroupSize);
     const size_t count = size < to_next ? size : to_next;
-    MoveGroups(weight);
-    if ((scales_ & 0xFF) == 0 && ((escapes_ & 1) != 0 || !ReadScale(0))) return CoreStatus::kBadStream;
-    const uint32_t scale = scales_ & 0xFF;
-    if (scale == 0) return CoreStatus::kBadStream;
+    uint32_t scale = tensor_scale_;
+    if (scale == 0) {
+      MoveGroups(weight);
+      if ((scales_ & 0xFF) == 0 && ((escapes_ & 1) != 0 || !ReadGroupScale(0))) return CoreStatus::kBadStream;
+      scale = scales_ & 0xFF;
+      if (scale == 0) return CoreStatus::kBadStream;
+    }
     RansDecoder rans = rans_;
     for (size_t i = 0; i < count; ++i) {
       const uint32_t negative = 0 - rans.Raw(1);

@@ -14,6 +14,7 @@ namespace modelvault {
 // The adaptive state of a segment, the same for coder and decoder. About 3 KiB.
 struct SegmentContexts {
   AdaptiveBit mode[2][8];  // [dtype is I8][node of the tree, 1 … 7]
+  AdaptiveBit one_scale;
   AdaptiveBit same_scale;
   AdaptiveGamma<8> scale;
   AdaptiveGamma<8> level;
@@ -74,7 +75,7 @@ class SegmentDecoder {
  private:
   static constexpr size_t kLanes = 48;  // 32 levels, and what classes reach beyond the last level.
 
-  // The strip in progress, of a tensor coded by gaps.
+  // The strip in progress, of a tensor coded by gaps, as those see it who are called seldom.
   struct GapStrip {
     uint8_t* io;
     const uint8_t* order;  // Its columns by class; null: from left to right.
@@ -85,20 +86,23 @@ class SegmentDecoder {
 
   struct Level {
     uint32_t rest;  // What the lane has no room for: (gap - lane) * 2 + sign. kNoGap: none is pending, and the lane is 0.
-    uint8_t table;  // GapTable()
+    const GapLookup* table;
     uint8_t shift;  // GapShift()
   };
 
   CoreStatus EnterTensor(const StripCursor& cursor);
   CoreStatus DecodeGaps(const StripCursor& cursor, size_t size, uint8_t* io);
   CoreStatus PassOverGaps(const StripCursor& cursor, size_t size);
-  int DecodeColumns(const StripColumns& columns, unsigned row_level);
+  uint32_t Hits(RansDecoder* rans, uint16_t* lane, Level* state, uint32_t at, uint32_t end, uint32_t scale, uint8_t* io,
+                const uint8_t* order) const;
   bool DecodeRun(uint16_t* lane, uint32_t begin, uint32_t end, unsigned level);
   uint32_t DecodeHits(uint16_t* lane, uint32_t at, uint32_t end, unsigned level);
   uint32_t DecodeRareHit(uint16_t* lane, uint32_t at, unsigned level);
   bool FinishRun(uint16_t* lane, uint32_t at, uint32_t end, unsigned level);
   bool DecodeGap(uint16_t* lane, unsigned level);
-  bool ReadScale(unsigned group);
+  bool ReadScale();
+  bool ReadTensorScale();
+  bool ReadGroupScale(unsigned group);
   void MoveGroups(uint64_t weight);
   CoreStatus DecodeSigns(const StripCursor& cursor, size_t size, uint8_t* io);
   CoreStatus DecodeResiduals(const StripCursor& cursor, size_t size, uint8_t* io);
@@ -110,6 +114,7 @@ class SegmentDecoder {
   RansDecoder rans_;
   GapStrip strip_;
 
+  uint32_t tensor_scale_ = 0;  // Of the whole tensor, or 0: groups have theirs.
   // Scales of the groups in reach: a byte each from group_ on, 0 where none is known or the group has the escape.
   // Weights never go back, and a strip touches at most three groups.
   uint32_t group_ = 0;  // The low bits of its number.

@@ -17,7 +17,7 @@ namespace {
 class CodedBase {
  public:
   CodedBase(const Model* model, const Bytes& data, uint32_t chunk_size)
-      : cache_(std::make_unique<TableCache>()), decoder_(model, chunk_size, {&Fetch, this}, cache_.get()) {
+      : cache_(std::make_unique<WideTableCache>()), decoder_(model, chunk_size, {&Fetch, this}, cache_.get()) {
     const BaseEncoder encoder(model, chunk_size);
     for (uint64_t c = 0; c < encoder.chunk_count(); ++c) {
       const size_t size = std::min<size_t>(chunk_size, data.size() - c * chunk_size);
@@ -50,7 +50,7 @@ class CodedBase {
   Bytes fetched_;
   size_t fetches_ = 0;
   bool fail_ = false;
-  std::unique_ptr<TableCache> cache_;
+  std::unique_ptr<WideTableCache> cache_;
   BaseDecoder decoder_;
 };
 
@@ -71,7 +71,8 @@ std::string AllSymbols() {
 PrefixCode CodeOf(const std::string& table) {
   CodeLengths lengths;
   ByteReader reader(View(table));
-  EXPECT_EQ(ReadCodeLengths(&reader, lengths.length.data(), &lengths.only), CoreStatus::kOk);
+  unsigned longest;
+  EXPECT_EQ(ReadCodeLengths(&reader, lengths.length.data(), &lengths.only, &longest), CoreStatus::kOk);
   return PrefixCode(lengths);
 }
 

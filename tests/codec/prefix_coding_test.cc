@@ -51,15 +51,35 @@ CoreStatus Read(const std::string& stored, CodeLengths* lengths, size_t* used = 
   const Bytes copy(stored.begin(), stored.end());
   ByteReader reader(View(copy));
   lengths->length.fill(77);
-  const CoreStatus status = ReadCodeLengths(&reader, lengths->length.data(), &lengths->only);
+  unsigned longest = 77;
+  const CoreStatus status = ReadCodeLengths(&reader, lengths->length.data(), &lengths->only, &longest);
   if (used != nullptr) *used = reader.position();
+  if (status == CoreStatus::kOk) {
+    EXPECT_EQ(longest, *std::max_element(lengths->length.begin(), lengths->length.end()));
+  }
   return status;
 }
 
-PrefixTable BuildTable(const CodeLengths& lengths) {
-  PrefixTable table;
-  table.Build(lengths.length.data(), lengths.only);
-  return table;
+// A table with its memory.
+class BuiltTable {
+ public:
+  BuiltTable(const CodeLengths& lengths, unsigned bits) : memory_(PrefixTable::Size(bits)), table_{memory_.data(), bits} {
+    table_.Build(lengths.length.data(), lengths.only);
+  }
+  BuiltTable(const BuiltTable&) = delete;
+  BuiltTable& operator=(const BuiltTable&) = delete;
+
+  const PrefixTable& operator*() const { return table_; }
+
+ private:
+  Bytes memory_;
+  PrefixTable table_;
+};
+
+// The bits of the smallest table that holds `lengths`.
+unsigned BitsFor(const CodeLengths& lengths) {
+  const unsigned longest = *std::max_element(lengths.length.begin(), lengths.length.end());
+  return longest <= kShortCodeLength ? kShortCodeLength : kMaxCodeLength;
 }
 
 constexpr int kShapes = 8;
@@ -352,8 +372,10 @@ TEST(PrefixCodeTest, WordsAndTablesAreTheCanonicalCode) {
     for (uint64_t seed = 0; seed < 10; ++seed) {
       SCOPED_TRACE(testing::Message() << "shape " << shape << " seed " << seed);
       Random random(seed);
-      const CodeLengths lengths = OptimalCodeLengths(RandomHistogram(&random, shape));
-      const PrefixTable table = BuildTable(lengths);
+      const unsigned limit = seed % 2 == 0 ? kShortCodeLength : kMaxCodeLength;
+      const CodeLengths lengths = OptimalCodeLengths(RandomHistogram(&random, shape), limit);
+      const BuiltTable built(lengths, limit);
+      const PrefixTable& table = *built;
       const PrefixCode code(lengths);
       EXPECT_EQ(code.lengths(), lengths);
       const std::array<uint32_t, 256> words = CanonicalWords(lengths);
@@ -364,11 +386,13 @@ TEST(PrefixCodeTest, WordsAndTablesAreTheCanonicalCode) {
         if (!lengths.Has(symbol)) continue;
         const uint32_t word = Reversed(words[symbol], length);
         ASSERT_EQ(code.word(symbol), word);
-        for (uint32_t after = 0; after < kWhole >> length; ++after, ++entries) {
-          ASSERT_EQ(table.entry[word | (after << length)], symbol | (length << 8));
+        for (uint32_t after = 0; after < (1u << limit) >> length; ++after, ++entries) {
+          const uint32_t bits = word | (after << length) | (uint32_t{random.Byte()} << 24);
+          ASSERT_EQ(table.symbol(table.Index(bits)), symbol);
+          ASSERT_EQ(table.length(table.Index(bits)), length);
         }
       }
-      EXPECT_EQ(entries, kWhole);
+      EXPECT_EQ(entries, 1u << limit);
     }
   }
 }
@@ -415,15 +439,16 @@ class Codes {
     Random random(21);
     for (const CodeLengths& lengths :
          {OptimalCodeLengths(RandomHistogram(&random, 3)), OptimalCodeLengths(RandomHistogram(&random, 6)), Comb(),
-          Only(0xC3), Lengths({{7, 1}, {8, 1}}), OptimalCodeLengths(RandomHistogram(&random, 1))}) {
+          Only(0xC3), Lengths({{7, 1}, {8, 1}}), OptimalCodeLengths(RandomHistogram(&random, 1)),
+          OptimalCodeLengths(RandomHistogram(&random, 3), kShortCodeLength)}) {
       codes_.emplace_back(lengths);
-      tables_.push_back(std::make_unique<PrefixTable>(BuildTable(lengths)));
+      tables_.push_back(std::make_unique<BuiltTable>(lengths, BitsFor(lengths)));
     }
   }
 
   size_t size() const { return codes_.size(); }
   const PrefixCode& code(size_t i) const { return codes_[i]; }
-  const PrefixTable& table(size_t i) const { return *tables_[i]; }
+  const PrefixTable& table(size_t i) const { return **tables_[i]; }
 
   // Any symbol of code `i`, all alike: long code words are as frequent as short ones.
   uint8_t RandomSymbol(Random* random, size_t i) const {
@@ -435,7 +460,7 @@ class Codes {
 
  private:
   std::vector<PrefixCode> codes_;
-  std::vector<std::unique_ptr<PrefixTable>> tables_;
+  std::vector<std::unique_ptr<BuiltTable>> tables_;
 };
 
 std::vector<Item> RandomItems(const Codes& codes, Random* random, size_t count) {
@@ -458,7 +483,7 @@ std::vector<Item> RandomItems(const Codes& codes, Random* random, size_t count) 
         break;
       case Item::kRunPlanes: {
         unsigned planes = 1u << random->Below(4);
-        for (unsigned p = 0; p < planes; ++p) item.planes.push_back(random->Between(-1, 5));
+        for (unsigned p = 0; p < planes; ++p) item.planes.push_back(random->Between(-1, 6));
         if (random->Chance(0.4)) {  // Floats: the lowest planes raw, mostly all but the top.
           planes = 4;
           item.planes = {-1, -1, random->Chance(0.8) ? -1 : 4, random->Between(random->Chance(0.1) ? -1 : 0, 5)};

@@ -146,7 +146,7 @@ struct Segment {
   explicit Segment(const std::string& stored) : stream(stored) {}
   Stream stream;
   std::map<std::pair<unsigned, unsigned>, Bit> mode;
-  Bit same_scale;
+  Bit one_scale, same_scale;
   Gamma scale, level;
   std::map<unsigned, Gamma> magnitude;
   std::map<bool, Gamma> residual;
@@ -185,6 +185,10 @@ class TensorDecoder {
       z_ = static_cast<unsigned>(stream_->Raw(6));
       if (z_ >= 8 * ElementSize(static_cast<uint8_t>(tensor_.dtype))) return false;
     }
+    if ((mode_ == 1 || mode_ == 2 || mode_ == 5) && segment_->one_scale.Decode(stream_)) {
+      one_scale_ = NextScale();
+      if (one_scale_ == 0) return false;
+    }
     return stream_->ok;
   }
 
@@ -217,12 +221,15 @@ class TensorDecoder {
     return static_cast<uint8_t>(std::clamp<int64_t>(w, -128, 127));
   }
 
+  uint64_t NextScale() {
+    if (!segment_->same_scale.Decode(stream_)) segment_->last_scale = segment_->scale.Decode(stream_, 8);
+    return segment_->last_scale;
+  }
+
   uint64_t Scale(uint64_t weight) {
+    if (one_scale_ != 0) return one_scale_;
     const auto [known, fresh] = scales_.try_emplace(weight / 128, 0);
-    if (fresh) {
-      if (!segment_->same_scale.Decode(stream_)) segment_->last_scale = segment_->scale.Decode(stream_, 8);
-      known->second = segment_->last_scale;
-    }
+    if (fresh) known->second = NextScale();
     return known->second;
   }
 
@@ -298,6 +305,7 @@ class TensorDecoder {
   unsigned mode_ = 0;
   int64_t t_ = 0;
   unsigned z_ = 0;
+  uint64_t one_scale_ = 0;  // Of the whole tensor.
   std::map<uint64_t, uint64_t> scales_;
 };
 

@@ -177,7 +177,7 @@ inline CoreStatus FuzzBaseChunk(const uint8_t* data, size_t size) {
     *out = {bytes->data(), bytes->size()};
     return CoreStatus::kOk;
   };
-  const auto cache = std::make_unique<TableCache>();
+  const auto cache = std::make_unique<WideTableCache>();
   BaseDecoder decoder(&fuzzed.model, chunk_size, {fetch, const_cast<std::vector<uint8_t>*>(&stored)}, cache.get());
   const std::unique_ptr<uint8_t[]> whole(new uint8_t[length]), parts(new uint8_t[length]);
   const CoreStatus status = decoder.Read(begin, {whole.get(), length});

@@ -88,7 +88,7 @@ inline CoreStatus FuzzVariantStream(const uint8_t* data, size_t size) {
   const size_t tile_sizes[] = {256, size_t{257} + choice, 4096};
   std::vector<uint8_t> order(columns), tile(TileBufferSize(4096));
   std::vector<StripColumns> strips(ColumnOrder::StripCount(columns));
-  const auto tables = std::make_unique<TableCache>();
+  const auto tables = std::make_unique<WideTableCache>();
   VariantStream stream(&layout, chunk_size, kSegmentSize, {&FuzzPieces::Fetch, &chunks},
                        segments.stored.empty() ? SegmentSource{} : SegmentSource{&FuzzPieces::Fetch, &segments},
                        {tables.get(), {order.data(), strips.data(), columns}, {tile.data(), tile.size()}});

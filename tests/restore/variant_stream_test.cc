@@ -86,7 +86,7 @@ class TestStream {
  private:
   Pieces chunks_;
   Pieces segments_;
-  TableCache tables_;
+  WideTableCache tables_;
   std::vector<uint8_t> order_;
   std::vector<StripColumns> strips_;
   std::vector<uint8_t> tile_;
@@ -349,7 +349,7 @@ TEST(VariantStreamWorkspaceTest, ABufferWithoutRoomForAStripIsTooSmall) {
   const CodedVariant& variant = models.variant("same");
   TestBytes tile(TileBufferSize(kMinTileSize) - 1);
   Pieces chunks(&models.chunks);
-  TableCache tables;
+  WideTableCache tables;
   for (const size_t size : {size_t{0}, TileBufferSize(0) - 1, TileBufferSize(0), tile.size()}) {
     VariantStream stream(variant.layout.get(), kChunkSize, kSegmentSize, {&Pieces::Fetch, &chunks}, {},
                          {&tables, {}, {tile.data(), size}});
@@ -363,7 +363,8 @@ TEST(VariantStreamWorkspaceTest, SizesAreWhatTheBoardReckonsWith) {
   EXPECT_EQ(ColumnOrder::StripCount(256), 1u);
   EXPECT_EQ(ColumnOrder::StripCount(257), 2u);
   EXPECT_LE(sizeof(StripColumns), 92u);
-  EXPECT_LE(sizeof(TableCache), 3u * 5u * 1024u + 16u);
+  EXPECT_LE(TableCache::Size(kShortCodeLength), 3u * 512u);
+  EXPECT_LE(sizeof(WideTableCache), 3u * 2048u + 96u);
   EXPECT_LE(sizeof(SegmentContexts), 3u * 1024u + 512u);
   EXPECT_LE(sizeof(VariantStream), 5u * 1024u);
 }
