@@ -3,13 +3,16 @@
 # Paths are absolute, so any folder's CMakeLists.txt can use the variables as they are.
 set(MODELVAULT_CODEC_CORE_SOURCES
     base_decoder.cc
+    column_order.cc
     core_status.cc
     gap_tables.cc
     model.cc
     prediction.cc
     prefix_code.cc
+    prefix_runs.cc
     rans_decoder.cc
     segment_decoder.cc
+    segment_gaps.cc
     variant_layout.cc
     xxh64.cc)
 set(MODELVAULT_VAULT_CORE_SOURCES vault_view.cc)

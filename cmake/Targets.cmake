@@ -28,13 +28,28 @@ function(mv_library name)
   set_property(GLOBAL APPEND PROPERTY MODELVAULT_LIBRARY_FOLDERS ${folder})
 endfunction()
 
+# What nearly every test includes, parsed once: without this the tests take half as long again to build.
+function(mv_test_headers)
+  if(TARGET modelvault_test_headers)
+    return()
+  endif()
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/test_headers.cc CONTENT "// Only for the headers.\n")
+  add_library(modelvault_test_headers OBJECT ${PROJECT_BINARY_DIR}/test_headers.cc)
+  target_link_libraries(modelvault_test_headers PRIVATE modelvault_flags absl::statusor absl::strings GTest::gmock
+                                                        GTest::gtest GTest::gtest_main)
+  target_precompile_headers(modelvault_test_headers PRIVATE <gmock/gmock.h> <gtest/gtest.h> <algorithm> <map> <memory>
+                            <string> <vector> <absl/status/statusor.h> <absl/strings/str_cat.h>)
+endfunction()
+
 # mv_test(NAME SOURCES... DEPS... [LABELS...]): one GoogleTest program, its cases registered one by one.
 # With the label `corpus` it is compiled always, but registered only where the folder MODELVAULT_CORPUS exists; the
 # program finds that folder in the macro MODELVAULT_CORPUS_DIR.
 function(mv_test name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPS;LABELS" ${ARGN})
+  mv_test_headers()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_DEPS} modelvault_flags GTest::gmock GTest::gtest GTest::gtest_main)
+  target_precompile_headers(${name} REUSE_FROM modelvault_test_headers)
   if("corpus" IN_LIST arg_LABELS)
     target_compile_definitions(${name} PRIVATE MODELVAULT_CORPUS_DIR="${MODELVAULT_CORPUS}")
     if(NOT EXISTS "${MODELVAULT_CORPUS}")

@@ -145,11 +145,11 @@ struct mv_loader {
   mv_error error;
   ByteView blob;
   BlobHead blob_head;
-  uint64_t next_segment;
+  size_t next_segment;
   SegmentPlace segment;
   Xxh64 hash;
   uint64_t expected;
-  uint64_t size;
+  size_t size;
   bool at_end;
   alignas(VariantLayout) uint8_t layout[sizeof(VariantLayout)];
   alignas(VariantStream) uint8_t stream[sizeof(VariantStream)];
@@ -187,7 +187,7 @@ constexpr size_t MemoryFor(size_t tensors, size_t columns, unsigned code_bits, b
 static_assert(sizeof(void*) > 4 ||
               MemoryFor(76, 172, modelvault::kMaxCodeLength, false, MV_DEFAULT_TILE_SIZE) <= 20 * 1024);
 
-[[gnu::hot]] CoreStatus FetchChunk(void* context, uint64_t chunk, ByteView* stored) {
+[[gnu::hot]] CoreStatus FetchChunk(void* context, size_t chunk, ByteView* stored) {
   const mv_loader* const loader = static_cast<const mv_loader*>(context);
   ChunkPlace place;
   const CoreStatus found = FindChunk(loader->contents.header, loader->contents.chunks, chunk, &place);
@@ -198,7 +198,7 @@ static_assert(sizeof(void*) > 4 ||
 }
 
 // A stream from a model's start asks for segments in order.
-CoreStatus FetchSegment(void* context, uint64_t segment, ByteView* stored) {
+CoreStatus FetchSegment(void* context, size_t segment, ByteView* stored) {
   mv_loader* const loader = static_cast<mv_loader*>(context);
   if (segment != loader->next_segment) return CoreStatus::kBadArgument;
   SegmentPlace* const place = &loader->segment;
@@ -342,6 +342,8 @@ mv_error mv_open(const uint8_t* vault, size_t vault_size, void* memory, size_t m
   *loader = nullptr;
   if (vault == nullptr || vault_size > kMaxVaultSize || memory == nullptr) return MV_BAD_ARGUMENT;
   if (reinterpret_cast<uintptr_t>(memory) % MV_MEMORY_ALIGNMENT != 0) return MV_MISALIGNED;
+  // Streams are read by half-words and words, and lie where they do in the vault.
+  if (reinterpret_cast<uintptr_t>(vault) % modelvault::kAlignment != 0) return MV_MISALIGNED;
   if (memory_size < sizeof(mv_loader)) return MV_WORKSPACE_TOO_SMALL;
   mv_loader* const opened = new (At{memory}) mv_loader;
   opened->contents.vault = {vault, vault_size};

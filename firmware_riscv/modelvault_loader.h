@@ -52,7 +52,7 @@ typedef enum mv_error {
   MV_READ_FAILED = 18,         /* The storage could not be read. */
   MV_BAD_ARGUMENT = 19,        /* A call outside its contract. */
   /* The loader's own. */
-  MV_MISALIGNED = 64,   /* The caller's memory is not aligned to MV_MEMORY_ALIGNMENT. */
+  MV_MISALIGNED = 64,   /* The vault is not at a multiple of 4, or the memory not at one of MV_MEMORY_ALIGNMENT. */
   MV_NOT_FINISHED = 65, /* mv_finish() before the last tile. */
   /* The flash driver's. */
   MV_FLASH_BAD_PLACE = 80, /* Outside the sectors that may be written, or not a whole word. */
@@ -109,7 +109,7 @@ typedef struct mv_loader mv_loader;
  * takes. Checks the vault as mv_open() does. */
 mv_error mv_memory_needed(const uint8_t* vault, size_t vault_size, size_t tile_size, size_t* bytes);
 
-/* Opens the vault that begins at `vault`; the partition that holds it has `vault_size` bytes (at most 2^31 - 1) and may
+/* Opens the vault that begins at `vault`, a multiple of 4; the partition that holds it has `vault_size` bytes (at most 2^31 - 1) and may
  * be longer. Checks the header, then the checksums of MODEL, CHUNKS and INDEX, then parses them. The loader lives in
  * `memory`; vault and memory must stay as they are while it is used. What mv_open() leaves free of the memory serves as
  * the tile buffer. After a failure *loader is NULL and *fault (if not NULL) tells where. */

@@ -17,8 +17,8 @@ struct FieldPlace {
 
 // The line endings tell of transfers in text mode.
 inline constexpr uint8_t kVaultMagic[8] = {'M', 'V', 'L', 'T', '\r', '\n', 0x1A, '\n'};
-inline constexpr uint16_t kVersionMajor = 0;
-inline constexpr uint16_t kVersionMinor = 2;
+inline constexpr uint16_t kVersionMajor = 1;
+inline constexpr uint16_t kVersionMinor = 0;
 
 // Header features. A reader refuses what it does not know.
 inline constexpr uint32_t kFeatureWideChunks = 1;

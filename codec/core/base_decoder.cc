@@ -164,12 +164,12 @@ namespace modelvault {
   return CoreStatus::kOk;
 }
 
-[[gnu::hot]] CoreStatus BaseDecoder::Read(uint64_t offset, ByteSpan out) {
+[[gnu::hot]] CoreStatus BaseDecoder::Read(size_t offset, ByteSpan out) {
   const size_t data_size = model_->data_size();
   if (offset > data_size || out.size > data_size - offset) return CoreStatus::kBadArgument;
   size_t done = 0;
   while (done < out.size) {
-    const size_t want = static_cast<size_t>(offset) + done;
+    const size_t want = offset + done;
     CoreStatus status = CoreStatus::kOk;
     if (position_ != want || position_ == chunk_end_) {
       // Forward inside the chunk in progress is cheaper than from its start.

@@ -12,7 +12,7 @@ namespace modelvault {
 // Where the stored bytes of base chunks come from: flash on the board, a file on the host.
 struct ChunkSource {
   // Sets *stored to chunk `chunk`'s bytes, which stay valid until the next call.
-  CoreStatus (*fetch)(void* context, uint64_t chunk, ByteView* stored);
+  CoreStatus (*fetch)(void* context, size_t chunk, ByteView* stored);
   void* context;
 };
 
@@ -43,11 +43,11 @@ class BaseDecoder {
   // Writes base bytes [offset, offset + out.size), which must lie inside the data section. Going on where the last call
   // ended costs nothing extra; any other place costs decoding from its chunk's start. A chunk that has been decoded to
   // its end has been checked to end where it must; any failure leaves `out` undefined and the decoder usable.
-  [[nodiscard]] CoreStatus Read(uint64_t offset, ByteSpan out);
+  [[nodiscard]] CoreStatus Read(size_t offset, ByteSpan out);
 
   // For accounting: the stream of the chunk in progress, and how many chunks were begun.
   const PrefixDecoder& stream() const { return stream_; }
-  uint64_t chunks_begun() const { return chunks_begun_; }
+  size_t chunks_begun() const { return chunks_begun_; }
 
  private:
   CoreStatus StartChunk(size_t chunk);
@@ -65,7 +65,7 @@ class BaseDecoder {
   PrefixDecoder stream_;
   size_t position_;   // In the data section; of the next byte to be produced.
   size_t chunk_end_;  // Where the chunk in progress ends; position_ == chunk_end_ when there is none.
-  uint64_t chunks_begun_ = 0;
+  size_t chunks_begun_ = 0;
   size_t tensor_index_;
   size_t in_tensor_;  // position_ relative to the tensor.
   // Dictionary tensors: what is known of the row in progress.

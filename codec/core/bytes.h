@@ -29,7 +29,16 @@ inline uint16_t LoadLe16(const uint8_t* p) { return static_cast<uint16_t>(p[0] |
          (static_cast<uint32_t>(p[3]) << 24);
 }
 
-// The same in one load, also on a machine without unaligned ones: `p` is a multiple of 4.
+// The same in one load, also on a machine without unaligned ones: `p` is a multiple of 2, or of 4.
+inline uint16_t LoadAligned16(const uint8_t* p) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  uint16_t half;
+  memcpy(&half, __builtin_assume_aligned(p, 2), sizeof(half));
+  return half;
+#else
+  return LoadLe16(p);
+#endif
+}
 inline uint32_t LoadAligned32(const uint8_t* p) {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
   uint32_t word;

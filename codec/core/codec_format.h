@@ -29,8 +29,9 @@ inline constexpr uint8_t kDTypeCount = 14;
 
 // Bytes of one element; 0 for a number that is no DType.
 constexpr uint8_t ElementSize(uint8_t dtype) {
-  constexpr uint8_t kSizes[kDTypeCount] = {1, 1, 1, 1, 2, 2, 4, 4, 8, 8, 2, 2, 4, 8};
-  return dtype < kDTypeCount ? kSizes[dtype] : uint8_t{0};
+  // 1, 1, 1, 1, 2, 2, 4, 4, 8, 8, 2, 2, 4, 8: two bits each of the logarithm, in a constant rather than a table in flash.
+  constexpr uint32_t kLogarithms = 0b11'10'01'01'11'11'10'10'01'01'00'00'00'00;
+  return dtype < kDTypeCount ? static_cast<uint8_t>(1u << (kLogarithms >> 2 * dtype & 3)) : uint8_t{0};
 }
 constexpr bool IsFloat(DType dtype) { return dtype >= DType::kF16; }
 

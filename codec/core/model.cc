@@ -28,7 +28,7 @@ constexpr size_t kMinRecordSize = 6;  // dtype, rows, cols, flags, level, one pl
   static_assert(kMaxTables <= 64);
   uint32_t used[2] = {0, 0};  // A bit for each table.
   size_t used_count = 0;
-  auto check = [&](uint8_t table) {
+  auto check = [&](uint8_t table) __attribute__((hot)) {
     if (table >= table_count) return false;
     const uint32_t bit = 1u << table % 32;
     if ((used[table / 32] & bit) == 0) ++used_count;
@@ -155,7 +155,7 @@ CoreStatus Model::Measure(ByteView section, size_t* max_prior_cols, unsigned* co
   static_cast<void>(ReadCodeLengths(&reader, lengths, only, &longest));
 }
 
-[[gnu::hot]] size_t Model::FindTensor(uint64_t offset) const {
+[[gnu::hot]] size_t Model::FindTensor(size_t offset) const {
   size_t low = 0, high = tensor_count_;  // The last tensor whose offset is not beyond; empty tensors share offsets.
   while (high - low > 1) {
     const size_t middle = low + (high - low) / 2;

@@ -62,20 +62,20 @@ class Model {
   const uint8_t* row_classes(const TensorRecord& t) const { return section_.data + t.row_class_offset(); }
   const uint8_t* column_classes(const TensorRecord& t) const { return section_.data + t.column_class_offset(); }
   // Class of a row (column); 0 without that prior.
-  unsigned RowClass(const TensorRecord& t, uint64_t row) const {
+  unsigned RowClass(const TensorRecord& t, size_t row) const {
     return (t.flags & kFlagRowPrior) ? Nibble(row_classes(t), row) : 0;
   }
-  unsigned ColumnClass(const TensorRecord& t, uint64_t column) const {
+  unsigned ColumnClass(const TensorRecord& t, size_t column) const {
     return (t.flags & kFlagColumnPrior) ? Nibble(column_classes(t), column) : 0;
   }
 
   // The tensor that holds byte `offset` < data_size() of the base's data.
-  size_t FindTensor(uint64_t offset) const;
+  size_t FindTensor(size_t offset) const;
 
  private:
   CoreStatus ReadTables(ByteView section, ByteReader* reader, size_t* tensor_count);
-  static unsigned Nibble(const uint8_t* packed, uint64_t i) {
-    return (packed[static_cast<size_t>(i / 2)] >> (i % 2 * 4)) & 15u;
+  static unsigned Nibble(const uint8_t* packed, size_t i) {
+    return (packed[i / 2] >> (i % 2 * 4)) & 15u;
   }
 
   ByteView section_;

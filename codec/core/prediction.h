@@ -20,7 +20,7 @@ inline int8_t ApplyTrit(int8_t base, uint16_t scale, int d) {
 enum class Prediction : uint8_t { kZero, kCopy, kF32ToF16, kF32ToBf16, kF16ToF32, kBf16ToF32 };
 
 // For tensors of equal shape; opaque ones are predicted only by opaque ones of equal byte size.
-inline Prediction PredictionFor(DType base, uint64_t base_size, DType variant, uint64_t variant_size) {
+inline Prediction PredictionFor(DType base, size_t base_size, DType variant, size_t variant_size) {
   if (base == variant) return base_size == variant_size ? Prediction::kCopy : Prediction::kZero;
   if (base == DType::kF32 && variant == DType::kF16) return Prediction::kF32ToF16;
   if (base == DType::kF32 && variant == DType::kBf16) return Prediction::kF32ToBf16;

@@ -78,8 +78,10 @@ class PrefixDecoder {
   void RunPlanes(const PrefixTable* const* tables, unsigned planes, unsigned plane, uint8_t* out, size_t size);
 
  private:
+  struct Window;
   template <unsigned kBits>
-  void RunOf(const uint8_t* table, uint8_t* out, size_t size);
+  uint8_t* RunOf(const uint8_t* table, uint8_t* out, size_t size);
+  uint8_t* RunFloats(const PrefixTable* third, const PrefixTable& top, uint8_t* out, size_t count);
 
   // The next 32 bits of the stream.
   [[gnu::hot]] uint32_t Peek() const { return (low_ >> position_) | ((high_ << 1) << (31 - position_)); }

@@ -60,11 +60,12 @@ class RansDecoder {
     return *this;
   }
 
-  // False if the stream is too short to be one or has an odd length. `stream` must outlive the decoding.
+  // False if the stream is too short to be one, has an odd length or lies at an odd address, which no stream of a vault
+  // does that lies at an even one itself. `stream` must outlive the decoding.
   [[nodiscard]] bool Start(ByteView stream) {
     state_ = 0;
     left_ = -1;
-    if (stream.size < 4 || stream.size % 2 != 0) return false;
+    if (stream.size < 4 || stream.size % 2 != 0 || reinterpret_cast<uintptr_t>(stream.data) % 2 != 0) return false;
     state_ = LoadLe32(stream.data);
     if (state_ < kRansLow) return false;
     next_ = stream.data + 4;
@@ -118,14 +119,14 @@ class RansDecoder {
  private:
   uint64_t Gamma(AdaptiveBit* unary, AdaptiveBit (*top)[3], unsigned max_bits);
 
-  void Renormalize() {
+  [[gnu::hot]] void Renormalize() {
     if (state_ < kRansLow) {
       state_ <<= 16;
       if (--left_ < 0) {
         left_ = -1;
         return;
       }
-      state_ |= LoadLe16(next_);
+      state_ |= LoadAligned16(next_);
       next_ += 2;
     }
   }

@@ -1,26 +1,8 @@
+// What happens once a tensor, a group or now and then; the loops over weights that differ are in segment_gaps.cc.
 #include "codec/core/segment_decoder.h"
-
-#include "codec/core/gap_tables.h"
 
 namespace modelvault {
 namespace {
-
-constexpr uint32_t kNoGap = 0xFFFFFFFFu;
-constexpr uint32_t kLaneBias = 0x8000;   // What lanes are above the gaps in them,
-constexpr uint32_t kBias = 0x80008000u;  // and pairs of lanes above pairs of gaps.
-constexpr unsigned kLastClass = kClassCount - 1;
-constexpr unsigned kEscape = kGapSymbolCount - 1;
-// Beside places in a strip:
-constexpr uint32_t kStopped = 0x10000;
-constexpr uint32_t kBadRun = 0xFFFFFFFFu;
-
-// Two neighbouring lanes or counts at once, at an even index.
-inline uint32_t LoadPair(const uint16_t* p) {
-  uint32_t pair;
-  memcpy(&pair, __builtin_assume_aligned(p, 4), sizeof(pair));
-  return pair;
-}
-inline void StorePair(uint16_t* p, uint32_t pair) { memcpy(__builtin_assume_aligned(p, 4), &pair, sizeof(pair)); }
 
 // A weight moved by the group's scale, or back where `negative` is all ones.
 inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
@@ -29,40 +11,6 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
 }
 
 }  // namespace
-
-[[gnu::hot]] bool ColumnOrder::Build(const Model& model, const TensorRecord& t) {
-  if (t.cols > columns) return false;
-  const size_t cols = static_cast<size_t>(t.cols);
-  const uint8_t* packed = model.column_classes(t);
-  for (size_t begin = 0; begin < cols; begin += kStripSize) {
-    const size_t count = cols - begin < kStripSize ? cols - begin : kStripSize;
-    uint8_t classes[kStripSize];
-    uint16_t places[kClassCount] = {};
-    for (size_t j = 0; j < count; j += 2) {
-      const unsigned pair = *packed++;
-      classes[j] = pair & 15;
-      classes[j + 1] = static_cast<uint8_t>(pair >> 4);
-      ++places[pair & 15];
-      if (j + 1 < count) ++places[pair >> 4];
-    }
-    StripColumns* strip = &strips[begin / kStripSize];
-    memset(strip, 0, sizeof(*strip));
-    uint16_t sum = 0;
-    for (unsigned c = 0; c < kClassCount; ++c) {  // From counts to starts.
-      const uint16_t n = places[c];
-      if (c != kLastClass && n != 0) {
-        strip->counts[0][c] = strip->counts[1][c + 1] = n;
-        strip->class_count = static_cast<uint8_t>(c + 1);
-      }
-      strip->starts[c] = static_cast<uint8_t>(sum);  // Less than 256 where the class has columns.
-      strip->last = sum;
-      places[c] = sum;
-      sum = static_cast<uint16_t>(sum + n);
-    }
-    for (size_t j = 0; j < count; ++j) order[begin + places[classes[j]]++] = static_cast<uint8_t>(j);
-  }
-  return true;
-}
 
 [[gnu::hot]] CoreStatus SegmentDecoder::Start(ByteView stream) {
   // In place: a temporary would be 3 KiB of stack.
@@ -159,7 +107,7 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
 }
 
 // Forgets the groups before that of `weight`.
-[[gnu::hot]] void SegmentDecoder::MoveGroups(uint64_t weight) {
+[[gnu::hot]] void SegmentDecoder::MoveGroups(size_t weight) {
   const uint32_t group = static_cast<uint32_t>(weight >> kGroupShift);
   const uint32_t steps = group - group_;
   group_ = group;
@@ -242,77 +190,6 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
   return DecodeGap(lane, level) ? at + 1 : kBadRun;
 }
 
-// Decodes weights of a level that differ, the first at place `at` of the strip, those before place `end`: the innermost
-// loop on the board. Returns `end`, or, plus kStopped, the place where DecodeRareHit() must help. `scale` is that of all
-// weights of the strip, or 0: look.
-[[gnu::always_inline]] inline uint32_t SegmentDecoder::Hits(RansDecoder* rans, uint16_t* lane, Level* state, uint32_t at,
-                                                            uint32_t end, uint32_t scale, uint8_t* io,
-                                                            const uint8_t* order) const {
-  const GapLookup* const table = state->table;
-  const unsigned shift = state->shift;
-  uint32_t negative = 0 - (state->rest & 1);
-  uint32_t rest;
-  uint32_t in_lane = 0;
-  for (;;) {
-    if (at >= end) {
-      in_lane = at - end;
-      rest = negative & 1;
-      if (__builtin_expect(in_lane >= kLaneBias, 0)) {
-        rest += (in_lane - (kLaneBias - 1)) << 1;
-        in_lane = kLaneBias - 1;
-      }
-      at = end;
-      break;
-    }
-    const size_t i = order != nullptr ? order[at] : at;
-    uint32_t k = scale;
-    if (__builtin_expect(k == 0, 0)) {
-      k = scales_ >> (static_cast<uint32_t>(strip_.in_group + i) >> kGroupShift) * 8 & 0xFF;
-      if (k == 0) {
-        rest = negative & 1;
-        at += kStopped;
-        break;
-      }
-    }
-    const uint32_t moved =
-        static_cast<uint32_t>(static_cast<int8_t>(io[i])) + ((k ^ negative) - negative);  // Modulo 2^32.
-    io[i] = static_cast<uint8_t>(__builtin_expect(moved + 128 < 256, 1) ? moved : moved >> 31 != 0 ? 0x80 : 0x7F);
-    ++at;
-
-    const uint32_t slot = rans->Slot();
-    uint32_t q = table->first[slot >> 6];
-    uint32_t start = table->starts[q];
-    uint32_t next = table->starts[q + 1];
-    while (next <= slot) {
-      ++q;
-      start = next;
-      next = table->starts[q + 1];
-    }
-    if (__builtin_expect(q == kEscape, 0)) {
-      rest = kNoGap;
-      at += kStopped;
-      break;
-    }
-    rans->Advance(next - start, start, slot);
-    const uint32_t raw = rans->Raw(shift + 1);
-    at += (q << shift) + (raw >> 1);
-    negative = 0 - (raw & 1);
-  }
-  state->rest = rest;
-  *lane = static_cast<uint16_t>(kLaneBias + in_lane);
-  return at;
-}
-
-// The same for a run that begins at place `at`, where the level's gap begins.
-[[gnu::hot]] uint32_t SegmentDecoder::DecodeHits(uint16_t* lane, uint32_t at, uint32_t end, unsigned level) {
-  Level* const state = &levels_[level];
-  if (state->rest == kNoGap) return at + kStopped;
-  RansDecoder rans = rans_;
-  at = Hits(&rans, lane, state, at + (*lane - kLaneBias) + (state->rest >> 1), end, strip_.scale, strip_.io, strip_.order);
-  rans_ = rans;
-  return at;
-}
-
 // Goes on where DecodeHits() stopped. False: see failure_.
 [[gnu::hot]] bool SegmentDecoder::FinishRun(uint16_t* lane, uint32_t at, uint32_t end, unsigned level) {
   for (;;) {
@@ -334,119 +211,6 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
   return __builtin_expect(at < kStopped, 1) || FinishRun(lane, at, end, level);
 }
 
-[[gnu::hot]] CoreStatus SegmentDecoder::DecodeGaps(const StripCursor& cursor, size_t size, uint8_t* io) {
-  const TensorRecord& record = cursor.record();
-  const Strip& strip = cursor.strip();
-  if (tensor_scale_ == 0) MoveGroups(strip.in_tensor);
-  strip_.in_group = static_cast<uint32_t>(strip.in_tensor) % kGroupSize;
-  strip_.order = nullptr;
-  const bool by_row = mode_ == TensorMode::kGap && (record.flags & kFlagRowPrior) != 0;
-  const bool by_column = mode_ == TensorMode::kGap && (record.flags & kFlagColumnPrior) != 0;
-  // Without classes it does not matter where lines end.
-  const size_t line = by_row || by_column ? static_cast<size_t>(record.cols) : size;
-  size_t in_line = by_row || by_column ? strip.in_line : 0;
-  const uint8_t* row_classes = layout_->model().row_classes(record) + static_cast<size_t>(strip.row / 2);
-  unsigned row_shift = strip.row % 2 * 4;
-  uint8_t* const io_end = io + size;
-  unsigned row_level = level_;
-  RansDecoder rans = rans_;
-  while (io != io_end) {
-    if (by_row) {
-      row_level = level_ + ClassStep(*row_classes >> row_shift & 15);
-      row_classes += row_shift / 4;
-      row_shift ^= 4;
-    }
-    do {
-      const uint32_t strip_size = static_cast<uint32_t>(line - in_line < kStripSize ? line - in_line : kStripSize);
-      uint32_t scale = tensor_scale_;
-      strip_.io = io;
-      if (scale == 0) {
-        strip_.one_group = strip_.in_group + strip_size <= kGroupSize;
-        scale = strip_.one_group ? scales_ & 0xFF : 0;
-      }
-      strip_.scale = scale;
-      // Weights of the last class or beyond the last level are one run, the strip's last; without columns it is all.
-      uint32_t begin = 0;
-      unsigned level = row_level;
-      const uint8_t* order = nullptr;
-      if (by_column) strip_.order = order = order_.order + in_line;
-      if (by_column && level < kLevelCount) {
-        const StripColumns* const columns = &order_.strips[in_line / kStripSize];
-        begin = columns->last;
-        level += ClassStep(kLastClass);
-        // Classes by pairs, their levels beside each other in a word of lanes.
-        const unsigned odd = (row_level >> 1) & 1;
-        const uint16_t* counts = columns->counts[odd];
-        const uint16_t* const end = counts + columns->class_count + odd;
-        uint16_t* lanes = &lanes_[row_level & 1][(row_level >> 1) - odd];
-        for (; counts < end; lanes += 2, counts += 2) {
-          const uint32_t left = LoadPair(lanes) - LoadPair(counts);
-          uint32_t ended = ~left & kBias;
-          StorePair(lanes, left);
-          if (__builtin_expect(ended == 0, 1)) continue;
-          do {
-            const unsigned half = (ended & kLaneBias) != 0 ? 0 : 1;
-            ended &= ended - 1;
-            // Class c of a row whose level is r has level r + 2 c.
-            const size_t c = static_cast<size_t>(counts - columns->counts[odd]) + half - odd;
-            const unsigned hit_level = row_level + 2 * static_cast<unsigned>(c);
-            if (__builtin_expect(hit_level >= kLevelCount, 0)) {
-              // From here on all are of the last level. Lanes beyond it stay as they are.
-              lanes[half] = lanes[1] = static_cast<uint16_t>(kLaneBias);
-              begin = columns->starts[c];
-              counts = end;
-              break;
-            }
-            Level* const state = &levels_[hit_level];
-            uint16_t* const lane = lanes + half;
-            const uint32_t run_end = columns->starts[c] + uint32_t{counts[half]};
-            const uint32_t rest = state->rest;
-            uint32_t at;
-            if (__builtin_expect(rest != kNoGap, 1)) {
-              at = Hits(&rans, lane, state, run_end + *lane - kLaneBias + (rest >> 1), run_end, scale, io, order);
-              if (__builtin_expect(at < kStopped, 1)) continue;
-            } else {
-              *lane = static_cast<uint16_t>(*lane + counts[half]);
-              at = columns->starts[c] + kStopped;
-            }
-            rans_ = rans;
-            if (!FinishRun(lane, at, run_end, hit_level)) return failure_;
-            rans = rans_;
-            scale = strip_.scale;
-          } while (ended != 0);
-        }
-      }
-      if (begin < strip_size) {
-        if (level >= kLevelCount) level = kLevelCount - 1;
-        uint16_t* lane = &lanes_[level & 1][level >> 1];
-        const uint32_t left = *lane - (strip_size - begin);
-        if (left >= kLaneBias) {
-          *lane = static_cast<uint16_t>(left);
-        } else {
-          rans_ = rans;
-          if (!DecodeRun(lane, begin, strip_size, level)) return failure_;
-          rans = rans_;
-        }
-      }
-      if (tensor_scale_ == 0) {
-        strip_.in_group += strip_size;
-        if (strip_.in_group >= kGroupSize) {
-          const unsigned groups = strip_.in_group / kGroupSize;
-          strip_.in_group %= kGroupSize;
-          group_ += groups;
-          scales_ >>= 8 * groups;
-          escapes_ >>= 8 * groups;
-        }
-      }
-      io += strip_size;
-      in_line += strip_size;
-    } while (in_line < line && io != io_end);
-    in_line = 0;
-  }
-  rans_ = rans;
-  return rans.overrun() ? CoreStatus::kBadStream : CoreStatus::kOk;
-}
-
 [[gnu::cold]] CoreStatus SegmentDecoder::PassOverGaps(const StripCursor& cursor, size_t size) {
   uint8_t nobodys[kStripSize] = {};
   StripCursor at = cursor;
@@ -460,9 +224,9 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
 }
 
 [[gnu::cold]] CoreStatus SegmentDecoder::DecodeSigns(const StripCursor& cursor, size_t size, uint8_t* io) {
-  uint64_t weight = cursor.strip().in_tensor;
+  size_t weight = cursor.strip().in_tensor;
   while (size > 0) {  // By groups.
-    const size_t to_next = kGroupSize - static_cast<size_t>(weight % kGroupSize);
+    const size_t to_next = kGroupSize - weight % kGroupSize;
     const size_t count = size < to_next ? size : to_next;
     uint32_t scale = tensor_scale_;
     if (scale == 0) {

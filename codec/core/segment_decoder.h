@@ -4,6 +4,7 @@
 #define MODELVAULT_CODEC_CORE_SEGMENT_DECODER_H_
 
 #include "codec/core/bytes.h"
+#include "codec/core/column_order.h"
 #include "codec/core/core_status.h"
 #include "codec/core/gap_tables.h"
 #include "codec/core/rans_decoder.h"
@@ -20,28 +21,6 @@ struct SegmentContexts {
   AdaptiveGamma<8> level;
   AdaptiveGamma<8> magnitude[kMagnitudeContexts];
   AdaptiveGamma<64> residual[2];  // [element has more than one byte]
-};
-
-// How the columns of one strip of a row are visited: by class, lowest first.
-struct StripColumns {
-  // Of each class but the last, how many columns have it: class c in counts[0][c] and in counts[1][c + 1], so that the
-  // classes line up in pairs with levels (SegmentDecoder::lanes_) wherever the row's level begins. The rest is zeros.
-  alignas(4) uint16_t counts[2][kClassCount];
-  uint8_t class_count;          // Classes up to the last of these that has columns.
-  uint16_t last;                // Where the last class starts in the strip's order.
-  uint8_t starts[kClassCount];  // And every other class that has columns.
-};
-
-// The columns of a tensor with a column prior, sorted by class inside each strip of a row: `order` has a place for each
-// column, `strips` StripCount(columns) of them. Sizes for the widest tensor.
-struct ColumnOrder {
-  uint8_t* order = nullptr;
-  StripColumns* strips = nullptr;
-  size_t columns = 0;  // Room in `order`; `strips` has StripCount(columns).
-
-  static constexpr size_t StripCount(size_t columns) { return (columns + kStripSize - 1) / kStripSize; }
-  // Sorts the columns of `t`; false if there is not room enough.
-  [[nodiscard]] bool Build(const Model& model, const TensorRecord& t);
 };
 
 // What a decoder tells of its progress, for accounting on the host. Called at tensor starts (before the mode), around
@@ -74,6 +53,12 @@ class SegmentDecoder {
 
  private:
   static constexpr size_t kLanes = 48;  // 32 levels, and what classes reach beyond the last level.
+  static constexpr uint32_t kLaneBias = 0x8000;  // What lanes are above the gaps in them.
+  static constexpr uint32_t kNoGap = 0xFFFFFFFFu;
+  static constexpr unsigned kEscape = kGapSymbolCount - 1;
+  // Beside places in a strip:
+  static constexpr uint32_t kStopped = 0x10000;
+  static constexpr uint32_t kBadRun = 0xFFFFFFFFu;
 
   // The strip in progress, of a tensor coded by gaps, as those see it who are called seldom.
   struct GapStrip {
@@ -103,11 +88,11 @@ class SegmentDecoder {
   bool ReadScale();
   bool ReadTensorScale();
   bool ReadGroupScale(unsigned group);
-  void MoveGroups(uint64_t weight);
+  void MoveGroups(size_t weight);
   CoreStatus DecodeSigns(const StripCursor& cursor, size_t size, uint8_t* io);
   CoreStatus DecodeResiduals(const StripCursor& cursor, size_t size, uint8_t* io);
   CoreStatus DecodeRaw(size_t size, uint8_t* io);
-  void Trace(SegmentTrace::Event event, uint32_t value) {
+  [[gnu::always_inline]] void Trace(SegmentTrace::Event event, uint32_t value) {
     if (trace_ != nullptr) trace_->event(trace_->context, event, tensor_index_, mode_, value, rans_);
   }
 

@@ -3,7 +3,7 @@
 namespace modelvault {
 namespace {
 
-[[gnu::hot]] VariantTensor Describe(const TensorRecord& base, uint32_t base_index, DType dtype, uint64_t opaque_size) {
+[[gnu::hot]] VariantTensor Describe(const TensorRecord& base, uint32_t base_index, DType dtype, size_t opaque_size) {
   VariantTensor t{};
   t.base_index = base_index;
   t.dtype = dtype;
@@ -19,21 +19,21 @@ namespace {
   const size_t count = model_->tensor_count();
   if (capacity < count) return CoreStatus::kWorkspaceTooSmall;
   ByteReader reader(bytes);
-  uint64_t data_size = 0;
+  size_t data_size = 0;
   for (size_t i = 0; i < count; ++i) {
-    uint64_t index;
+    size_t index;
     uint8_t dtype;
-    if (!reader.ReadVarint(&index) || !reader.ReadU8(&dtype)) return CoreStatus::kTruncated;
+    if (!reader.ReadSize(&index) || !reader.ReadU8(&dtype)) return CoreStatus::kTruncated;
     if (index >= count || ElementSize(dtype) == 0) return CoreStatus::kBadBlob;
     const TensorRecord& base = model_->tensor(static_cast<size_t>(index));
-    uint64_t opaque_size = 0;
+    size_t opaque_size = 0;
     if (dtype == 0) {
-      if (!reader.ReadVarint(&opaque_size)) return CoreStatus::kTruncated;
+      if (!reader.ReadSize(&opaque_size)) return CoreStatus::kTruncated;
     } else if (base.dtype == DType::kOpaque) {
       return CoreStatus::kBadBlob;  // Its shape is unknown.
     }
     VariantTensor t = Describe(base, static_cast<uint32_t>(index), static_cast<DType>(dtype), opaque_size);
-    // A base of one-byte elements may hold 2^60 of them, eight times that is still inside 64 bits.
+    // A base of one-byte elements may hold kMaxDataSize of them; eight times that is still inside size_t.
     if (t.size > kMaxDataSize - data_size) return CoreStatus::kBadBlob;
     t.offset = data_size;
     data_size += t.size;
@@ -61,7 +61,7 @@ namespace {
   return t;
 }
 
-[[gnu::cold]] size_t VariantLayout::FindTensor(uint64_t offset) const {
+[[gnu::cold]] size_t VariantLayout::FindTensor(size_t offset) const {
   if (own_ == nullptr) return model_->FindTensor(offset);
   size_t low = 0, high = tensor_count();
   while (high - low > 1) {
@@ -75,16 +75,16 @@ namespace {
   return low;
 }
 
-[[gnu::cold]] StripCursor::StripCursor(const VariantLayout* layout, uint64_t offset) : layout_(layout) {
+[[gnu::cold]] StripCursor::StripCursor(const VariantLayout* layout, size_t offset) : layout_(layout) {
   if (offset >= layout->data_size()) {
     index_ = layout->tensor_count();
     return;
   }
   Enter(layout->FindTensor(offset));
   if (offset <= tensor_.offset) return;
-  const uint64_t in_tensor = offset - tensor_.offset;
-  uint64_t row = in_tensor / line_size_;
-  uint64_t in_line = in_tensor % line_size_;
+  const size_t in_tensor = offset - tensor_.offset;
+  size_t row = in_tensor / line_size_;
+  size_t in_line = in_tensor % line_size_;
   in_line = (in_line + kStripSize - 1) / kStripSize * kStripSize;  // Up to where a strip begins.
   if (in_line >= line_size_) {
     ++row;
@@ -118,27 +118,26 @@ namespace {
 
 [[gnu::hot]] void StripCursor::Cut() {
   strip_.offset = tensor_.offset + strip_.in_tensor;
-  const uint64_t left = line_size_ - in_line_;
+  const size_t left = line_size_ - in_line_;
   strip_.size = left < kStripSize ? static_cast<uint32_t>(left) : static_cast<uint32_t>(kStripSize);
   strip_.in_line = static_cast<uint32_t>(in_line_);
 }
 
 void StripCursor::Next() { Advance(strip_.size); }
 
-[[gnu::hot]] size_t StripCursor::RunTo(uint64_t limit) const {
-  const uint64_t left = tensor_.size - strip_.in_tensor;
-  const size_t want = static_cast<size_t>(limit - strip_.offset);
-  if (left <= want) return static_cast<size_t>(left);
-  const uint64_t left_in_line = line_size_ - in_line_;
+[[gnu::hot]] size_t StripCursor::RunTo(size_t limit) const {
+  const size_t left = tensor_.size - strip_.in_tensor;
+  const size_t want = limit - strip_.offset;
+  if (left <= want) return left;
+  const size_t left_in_line = line_size_ - in_line_;
   if (want <= left_in_line) {
     const size_t whole = (want + kStripSize - 1) / kStripSize * kStripSize;
-    return left_in_line < whole ? static_cast<size_t>(left_in_line) : whole;
+    return left_in_line < whole ? left_in_line : whole;
   }
   // A line that ends before its tensor does is a row of a prior, and short.
-  const size_t line = static_cast<size_t>(line_size_);
-  const size_t rest = (want - static_cast<size_t>(left_in_line)) % line;  // In the line in which the limit is.
+  const size_t rest = (want - left_in_line) % line_size_;  // In the line in which the limit is.
   const size_t whole = (rest + kStripSize - 1) / kStripSize * kStripSize;
-  return want - rest + (line < whole ? line : whole);
+  return want - rest + (line_size_ < whole ? line_size_ : whole);
 }
 
 [[gnu::hot]] void StripCursor::Advance(size_t size) {
@@ -149,10 +148,8 @@ void StripCursor::Next() { Advance(strip_.size); }
   }
   in_line_ += size;
   if (in_line_ >= line_size_) {
-    const size_t in_line = static_cast<size_t>(in_line_);
-    const size_t line = static_cast<size_t>(line_size_);
-    strip_.row += in_line / line;
-    in_line_ = in_line % line;
+    strip_.row += in_line_ / line_size_;
+    in_line_ %= line_size_;
   }
   Cut();
 }

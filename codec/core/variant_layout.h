@@ -12,8 +12,8 @@ namespace modelvault {
 
 // One tensor of a variant.
 struct VariantTensor {
-  uint64_t offset;  // In the variant's data section.
-  uint64_t size;    // Bytes.
+  size_t offset;  // In the variant's data section.
+  size_t size;    // Bytes.
   uint32_t base_index;
   DType dtype;
   uint8_t element_size;
@@ -31,25 +31,25 @@ class VariantLayout {
 
   const Model& model() const { return *model_; }
   size_t tensor_count() const { return model_->tensor_count(); }
-  uint64_t data_size() const { return data_size_; }
+  size_t data_size() const { return data_size_; }
   bool is_base_layout() const { return own_ == nullptr; }
   VariantTensor tensor(size_t i) const;
 
   // The tensor whose bytes include `offset` < data_size().
-  size_t FindTensor(uint64_t offset) const;
+  size_t FindTensor(size_t offset) const;
 
  private:
   const Model* model_;
   const VariantTensor* own_ = nullptr;
-  uint64_t data_size_;
+  size_t data_size_;
 };
 
 // A run of at most kStripSize bytes inside one line of one tensor.
 struct Strip {
-  uint64_t offset;     // Of its first byte in the variant's data.
-  uint64_t in_tensor;  // The same, relative to the tensor.
+  size_t offset;     // Of its first byte in the variant's data.
+  size_t in_tensor;  // The same, relative to the tensor.
   uint32_t size;
-  uint64_t row;      // Line number; 0 where the tensor is one line.
+  size_t row;        // Line number; 0 where the tensor is one line.
   uint32_t in_line;  // Of its first byte in the line, for tensors with a prior (their lines are short).
 };
 
@@ -57,7 +57,7 @@ struct Strip {
 class StripCursor {
  public:
   // Stands on the first strip at or after byte `offset` ≤ data_size().
-  StripCursor(const VariantLayout* layout, uint64_t offset);
+  StripCursor(const VariantLayout* layout, size_t offset);
 
   bool at_end() const { return index_ == layout_->tensor_count(); }
   size_t tensor_index() const { return index_; }
@@ -67,8 +67,8 @@ class StripCursor {
   void Next();
 
   // Bytes of the strips of this tensor from here on that begin before byte `limit` of the variant's data. The limit is
-  // beyond the strip's offset, by no more than a size_t can hold.
-  size_t RunTo(uint64_t limit) const;
+  // beyond the strip's offset.
+  size_t RunTo(size_t limit) const;
   // Goes on by `size` bytes, to the beginning of a strip or the tensor's end.
   void Advance(size_t size);
 
@@ -79,13 +79,13 @@ class StripCursor {
   const VariantLayout* layout_;
   size_t index_ = 0;
   VariantTensor tensor_{};
-  uint64_t line_size_ = 0;
-  uint64_t in_line_ = 0;
+  size_t line_size_ = 0;
+  size_t in_line_ = 0;
   Strip strip_{};
 };
 
 // Segments of a variant of `data_size` bytes.
-inline uint64_t SegmentCount(uint64_t data_size, uint32_t segment_size) {
+inline size_t SegmentCount(size_t data_size, uint32_t segment_size) {
   return data_size / segment_size + (data_size % segment_size != 0 ? 1 : 0);
 }
 

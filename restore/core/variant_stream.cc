@@ -15,7 +15,7 @@ namespace modelvault {
       delta_(layout, workspace.order, trace),
       cursor_(layout, layout->data_size()) {}
 
-[[gnu::cold]] CoreStatus VariantStream::Start(uint64_t begin, uint64_t end, size_t tile_size) {
+[[gnu::cold]] CoreStatus VariantStream::Start(size_t begin, size_t end, size_t tile_size) {
   if (begin > end || end > layout_->data_size() || tile_size < kMinTileSize ||
       workspace_.tile.size < TileBufferSize(0) || tile_size > workspace_.tile.size - TileBufferSize(0)) {
     status_ = CoreStatus::kBadArgument;
@@ -29,7 +29,7 @@ namespace modelvault {
   in_segment_ = false;
   if (begin == end) return status_;
   // The segment of the strip that holds `begin`: that strip may begin in the segment before.
-  uint64_t first = begin / segment_size_;
+  size_t first = begin / segment_size_;
   cursor_ = StripCursor(layout_, first * segment_size_);
   if (cursor_.at_end() || cursor_.strip().offset > begin) {
     --first;  // Segment 0 begins with a strip at 0, so there is one before.
@@ -46,7 +46,7 @@ namespace modelvault {
   }
   if (status_ == CoreStatus::kOk) {
     // The first strip's bytes before `begin` are handed to nobody.
-    const size_t before = static_cast<size_t>(begin - cursor_.strip().offset);
+    const size_t before = begin - cursor_.strip().offset;
     position_ -= before;
     status_ = FillStrips();
     position_ += before;
@@ -55,7 +55,7 @@ namespace modelvault {
   return status_;
 }
 
-[[gnu::cold]] CoreStatus VariantStream::Enter(uint64_t segment) {
+[[gnu::cold]] CoreStatus VariantStream::Enter(size_t segment) {
   ByteView stored;
   const CoreStatus fetched = segments_.fetch(segments_.context, segment, &stored);
   if (fetched != CoreStatus::kOk) return fetched;
@@ -81,7 +81,7 @@ namespace modelvault {
 [[gnu::cold]] CoreStatus VariantStream::ReadConverted(uint8_t* out, size_t size) {
   const VariantTensor& tensor = cursor_.tensor();
   const TensorRecord& record = cursor_.record();
-  uint64_t offset = record.offset + cursor_.strip().in_tensor / tensor.element_size * record.element_size;
+  size_t offset = record.offset + cursor_.strip().in_tensor / tensor.element_size * record.element_size;
   uint8_t elements[kStripSize];
   for (size_t left = size / tensor.element_size; left > 0;) {
     const size_t most = sizeof(elements) / record.element_size;
@@ -110,7 +110,7 @@ namespace modelvault {
 
 // Decodes strips until a tile is full or the data ends. The bytes in the buffer are those from position_ on.
 [[gnu::hot]] CoreStatus VariantStream::FillStrips() {
-  const uint64_t fill = end_ - position_ < tile_size_ ? end_ : position_ + tile_size_;
+  const size_t fill = end_ - position_ < tile_size_ ? end_ : position_ + tile_size_;
   while (!cursor_.at_end() && position_ + filled_ < fill) {
     if (segments_.fetch != nullptr && !in_segment_) {
       const CoreStatus entered = Enter(cursor_.strip().offset / segment_size_);
@@ -143,8 +143,8 @@ namespace modelvault {
     filled_ -= handed_out_;
     handed_out_ = 0;
   }
-  const uint64_t left = end_ - position_;
-  const size_t want = left < tile_size_ ? static_cast<size_t>(left) : tile_size_;
+  const size_t left = end_ - position_;
+  const size_t want = left < tile_size_ ? left : tile_size_;
   if (want == 0) return status_;
   if (filled_ < want) status_ = FillStrips();
   if (status_ == CoreStatus::kOk && filled_ < want) status_ = CoreStatus::kBadStream;
@@ -155,12 +155,12 @@ namespace modelvault {
   return status_;
 }
 
-CoreStatus StreamVerified(VariantStream* stream, uint64_t data_size, size_t tile_size, uint64_t xxh64,
+CoreStatus StreamVerified(VariantStream* stream, size_t data_size, size_t tile_size, uint64_t xxh64,
                           const TileConsumer* consumer) {
   CoreStatus status = stream->Start(0, data_size, tile_size);
   Xxh64 hash;
   while (status == CoreStatus::kOk) {
-    const uint64_t offset = stream->position();
+    const size_t offset = stream->position();
     ByteView tile;
     status = stream->Next(&tile);
     if (status != CoreStatus::kOk) break;

@@ -17,7 +17,7 @@ inline constexpr size_t kMinTileSize = 256;
 // Where the stored bytes of a variant's segments come from.
 struct SegmentSource {
   // Sets *stored to segment `segment`'s bytes, which stay valid until the next call. Null: the variant is the base.
-  CoreStatus (*fetch)(void* context, uint64_t segment, ByteView* stored) = nullptr;
+  CoreStatus (*fetch)(void* context, size_t segment, ByteView* stored) = nullptr;
   void* context = nullptr;
 };
 
@@ -39,7 +39,7 @@ class VariantStream {
 
   // Stands before byte `begin` of the variant's data; tiles of `tile_size` bytes (kMinTileSize … what the workspace
   // holds) follow up to byte `end`. Beginning inside a segment costs passing over what the segment holds before.
-  [[nodiscard]] CoreStatus Start(uint64_t begin, uint64_t end, size_t tile_size);
+  [[nodiscard]] CoreStatus Start(size_t begin, size_t end, size_t tile_size);
 
   // Sets *tile to the next bytes: tile_size of them, fewer only at the end, none after it. They stay valid until the
   // next call. They are unverified until whoever hashes them has seen the last; a segment or chunk decoded to its end
@@ -47,11 +47,11 @@ class VariantStream {
   [[nodiscard]] CoreStatus Next(ByteView* tile);
 
   // Of the next tile's first byte, in the variant's data.
-  uint64_t position() const { return position_; }
+  size_t position() const { return position_; }
 
  private:
   CoreStatus FillStrips();
-  CoreStatus Enter(uint64_t segment);
+  CoreStatus Enter(size_t segment);
   CoreStatus LeaveSegment();
   CoreStatus ReadPrediction(uint8_t* out, size_t size);
   CoreStatus ReadConverted(uint8_t* out, size_t size);
@@ -65,9 +65,9 @@ class VariantStream {
   StripCursor cursor_;
   CoreStatus status_ = CoreStatus::kOk;
   bool in_segment_ = false;
-  uint64_t segment_end_ = 0;  // Strips that begin before it belong to the segment in progress.
-  uint64_t position_ = 0;
-  uint64_t end_ = 0;
+  size_t segment_end_ = 0;  // Strips that begin before it belong to the segment in progress.
+  size_t position_ = 0;
+  size_t end_ = 0;
   size_t tile_size_ = 0;
   size_t handed_out_ = 0;  // Bytes at the buffer's front that the caller has had.
   size_t filled_ = 0;
@@ -75,13 +75,13 @@ class VariantStream {
 
 // Receives tiles in order; `offset` is the tile's place in the variant's data. Anything but kOk ends the stream.
 struct TileConsumer {
-  CoreStatus (*consume)(void* context, uint64_t offset, ByteView tile);
+  CoreStatus (*consume)(void* context, size_t offset, ByteView tile);
   void* context;
 };
 
 // Hands a whole model to `consumer` (which may be null: hash only) and compares the XXH64 of everything with `xxh64`:
 // kDigestMismatch if it differs. What the consumer got before kOk is returned is unverified.
-[[nodiscard]] CoreStatus StreamVerified(VariantStream* stream, uint64_t data_size, size_t tile_size, uint64_t xxh64,
+[[nodiscard]] CoreStatus StreamVerified(VariantStream* stream, size_t data_size, size_t tile_size, uint64_t xxh64,
                                         const TileConsumer* consumer);
 
 }  // namespace modelvault

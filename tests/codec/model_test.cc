@@ -270,6 +270,24 @@ TEST(ModelTest, HoldsAsManyTablesAsTheFormatAllows) {
   EXPECT_EQ(Parsed(WriteModel(tables, {})).status, CoreStatus::kBadModel);
 }
 
+TEST(ModelTest, TablesAreAsWideAsTheLongestCodeWordNeeds) {
+  for (const unsigned longest : {1u, 7u, 8u, 9u, 10u}) {
+    std::vector<std::string> tables = Tables();
+    CodeLengths lengths;  // A code word of each length, and two of the longest.
+    for (unsigned s = 0; s < longest; ++s) lengths.length[s] = static_cast<uint8_t>(s + 1);
+    lengths.length[longest] = static_cast<uint8_t>(longest);
+    tables[1] = SerializeCodeLengths(lengths);
+    const Parsed parsed(WriteModel(tables, Records()));
+    ASSERT_EQ(parsed.status, CoreStatus::kOk);
+    EXPECT_EQ(parsed.model.code_bits(), longest <= 8 ? 8u : 10u) << longest;
+    size_t columns = 77;
+    unsigned code_bits = 0;
+    ASSERT_EQ(Model::Measure(View(parsed.section), &columns, &code_bits), CoreStatus::kOk);
+    EXPECT_EQ(code_bits, parsed.model.code_bits());
+    EXPECT_EQ(columns, parsed.model.max_prior_cols());
+  }
+}
+
 TEST(ModelTest, RefusesAMalformedTable) {
   std::vector<std::string> tables = Tables();
   tables[2] = "\xFF\x01\x12\x12";  // Padding that is not zero.

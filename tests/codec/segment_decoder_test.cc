@@ -31,8 +31,13 @@ class StreamWriter {
     }
     return *this;
   }
-  StreamWriter& Level(uint64_t zigzag) {
+  // Of a tensor with gaps, and whether one scale follows for all its groups.
+  StreamWriter& Level(uint64_t zigzag, bool one_scale = false) {
     EncodeGamma(&out_, &contexts_->level, zigzag);
+    return OneScale(one_scale);
+  }
+  StreamWriter& OneScale(bool one_scale) {
+    EncodeBit(&out_, &contexts_->one_scale, one_scale);
     return *this;
   }
   StreamWriter& Gap(unsigned level, uint32_t gap, bool negative = false) {
@@ -207,8 +212,34 @@ TEST(SegmentDecoderTest, ResidualsLargerThanTheElementWrapAndStayInside) {
 
 TEST(SegmentDecoderTest, RefusesSignsWithTheEscape) {
   const TestBase base = One(RawRecord(DType::kI8, 1, 2), Bytes(2, 1));
-  EXPECT_EQ(Decode(base, StreamWriter().Mode(DType::kI8, 2).SameScale().Raw(2, 2).Take()).data, (Bytes{2, 0}));
-  EXPECT_EQ(Decode(base, StreamWriter().Mode(DType::kI8, 2).Scale(0).Raw(2, 2).Take()).status, CoreStatus::kBadStream);
+  const auto signs = [](bool one_scale) {
+    StreamWriter stream;
+    stream.Mode(DType::kI8, 2).OneScale(one_scale);
+    return stream;
+  };
+  for (const bool one_scale : {false, true}) {
+    EXPECT_EQ(Decode(base, signs(one_scale).SameScale().Raw(2, 2).Take()).data, (Bytes{2, 0}));
+    EXPECT_EQ(Decode(base, signs(one_scale).Scale(0).Raw(2, 2).Take()).status, CoreStatus::kBadStream);
+  }
+}
+
+TEST(SegmentDecoderTest, OneScaleIsThatOfEveryGroup) {
+  const TestBase base = One(RawRecord(DType::kI8, 1, 300), Bytes(300, 10));
+  const auto gaps = [] {
+    StreamWriter stream;
+    stream.Mode(DType::kI8, 5).Level(0, true);
+    return stream;
+  };
+  const Result result = Decode(
+      base, gaps().Scale(30).Gap(20, 2, true).Gap(20, 130).Gap(20, 150, true).Gap(20, 15).Take());
+  ASSERT_EQ(result.status, CoreStatus::kOk);
+  Bytes expected(300, 10);
+  expected[2] = static_cast<uint8_t>(-20);
+  expected[133] = 40;
+  expected[284] = static_cast<uint8_t>(-20);
+  EXPECT_EQ(result.data, expected);
+  // The escape is for single groups.
+  EXPECT_EQ(Decode(base, gaps().Scale(0).Gap(20, 299).Gap(20, 0).Take()).status, CoreStatus::kBadStream);
 }
 
 TEST(SegmentDecoderTest, RefusesEscapesOutsideInt8) {

@@ -94,6 +94,25 @@ TEST(TableClusteringTest, NoiseStaysRawWhereItMay) {
   ASSERT_NO_FATAL_FAILURE(ExpectCovered(histograms, clusters));
 }
 
+unsigned Longest(const TableClusters& clusters) {
+  unsigned longest = 0;
+  for (const CodeLengths& table : clusters.tables) {
+    longest = std::max<unsigned>(longest, *std::max_element(table.length.begin(), table.length.end()));
+  }
+  return longest;
+}
+
+TEST(TableClusteringTest, CodeWordsAreShortWhereThatCostsLittle) {
+  Random random(5);
+  // Six bits a weight, with tails that short code words make dearer: a third of a percent.
+  EXPECT_EQ(Longest(Cluster({Bell(&random, 0, 16, 200000)}, true)), kShortCodeLength);
+  // Seven and a half: with short ones it would be eight.
+  EXPECT_GT(Longest(Cluster({Bell(&random, 0, 45, 200000)}, true)), kShortCodeLength);
+  // One tensor that needs the long ones decides for all.
+  const TableClusters both = Cluster({Bell(&random, 60, 4, 2000), Bell(&random, 0, 45, 200000)}, true);
+  EXPECT_GT(Longest(both), kShortCodeLength);
+}
+
 TEST(TableClusteringTest, EmptyHistogramsHaveNoTable) {
   Random random(4);
   const TableClusters clusters = Cluster({Histogram{}, Bell(&random, 0, 10, 5000), Histogram{}}, false);

@@ -252,6 +252,12 @@ TEST(LoaderTest, ArgumentsAreChecked) {
               MV_MISALIGNED);
     EXPECT_EQ(loader, nullptr);
   }
+  for (size_t shift = 1; shift < 4; ++shift) {
+    const std::string shifted = std::string(shift, '\0') + vault;
+    EXPECT_EQ(mv_open(Data(shifted) + shift, vault.size(), memory.data(), memory.size(), &loader, nullptr),
+              MV_MISALIGNED);
+    EXPECT_EQ(loader, nullptr);
+  }
   ASSERT_EQ(mv_open(Data(vault), vault.size(), memory.data(), memory.size(), &loader, nullptr), MV_OK);
   mv_variant variant;
   ASSERT_EQ(Find(loader, "ternary", &variant), MV_OK);
@@ -410,6 +416,12 @@ TEST(LoaderTest, WhatRotsWhileItIsOpenIsFoundToo) {
   std::string vault = CodedVaultBytes(Models());
   Memory memory(1 << 20);
   mv_loader* loader;
+  for (size_t shift = 1; shift < 4; ++shift) {
+    const std::string shifted = std::string(shift, '\0') + vault;
+    EXPECT_EQ(mv_open(Data(shifted) + shift, vault.size(), memory.data(), memory.size(), &loader, nullptr),
+              MV_MISALIGNED);
+    EXPECT_EQ(loader, nullptr);
+  }
   ASSERT_EQ(mv_open(Data(vault), vault.size(), memory.data(), memory.size(), &loader, nullptr), MV_OK);
   mv_variant variant;
   ASSERT_EQ(Find(loader, "ternary", &variant), MV_OK);

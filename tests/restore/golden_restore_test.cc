@@ -36,7 +36,7 @@ std::string RestoredFile(const VaultModel& model, std::string header) {
 }
 
 TEST(GoldenRestoreTest, TheFilesComeBack) {
-  ASSERT_OK_AND_ASSIGN(const auto restorer, Restorer::Open(FileSystem::Default(), absl::StrCat(kGolden, "v0.2.mvlt")));
+  ASSERT_OK_AND_ASSIGN(const auto restorer, Restorer::Open(FileSystem::Default(), absl::StrCat(kGolden, "v1.0.mvlt")));
   ASSERT_OK_AND_ASSIGN(const auto base, restorer->OpenBase());
   EXPECT_EQ(RestoredFile(*base, restorer->vault().base_header()),
             ReadFile(absl::StrCat(kGolden, "inputs/base.safetensors")));

@@ -19,7 +19,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr char kGoldenPath[] = MODELVAULT_SOURCE_DIR "/tests/vault/golden/v0.2.mvlt";
+constexpr char kGoldenPath[] = MODELVAULT_SOURCE_DIR "/tests/vault/golden/v1.0.mvlt";
 
 std::vector<uint8_t> GoldenBytes() {
   std::vector<uint8_t> bytes;
@@ -47,7 +47,7 @@ TEST(GoldenVaultTest, LiesWhereTheDocumentSays) {
       HasSubstr(absl::StrCat("MODEL begins at ", begin(Section::kModel), ", CHUNKS at ", begin(Section::kChunks),
                              ", BASE at ", begin(Section::kBase), ", the blobs end before INDEX at ",
                              begin(Section::kIndex), ", MANIFEST begins at ", begin(Section::kManifest), ".")));
-  EXPECT_THAT(FormatDocument(), HasSubstr("`tests/vault/golden/v0.2.mvlt`"));
+  EXPECT_THAT(FormatDocument(), HasSubstr("`tests/vault/golden/v1.0.mvlt`"));
 }
 
 TEST(GoldenVaultTest, IsWhatTheDocumentShows) {

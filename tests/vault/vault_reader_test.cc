@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "tests/temp_folder.h"
@@ -89,12 +90,12 @@ TEST(VaultReaderTest, SaysWhatIsNotAVault) {
 
 TEST(VaultReaderTest, RefusesOtherVersionsAndFeatures) {
   std::string vault = PlainVault();
-  Store<uint16_t>(&vault, 8, 1);
-  EXPECT_THAT(OpenBytes(vault), StatusIs(StatusCode::kUnimplemented, HasSubstr("format 1.2, this program reads 0.2")));
-  // Of 0.x no minor version reads another's, neither a later one nor one before.
-  for (const auto& [minor, message] : {std::pair(1, "v.mvlt: vault format 0.1, this program reads 0.2"),
-                                       std::pair(3, "v.mvlt: vault format 0.3, this program reads 0.2")}) {
+  // Those before 1.0 are no longer read, those after it not yet.
+  for (const auto& [major, minor, message] : {std::tuple(0, 2, "v.mvlt: vault format 0.2, this program reads 1.0"),
+                                              std::tuple(1, 1, "v.mvlt: vault format 1.1, this program reads 1.0"),
+                                              std::tuple(2, 0, "v.mvlt: vault format 2.0, this program reads 1.0")}) {
     vault = PlainVault();
+    Store<uint16_t>(&vault, 8, static_cast<uint16_t>(major));
     Store<uint16_t>(&vault, 10, static_cast<uint16_t>(minor));
     RepairChecksums(&vault);
     EXPECT_THAT(OpenBytes(vault), StatusIs(StatusCode::kUnimplemented, HasSubstr(message)));

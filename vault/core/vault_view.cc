@@ -158,12 +158,12 @@ CoreStatus ParseHeader(ByteView bytes, uint64_t storage_size, VaultHeader* heade
   return CoreStatus::kOk;
 }
 
-[[gnu::hot]] CoreStatus FindChunk(const VaultHeader& header, ByteView chunks, uint64_t chunk, ChunkPlace* place) {
+[[gnu::hot]] CoreStatus FindChunk(const VaultHeader& header, ByteView chunks, size_t chunk, ChunkPlace* place) {
   const size_t count = header.chunk_count();
   const size_t entry_size = header.chunk_entry_size();
   if (chunk >= count || chunks.size != count * entry_size) return CoreStatus::kBadArgument;
   const bool wide = entry_size == kWideChunkEntrySize;
-  const uint8_t* const entry = chunks.data + static_cast<size_t>(chunk) * entry_size;
+  const uint8_t* const entry = chunks.data + chunk * entry_size;
   size_t begin = LoadLe32(entry);
   size_t end = header.section(Section::kBase).size;
   if (wide && !LoadSize(entry, &begin)) return CoreStatus::kBadChunk;
@@ -345,9 +345,9 @@ CoreStatus FirstSegment(const BlobHead& head, size_t blob_size, SegmentPlace* pl
   return CoreStatus::kOk;
 }
 
-CoreStatus NextSegment(const BlobHead& head, uint64_t segment, SegmentPlace* place) {
+CoreStatus NextSegment(const BlobHead& head, size_t segment, SegmentPlace* place) {
   if (segment == 0 || segment >= head.segment_count) return CoreStatus::kBadArgument;
-  const uint8_t* const entry = head.directory.data + static_cast<size_t>(segment) * kSegmentEntrySize;
+  const uint8_t* const entry = head.directory.data + segment * kSegmentEntrySize;
   place->offset += place->size;
   place->size = LoadLe32(entry);
   place->checksum32 = LoadLe32(entry + 4);

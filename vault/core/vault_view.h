@@ -38,8 +38,8 @@ struct VaultHeader {
   SectionPlace& section(Section s) { return sections[static_cast<size_t>(s)]; }
   size_t chunk_count() const { return base_data_size / chunk_size + (base_data_size % chunk_size != 0 ? 1 : 0); }
   // Raw bytes of base chunk `chunk` < chunk_count().
-  uint32_t chunk_raw_size(uint64_t chunk) const {
-    const size_t left = base_data_size - static_cast<size_t>(chunk) * chunk_size;
+  uint32_t chunk_raw_size(size_t chunk) const {
+    const size_t left = base_data_size - chunk * chunk_size;
     return left < chunk_size ? static_cast<uint32_t>(left) : chunk_size;
   }
   size_t chunk_entry_size() const {
@@ -66,7 +66,7 @@ struct ChunkPlace {
 
 // Looks up base chunk `chunk` in the bytes of CHUNKS. kBadArgument: no such chunk, or `chunks` is not of the header's
 // size.
-[[nodiscard]] CoreStatus FindChunk(const VaultHeader& header, ByteView chunks, uint64_t chunk, ChunkPlace* place);
+[[nodiscard]] CoreStatus FindChunk(const VaultHeader& header, ByteView chunks, size_t chunk, ChunkPlace* place);
 
 // What may be wrong with a variant's name.
 enum class NameFault : uint8_t {
@@ -152,7 +152,7 @@ struct SegmentPlace {
 // The first segment of a blob with segments; and the one after `*place`, which was segment `segment` - 1. Where there
 // is no directory, the one segment's checksum32 is the index entry's and covers the head, too: it is left 0 here.
 [[nodiscard]] CoreStatus FirstSegment(const BlobHead& head, size_t blob_size, SegmentPlace* place);
-[[nodiscard]] CoreStatus NextSegment(const BlobHead& head, uint64_t segment, SegmentPlace* place);
+[[nodiscard]] CoreStatus NextSegment(const BlobHead& head, size_t segment, SegmentPlace* place);
 
 }  // namespace modelvault
 

@@ -344,7 +344,7 @@ TEST_F(MvaultTest, InfoAccountsForTheVaultAndItsModels) {
   const nlohmann::json whole = Mvault({"info", vault, "--json"}).Json();
   EXPECT_EQ(whole["segment_size"], 4096);
   EXPECT_EQ(whole["variants"], 6);
-  EXPECT_EQ(whole["format"], "0.2");
+  EXPECT_EQ(whole["format"], "1.0");
   uint64_t sum = 0;
   for (const auto& [key, bytes] : whole["parts"].items()) sum += bytes.get<uint64_t>();
   EXPECT_EQ(sum, whole["bytes"]);
@@ -558,11 +558,12 @@ TEST_F(MvaultTest, CutVaultsAreRefused) {
 TEST_F(MvaultTest, AVaultOfAnotherVersionIsUnsupported) {
   models_.Pack();
   std::string bytes = Read("all.mvlt");
-  for (const int minor : {1, 9}) {  // One before this one and a later one.
+  for (const auto& [major, minor] : {std::pair(0, 2), std::pair(1, 9)}) {  // One before this one and a later one.
+    bytes[8] = static_cast<char>(major);
     bytes[10] = static_cast<char>(minor);
     RepairChecksums(&bytes);
     EXPECT_THAT(Mvault({"ls", models_.folder().Write("other.mvlt", bytes)}),
-                Fails(9, absl::StrCat("other.mvlt: vault format 0.", minor, ", this program reads 0.2")));
+                Fails(9, absl::StrCat("other.mvlt: vault format ", major, ".", minor, ", this program reads 1.0")));
   }
 }
 
