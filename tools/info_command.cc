@@ -37,8 +37,8 @@ std::string BaseCoding(const TensorRecord& t) {
   for (size_t plane = 0; plane < t.element_size; ++plane) coded += t.tables[plane] != kRawPlane ? 1 : 0;
   std::string text = coded == 0 ? "raw bytes"
                      : coded == t.element_size
-                         ? "rANS"
-                         : absl::StrFormat("rANS for %d of %d byte planes", coded, t.element_size);
+                         ? "prefix codes"
+                         : absl::StrFormat("prefix codes for %d of %d byte planes", coded, t.element_size);
   if ((t.flags & kFlagDictionary) != 0) {
     absl::StrAppend(&text, ", ", t.dictionary_rows, t.dictionary_rows == 1 ? " repeated row" : " repeated rows");
   }

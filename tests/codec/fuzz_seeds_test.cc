@@ -18,7 +18,7 @@ class FuzzSeedsTest : public testing::TestWithParam<std::pair<const char*, Targe
 TEST_P(FuzzSeedsTest, Decode) {
   const auto& [name, target] = GetParam();
   size_t seeds = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(std::string(MODELVAULT_FUZZ_CORPUS_DIR) + "/" + name)) {
+  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(MODELVAULT_FUZZ_CORPUS_DIR) / name)) {
     SCOPED_TRACE(entry.path());
     std::ifstream in(entry.path(), std::ios::binary);
     const std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
