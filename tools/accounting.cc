@@ -157,7 +157,7 @@ class VariantTracer {
   }
 
   static void TakeScale(uint8_t scale, TensorAccount* account) {
-    ++account->scale_groups;
+    ++account->stored_scales;
     if (scale == 0) {
       ++account->escaped_groups;
       return;

@@ -31,7 +31,7 @@ absl::StatusOr<std::vector<uint64_t>> AccountBase(const NamedVault& vault, int t
 // A variant's tensor.
 struct TensorAccount {
   std::array<uint64_t, kTensorModeCount> segments{};  // How many segments code (their part of) it in each mode.
-  uint64_t scale_groups = 0;                          // Groups of 128 weights with a scale,
+  uint64_t stored_scales = 0;                         // One for a segment's share of the tensor, or one a group,
   uint64_t escaped_groups = 0;                        // and, of those, with magnitudes of their own instead.
   uint8_t least_scale = 0;                            // Of the others; 0 where there are none.
   uint8_t most_scale = 0;

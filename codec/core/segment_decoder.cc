@@ -46,6 +46,7 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
   unsigned node = 1;
   for (int i = 0; i < 3; ++i) node = 2 * node + rans_.Bit(&tree[node]);
   const unsigned mode = node - 8;
+  if (rans_.overrun()) return CoreStatus::kBadStream;
   if (mode >= kTensorModeCount) return CoreStatus::kBadMode;
   mode_ = static_cast<TensorMode>(mode);
   const bool on_i8 = is_i8 && record.dtype == DType::kI8;

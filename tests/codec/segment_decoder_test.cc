@@ -493,7 +493,7 @@ TEST(SegmentTraceTest, TellsTensorsModesAndScalesInOrder) {
   }
   EXPECT_THAT(tensors, ElementsAre(0, 1, 2, 3, 4, 5, 6));
   EXPECT_EQ(modes.size(), 7u);
-  EXPECT_EQ(signs, 2u);    // 200 weights.
+  EXPECT_EQ(signs, 1u);    // One for all.
   EXPECT_EQ(escapes, 1u);  // Of weights 50 and 51 of the flat tensor.
   EXPECT_GE(scales, 6u);
   EXPECT_EQ(seen.back().event, SegmentTrace::kEnd);

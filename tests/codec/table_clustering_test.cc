@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <set>
 
@@ -104,8 +106,12 @@ unsigned Longest(const TableClusters& clusters) {
 
 TEST(TableClusteringTest, CodeWordsAreShortWhereThatCostsLittle) {
   Random random(5);
-  // Six bits a weight, with tails that short code words make dearer: a third of a percent.
-  EXPECT_EQ(Longest(Cluster({Bell(&random, 0, 16, 200000)}, true)), kShortCodeLength);
+  // Six bits a weight on a grid that ends where rows have their largest: a third of a percent.
+  Histogram cut{};
+  for (int w = -42; w <= 42; ++w) cut[static_cast<uint8_t>(w)] = static_cast<uint64_t>(1e5 * std::exp(-w * w / 600.0));
+  EXPECT_EQ(Longest(Cluster({cut}, true)), kShortCodeLength);
+  // As many bits with tails: four percent.
+  EXPECT_GT(Longest(Cluster({Bell(&random, 0, 16, 200000)}, true)), kShortCodeLength);
   // Seven and a half: with short ones it would be eight.
   EXPECT_GT(Longest(Cluster({Bell(&random, 0, 45, 200000)}, true)), kShortCodeLength);
   // One tensor that needs the long ones decides for all.

@@ -366,7 +366,7 @@ TEST(VariantStreamWorkspaceTest, SizesAreWhatTheBoardReckonsWith) {
   EXPECT_LE(TableCache::Size(kShortCodeLength), 3u * 512u);
   EXPECT_LE(sizeof(WideTableCache), 3u * 2048u + 96u);
   EXPECT_LE(sizeof(SegmentContexts), 3u * 1024u + 512u);
-  EXPECT_LE(sizeof(VariantStream), 5u * 1024u);
+  EXPECT_LE(sizeof(VariantStream), 5u * 1024u + 512u);
 }
 
 // What StreamVerified hands over.

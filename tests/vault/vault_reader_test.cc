@@ -81,7 +81,7 @@ TEST(VaultReaderTest, SaysWhatIsNotAVault) {
   EXPECT_THAT(OpenBytes("PK\3\4 something else"), StatusIs(StatusCode::kDataLoss, HasSubstr("not a vault")));
   std::string text_mode = PlainVault();
   text_mode.erase(4, 1);
-  EXPECT_THAT(OpenBytes(text_mode), StatusIs(StatusCode::kDataLoss, HasSubstr("begins with 4d564c540a1a0a00")));
+  EXPECT_THAT(OpenBytes(text_mode), StatusIs(StatusCode::kDataLoss, HasSubstr("begins with 4d564c540a1a0a01")));
   const TempFolder folder;
   FileSystem& files = FileSystem::Default();
   EXPECT_THAT(VaultReader::Open(files, folder.File("none")), StatusIs(StatusCode::kNotFound, HasSubstr("none")));

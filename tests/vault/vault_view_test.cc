@@ -97,10 +97,9 @@ TEST(ParseHeaderTest, NamesTheFieldAtFault) {
   const Case cases[] = {
       {"magic", set1(3, 't'), CoreStatus::kBadMagic, 0},
       {"text mode", [](std::string* v) { v->erase(4, 1); }, CoreStatus::kBadMagic, 0, false},
-      {"major", set1(8, 1), CoreStatus::kUnknownVersion, 8},
-      {"minor", set1(10, 3), CoreStatus::kUnknownVersion, 10},
-      {"minor before", set1(10, 1), CoreStatus::kUnknownVersion, 10},
-      {"minor 0", set1(10, 0), CoreStatus::kUnknownVersion, 10},
+      {"major before", set1(8, 0), CoreStatus::kUnknownVersion, 8},
+      {"major after", set1(8, 2), CoreStatus::kUnknownVersion, 8},
+      {"minor after", set1(10, 1), CoreStatus::kUnknownVersion, 10},
       {"checksum", set1(248, 0), CoreStatus::kChecksumMismatch, 248, false},
       {"feature", set4(12, 4), CoreStatus::kUnknownVersion, 12},
       {"feature", set4(12, 0x80000000), CoreStatus::kUnknownVersion, 12},
