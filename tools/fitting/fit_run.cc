@@ -48,6 +48,11 @@ class Search {
     }
     if (!found.ok()) return found.status();
     if (found->vault_size > options_.budget) return OverBudget(found->vault_size);
+    if (!options_.export_folder.empty()) {
+      const absl::StatusOr<Int8Files> files =
+          WriteInt8Files(file_system_, input_, found->models, options_.export_folder, true);
+      if (!files.ok()) return files.status();
+    }
     if (absl::Status status = AddCurve(&*found); !status.ok()) return status;
     found->fits = fits_;
     return found;
@@ -159,18 +164,15 @@ class Search {
 
   absl::Status Pack(FitRun* run) {
     // Beside the output, so that a folder that takes the vault takes these, too.
-    const bool exported = !options_.export_folder.empty();
-    const std::string folder = exported ? options_.export_folder : output_ + ".int8";
+    const std::string folder = output_ + ".int8";
     const absl::Status status = WriteAndPack(folder, run);
-    if (!exported) {
-      std::error_code ignored;
-      fs::remove_all(folder, ignored);
-    }
+    std::error_code ignored;
+    fs::remove_all(folder, ignored);
     return status;
   }
 
   absl::Status WriteAndPack(const std::string& folder, FitRun* run) {
-    const absl::StatusOr<Int8Files> files = WriteInt8Files(file_system_, input_, run->models, folder);
+    const absl::StatusOr<Int8Files> files = WriteInt8Files(file_system_, input_, run->models, folder, false);
     if (!files.ok()) return files.status();
     PackOptions pack;
     pack.threads = options_.fit.threads;

@@ -18,10 +18,11 @@ struct Int8Files {
   std::vector<VariantInput> variants;
 };
 
-// Writes FOLDER/base.safetensors and FOLDER/variants/NAME.safetensors, each atomically; makes the folders. A file that
-// is already there is replaced.
+// Writes FOLDER/base.safetensors and FOLDER/variants/NAME.safetensors; makes the folders. A file that is already there
+// is replaced. With `durable` each file takes its name only once it is on the disk, through `file_system`; without, for
+// files that are read back and removed, nothing is waited for.
 absl::StatusOr<Int8Files> WriteInt8Files(FileSystem& file_system, const FitInput& input, const FittedModels& models,
-                                         const std::string& folder);
+                                         const std::string& folder, bool durable);
 
 }  // namespace modelvault
 

@@ -1,6 +1,7 @@
 #include "tools/fitting/work_folder.h"
 
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <system_error>
 #include <utility>
@@ -59,19 +60,27 @@ std::optional<std::string> WorkFolder::Load(const Key& key) const {
 
 absl::Status WorkFolder::Store(const Key& key, absl::string_view contents) const {
   if (path_.empty()) return absl::OkStatus();
-  const absl::StatusOr<std::unique_ptr<AtomicFile>> file = file_system_->CreateAtomic(FileOf(key));
-  if (!file.ok()) return file.status();
-  const Key hash = KeyOf(contents);
-  absl::Status status = (*file)->Append(hash);
-  if (status.ok()) status = (*file)->Append(BytesOf(contents));
-  return status.ok() ? (*file)->Commit() : status;
+  // Renamed once it is whole, but not waited for: should the machine lose it, its hash tells, and it is made again. A
+  // disk may take longer to be sure of a file than the fit took to make it.
+  const std::string path = FileOf(key);
+  const std::string temp = absl::StrCat(path, ".", next_temp_->fetch_add(1), ".tmp");
+  std::ofstream out(temp, std::ios::binary);
+  out << TextOf(KeyOf(contents)) << contents;
+  out.close();
+  std::error_code error;
+  if (!out) error = std::make_error_code(std::errc::io_error);
+  if (!error) fs::rename(temp, path, error);
+  if (!error) return absl::OkStatus();
+  std::error_code ignored;
+  fs::remove(temp, ignored);
+  return absl::UnavailableError(absl::StrCat(path, ": ", error.message()));
 }
 
 void WorkFolder::Remove() const {
   if (path_.empty()) return;
   std::error_code ignored;
   for (const fs::directory_entry& entry : fs::directory_iterator(path_, ignored)) {
-    if (entry.path().extension() == kExtension) fs::remove(entry.path(), ignored);
+    if (entry.path().extension() == kExtension || entry.path().extension() == ".tmp") fs::remove(entry.path(), ignored);
   }
   fs::remove(path_, ignored);
 }

@@ -3,7 +3,9 @@
 #define MODELVAULT_TOOLS_FITTING_WORK_FOLDER_H_
 
 #include <array>
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -14,8 +16,8 @@
 
 namespace modelvault {
 
-// Files in a folder of its own, named by a hash of everything their contents depend on, each written atomically and
-// with a hash of its contents. So whatever is found there is right, and a fit never needs to know how far another one
+// Files in a folder of its own, named by a hash of everything their contents depend on, each written whole or not at
+// all and with a hash of its contents. So whatever is found there is right, and a fit never needs to know how far another one
 // came. Thread-safe.
 class WorkFolder {
  public:
@@ -37,6 +39,7 @@ class WorkFolder {
 
   FileSystem* file_system_;
   std::string path_;
+  std::unique_ptr<std::atomic<uint64_t>> next_temp_ = std::make_unique<std::atomic<uint64_t>>(0);
 };
 
 // XXH3-128.
