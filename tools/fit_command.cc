@@ -33,6 +33,9 @@ struct Arguments {
   std::string metric = "kronecker";
   std::vector<std::string> weights, floors, tensor_weights;  // NAME=x
   int group = kGroupSize;
+  // Left out, for comparisons.
+  bool move_base = false, no_base_rate = false, no_scale_refit = false, no_side_tensors = false,
+       no_shared_prices = false;
   bool json = false;
 };
 
@@ -62,6 +65,11 @@ absl::Status Complete(Arguments* a) {
     if (!ParsePair(text, &pair)) return bad("--tensor-weight", text);
     a->run.curvature.tensor_weights.push_back(pair);
   }
+  a->run.fit.keep_base = !a->move_base;
+  a->run.fit.base_rate = !a->no_base_rate;
+  a->run.fit.refit_scales = !a->no_scale_refit;
+  a->run.fit.side_tensors = !a->no_side_tensors;
+  a->run.fit.shared_prices = !a->no_shared_prices;
   if (a->budget.has_value()) a->run.budget = *a->budget;
   a->run.fit.grid = a->grid == "range" ? GridRule::kRowRange : GridRule::kCurvature;
   a->run.curvature.magnitude = a->metric == "magnitude";
@@ -183,11 +191,11 @@ void AddFitCommand(CLI::App& app, Session& session) {
       ->type_name("kronecker|diagonal|identity|magnitude")
       ->check(CLI::IsMember({"kronecker", "diagonal", "identity", "magnitude"}).description(""))
       ->capture_default_str();
-  command->add_flag("!--move-base", a->run.fit.keep_base, "Move the base amid the variants: fewer bytes, another base");
-  command->add_flag("!--no-base-rate", a->run.fit.base_rate, "Round the base to the nearest step");
-  command->add_flag("!--no-scale-refit", a->run.fit.refit_scales, "Keep all scales as they begin");
-  command->add_flag("!--no-side-tensors", a->run.fit.side_tensors, "Leave small tensors at the base's");
-  command->add_flag("!--no-shared-prices", a->run.fit.shared_prices, "Price all symbols of a tensor alike");
+  command->add_flag("--move-base", a->move_base, "Move the base amid the variants: fewer bytes, another base");
+  command->add_flag("--no-base-rate", a->no_base_rate, "Round the base to the nearest step");
+  command->add_flag("--no-scale-refit", a->no_scale_refit, "Keep all scales as they begin");
+  command->add_flag("--no-side-tensors", a->no_side_tensors, "Leave small tensors at the base's");
+  command->add_flag("--no-shared-prices", a->no_shared_prices, "Price all symbols of a tensor alike");
   command->add_option("--lambda", a->run.lambda, "Fit at this price of a bit, rather than look for the budget's")
       ->type_name("X");
   command

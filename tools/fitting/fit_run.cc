@@ -19,7 +19,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kMostFits = 24;
+constexpr int kMostFits = 20;
+constexpr int kMostVaults = 4;
+constexpr int kMostFillings = 8;
+constexpr double kNarrow = 1e-3;  // Prices so near each other are one.
+constexpr uint64_t kPadding = 64;
 constexpr double kSlope = -0.6;            // Of log size over log lambda: the first guess.
 constexpr uint64_t kVariantOverhead = 90;  // Of a variant's index entry, name, header and frame: until it is known.
 constexpr uint64_t kFixedOverhead = 2000;
@@ -34,19 +38,20 @@ class Search {
   }
 
   absl::StatusOr<FitRun> Run() {
-    absl::StatusOr<FitRun> found = options_.lambda > 0 ? Fit(options_.lambda) : FindPrice();
+    absl::StatusOr<FitRun> found = absl::UnknownError("");
     // The real vault tells what the estimate left out; then the price may have to move once more.
-    for (int i = 0; found.ok() && i < 4; ++i) {
+    for (int i = 0; i < kMostVaults; ++i) {
+      found = options_.lambda > 0 ? Fit(options_.lambda) : FindPrice();
+      if (found.ok() && options_.lambda == 0) found = Fill(*std::move(found));
+      if (!found.ok()) return found.status();
       if (absl::Status status = Pack(&*found); !status.ok()) return status;
       const bool fits = found->vault_size <= options_.budget;
-      if (options_.lambda > 0 || (fits && !CouldUseMore(found->vault_size))) break;
-      overhead_ = found->vault_size - found->size.total();
-      if (fits && exhausted_) break;
-      tried_.clear();
-      tried_.push_back({std::log(found->lambda), static_cast<double>(found->vault_size)});
-      found = FindPrice();
+      if (options_.lambda > 0 || (fits && (!CouldUseMore(found->vault_size) || overhead_known_))) break;
+      // Padding varies by some bytes from one vault to the next.
+      overhead_ = found->vault_size - found->size.total() + (overhead_known_ ? kPadding : 0);
+      overhead_known_ = true;
+      begin_ = found->lambda;
     }
-    if (!found.ok()) return found.status();
     if (found->vault_size > options_.budget) return OverBudget(found->vault_size);
     if (!options_.export_folder.empty()) {
       const absl::StatusOr<Int8Files> files =
@@ -61,7 +66,7 @@ class Search {
  private:
   struct Point {
     double log_lambda;
-    double size;
+    double log_size;
   };
 
   uint64_t SizeOf(const FitRun& run) const { return run.size.total() + overhead_; }
@@ -93,7 +98,7 @@ class Search {
 
   // A guess: half of what dropping all costs is what all bits of the budget are worth.
   absl::StatusOr<double> FirstLambda() {
-    if (!tried_.empty()) return std::exp(tried_.back().log_lambda);
+    if (begin_ > 0) return begin_;
     double signal = 0;
     double count = 0;
     for (size_t v = 0; v < input_.variant_count(); v += std::max<size_t>(1, input_.variant_count() / 8)) {
@@ -116,50 +121,84 @@ class Search {
     return each > 0 ? each / bits / 5 : 1e-12;
   }
 
-  // The largest vault that fits, by the estimate: the secant in logarithms, between a price that fits and one that does
-  // not as soon as both are known.
+  // The largest vault that fits, by the estimate: the secant in logarithms, and once a price that fits and one that
+  // does not are known, in turns with halving what lies between them, because sizes may jump.
   absl::StatusOr<FitRun> FindPrice() {
     const absl::StatusOr<double> first = FirstLambda();
     if (!first.ok()) return first.status();
-    const double budget = static_cast<double>(options_.budget);
-    const double aim = std::log(budget * (1 - options_.tolerance / 2));
+    const double aim = std::log(static_cast<double>(options_.budget) * (1 - options_.tolerance / 2));
     double at = std::log(*first);
     std::optional<FitRun> best;
-    std::optional<Point> below, above;  // Of the budget.
-    exhausted_ = false;
+    std::optional<Point> below, above, last;  // Of the budget; before this.
+    double slope = kSlope;
     for (int i = 0; i < kMostFits; ++i) {
       absl::StatusOr<FitRun> run = Fit(std::exp(at));
       if (!run.ok()) return run.status();
       const uint64_t size = SizeOf(*run);
-      const Point point{at, static_cast<double>(size)};
-      const bool fits = size <= options_.budget;
-      const bool enough = fits && !CouldUseMore(size);
+      const Point point{at, std::log(static_cast<double>(size))};
       uint64_t differing = 0;
       for (const FittedVariant& variant : run->models.variants) differing += variant.nonzeros();
-      if (fits) {
-        // More bits than there is anything to say with.
-        exhausted_ = below.has_value() && point.size <= below->size && point.log_lambda < below->log_lambda - 1;
-        if (!below.has_value() || point.size > below->size) {
+      if (size <= options_.budget) {
+        // Once a lower price buys nothing more, there is nothing more to say.
+        const bool exhausted =
+            below.has_value() && point.log_size <= below->log_size && point.log_lambda < below->log_lambda - 1;
+        if (exhausted) return *std::move(best);
+        if (!below.has_value() || point.log_size >= below->log_size) {
           below = point;
           best = *std::move(run);
         }
-        if (exhausted_) return *std::move(best);
+        if (!CouldUseMore(size)) return *std::move(best);
       } else {
-        if (differing == 0 && above.has_value() && point.size >= above->size) return OverBudget(size);
+        // A higher price that saves nothing more: that is the base, and variants like it.
+        if (differing == 0 && above.has_value() && point.log_size >= above->log_size) return OverBudget(size);
         above = point;
       }
-      if (enough) return *std::move(best);
+      if (last.has_value() && std::abs(point.log_lambda - last->log_lambda) > 1e-6) {
+        const double measured = (point.log_size - last->log_size) / (point.log_lambda - last->log_lambda);
+        slope = std::clamp(measured, -2.0, -0.05);
+      }
+      last = point;
       if (below.has_value() && above.has_value()) {
-        if (below->log_lambda - above->log_lambda < 1e-4) break;
-        const double share = (std::log(above->size) - aim) / (std::log(above->size) - std::log(below->size));
-        at = above->log_lambda + std::clamp(share, 0.05, 0.95) * (below->log_lambda - above->log_lambda);
+        const double gap = below->log_lambda - above->log_lambda;
+        if (std::abs(gap) < kNarrow) break;
+        const double share = (above->log_size - aim) / (above->log_size - below->log_size);
+        at = above->log_lambda + gap * (i % 2 == 0 ? std::clamp(share, 0.05, 0.95) : 0.5);
       } else {
-        const double step = (aim - std::log(point.size)) / kSlope;
-        at += std::clamp(step, -3.0, 3.0) + (fits ? -0.02 : 0.02);
+        // A little further, to have it between two prices.
+        at += std::clamp((aim - point.log_size) / slope * 1.1, -4.0, 4.0);
       }
     }
     if (best.has_value()) return *std::move(best);
-    return OverBudget(static_cast<uint64_t>(above->size));
+    return OverBudget(static_cast<uint64_t>(std::exp(above->log_size)));
+  }
+
+  // Steps of the grid and scales are whole, so sizes jump where all of them change at once. What a jump left of the
+  // budget goes to the variants, their base as it is.
+  absl::StatusOr<FitRun> Fill(FitRun run) {
+    if (!CouldUseMore(SizeOf(run))) return run;
+    const FittedModels start = run.models;
+    double fits = std::log(run.lambda);
+    double fits_not = fits - 2;
+    for (int i = 0; i < kMostFillings && CouldUseMore(SizeOf(run)); ++i) {
+      const double at = (fits + fits_not) / 2;
+      absl::StatusOr<FittedModels> models =
+          fitter_.FitVariants(start, std::exp(at), [&](uint64_t done, uint64_t total) {
+            if (options_.progress) options_.progress("fill", done, total);
+          });
+      if (!models.ok()) return models.status();
+      absl::StatusOr<PackedSize> size = MeasurePackedSize(input_.tensors(), *models, options_.fit.threads);
+      if (!size.ok()) return size.status();
+      if (size->total() + overhead_ > options_.budget) {
+        fits_not = at;
+        continue;
+      }
+      fits = at;
+      if (size->total() <= run.size.total()) continue;
+      run.models = *std::move(models);
+      run.size = *std::move(size);
+      run.lambda = std::exp(at);
+    }
+    return run;
   }
 
   absl::Status Pack(FitRun* run) {
@@ -258,8 +297,8 @@ class Search {
   const std::string& output_;
   const FitRunOptions& options_;
   uint64_t overhead_ = 0;
-  std::vector<Point> tried_;
-  bool exhausted_ = false;
+  bool overhead_known_ = false;  // From a real vault.
+  double begin_ = 0;             // Where the search for a price begins; 0: a guess.
   int fits_ = 0;
 };
 

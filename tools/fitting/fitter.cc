@@ -19,9 +19,10 @@
 namespace modelvault {
 namespace {
 
-constexpr int kVersion = 1;               // Of the method: results of another are not taken from a work folder.
+constexpr int kVersion = 2;               // Of the method: results of another are not taken from a work folder.
 constexpr double kFirstSymbolBits = 7.2;  // Before anything was fitted: a density of about 4 %, and a sign.
 constexpr double kMostLineBits = 12;      // A row or column that never differed may still.
+constexpr double kHardlyAnything = 0.8;   // Of a tensor's signal is left: another scale is tried.
 constexpr double kFloorFactor = 0.7;      // Of lambda, from one attempt at a variant's floor to the next.
 constexpr int kFloorAttempts = 40;
 
@@ -182,8 +183,17 @@ absl::StatusOr<FittedVariant> Fitter::FitVariant(size_t variant, const std::vect
     const double pays = std::sqrt(2 * lambda * kFirstSymbolBits / mean_own_[t]);
     options.start_scale =
         static_cast<int>(std::lround(std::clamp(options_.start_scale * pays / mean_step, 1.0, 100.0)));
-    const absl::StatusOr<TernaryFit> ternary =
+    absl::StatusOr<TernaryFit> ternary =
         FitTernary(tensor.name, delta, base[t].steps, base[t].values, tensor.curvature, options);
+    // Differences that are all small, or where weights of a row matter very differently, want a smaller scale.
+    while (ternary.ok() && options.start_scale > 1 && ternary->remaining > kHardlyAnything * ternary->signal) {
+      options.start_scale = std::max(1, options.start_scale / 2);
+      absl::StatusOr<TernaryFit> smaller =
+          FitTernary(tensor.name, delta, base[t].steps, base[t].values, tensor.curvature, options);
+      if (smaller.ok() && smaller->remaining + lambda * smaller->bits >= ternary->remaining + lambda * ternary->bits)
+        break;
+      ternary = std::move(smaller);
+    }
     if (!ternary.ok()) {
       return absl::InvalidArgumentError(
           absl::StrCat("variant '", input_->variant_name(variant), "': ", ternary.status().message()));
