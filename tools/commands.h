@@ -42,6 +42,7 @@ void AddCompactCommand(CLI::App& app, Session& session);
 void AddDiffCommand(CLI::App& app, Session& session);
 void AddPlanCommand(CLI::App& app, Session& session);
 void AddEvalCommand(CLI::App& app, Session& session);
+void AddFitCommand(CLI::App& app, Session& session);
 void AddBoardCommand(CLI::App& app, Session& session);
 void AddHelpCommand(CLI::App& app, Session& session);
 

@@ -39,6 +39,7 @@ int Run(int argc, const char* const* argv, Session* session) {
                                                  kVersionMinor, ")"));
   app.footer(absl::StrCat("'mvault help COMMAND' tells more about a command.\n\n", kExitCodesHelp));
   app.require_subcommand(1);
+  AddFitCommand(app, *session);
   AddPackCommand(app, *session);
   AddLsCommand(app, *session);
   AddInfoCommand(app, *session);

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "codec/fit/vectorised.h"
 
 namespace modelvault {
 namespace {
@@ -126,36 +127,17 @@ std::vector<float> Curvature::Product(const std::vector<float>& error) const {
   }
   std::vector<float> right(error.size());  // E H
   for (size_t i = 0; i < rows_; ++i) {
-    float* const row = right.data() + i * cols_;
     for (size_t j = 0; j < cols_; ++j) {
       const float e = error[i * cols_ + j];
-      for (size_t k = 0; k < cols_; ++k) row[k] += e * h_[j * cols_ + k];
+      if (e != 0) AddScaled(e, h(j), cols_, right.data() + i * cols_);
     }
   }
   for (size_t i = 0; i < rows_; ++i) {
-    float* const row = product.data() + i * cols_;
     for (size_t j = 0; j < rows_; ++j) {
-      const float g = g_[i * rows_ + j];
-      for (size_t k = 0; k < cols_; ++k) row[k] += g * right[j * cols_ + k];
+      AddScaled(g(i)[j], right.data() + j * cols_, cols_, product.data() + i * cols_);
     }
   }
   return product;
-}
-
-void Curvature::Update(size_t at, float by, std::vector<float>* product) const {
-  if (kind_ == CurvatureKind::kIdentity) {
-    (*product)[at] += by;
-  } else if (kind_ == CurvatureKind::kDiagonal) {
-    (*product)[at] += diagonal_[at] * by;
-  } else {
-    const float* const g = g_.data() + at / cols_ * rows_;
-    const float* const h = h_.data() + at % cols_ * cols_;
-    for (size_t i = 0; i < rows_; ++i) {
-      const float factor = by * g[i];
-      float* const row = product->data() + i * cols_;
-      for (size_t j = 0; j < cols_; ++j) row[j] += factor * h[j];
-    }
-  }
 }
 
 }  // namespace modelvault

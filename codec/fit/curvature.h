@@ -40,11 +40,18 @@ class Curvature {
   // The form's coefficient of the error of weight a times that of weight b; weights are row-major.
   double Between(size_t a, size_t b) const;
 
+  // Of weight a with itself.
+  float own(size_t a) const {
+    if (kind_ == CurvatureKind::kKronecker) return g(a / cols_)[a / cols_] * h(a % cols_)[a % cols_];
+    return kind_ == CurvatureKind::kIdentity ? 1.0f : diagonal_[a];
+  }
+
+  // Row i of G, row j of H. kKronecker only.
+  const float* g(size_t i) const { return g_.data() + i * rows_; }
+  const float* h(size_t j) const { return h_.data() + j * cols_; }
+
   // Half the form's gradient at `error`: G E H. One value a weight.
   std::vector<float> Product(const std::vector<float>& error) const;
-
-  // `product` after weight `at` of the error grew by `by`.
-  void Update(size_t at, float by, std::vector<float>* product) const;
 
  private:
   Curvature(CurvatureKind kind, size_t rows, size_t cols) : kind_(kind), rows_(rows), cols_(cols) {}

@@ -21,6 +21,12 @@ struct TernaryFitOptions {
   int most_scale = 40;     // At most 127.
   int warm_up_sweeps = 5;  // Sweeps over the weights, the first at 2^(n-1) times lambda, the last at lambda.
   int most_sweeps = 20;    // All in all, at least warm_up_sweeps.
+
+  // Added to symbol_bits for the weights of a row or of a column: where the coder expects differences they are cheaper.
+  // Empty or one a row (column); the sum for a weight never goes below `least_symbol_bits`.
+  absl::Span<const float> row_bits;
+  absl::Span<const float> column_bits;
+  double least_symbol_bits = 0.5;
 };
 
 struct TernaryFit {
@@ -29,17 +35,19 @@ struct TernaryFit {
   size_t nonzeros = 0;
   double signal = 0;               // Half the form at `delta`: what leaving everything at the base costs.
   double remaining = 0;            // Half the form at the error that is left.
+  double bits = 0;                 // By the options' prices.
   std::vector<double> objectives;  // remaining + lambda * bits after each sweep at lambda itself: they never grow.
 };
 
 // Fits scale * step * symbol to `delta`, the fine-tune's weights less the base's, row-major, by coordinate descent:
 // weight after weight takes the symbol that makes ½ tr(G E H Eᵀ) + lambda * bits the least, all others fixed, and after
-// each sweep at lambda every group the scale that does. `steps` are the base's grid, one a row, positive. Equal input
-// gives equal output. kInvalidArgument, naming `tensor`, for wrong sizes, values that are not finite, and options out
-// of range.
+// each sweep at lambda every group the scale that does. `steps` are the base's grid, one a row, positive. `base` are
+// the base's weights on that grid: what would leave -128 … 127 is not chosen; empty: no such limit. Equal input gives
+// equal output. kInvalidArgument, naming `tensor`, for wrong sizes, values that are not finite, and options out of
+// range.
 absl::StatusOr<TernaryFit> FitTernary(absl::string_view tensor, absl::Span<const float> delta,
-                                      absl::Span<const float> steps, const Curvature& curvature,
-                                      const TernaryFitOptions& options);
+                                      absl::Span<const float> steps, absl::Span<const int8_t> base,
+                                      const Curvature& curvature, const TernaryFitOptions& options);
 
 }  // namespace modelvault
 

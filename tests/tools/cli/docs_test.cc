@@ -89,6 +89,19 @@ TEST(DocsTest, EveryKeyOfAnEvaluationIsDescribed) {
   for (const std::string& key : keys) EXPECT_THAT(document, HasSubstr("`" + key + "`"));
 }
 
+TEST(DocsTest, EveryKeyOfAFitIsDescribed) {
+  const EvalFiles files;
+  std::set<std::string> keys;
+  CollectKeys(Mvault({"fit", "--base", files.File("base.safetensors"), "--variants", files.File("variants"), "--budget",
+                      "64KiB", "--lambda", "1e-4", "--json-report", files.File("fit.json"), "--json", "-o",
+                      files.File("fit.mvlt")})
+                  .Json(),
+              &keys);
+  EXPECT_EQ(keys.count("worst_tensors") + keys.count("curve"), 2u);
+  const std::string document = Document();
+  for (const std::string& key : keys) EXPECT_THAT(document, HasSubstr("`" + key + "`"));
+}
+
 TEST(DocsTest, ExitCodesAreListed) {
   const std::string document = Document();
   for (const int code : {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 70})
@@ -99,12 +112,13 @@ TEST(DocsTest, UsageLinesNameEveryOption) {
   const std::string document = Document();
   for (const char* command :
        {"pack", "ls", "info", "verify", "checksums", "restore", "rename", "rm", "compact", "diff", "plan", "eval",
-        "board"}) {
+        "board", "fit"}) {
     EXPECT_THAT(document, HasSubstr(absl::StrCat("\n    mvault ", command, " ")));
   }
   const std::string help = Mvault({"pack", "--help"}).out + Mvault({"verify", "--help"}).out +
                            Mvault({"restore", "--help"}).out + Mvault({"ls", "--help"}).out +
-                           Mvault({"eval", "--help"}).out + Mvault({"board", "--help"}).out;
+                           Mvault({"eval", "--help"}).out + Mvault({"board", "--help"}).out +
+                           Mvault({"fit", "--help"}).out;
   for (size_t at = help.find("\n  --"); at != std::string::npos; at = help.find("\n  --", at + 1)) {
     const std::string option = help.substr(at + 3, help.find(' ', at + 3) - at - 3);
     EXPECT_THAT(document, HasSubstr(option));

@@ -1,0 +1,211 @@
+#include "tools/fitting/fit_run.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tests/status_matchers.h"
+#include "tests/tools/fitting/fitting_files.h"
+#include "tests/tools/packing/model_files.h"
+#include "tools/packing/pack.h"
+
+namespace modelvault {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Each;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr uint64_t kBudget = 12000;
+
+class FitRunTest : public testing::Test {
+ protected:
+  // Fits into `name`; the vault's bytes.
+  std::string Fit(const std::string& name, const FitRunOptions& options) {
+    const absl::StatusOr<FitInput> input =
+        FitInput::Open(FileSystem::Default(), files_, options.curvature, options.fit.threads);
+    EXPECT_THAT(input, IsOk());
+    run_ = RunFit(FileSystem::Default(), *input, models_.File(name), options);
+    return run_.ok() ? models_.folder().Read(name) : "";
+  }
+
+  FitRunOptions Options() const {
+    FitRunOptions options;
+    options.budget = kBudget;
+    options.fit.threads = 1;
+    return options;
+  }
+
+  FittingFiles models_;
+  FitFiles files_ = models_.files();
+  absl::StatusOr<FitRun> run_ = absl::UnknownError("not run");
+};
+
+TEST_F(FitRunTest, FillsTheBudgetAndIsThePackOfWhatItExports) {
+  FitRunOptions options = Options();
+  options.export_folder = models_.File("int8");
+  const std::string vault = Fit("v.mvlt", options);
+  ASSERT_THAT(run_, IsOk());
+  EXPECT_EQ(vault.size(), run_->vault_size);
+  EXPECT_LE(vault.size(), kBudget);
+  EXPECT_GE(vault.size(), kBudget * 995 / 1000);
+  std::vector<VariantInput> exported;
+  for (const VariantInput& v : files_.variants) {
+    exported.push_back({v.name, models_.File("int8/variants/" + v.name + ".safetensors")});
+  }
+  ASSERT_THAT(
+      PackVault(FileSystem::Default(), models_.File("int8/base.safetensors"), exported, models_.File("p.mvlt"), {}),
+      IsOk());
+  EXPECT_TRUE(vault == models_.folder().Read("p.mvlt"));
+  ModelFiles files;
+  files["base"] = models_.folder().Read("int8/base.safetensors");
+  for (const VariantInput& v : exported)
+    files[v.name] = models_.folder().Read("int8/variants/" + v.name + ".safetensors");
+  EXPECT_THAT(VerifyVault(vault, &files), IsOk());
+  // Nothing is left lying about.
+  EXPECT_THAT(models_.folder().Names(), testing::Not(testing::Contains("v.mvlt.int8")));
+  EXPECT_THAT(models_.folder().Names(), testing::Not(testing::Contains("v.mvlt.fitting")));
+}
+
+TEST_F(FitRunTest, ThreadsDoNotMatter) {
+  FitRunOptions options = Options();
+  const std::string one = Fit("v.mvlt", options);
+  ASSERT_THAT(run_, IsOk());
+  options.fit.threads = 3;
+  EXPECT_TRUE(Fit("w.mvlt", options) == one);
+}
+
+TEST_F(FitRunTest, ARunThatWasKilledGoesOnToTheSameBytes) {
+  FitRunOptions options = Options();
+  options.work_folder = models_.File("work");
+  options.keep_work_folder = true;
+  const std::string whole = Fit("v.mvlt", options);
+  ASSERT_THAT(run_, IsOk());
+  // As a kill leaves it: some results missing, one of them torn.
+  size_t files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(models_.File("work"))) {
+    if (files % 3 == 0) std::filesystem::remove(entry.path());
+    if (files % 3 == 1) std::filesystem::resize_file(entry.path(), std::filesystem::file_size(entry.path()) - 1);
+    ++files;
+  }
+  EXPECT_GE(files, 12u);
+  options.keep_work_folder = false;
+  EXPECT_TRUE(Fit("w.mvlt", options) == whole);
+  EXPECT_FALSE(std::filesystem::exists(models_.File("work")));
+}
+
+TEST_F(FitRunTest, ResultsOfOtherInputAreNotTaken) {
+  FitRunOptions options = Options();
+  options.lambda = 1e-4;
+  options.budget = 1 << 20;
+  options.work_folder = models_.File("work");
+  options.keep_work_folder = true;
+  const std::string first = Fit("v.mvlt", options);
+  ASSERT_THAT(run_, IsOk());
+  FloatTensors other = models_.base();
+  for (float& w : other["layers.0.wq"].values) w += 0.3f;
+  models_.Write("variants/beta.safetensors", other);
+  const std::string kept = Fit("w.mvlt", options);
+  options.work_folder.clear();
+  EXPECT_TRUE(Fit("x.mvlt", options) == kept);
+  EXPECT_FALSE(first == kept);
+}
+
+TEST_F(FitRunTest, MoreRoomLosesLess) {
+  FitRunOptions options = Options();
+  options.curve = {0.9, 1, 1.2};
+  Fit("v.mvlt", options);
+  ASSERT_THAT(run_, IsOk());
+  ASSERT_EQ(run_->curve.size(), 3u);
+  EXPECT_GT(run_->curve[0].remaining, run_->curve[1].remaining);
+  EXPECT_GT(run_->curve[1].remaining, run_->curve[2].remaining);
+  EXPECT_LT(run_->curve[0].density, run_->curve[2].density);
+}
+
+TEST_F(FitRunTest, AVariantThatIsTheBaseTakesNextToNothing) {
+  Fit("v.mvlt", Options());
+  ASSERT_THAT(run_, IsOk());
+  EXPECT_LT(run_->stored_sizes[3] * 3, run_->stored_sizes[0]);
+  files_.variants.erase(files_.variants.begin(), files_.variants.begin() + 3);
+  FitRunOptions options = Options();
+  options.budget = 1 << 20;
+  Fit("same.mvlt", options);
+  EXPECT_THAT(run_, IsOk()) << "a budget that nothing can fill";
+}
+
+TEST_F(FitRunTest, ABudgetBelowTheBaseIsRefusedAndLeavesTheOutput) {
+  models_.folder().Write("v.mvlt", "as before");
+  FitRunOptions options = Options();
+  options.budget = 3000;
+  Fit("v.mvlt", options);
+  EXPECT_THAT(run_, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("the budget is 3000")));
+  EXPECT_EQ(models_.folder().Read("v.mvlt"), "as before");
+}
+
+TEST_F(FitRunTest, WeightsAndFloorsProtect) {
+  FitRunOptions options = Options();
+  options.lambda = 1e-2;
+  options.budget = 1 << 20;
+  Fit("v.mvlt", options);
+  ASSERT_THAT(run_, IsOk());
+  const double plain = run_->models.variants[0].remaining();
+  const double other = run_->models.variants[1].remaining();
+  FitRunOptions protect = options;
+  protect.fit.weights["alpha"] = 10;
+  protect.fit.floors["beta"] = 0.8 * other;
+  Fit("w.mvlt", protect);
+  ASSERT_THAT(run_, IsOk());
+  EXPECT_LT(run_->models.variants[0].remaining(), plain);
+  EXPECT_LE(run_->models.variants[1].remaining(), 0.8 * other);
+  protect.fit.floors["beta"] = 1e-30;
+  Fit("w.mvlt", protect);
+  EXPECT_THAT(run_, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("'beta'")));
+  protect = options;
+  protect.fit.weights["nobody"] = 2;
+  Fit("w.mvlt", protect);
+  EXPECT_THAT(run_, StatusIs(absl::StatusCode::kNotFound, HasSubstr("'nobody'")));
+}
+
+TEST_F(FitRunTest, LessIsKnownMoreIsLost) {
+  // Everything judged by the full curvature: fits that knew less of it leave more, at the same bytes. The base's grid
+  // is the same for both.
+  FitRunOptions options = Options();
+  options.fit.grid = GridRule::kRowRange;
+  options.fit.grid_factor = 3;
+  Fit("v.mvlt", options);
+  ASSERT_THAT(run_, IsOk());
+  const FitRun full = *run_;
+  ASSERT_OK_AND_ASSIGN(const FitInput input, models_.Open(files_));
+  options.curvature.magnitude = true;
+  Fit("w.mvlt", options);
+  ASSERT_THAT(run_, IsOk());
+  const auto loss = [&](const FitRun& run) {
+    double sum = 0;
+    for (size_t v = 0; v < 3; ++v) {
+      const auto weights = input.ReadVariant(v).value();
+      for (size_t t = 0; t < input.tensors().size(); ++t) {
+        const FitTensor& tensor = input.tensors()[t];
+        if (!tensor.linear) continue;
+        std::vector<float> error = weights[t];
+        const FittedTensor& base = run.models.base[t];
+        const VariantTensorFit& fit = run.models.variants[v].tensors[t];
+        for (size_t i = 0; i < error.size(); ++i) {
+          const int change = fit.symbols.empty() ? 0 : fit.symbols[i] * fit.scales[i / 128];
+          error[i] -= base.steps[i / tensor.cols] * static_cast<float>(base.values[i] + change);
+        }
+        const std::vector<float> product = tensor.curvature.Product(error);
+        for (size_t i = 0; i < error.size(); ++i)
+          sum += static_cast<double>(error[i]) * static_cast<double>(product[i]);
+      }
+    }
+    return sum;
+  };
+  EXPECT_LT(loss(full), loss(*run_));
+}
+
+}  // namespace
+}  // namespace modelvault

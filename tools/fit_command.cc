@@ -1,0 +1,217 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "codec/core/codec_format.h"
+#include "tools/command_options.h"
+#include "tools/commands.h"
+#include "tools/fit_report.h"
+#include "tools/fitting/fit_input.h"
+#include "tools/fitting/fit_run.h"
+#include "tools/named_vault.h"
+#include "tools/remaining_time.h"
+#include "tools/variant_inputs.h"
+
+namespace modelvault {
+namespace {
+
+struct Arguments {
+  FitFiles files;
+  VariantArguments variants;
+  std::string output;
+  std::string report;       // Empty: none.
+  std::string json_report;  // The same.
+  std::optional<uint64_t> budget;
+  FitRunOptions run;
+  std::string grid = "curvature";
+  std::string metric = "kronecker";
+  std::vector<std::string> weights, floors, tensor_weights;  // NAME=x
+  int group = kGroupSize;
+  // Left out, for comparisons.
+  bool move_base = false, no_base_rate = false, no_scale_refit = false, no_side_tensors = false,
+       no_shared_prices = false;
+  bool json = false;
+};
+
+// Splits NAME=x at the last '='.
+bool ParsePair(const std::string& text, std::pair<std::string, double>* pair) {
+  const size_t equals = text.rfind('=');
+  if (equals == std::string::npos || equals == 0) return false;
+  pair->first = text.substr(0, equals);
+  return absl::SimpleAtod(text.substr(equals + 1), &pair->second);
+}
+
+// Gives the options' values their places; kInvalidArgument for what does not parse.
+absl::Status Complete(Arguments* a) {
+  const auto bad = [](const char* option, const std::string& text) {
+    return absl::InvalidArgumentError(absl::StrCat(option, " '", text, "': expected NAME=number"));
+  };
+  std::pair<std::string, double> pair;
+  for (const std::string& text : a->weights) {
+    if (!ParsePair(text, &pair)) return bad("--weight", text);
+    a->run.fit.weights.insert(pair);
+  }
+  for (const std::string& text : a->floors) {
+    if (!ParsePair(text, &pair)) return bad("--floor", text);
+    a->run.fit.floors.insert(pair);
+  }
+  for (const std::string& text : a->tensor_weights) {
+    if (!ParsePair(text, &pair)) return bad("--tensor-weight", text);
+    a->run.curvature.tensor_weights.push_back(pair);
+  }
+  a->run.fit.keep_base = !a->move_base;
+  a->run.fit.base_rate = !a->no_base_rate;
+  a->run.fit.refit_scales = !a->no_scale_refit;
+  a->run.fit.side_tensors = !a->no_side_tensors;
+  a->run.fit.shared_prices = !a->no_shared_prices;
+  if (a->budget.has_value()) a->run.budget = *a->budget;
+  a->run.fit.grid = a->grid == "range" ? GridRule::kRowRange : GridRule::kCurvature;
+  a->run.curvature.magnitude = a->metric == "magnitude";
+  a->run.curvature.use_kronecker = a->metric == "kronecker";
+  a->run.curvature.use_importance = a->metric != "identity";
+  if (a->run.work_folder.empty()) a->run.work_folder = a->output + ".fit-work";
+  if (!a->report.empty() || !a->json_report.empty()) a->run.curve = {0.25, 0.5, 1, 2};
+  return absl::OkStatus();
+}
+
+absl::Status WriteWhole(FileSystem& file_system, const std::string& path, const std::string& text) {
+  if (path.empty()) return absl::OkStatus();
+  const absl::StatusOr<std::unique_ptr<AtomicFile>> file = file_system.CreateAtomic(path);
+  if (!file.ok()) return file.status();
+  absl::Status status = (*file)->Append({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+  return status.ok() ? (*file)->Commit() : status;
+}
+
+absl::StatusOr<ExitCode> Fit(Session& session, Arguments arguments) {
+  if (arguments.group != static_cast<int>(kGroupSize)) {
+    return UsageError(session, absl::StrCat("--group ", arguments.group, ": the vault's format has one scale for ",
+                                            kGroupSize, " weights"));
+  }
+  if (absl::Status status = Complete(&arguments); !status.ok()) return UsageError(session, status.message());
+  absl::StatusOr<std::vector<VariantInput>> variants = FindVariants(arguments.variants);
+  if (!variants.ok()) return variants.status();
+  if (variants->empty()) return UsageError(session, "nothing to fit: give --variants or --variant");
+  for (const VariantInput& v : *variants) {
+    if (SameFile(v.path, arguments.output)) {
+      return UsageError(session, absl::StrCat("-o ", arguments.output, " is one of the files to be fitted"));
+    }
+  }
+  arguments.files.variants = *std::move(variants);
+  RemainingTime time;
+  arguments.run.progress = [&](absl::string_view stage, uint64_t done, uint64_t total) {
+    session.console.progress().Update(time.Label(stage, done, total), done, total);
+  };
+  const absl::StatusOr<FitInput> input =
+      FitInput::Open(session.file_system, arguments.files, arguments.run.curvature, arguments.run.fit.threads);
+  if (!input.ok()) return input.status();
+  const absl::StatusOr<FitRun> run = RunFit(session.file_system, *input, arguments.output, arguments.run);
+  if (!run.ok()) return run.status();
+  const proto::FitReport report = MakeFitReport(arguments.output, *input, arguments.run, *run);
+  absl::Status status = WriteWhole(session.file_system, arguments.report, FitToHtml(report));
+  if (status.ok()) {
+    status = WriteWhole(session.file_system, arguments.json_report, FitToJson(report).dump(1, ' ', true) + "\n");
+  }
+  if (!status.ok()) return status;
+  if (arguments.json) {
+    session.console.PrintJson(FitToJson(report));
+  } else {
+    session.console.Print(FitToText(report));
+  }
+  return ExitCode::kOk;
+}
+
+void AddPairs(CLI::App* command, const std::string& name, std::vector<std::string>* pairs, const std::string& type,
+              const std::string& help) {
+  command->add_option(name, *pairs, help)->type_name(type)->allow_extra_args(false);
+}
+
+}  // namespace
+
+void AddFitCommand(CLI::App& app, Session& session) {
+  CLI::App* command = app.add_subcommand("fit", "Quantise float checkpoints into a vault within a budget");
+  auto a = std::make_shared<Arguments>();
+  command->add_option("--base", a->files.base, "The base in floats; default: the mean of the variants")
+      ->type_name("FILE");
+  AddVariantOptions(command, &a->variants);
+  command->add_option("--curvature", a->files.curvature, "Kronecker factors: TENSOR.G and TENSOR.H")->type_name("FILE");
+  command
+      ->add_option("--importance", a->files.importance,
+                   "A value for each weight, for tensors without Kronecker factors")
+      ->type_name("FILE");
+  AddSizeOption(command, "--budget", &a->budget, "Bytes the vault may have; default 1MiB");
+  command->add_option("--group", a->group, "Weights that share a scale; the format has 128")
+      ->type_name("N")
+      ->capture_default_str();
+  command->add_option("-o,--output", a->output, "The vault; an existing file is replaced once all is verified")
+      ->type_name("VAULT")
+      ->required();
+  command->add_option("--report", a->report, "Also write what it cost as an HTML page")->type_name("FILE");
+  command->add_option("--json-report", a->json_report, "Also write what it cost as JSON")->type_name("FILE");
+  command
+      ->add_option("--export-int8", a->run.export_folder,
+                   "Also leave the INT8 models there: base.safetensors and variants/NAME.safetensors")
+      ->type_name("DIR");
+  AddPairs(command, "--floor", &a->floors, "NAME=NATS", "Variant NAME may lose so much, by the curvature's prediction");
+  AddPairs(command, "--weight", &a->weights, "NAME=X", "Variant NAME's errors count X times as much");
+  AddPairs(command, "--tensor-weight", &a->tensor_weights, "TEXT=X",
+           "Errors of tensors with TEXT in their name count X times as much");
+  command->add_option("--gain", a->run.fit.gain, "Multiply the fine-tunes' differences by X before they are fitted")
+      ->type_name("X")
+      ->capture_default_str();
+  command->add_option("--damping", a->run.curvature.damping, "Added to the curvature's diagonal, times its mean")
+      ->type_name("X")
+      ->capture_default_str();
+  command
+      ->add_option("--grid", a->grid,
+                   "Steps of the base's rows: by their curvature and the price of a byte, or by their range")
+      ->type_name("curvature|range")
+      ->check(CLI::IsMember({"curvature", "range"}).description(""))
+      ->capture_default_str();
+  command->add_option("--grid-factor", a->run.fit.grid_factor, "Makes the base's grid coarser")
+      ->type_name("X")
+      ->capture_default_str();
+  command
+      ->add_option("--start-scale", a->run.fit.start_scale,
+                   "Scale to begin with, in units of the difference that just pays for its bits")
+      ->type_name("X")
+      ->capture_default_str();
+  command->add_option("--rounds", a->run.fit.rounds, "Fits of base and variants, each with the last one's prices")
+      ->type_name("N")
+      ->check(CLI::Range(1, 20).description(""))
+      ->capture_default_str();
+  command
+      ->add_option("--metric", a->metric,
+                   "What errors are held against: all that is given, or less of it, for comparisons")
+      ->type_name("kronecker|diagonal|identity|magnitude")
+      ->check(CLI::IsMember({"kronecker", "diagonal", "identity", "magnitude"}).description(""))
+      ->capture_default_str();
+  command->add_flag("--move-base", a->move_base, "Move the base amid the variants: fewer bytes, another base");
+  command->add_flag("--no-base-rate", a->no_base_rate, "Round the base to the nearest step");
+  command->add_flag("--no-scale-refit", a->no_scale_refit, "Keep all scales as they begin");
+  command->add_flag("--no-side-tensors", a->no_side_tensors, "Leave small tensors at the base's");
+  command->add_flag("--no-shared-prices", a->no_shared_prices, "Price all symbols of a tensor alike");
+  command->add_option("--lambda", a->run.lambda, "Fit at this price of a bit, rather than look for the budget's")
+      ->type_name("X");
+  command
+      ->add_option("--work", a->run.work_folder, "Where an interrupted fit finds its results; default VAULT.fit-work")
+      ->type_name("DIR");
+  command->add_flag("--keep-work", a->run.keep_work_folder, "Do not remove that folder at the end");
+  AddThreadsOption(command, &a->run.fit.threads);
+  AddJsonFlag(command, &a->json);
+  SetFooter(command,
+            "  mvault fit --variants departments --curvature curvature.safetensors --budget 1MiB -o all.mvlt\n"
+            "  mvault fit --base base.safetensors --variants departments --curvature c.safetensors \\\n"
+            "      --importance i.safetensors -o all.mvlt --report all.html --export-int8 int8\n",
+            "Tensors are F32, F16 or BF16; those of rank 2 and more get INT8 weights and ternary deltas. All variants\n"
+            "pay the same price for a bit; it is raised or lowered until the vault just fits the budget. Killed and\n"
+            "started again with the same command line, it goes on where it was.");
+  command->callback([&session, a] { session.command = [&session, a] { return Fit(session, *a); }; });
+}
+
+}  // namespace modelvault

@@ -1,0 +1,321 @@
+#include "tools/fitting/fit_run.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "tools/fitting/int8_files.h"
+#include "tools/fitting/work_folder.h"
+#include "tools/packing/pack.h"
+
+namespace modelvault {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kMostFits = 20;
+constexpr int kMostVaults = 4;
+constexpr int kMostFillings = 8;
+constexpr double kNarrow = 1e-3;  // Prices so near each other are one.
+constexpr uint64_t kPadding = 64;
+constexpr double kSlope = -0.6;            // Of log size over log lambda: the first guess.
+constexpr uint64_t kVariantOverhead = 90;  // Of a variant's index entry, name, header and frame: until it is known.
+constexpr uint64_t kFixedOverhead = 2000;
+
+// Fits at one price after another. Sizes are packed bytes, with an overhead that real vaults correct.
+class Search {
+ public:
+  Search(FileSystem& file_system, const FitInput& input, const Fitter& fitter, const std::string& output,
+         const FitRunOptions& options)
+      : file_system_(file_system), input_(input), fitter_(fitter), output_(output), options_(options) {
+    overhead_ = kFixedOverhead + kVariantOverhead * input.variant_count();
+  }
+
+  absl::StatusOr<FitRun> Run() {
+    absl::StatusOr<FitRun> found = absl::UnknownError("");
+    // The real vault tells what the estimate left out; then the price may have to move once more.
+    for (int i = 0; i < kMostVaults; ++i) {
+      found = options_.lambda > 0 ? Fit(options_.lambda) : FindPrice();
+      if (found.ok() && options_.lambda == 0) found = Fill(*std::move(found));
+      if (!found.ok()) return found.status();
+      if (absl::Status status = Pack(&*found); !status.ok()) return status;
+      const bool fits = found->vault_size <= options_.budget;
+      if (options_.lambda > 0 || (fits && (!CouldUseMore(found->vault_size) || overhead_known_))) break;
+      // Padding varies by some bytes from one vault to the next.
+      overhead_ = found->vault_size - found->size.total() + (overhead_known_ ? kPadding : 0);
+      overhead_known_ = true;
+      begin_ = found->lambda;
+    }
+    if (found->vault_size > options_.budget) return OverBudget(found->vault_size);
+    if (!options_.export_folder.empty()) {
+      const absl::StatusOr<Int8Files> files =
+          WriteInt8Files(file_system_, input_, found->models, options_.export_folder, true);
+      if (!files.ok()) return files.status();
+    }
+    if (absl::Status status = AddCurve(&*found); !status.ok()) return status;
+    found->fits = fits_;
+    return found;
+  }
+
+ private:
+  struct Point {
+    double log_lambda;
+    double log_size;
+  };
+
+  uint64_t SizeOf(const FitRun& run) const { return run.size.total() + overhead_; }
+
+  bool CouldUseMore(uint64_t size) const {
+    return static_cast<double>(size) < (1 - options_.tolerance) * static_cast<double>(options_.budget);
+  }
+
+  absl::Status OverBudget(uint64_t size) const {
+    return absl::ResourceExhaustedError(absl::StrCat("the base and the least of ", input_.variant_count(),
+                                                     " variants take ", size, " bytes; the budget is ",
+                                                     options_.budget));
+  }
+
+  absl::StatusOr<FitRun> Fit(double lambda) {
+    ++fits_;
+    FitRun run;
+    run.lambda = lambda;
+    absl::StatusOr<FittedModels> models = fitter_.Fit(lambda, [&](uint64_t done, uint64_t total) {
+      if (options_.progress) options_.progress(absl::StrCat("fit ", fits_), done, total);
+    });
+    if (!models.ok()) return models.status();
+    run.models = *std::move(models);
+    absl::StatusOr<PackedSize> size = MeasurePackedSize(input_.tensors(), run.models, options_.fit.threads);
+    if (!size.ok()) return size.status();
+    run.size = *std::move(size);
+    return run;
+  }
+
+  // A guess: half of what dropping all costs is what all bits of the budget are worth.
+  absl::StatusOr<double> FirstLambda() {
+    if (begin_ > 0) return begin_;
+    double signal = 0;
+    double count = 0;
+    for (size_t v = 0; v < input_.variant_count(); v += std::max<size_t>(1, input_.variant_count() / 8)) {
+      const absl::StatusOr<std::vector<std::vector<float>>> weights = input_.ReadVariant(v);
+      if (!weights.ok()) return weights.status();
+      for (size_t t = 0; t < weights->size(); ++t) {
+        const FitTensor& tensor = input_.tensors()[t];
+        std::vector<float> delta = (*weights)[t];
+        for (size_t i = 0; i < delta.size(); ++i) delta[i] -= input_.mean()[t][i];
+        const std::vector<float> product = tensor.curvature.Product(delta);
+        for (size_t i = 0; i < delta.size(); ++i) {
+          signal += static_cast<double>(delta[i]) * static_cast<double>(product[i]) / 2;
+        }
+      }
+      ++count;
+    }
+    const double each = signal / count;
+    const double bits = 8 * static_cast<double>(options_.budget) / static_cast<double>(input_.variant_count());
+    // Variants that are all alike: any price will do.
+    return each > 0 ? each / bits / 5 : 1e-12;
+  }
+
+  // The largest vault that fits, by the estimate: the secant in logarithms, and once a price that fits and one that
+  // does not are known, in turns with halving what lies between them, because sizes may jump.
+  absl::StatusOr<FitRun> FindPrice() {
+    const absl::StatusOr<double> first = FirstLambda();
+    if (!first.ok()) return first.status();
+    const double aim = std::log(static_cast<double>(options_.budget) * (1 - options_.tolerance / 2));
+    double at = std::log(*first);
+    std::optional<FitRun> best;
+    std::optional<Point> below, above, last;  // Of the budget; before this.
+    double slope = kSlope;
+    for (int i = 0; i < kMostFits; ++i) {
+      absl::StatusOr<FitRun> run = Fit(std::exp(at));
+      if (!run.ok()) return run.status();
+      const uint64_t size = SizeOf(*run);
+      const Point point{at, std::log(static_cast<double>(size))};
+      uint64_t differing = 0;
+      for (const FittedVariant& variant : run->models.variants) differing += variant.nonzeros();
+      if (size <= options_.budget) {
+        // Once a lower price buys nothing more, there is nothing more to say.
+        const bool exhausted =
+            below.has_value() && point.log_size <= below->log_size && point.log_lambda < below->log_lambda - 1;
+        if (exhausted) return *std::move(best);
+        if (!below.has_value() || point.log_size >= below->log_size) {
+          below = point;
+          best = *std::move(run);
+        }
+        if (!CouldUseMore(size)) return *std::move(best);
+      } else {
+        // A higher price that saves nothing more: that is the base, and variants like it.
+        if (differing == 0 && above.has_value() && point.log_size >= above->log_size) return OverBudget(size);
+        above = point;
+      }
+      if (last.has_value() && std::abs(point.log_lambda - last->log_lambda) > 1e-6) {
+        const double measured = (point.log_size - last->log_size) / (point.log_lambda - last->log_lambda);
+        slope = std::clamp(measured, -2.0, -0.05);
+      }
+      last = point;
+      if (below.has_value() && above.has_value()) {
+        const double gap = below->log_lambda - above->log_lambda;
+        if (std::abs(gap) < kNarrow) break;
+        const double share = (above->log_size - aim) / (above->log_size - below->log_size);
+        at = above->log_lambda + gap * (i % 2 == 0 ? std::clamp(share, 0.05, 0.95) : 0.5);
+      } else {
+        // A little further, to have it between two prices.
+        at += std::clamp((aim - point.log_size) / slope * 1.1, -4.0, 4.0);
+      }
+    }
+    if (best.has_value()) return *std::move(best);
+    return OverBudget(static_cast<uint64_t>(std::exp(above->log_size)));
+  }
+
+  // Steps of the grid and scales are whole, so sizes jump where all of them change at once. What a jump left of the
+  // budget goes to the variants, their base as it is.
+  absl::StatusOr<FitRun> Fill(FitRun run) {
+    if (!CouldUseMore(SizeOf(run))) return run;
+    const FittedModels start = run.models;
+    double fits = std::log(run.lambda);
+    double fits_not = fits - 2;
+    for (int i = 0; i < kMostFillings && CouldUseMore(SizeOf(run)); ++i) {
+      const double at = (fits + fits_not) / 2;
+      absl::StatusOr<FittedModels> models =
+          fitter_.FitVariants(start, std::exp(at), [&](uint64_t done, uint64_t total) {
+            if (options_.progress) options_.progress("fill", done, total);
+          });
+      if (!models.ok()) return models.status();
+      absl::StatusOr<PackedSize> size = MeasurePackedSize(input_.tensors(), *models, options_.fit.threads);
+      if (!size.ok()) return size.status();
+      if (size->total() + overhead_ > options_.budget) {
+        fits_not = at;
+        continue;
+      }
+      fits = at;
+      if (size->total() <= run.size.total()) continue;
+      run.models = *std::move(models);
+      run.size = *std::move(size);
+      run.lambda = std::exp(at);
+    }
+    return run;
+  }
+
+  absl::Status Pack(FitRun* run) {
+    // Beside the output, so that a folder that takes the vault takes these, too.
+    const std::string folder = output_ + ".int8";
+    const absl::Status status = WriteAndPack(folder, run);
+    std::error_code ignored;
+    fs::remove_all(folder, ignored);
+    return status;
+  }
+
+  absl::Status WriteAndPack(const std::string& folder, FitRun* run) {
+    const absl::StatusOr<Int8Files> files = WriteInt8Files(file_system_, input_, run->models, folder, false);
+    if (!files.ok()) return files.status();
+    PackOptions pack;
+    pack.threads = options_.fit.threads;
+    pack.progress = [&](absl::string_view stage, uint64_t done, uint64_t total) {
+      if (options_.progress) options_.progress(stage, done, total);
+    };
+    // Aside, until it is known to be within the budget: nothing else may take the output's place.
+    const std::string aside = output_ + ".fitting";
+    const absl::StatusOr<PackReport> report = PackVault(file_system_, files->base, files->variants, aside, pack);
+    if (!report.ok()) return report.status();
+    std::error_code error;
+    if (report->bytes.file <= options_.budget) {
+      fs::rename(aside, output_, error);
+      if (error) return absl::UnavailableError(absl::StrCat(output_, ": ", error.message()));
+    } else {
+      fs::remove(aside, error);
+    }
+    run->vault_size = report->bytes.file;
+    run->stored_sizes.clear();
+    for (const PackedVariant& v : report->variants) run->stored_sizes.push_back(v.stored_size);
+    return absl::OkStatus();
+  }
+
+  absl::Status AddCurve(FitRun* run) {
+    if (options_.curve.empty()) return absl::OkStatus();
+    const auto [least, most] = std::minmax_element(options_.curve.begin(), options_.curve.end());
+    std::vector<CurvePoint> points;
+    // Prices around this run's until the budgets asked for lie between two points, or nothing changes any more.
+    for (const double direction : {1.0, -1.0}) {
+      double previous = -1;
+      for (int i = direction > 0 ? 0 : 1; i < 9; ++i) {
+        const double lambda = run->lambda * std::exp2(direction * i);
+        CurvePoint point;
+        const FittedModels* models = &run->models;
+        absl::StatusOr<FittedModels> other = FittedModels{};
+        if (i > 0) {
+          other = fitter_.FitVariants(run->models, lambda, [&](uint64_t done, uint64_t total) {
+            if (options_.progress) options_.progress("rate and distortion", done, total);
+          });
+          if (!other.ok()) return other.status();
+          models = &*other;
+        }
+        const absl::StatusOr<PackedSize> size = MeasurePackedSize(input_.tensors(), *models, options_.fit.threads);
+        if (!size.ok()) return size.status();
+        point.budget = static_cast<double>(size->total() + overhead_);
+        double weights = 0;
+        for (const FitTensor& tensor : input_.tensors()) {
+          weights += tensor.linear ? static_cast<double>(tensor.base.size()) : 0;
+        }
+        for (const FittedVariant& v : models->variants) {
+          point.remaining += v.remaining() / static_cast<double>(models->variants.size());
+          point.density += static_cast<double>(v.nonzeros()) / weights / static_cast<double>(models->variants.size());
+        }
+        points.push_back(point);
+        const double wanted = static_cast<double>(options_.budget) * (direction > 0 ? *least : *most);
+        if (direction > 0 ? point.budget <= wanted : point.budget >= wanted) break;
+        if (point.budget == previous) break;
+        previous = point.budget;
+      }
+    }
+    std::sort(points.begin(), points.end(),
+              [](const CurvePoint& a, const CurvePoint& b) { return a.budget < b.budget; });
+    for (const double multiple : options_.curve) {
+      const double budget = multiple * static_cast<double>(options_.budget);
+      const auto after =
+          std::find_if(points.begin(), points.end(), [&](const CurvePoint& p) { return p.budget >= budget; });
+      if (after == points.begin() && after->budget > budget) continue;
+      if (after == points.end()) {
+        run->curve.push_back({budget, points.back().remaining, points.back().density});
+        continue;
+      }
+      const CurvePoint& a = after == points.begin() ? *after : *(after - 1);
+      const double share = after->budget > a.budget ? (budget - a.budget) / (after->budget - a.budget) : 1;
+      run->curve.push_back({budget, a.remaining + share * (after->remaining - a.remaining),
+                            a.density + share * (after->density - a.density)});
+    }
+    return absl::OkStatus();
+  }
+
+  FileSystem& file_system_;
+  const FitInput& input_;
+  const Fitter& fitter_;
+  const std::string& output_;
+  const FitRunOptions& options_;
+  uint64_t overhead_ = 0;
+  bool overhead_known_ = false;  // From a real vault.
+  double begin_ = 0;             // Where the search for a price begins; 0: a guess.
+  int fits_ = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<FitRun> RunFit(FileSystem& file_system, const FitInput& input, const std::string& output,
+                              const FitRunOptions& options) {
+  if (options.budget == 0 || !(options.tolerance > 0) || options.tolerance >= 1 || !(options.lambda >= 0)) {
+    return absl::InvalidArgumentError("a budget, tolerance or lambda out of range");
+  }
+  const absl::StatusOr<WorkFolder> work = WorkFolder::Open(file_system, options.work_folder);
+  if (!work.ok()) return work.status();
+  const absl::StatusOr<Fitter> fitter = Fitter::Create(&input, options.fit, &*work);
+  if (!fitter.ok()) return fitter.status();
+  absl::StatusOr<FitRun> run = Search(file_system, input, *fitter, output, options).Run();
+  if (run.ok() && !options.keep_work_folder) work->Remove();
+  return run;
+}
+
+}  // namespace modelvault

@@ -1,0 +1,64 @@
+// Float checkpoints in, a vault within its budget out.
+#ifndef MODELVAULT_TOOLS_FITTING_FIT_RUN_H_
+#define MODELVAULT_TOOLS_FITTING_FIT_RUN_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "tools/fitting/fit_input.h"
+#include "tools/fitting/fitted_model.h"
+#include "tools/fitting/fitter.h"
+#include "tools/fitting/packed_size.h"
+#include "vault/file_system.h"
+
+namespace modelvault {
+
+// Called now and then, on the calling thread, with what is being done and how far it is.
+using FitStage = std::function<void(absl::string_view stage, uint64_t done, uint64_t total)>;
+
+struct FitRunOptions {
+  uint64_t budget = 1 << 20;  // Bytes the vault may have.
+  double lambda = 0;          // Positive: this price of a bit, whatever the vault's size; the budget only limits it.
+  double tolerance = 0.005;   // The vault is at most so much, as a share of the budget, below it; where it can be.
+  CurvatureOptions curvature;
+  FitOptions fit;
+  std::vector<double> curve;  // Budgets, as multiples of this one, to tell the loss at; see FitRun::curve.
+  std::string work_folder;    // Results that a run which was interrupted left; made, and removed at the end.
+  bool keep_work_folder = false;
+  std::string export_folder;  // Also leaves base.safetensors and variants/NAME.safetensors there. Empty: no.
+  FitStage progress;          // May be empty.
+};
+
+// What one more vault would lose.
+struct CurvePoint {
+  double budget = 0;     // Bytes of the vault.
+  double remaining = 0;  // Half the form at what is left, a variant.
+  double density = 0;    // Of weights that differ.
+};
+
+struct FitRun {
+  FittedModels models;
+  double lambda = 0;
+  uint64_t vault_size = 0;
+  PackedSize size;                     // Of its parts.
+  std::vector<uint64_t> stored_sizes;  // Of each variant in the vault.
+  int fits = 0;                        // At how many prices everything was fitted.
+  // At the multiples of the budget that were asked for, with the base of this run, interpolated between fits of the
+  // variants at several prices. Without those that leave no room beside the base.
+  std::vector<CurvePoint> curve;
+};
+
+// Looks for the price of a bit at which everything just fits, and packs that into `output`: byte for byte what
+// PackVault makes of the exported files. Deterministic for any number of threads; a run that was killed and is started
+// again with the same input and work folder gives the same bytes. Errors are those of its parts; kResourceExhausted if
+// the base alone is over the budget. On any error `output` is as before.
+absl::StatusOr<FitRun> RunFit(FileSystem& file_system, const FitInput& input, const std::string& output,
+                              const FitRunOptions& options);
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_TOOLS_FITTING_FIT_RUN_H_

@@ -1,0 +1,153 @@
+#include "tools/fitting/fitted_model.h"
+
+#include <bit>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "codec/core/bytes.h"
+#include "codec/core/codec_format.h"
+
+namespace modelvault {
+namespace {
+
+void AppendLe(uint64_t value, int bytes, std::string* out) {
+  for (int i = 0; i < bytes; ++i) out->push_back(static_cast<char>(value >> (8 * i)));
+}
+
+void AppendFloat(float value, std::vector<uint8_t>* out) {
+  const uint32_t bits = std::bit_cast<uint32_t>(value);
+  for (int i = 0; i < 4; ++i) out->push_back(static_cast<uint8_t>(bits >> (8 * i)));
+}
+
+// Takes numbers off the front; false at the end.
+class Reader {
+ public:
+  explicit Reader(absl::string_view bytes) : bytes_(bytes) {}
+
+  bool Number(int size, uint64_t* value) {
+    if (bytes_.size() < static_cast<size_t>(size)) return false;
+    *value = 0;
+    for (int i = 0; i < size; ++i) *value |= uint64_t{static_cast<uint8_t>(bytes_[static_cast<size_t>(i)])} << (8 * i);
+    bytes_.remove_prefix(static_cast<size_t>(size));
+    return true;
+  }
+  bool Double(double* value) {
+    uint64_t bits;
+    if (!Number(8, &bits)) return false;
+    *value = std::bit_cast<double>(bits);
+    return true;
+  }
+  template <typename T>
+  bool Bytes(size_t count, std::vector<T>* out) {
+    if (bytes_.size() < count) return false;
+    for (const char c : bytes_.substr(0, count)) out->push_back(static_cast<T>(c));
+    bytes_.remove_prefix(count);
+    return true;
+  }
+  bool at_end() const { return bytes_.empty(); }
+
+ private:
+  absl::string_view bytes_;
+};
+
+}  // namespace
+
+double FittedVariant::signal() const {
+  double sum = 0;
+  for (const VariantTensorFit& t : tensors) sum += t.signal;
+  return sum;
+}
+
+double FittedVariant::remaining() const {
+  double sum = 0;
+  for (const VariantTensorFit& t : tensors) sum += t.remaining;
+  return sum;
+}
+
+uint64_t FittedVariant::nonzeros() const {
+  uint64_t sum = 0;
+  for (const VariantTensorFit& t : tensors) sum += t.nonzeros;
+  return sum;
+}
+
+std::string SerializeVariant(const FittedVariant& variant) {
+  std::string out;
+  AppendLe(std::bit_cast<uint64_t>(variant.lambda), 8, &out);
+  for (const VariantTensorFit& t : variant.tensors) {
+    AppendLe(t.symbols.size(), 8, &out);
+    AppendLe(t.floats.size(), 8, &out);
+    AppendLe(std::bit_cast<uint64_t>(t.signal), 8, &out);
+    AppendLe(std::bit_cast<uint64_t>(t.remaining), 8, &out);
+    AppendLe(t.nonzeros, 8, &out);
+    for (const int8_t s : t.symbols) out.push_back(static_cast<char>(s));
+    for (const uint8_t s : t.scales) out.push_back(static_cast<char>(s));
+    for (const float f : t.floats) AppendLe(std::bit_cast<uint32_t>(f), 4, &out);
+  }
+  return out;
+}
+
+bool ParseVariant(absl::string_view bytes, const std::vector<FitTensor>& tensors, FittedVariant* variant) {
+  Reader in(bytes);
+  *variant = {};
+  if (!in.Double(&variant->lambda)) return false;
+  for (const FitTensor& tensor : tensors) {
+    VariantTensorFit t;
+    uint64_t symbols, floats;
+    if (!in.Number(8, &symbols) || !in.Number(8, &floats) || !in.Double(&t.signal) || !in.Double(&t.remaining) ||
+        !in.Number(8, &t.nonzeros)) {
+      return false;
+    }
+    const uint64_t size = tensor.base.size();
+    if ((symbols != 0 && (symbols != size || !tensor.linear)) || (floats != 0 && (floats != size || tensor.linear))) {
+      return false;
+    }
+    if (!in.Bytes(static_cast<size_t>(symbols), &t.symbols) ||
+        !in.Bytes(static_cast<size_t>((symbols + kGroupSize - 1) / kGroupSize), &t.scales)) {
+      return false;
+    }
+    for (uint64_t i = 0; i < floats; ++i) {
+      uint64_t bits;
+      if (!in.Number(4, &bits)) return false;
+      t.floats.push_back(std::bit_cast<float>(static_cast<uint32_t>(bits)));
+    }
+    variant->tensors.push_back(std::move(t));
+  }
+  return in.at_end();
+}
+
+std::vector<TensorInfo> ExportedTensors(const std::vector<FitTensor>& tensors) {
+  std::vector<TensorInfo> infos;
+  uint64_t at = 0;
+  const auto add = [&](std::string name, const char* dtype, std::vector<uint64_t> shape, uint64_t size) {
+    infos.push_back({std::move(name), dtype, std::move(shape), at, at + size});
+    at += size;
+  };
+  for (const FitTensor& t : tensors) {
+    add(t.name, t.linear ? "I8" : "F32", t.shape, t.base.size() * (t.linear ? 1 : 4));
+    if (t.linear) add(absl::StrCat(t.name, ".scale"), "F32", {t.rows}, t.rows * 4);
+  }
+  return infos;
+}
+
+std::vector<uint8_t> ExportedBase(const FittedModels& models) {
+  FittedVariant same;
+  same.tensors.resize(models.base.size());
+  return ExportedVariant(models, same);
+}
+
+std::vector<uint8_t> ExportedVariant(const FittedModels& models, const FittedVariant& variant) {
+  std::vector<uint8_t> out;
+  for (size_t t = 0; t < models.base.size(); ++t) {
+    const FittedTensor& base = models.base[t];
+    const VariantTensorFit& fit = variant.tensors[t];
+    for (size_t i = 0; i < base.values.size(); ++i) {
+      const int change = fit.symbols.empty() ? 0 : fit.symbols[i] * fit.scales[i / kGroupSize];
+      out.push_back(static_cast<uint8_t>(base.values[i] + change));
+    }
+    for (const float step : base.steps) AppendFloat(step, &out);
+    for (const float f : fit.floats.empty() ? base.floats : fit.floats) AppendFloat(f, &out);
+  }
+  return out;
+}
+
+}  // namespace modelvault

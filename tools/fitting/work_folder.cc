@@ -1,0 +1,88 @@
+#include "tools/fitting/work_folder.h"
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "vault/model_digester.h"
+
+namespace modelvault {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kExtension[] = ".fitted";
+
+absl::string_view TextOf(const WorkFolder::Key& key) { return {reinterpret_cast<const char*>(key.data()), key.size()}; }
+
+absl::Span<const uint8_t> BytesOf(absl::string_view text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+}  // namespace
+
+WorkFolder::Key KeyOf(absl::string_view bytes) {
+  ModelDigester digester;
+  digester.Update(BytesOf(bytes));
+  return digester.Digests().xxh3;
+}
+
+absl::StatusOr<WorkFolder> WorkFolder::Open(FileSystem& file_system, std::string path) {
+  if (!path.empty()) {
+    std::error_code error;
+    fs::create_directories(path, error);
+    if (error) return absl::UnavailableError(absl::StrCat(path, ": ", error.message()));
+  }
+  return WorkFolder(file_system, std::move(path));
+}
+
+std::string WorkFolder::FileOf(const Key& key) const {
+  return (fs::path(path_) / absl::StrCat(absl::BytesToHexString(TextOf(key)), kExtension)).string();
+}
+
+std::optional<std::string> WorkFolder::Load(const Key& key) const {
+  if (path_.empty()) return std::nullopt;
+  const absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = file_system_->OpenForRead(FileOf(key));
+  constexpr size_t kHash = sizeof(Key);
+  if (!file.ok() || (*file)->size() < kHash) return std::nullopt;
+  std::string bytes(static_cast<size_t>((*file)->size()), '\0');
+  absl::Span<uint8_t> all(reinterpret_cast<uint8_t*>(bytes.data()), bytes.size());
+  if (!(*file)->ReadAt(0, all).ok()) return std::nullopt;
+  std::string contents = bytes.substr(kHash);
+  if (absl::string_view(bytes).substr(0, kHash) != TextOf(KeyOf(contents))) return std::nullopt;
+  return contents;
+}
+
+absl::Status WorkFolder::Store(const Key& key, absl::string_view contents) const {
+  if (path_.empty()) return absl::OkStatus();
+  // Renamed once it is whole, but not waited for: should the machine lose it, its hash tells, and it is made again. A
+  // disk may take longer to be sure of a file than the fit took to make it.
+  const std::string path = FileOf(key);
+  const std::string temp = absl::StrCat(path, ".", next_temp_->fetch_add(1), ".tmp");
+  std::ofstream out(temp, std::ios::binary);
+  out << TextOf(KeyOf(contents)) << contents;
+  out.close();
+  std::error_code error;
+  if (!out) error = std::make_error_code(std::errc::io_error);
+  if (!error) fs::rename(temp, path, error);
+  if (!error) return absl::OkStatus();
+  std::error_code ignored;
+  fs::remove(temp, ignored);
+  return absl::UnavailableError(absl::StrCat(path, ": ", error.message()));
+}
+
+void WorkFolder::Remove() const {
+  if (path_.empty()) return;
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator(path_, ignored)) {
+    if (entry.path().extension() == kExtension || entry.path().extension() == ".tmp") fs::remove(entry.path(), ignored);
+  }
+  fs::remove(path_, ignored);
+}
+
+}  // namespace modelvault

@@ -1,0 +1,50 @@
+// Results of a fit that was interrupted, kept for the next one.
+#ifndef MODELVAULT_TOOLS_FITTING_WORK_FOLDER_H_
+#define MODELVAULT_TOOLS_FITTING_WORK_FOLDER_H_
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "vault/file_system.h"
+
+namespace modelvault {
+
+// Files in a folder of its own, named by a hash of everything their contents depend on, each written whole or not at
+// all and with a hash of its contents. So whatever is found there is right, and a fit never needs to know how far another one
+// came. Thread-safe.
+class WorkFolder {
+ public:
+  using Key = std::array<uint8_t, 16>;
+
+  // Makes the folder unless it is there. An empty path: nothing is kept. `file_system` must outlive the result.
+  static absl::StatusOr<WorkFolder> Open(FileSystem& file_system, std::string path);
+
+  // What was stored under `key`; nothing if it is not there or damaged.
+  std::optional<std::string> Load(const Key& key) const;
+  absl::Status Store(const Key& key, absl::string_view contents) const;
+
+  // Removes what fits stored, and the folder if nothing else is in it.
+  void Remove() const;
+
+ private:
+  WorkFolder(FileSystem& file_system, std::string path) : file_system_(&file_system), path_(std::move(path)) {}
+  std::string FileOf(const Key& key) const;
+
+  FileSystem* file_system_;
+  std::string path_;
+  std::unique_ptr<std::atomic<uint64_t>> next_temp_ = std::make_unique<std::atomic<uint64_t>>(0);
+};
+
+// XXH3-128.
+WorkFolder::Key KeyOf(absl::string_view bytes);
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_TOOLS_FITTING_WORK_FOLDER_H_
