@@ -1,11 +1,12 @@
 // delta_plane: the input of `xz` in bench/compare, and the way back.
 
-#include <CLI/CLI.hpp>
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_format.h"
 #include "bench/delta_plane.h"
 #include "bench/whole_file.h"
+#include "tools/command_line.h"
 
 namespace modelvault::bench {
 namespace {
@@ -16,22 +17,26 @@ int Fail(const absl::Status& status) {
 }
 
 int Run(int argc, char** argv) {
-  CLI::App app("Splits a variant into a plain plane of differences from its base, and joins them again.");
-  app.require_subcommand(1);
   std::string base, variant, plane_path, differences_path;
-  CLI::App* split = app.add_subcommand("split", "Write the plane; prints what is in it as JSON");
-  split->add_option("BASE", base)->required();
-  split->add_option("VARIANT", variant)->required();
-  split->add_option("PLANE", plane_path, "The whole of it: enough for join")->required();
-  split->add_option("DIFFERENCES", differences_path, "Only the packed trits, or the INT8 residuals")->required();
-  CLI::App* join = app.add_subcommand("join", "Write the variant's file");
-  join->add_option("BASE", base)->required();
-  join->add_option("PLANE", plane_path)->required();
-  join->add_option("VARIANT", variant)->required();
-  CLI11_PARSE(app, argc, argv);
+  bool joining = false;
+  const auto declare = [&](Command& program) {
+    Command split = program.AddCommand("split", "Write the plane; prints what is in it as JSON");
+    split.AddOption("BASE", &base, "The base's file").Required();
+    split.AddOption("VARIANT", &variant, "The variant's file").Required();
+    split.AddOption("PLANE", &plane_path, "The whole of it: enough for join").Required();
+    split.AddOption("DIFFERENCES", &differences_path, "Only the packed trits, or the INT8 residuals").Required();
+    Command join = program.AddCommand("join", "Write the variant's file");
+    join.AddOption("BASE", &base, "The base's file").Required();
+    join.AddOption("PLANE", &plane_path, "What split wrote").Required();
+    join.AddOption("VARIANT", &variant, "The file to write").Required();
+    join.OnParsed([&joining] { joining = true; });
+  };
+  const std::optional<int> exit_code = ParseCommandLine(
+      "Splits a variant into a plain plane of differences from its base, and joins them again.", declare, argc, argv);
+  if (exit_code.has_value()) return *exit_code;
 
   FileSystem& file_system = FileSystem::Default();
-  if (join->parsed()) {
+  if (joining) {
     const absl::StatusOr<std::string> plane = ReadWholeFile(file_system, plane_path);
     if (!plane.ok()) return Fail(plane.status());
     const absl::StatusOr<std::string> file = JoinDeltaPlane(file_system, base, *plane);

@@ -1,27 +1,37 @@
 // generate_large: writes a base of a given size and ternary variants of it, for bench/large.
 
-#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <thread>
 
 #include "absl/strings/str_format.h"
 #include "bench/large_model.h"
+#include "tools/byte_size.h"
+#include "tools/command_line.h"
 
 int main(int argc, char** argv) {
-  CLI::App app("Writes FOLDER/base.safetensors and FOLDER/variants/v1.safetensors, v2 … : the same bytes every time.");
   std::string folder;
   uint64_t size = uint64_t{5} << 30;
   unsigned variants = 2;
   int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  app.add_option("--out", folder, "Folder to write to")->required();
-  app.add_option("--size", size, "Bytes of the base's data section")
-      ->transform(CLI::AsSizeValue(false))
-      ->capture_default_str();
-  app.add_option("--variants", variants, "How many variants")->capture_default_str();
-  app.add_option("--threads", threads, "Threads; do not change the bytes")->check(CLI::Range(1, 1024));
-  CLI11_PARSE(app, argc, argv);
+  const auto take_size = [&size](const std::string& text) {
+    const absl::StatusOr<uint64_t> parsed = modelvault::ParseByteSize(text);
+    if (parsed.ok()) size = *parsed;
+    return std::string(parsed.status().message());
+  };
+  const std::optional<int> exit_code = modelvault::ParseCommandLine(
+      "Writes FOLDER/base.safetensors and FOLDER/variants/v1.safetensors, v2 … : the same bytes every time.",
+      [&](modelvault::Command& program) {
+        program.AddOption("--out", &folder, "Folder to write to").Required();
+        program.AddOption("--size", take_size, "Bytes of the base's data section; default: 5GiB").TypeName("SIZE");
+        program.AddOption("--variants", &variants, "How many variants").ShowDefault();
+        program.AddOption("--threads", &threads, "Threads; do not change the bytes").Range(1, 1024);
+      },
+      argc, argv);
+  if (exit_code.has_value()) return *exit_code;
 
   std::error_code error;
   std::filesystem::create_directories(folder + "/variants", error);

@@ -167,11 +167,16 @@ def model_sets(options, programs, folder, limit=None):
     if not programs.mvault_demo.exists():
         raise Failure(f"{programs.mvault_demo} is missing: build the target mvault_demo there")
     note("no corpus: training the demo's models")
-    command = [programs.mvault_demo, "train", "--out", folder / "demo"]
-    if limit is not None:
-        command += ["--departments", str(limit)]
-    run(command)
-    return [ModelSet("demo", folder / "demo", limit)]
+    demo = folder / "demo"
+    departments = 100 if limit is None else limit
+    run([programs.mvault_demo, "train", "--out", demo, "--departments", str(departments)])
+    note("no corpus: fitting the demo's models")
+    # What 100 have in 1 MiB beside a base of a quarter of it.
+    budget = 2**18 + departments * 7864
+    run([programs.mvault, "fit", "--base", demo / "base.safetensors", "--variants", demo / "variants", "--curvature",
+         demo / "curvature.safetensors", "--budget", str(budget), "-o", demo / "fit.mvlt", "--export-int8",
+         demo / "int8"])
+    return [ModelSet("demo", demo / "int8", limit)]
 
 
 def first_tensor(path):

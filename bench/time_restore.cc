@@ -2,15 +2,16 @@
 // without process start. Prints JSON: {"open_s": seconds to open the vault and parse MODEL, "variants": {NAME: seconds,
 // the least of the repetitions}}. Digests are computed and compared, as by every restore.
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
 #include "restore/restorer.h"
+#include "tools/command_line.h"
 
 namespace modelvault::bench {
 namespace {
@@ -23,16 +24,20 @@ int Fail(const absl::Status& status) {
 double Seconds(std::chrono::steady_clock::duration d) { return std::chrono::duration<double>(d).count(); }
 
 int Run(int argc, char** argv) {
-  CLI::App app("Times the restore of each variant of a vault inside one process.");
   std::string path;
   std::vector<std::string> names;
   int repeat = 20;
   RestoreOptions options;
-  app.add_option("VAULT", path)->required();
-  app.add_option("NAME", names, "Variants; default: all");
-  app.add_option("--repeat", repeat, "Restores of each, the fastest counts")->check(CLI::Range(1, 1000000));
-  app.add_option("--threads", options.threads, "Threads")->check(CLI::Range(1, 1024));
-  CLI11_PARSE(app, argc, argv);
+  const std::optional<int> exit_code = ParseCommandLine(
+      "Times the restore of each variant of a vault inside one process.",
+      [&](Command& program) {
+        program.AddOption("VAULT", &path, "The vault's file").Required();
+        program.AddOption("NAME", &names, "Variants; default: all");
+        program.AddOption("--repeat", &repeat, "Restores of each, the fastest counts").Range(1, 1000000);
+        program.AddOption("--threads", &options.threads, "Threads").Range(1, 1024);
+      },
+      argc, argv);
+  if (exit_code.has_value()) return *exit_code;
 
   using Clock = std::chrono::steady_clock;
   const Clock::time_point start = Clock::now();

@@ -3,6 +3,6 @@
 
 namespace modelvault {
 
-void AddAddCommand(CLI::App& app, Session& session) { AddVariantsCommand(app, session, /*replace=*/false); }
+void AddAddCommand(Command& app, Session& session) { AddVariantsCommand(app, session, /*replace=*/false); }
 
 }  // namespace modelvault

@@ -71,23 +71,23 @@ absl::StatusOr<ExitCode> Run(Session& session, const Arguments& arguments) {
 
 }  // namespace
 
-void AddVariantsCommand(CLI::App& app, Session& session, bool replace) {
+void AddVariantsCommand(Command& app, Session& session, bool replace) {
   const std::string name = replace ? "replace" : "add";
-  CLI::App* command = app.add_subcommand(
+  Command command = app.AddCommand(
       name, replace ? "Give variants of a vault new contents" : "Add variants to a vault, leaving the others alone");
   auto arguments = std::make_shared<Arguments>();
   arguments->replace = replace;
-  AddVaultArgument(command, &arguments->vault);
-  AddVariantOptions(command, &arguments->variants);
-  AddSizeOption(command, "--budget", &arguments->budget, "Bytes the vault may have; more is an error (exit code 4)");
-  AddThreadsOption(command, &arguments->threads);
-  AddJsonFlag(command, &arguments->json);
-  SetFooter(command,
+  AddVaultArgument(&command, &arguments->vault);
+  AddVariantOptions(&command, &arguments->variants);
+  AddSizeOption(&command, "--budget", &arguments->budget, "Bytes the vault may have; more is an error (exit code 4)");
+  AddThreadsOption(&command, &arguments->threads);
+  AddJsonFlag(&command, &arguments->json);
+  SetFooter(&command,
             absl::StrCat("  mvault ", name, " all.mvlt --variant legal=legal.safetensors\n", "  mvault ", name,
                          " all.mvlt --variants departments --budget 1MiB\n"),
             replace ? "Each name must be in the vault. The bytes of other variants stay where they are."
                     : "No name may be in the vault yet. The bytes of other variants stay where they are.");
-  command->callback(
+  command.OnParsed(
       [&session, arguments] { session.command = [&session, arguments] { return Run(session, *arguments); }; });
 }
 

@@ -7,7 +7,7 @@
 namespace modelvault {
 
 // Declares `add`, or `replace` with `replace`.
-void AddVariantsCommand(CLI::App& app, Session& session, bool replace);
+void AddVariantsCommand(Command& app, Session& session, bool replace);
 
 }  // namespace modelvault
 

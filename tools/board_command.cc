@@ -166,45 +166,44 @@ absl::StatusOr<ExitCode> Board(Session& session, const Arguments& arguments) {
 
 }  // namespace
 
-void AddBoardCommand(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand("board", "Restore a variant on the emulated board and count its cycles");
+void AddBoardCommand(Command& app, Session& session) {
+  Command command = app.AddCommand("board", "Restore a variant on the emulated board and count its cycles");
   auto arguments = std::make_shared<Arguments>();
-  AddVaultArgument(command, &arguments->vault);
-  command->add_option("NAME", arguments->name, "The variant; 'base' is the base");
-  command->add_flag("--base", arguments->base, "The base instead of a variant");
-  command->add_flag("--all", arguments->all, "The base and every variant, and the median and the worst of them");
-  command->add_option("--mhz", arguments->clock.mhz, "The board's clock")
-      ->type_name("MHZ")
-      ->check(CLI::Range(1.0, 10000.0).description(""))
-      ->capture_default_str();
-  command->add_option("--flash-mbps", arguments->clock.flash_mbps, "What its flash reads, in 10^6 bytes a second")
-      ->type_name("MBPS")
-      ->check(CLI::Range(0.1, 100000.0).description(""))
-      ->capture_default_str();
-  AddSizeOption(command, "--tile", &arguments->tile, "Bytes handed over at a time; default: the firmware's, 4096");
-  AddSizeOption(command, "--partition", &arguments->partition, "Flash for the vault; default: 1MiB");
-  command->add_flag("--functions", arguments->functions, "Tell the program's functions apart");
-  command->add_option("--jobs", arguments->jobs, "Emulators side by side with --all; 0: one a core")
-      ->type_name("N")
-      ->check(CLI::Range(0, 1024).description(""))
-      ->capture_default_str();
-  command->add_option("--emulator", arguments->files.emulator, "The emulator; default: qemu-system-riscv32")
-      ->type_name("PROGRAM");
-  command
-      ->add_option("--firmware", arguments->files.firmware,
+  AddVaultArgument(&command, &arguments->vault);
+  command.AddOption("NAME", &arguments->name, "The variant; 'base' is the base");
+  command.AddFlag("--base", &arguments->base, "The base instead of a variant");
+  command.AddFlag("--all", &arguments->all, "The base and every variant, and the median and the worst of them");
+  command.AddOption("--mhz", &arguments->clock.mhz, "The board's clock")
+      .TypeName("MHZ")
+      .Range(1.0, 10000.0)
+      .ShowDefault();
+  command.AddOption("--flash-mbps", &arguments->clock.flash_mbps, "What its flash reads, in 10^6 bytes a second")
+      .TypeName("MBPS")
+      .Range(0.1, 100000.0)
+      .ShowDefault();
+  AddSizeOption(&command, "--tile", &arguments->tile, "Bytes handed over at a time; default: the firmware's, 4096");
+  AddSizeOption(&command, "--partition", &arguments->partition, "Flash for the vault; default: 1MiB");
+  command.AddFlag("--functions", &arguments->functions, "Tell the program's functions apart");
+  command.AddOption("--jobs", &arguments->jobs, "Emulators side by side with --all; 0: one a core")
+      .TypeName("N")
+      .Range(0, 1024)
+      .ShowDefault();
+  command.AddOption("--emulator", &arguments->files.emulator, "The emulator; default: qemu-system-riscv32")
+      .TypeName("PROGRAM");
+  command.AddOption("--firmware", &arguments->files.firmware,
                    "The firmware's flat image; default: the one built or installed")
-      ->type_name("FILE");
-  command->add_option("--plugin", arguments->files.plugin, "The cycle plugin; default: the one built or installed")
-      ->type_name("FILE");
-  AddJsonFlag(command, &arguments->json);
-  SetFooter(command,
+      .TypeName("FILE");
+  command.AddOption("--plugin", &arguments->files.plugin, "The cycle plugin; default: the one built or installed")
+      .TypeName("FILE");
+  AddJsonFlag(&command, &arguments->json);
+  SetFooter(&command,
             "  mvault board all.mvlt legal\n  mvault board all.mvlt legal --functions\n"
             "  mvault board all.mvlt --all --json\n",
             "The vault goes into the flash of an emulated RV32IMAC board with 128 KiB of RAM, whose firmware restores\n"
             "the model twice: a pass that verifies, a pass that uses. Times are cycles counted with the table of\n"
             "docs/design.md, divided by --mhz; the machine this runs on does not matter. Exit code 1: a model was not\n"
             "verified on the board, or is not what the host restores.");
-  command->callback(
+  command.OnParsed(
       [&session, arguments] { session.command = [&session, arguments] { return Board(session, *arguments); }; });
 }
 

@@ -32,15 +32,15 @@ absl::StatusOr<ExitCode> Checksums(Session& session, const Arguments& arguments)
 
 }  // namespace
 
-void AddChecksumsCommand(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand("checksums", "Print what 'verify --against' compares");
+void AddChecksumsCommand(Command& app, Session& session) {
+  Command command = app.AddCommand("checksums", "Print what 'verify --against' compares");
   auto arguments = std::make_shared<Arguments>();
-  AddVaultArgument(command, &arguments->vault);
-  AddJsonFlag(command, &arguments->json);
-  SetFooter(command, "  mvault checksums all.mvlt > all.sums\n  mvault verify all.mvlt --against all.sums\n",
+  AddVaultArgument(&command, &arguments->vault);
+  AddJsonFlag(&command, &arguments->json);
+  SetFooter(&command, "  mvault checksums all.mvlt > all.sums\n  mvault verify all.mvlt --against all.sums\n",
             "A line for each model's data and one for its file header: XXH3-128, two spaces, data/NAME or\n"
             "header/NAME; the base is called 'base'. These are the stored digests: nothing is decoded.");
-  command->callback(
+  command.OnParsed(
       [&session, arguments] { session.command = [&session, arguments] { return Checksums(session, *arguments); }; });
 }
 

@@ -11,11 +11,9 @@
 #include "tools/exit_code.h"
 #include "vault/file_system.h"
 
-namespace CLI {
-class App;
-}
-
 namespace modelvault {
+
+class Command;  // tools/command_line.h
 
 // What the program gives its commands. An error a command returns is printed and becomes the exit code.
 struct Session {
@@ -28,23 +26,23 @@ struct Session {
 ExitCode UsageError(Session& session, absl::string_view message);
 
 // `app` and `session` must outlive the parsing and the command.
-void AddPackCommand(CLI::App& app, Session& session);
-void AddLsCommand(CLI::App& app, Session& session);
-void AddInfoCommand(CLI::App& app, Session& session);
-void AddVerifyCommand(CLI::App& app, Session& session);
-void AddChecksumsCommand(CLI::App& app, Session& session);
-void AddRestoreCommand(CLI::App& app, Session& session);
-void AddAddCommand(CLI::App& app, Session& session);
-void AddReplaceCommand(CLI::App& app, Session& session);
-void AddRenameCommand(CLI::App& app, Session& session);
-void AddRmCommand(CLI::App& app, Session& session);
-void AddCompactCommand(CLI::App& app, Session& session);
-void AddDiffCommand(CLI::App& app, Session& session);
-void AddPlanCommand(CLI::App& app, Session& session);
-void AddEvalCommand(CLI::App& app, Session& session);
-void AddFitCommand(CLI::App& app, Session& session);
-void AddBoardCommand(CLI::App& app, Session& session);
-void AddHelpCommand(CLI::App& app, Session& session);
+void AddPackCommand(Command& app, Session& session);
+void AddLsCommand(Command& app, Session& session);
+void AddInfoCommand(Command& app, Session& session);
+void AddVerifyCommand(Command& app, Session& session);
+void AddChecksumsCommand(Command& app, Session& session);
+void AddRestoreCommand(Command& app, Session& session);
+void AddAddCommand(Command& app, Session& session);
+void AddReplaceCommand(Command& app, Session& session);
+void AddRenameCommand(Command& app, Session& session);
+void AddRmCommand(Command& app, Session& session);
+void AddCompactCommand(Command& app, Session& session);
+void AddDiffCommand(Command& app, Session& session);
+void AddPlanCommand(Command& app, Session& session);
+void AddEvalCommand(Command& app, Session& session);
+void AddFitCommand(Command& app, Session& session);
+void AddBoardCommand(Command& app, Session& session);
+void AddHelpCommand(Command& app, Session& session);
 
 }  // namespace modelvault
 

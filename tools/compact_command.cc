@@ -15,13 +15,13 @@ struct Arguments {
 
 }  // namespace
 
-void AddCompactCommand(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand("compact", "Close the holes that removed variants left");
+void AddCompactCommand(Command& app, Session& session) {
+  Command command = app.AddCommand("compact", "Close the holes that removed variants left");
   auto arguments = std::make_shared<Arguments>();
-  AddVaultArgument(command, &arguments->vault);
-  AddJsonFlag(command, &arguments->json);
-  SetFooter(command, "  mvault compact all.mvlt\n", "Nothing is coded anew; variants move, their bytes stay the same.");
-  command->callback([&session, arguments] {
+  AddVaultArgument(&command, &arguments->vault);
+  AddJsonFlag(&command, &arguments->json);
+  SetFooter(&command, "  mvault compact all.mvlt\n", "Nothing is coded anew; variants move, their bytes stay the same.");
+  command.OnParsed([&session, arguments] {
     session.command = [&session, arguments] {
       VaultChanges changes;
       changes.compact = true;

@@ -109,18 +109,18 @@ absl::StatusOr<ExitCode> Diff(Session& session, const Arguments& arguments) {
 
 }  // namespace
 
-void AddDiffCommand(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand("diff", "Tell where two models of a vault differ, tensor by tensor");
+void AddDiffCommand(Command& app, Session& session) {
+  Command command = app.AddCommand("diff", "Tell where two models of a vault differ, tensor by tensor");
   auto arguments = std::make_shared<Arguments>();
-  AddVaultArgument(command, &arguments->vault);
-  command->add_option("A", arguments->a, "A variant, or 'base'")->required();
-  command->add_option("B", arguments->b, "A variant, or 'base'")->required();
-  AddJsonFlag(command, &arguments->json);
+  AddVaultArgument(&command, &arguments->vault);
+  command.AddOption("A", &arguments->a, "A variant, or 'base'").Required();
+  command.AddOption("B", &arguments->b, "A variant, or 'base'").Required();
+  AddJsonFlag(&command, &arguments->json);
   SetFooter(
-      command, "  mvault diff all.mvlt base legal\n  mvault diff all.mvlt legal marketing --json\n",
+      &command, "  mvault diff all.mvlt base legal\n  mvault diff all.mvlt legal marketing --json\n",
       "Elements of one dtype are compared bit for bit, elements of two dtypes by value. Exit code 0: the files are\n"
       "the same; 1: they differ, be it only in their headers.");
-  command->callback(
+  command.OnParsed(
       [&session, arguments] { session.command = [&session, arguments] { return Diff(session, *arguments); }; });
 }
 

@@ -144,33 +144,31 @@ absl::StatusOr<ExitCode> Eval(Session& session, Arguments arguments) {
 
 }  // namespace
 
-void AddEvalCommand(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand("eval", "Run language models: what accuracy restored variants have");
+void AddEvalCommand(Command& app, Session& session) {
+  Command command = app.AddCommand("eval", "Run language models: what accuracy restored variants have");
   auto arguments = std::make_shared<Arguments>();
-  command->add_option("SOURCE", arguments->source, "A vault, or a folder of models")->required();
-  command->add_option("--model", arguments->model, "Describes the models: JSON with their dimensions")
-      ->type_name("FILE")
-      ->required();
-  command->add_option("--tokens", arguments->tokens, "Held-out text: NAME.tok for each variant")
-      ->type_name("DIR")
-      ->required();
-  command
-      ->add_option("--base", arguments->base, "The base in floats; default: base.safetensors beside the model's file")
-      ->type_name("FILE");
-  command
-      ->add_option("--finetunes", arguments->finetunes,
+  command.AddOption("SOURCE", &arguments->source, "A vault, or a folder of models").Required();
+  command.AddOption("--model", &arguments->model, "Describes the models: JSON with their dimensions")
+      .TypeName("FILE")
+      .Required();
+  command.AddOption("--tokens", &arguments->tokens, "Held-out text: NAME.tok for each variant")
+      .TypeName("DIR")
+      .Required();
+  command.AddOption("--base", &arguments->base, "The base in floats; default: base.safetensors beside the model's file")
+      .TypeName("FILE");
+  command.AddOption("--finetunes", &arguments->finetunes,
                    "The fine-tunes in floats, NAME.safetensors; default: variants/ beside the model's file")
-      ->type_name("DIR");
-  command->add_option("--report", arguments->report, "Also write the results as an HTML page")->type_name("FILE");
-  AddThreadsOption(command, &arguments->threads);
-  AddJsonFlag(command, &arguments->json);
-  SetFooter(command,
+      .TypeName("DIR");
+  command.AddOption("--report", &arguments->report, "Also write the results as an HTML page").TypeName("FILE");
+  AddThreadsOption(&command, &arguments->threads);
+  AddJsonFlag(&command, &arguments->json);
+  SetFooter(&command,
             "  mvault eval all.mvlt --model corpus.json --tokens heldout\n"
             "  mvault eval int8 --model corpus.json --tokens heldout --report int8.html\n",
             "Predicts every token of each variant's held-out text with the base, the fine-tune (both as they were in\n"
             "floats) and the restored variant. top-1 is the share of tokens the model thought the most probable;\n"
             "change is restored less fine-tune, with a 95 % paired bootstrap interval over records.");
-  command->callback(
+  command.OnParsed(
       [&session, arguments] { session.command = [&session, arguments] { return Eval(session, *arguments); }; });
 }
 

@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <optional>
 #include <string>
@@ -126,92 +125,86 @@ absl::StatusOr<ExitCode> Fit(Session& session, Arguments arguments) {
   return ExitCode::kOk;
 }
 
-void AddPairs(CLI::App* command, const std::string& name, std::vector<std::string>* pairs, const std::string& type,
+void AddPairs(Command* command, const std::string& name, std::vector<std::string>* pairs, const std::string& type,
               const std::string& help) {
-  command->add_option(name, *pairs, help)->type_name(type)->allow_extra_args(false);
+  command->AddOption(name, pairs, help).TypeName(type).OneValue();
 }
 
 }  // namespace
 
-void AddFitCommand(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand("fit", "Quantise float checkpoints into a vault within a budget");
+void AddFitCommand(Command& app, Session& session) {
+  Command command = app.AddCommand("fit", "Quantise float checkpoints into a vault within a budget");
   auto a = std::make_shared<Arguments>();
-  command->add_option("--base", a->files.base, "The base in floats; default: the mean of the variants")
-      ->type_name("FILE");
-  AddVariantOptions(command, &a->variants);
-  command->add_option("--curvature", a->files.curvature, "Kronecker factors: TENSOR.G and TENSOR.H")->type_name("FILE");
-  command
-      ->add_option("--importance", a->files.importance,
+  command.AddOption("--base", &a->files.base, "The base in floats; default: the mean of the variants")
+      .TypeName("FILE");
+  AddVariantOptions(&command, &a->variants);
+  command.AddOption("--curvature", &a->files.curvature, "Kronecker factors: TENSOR.G and TENSOR.H").TypeName("FILE");
+  command.AddOption("--importance", &a->files.importance,
                    "A value for each weight, for tensors without Kronecker factors")
-      ->type_name("FILE");
-  AddSizeOption(command, "--budget", &a->budget, "Bytes the vault may have; default 1MiB");
-  command->add_option("--group", a->group, "Weights that share a scale; the format has 128")
-      ->type_name("N")
-      ->capture_default_str();
-  command->add_option("-o,--output", a->output, "The vault; an existing file is replaced once all is verified")
-      ->type_name("VAULT")
-      ->required();
-  command->add_option("--report", a->report, "Also write what it cost as an HTML page")->type_name("FILE");
-  command->add_option("--json-report", a->json_report, "Also write what it cost as JSON")->type_name("FILE");
-  command
-      ->add_option("--export-int8", a->run.export_folder,
+      .TypeName("FILE");
+  AddSizeOption(&command, "--budget", &a->budget, "Bytes the vault may have; default 1MiB");
+  command.AddOption("--group", &a->group, "Weights that share a scale; the format has 128")
+      .TypeName("N")
+      .ShowDefault();
+  command.AddOption("-o,--output", &a->output, "The vault; an existing file is replaced once all is verified")
+      .TypeName("VAULT")
+      .Required();
+  command.AddOption("--report", &a->report, "Also write what it cost as an HTML page").TypeName("FILE");
+  command.AddOption("--json-report", &a->json_report, "Also write what it cost as JSON").TypeName("FILE");
+  command.AddOption("--export-int8", &a->run.export_folder,
                    "Also leave the INT8 models there: base.safetensors and variants/NAME.safetensors")
-      ->type_name("DIR");
-  AddPairs(command, "--floor", &a->floors, "NAME=NATS", "Variant NAME may lose so much, by the curvature's prediction");
-  AddPairs(command, "--weight", &a->weights, "NAME=X", "Variant NAME's errors count X times as much");
-  AddPairs(command, "--tensor-weight", &a->tensor_weights, "TEXT=X",
+      .TypeName("DIR");
+  AddPairs(&command, "--floor", &a->floors, "NAME=NATS", "Variant NAME may lose so much, by the curvature's prediction");
+  AddPairs(&command, "--weight", &a->weights, "NAME=X", "Variant NAME's errors count X times as much");
+  AddPairs(&command, "--tensor-weight", &a->tensor_weights, "TEXT=X",
            "Errors of tensors with TEXT in their name count X times as much");
-  command->add_option("--gain", a->run.fit.gain, "Multiply the fine-tunes' differences by X before they are fitted")
-      ->type_name("X")
-      ->capture_default_str();
-  command->add_option("--damping", a->run.curvature.damping, "Added to the curvature's diagonal, times its mean")
-      ->type_name("X")
-      ->capture_default_str();
-  command
-      ->add_option("--grid", a->grid,
+  command.AddOption("--gain", &a->run.fit.gain, "Multiply the fine-tunes' differences by X before they are fitted")
+      .TypeName("X")
+      .ShowDefault();
+  command.AddOption("--damping", &a->run.curvature.damping, "Added to the curvature's diagonal, times its mean")
+      .TypeName("X")
+      .ShowDefault();
+  command.AddOption("--grid", &a->grid,
                    "Steps of the base's rows: by their curvature and the price of a byte, or by their range")
-      ->type_name("curvature|range")
-      ->check(CLI::IsMember({"curvature", "range"}).description(""))
-      ->capture_default_str();
-  command->add_option("--grid-factor", a->run.fit.grid_factor, "Makes the base's grid coarser")
-      ->type_name("X")
-      ->capture_default_str();
-  command
-      ->add_option("--start-scale", a->run.fit.start_scale,
+      .TypeName("curvature|range")
+      .OneOf({"curvature", "range"})
+      .ShowDefault();
+  command.AddOption("--grid-factor", &a->run.fit.grid_factor, "Makes the base's grid coarser")
+      .TypeName("X")
+      .ShowDefault();
+  command.AddOption("--start-scale", &a->run.fit.start_scale,
                    "Scale to begin with, in units of the difference that just pays for its bits")
-      ->type_name("X")
-      ->capture_default_str();
-  command->add_option("--rounds", a->run.fit.rounds, "Fits of base and variants, each with the last one's prices")
-      ->type_name("N")
-      ->check(CLI::Range(1, 20).description(""))
-      ->capture_default_str();
-  command
-      ->add_option("--metric", a->metric,
+      .TypeName("X")
+      .ShowDefault();
+  command.AddOption("--rounds", &a->run.fit.rounds, "Fits of base and variants, each with the last one's prices")
+      .TypeName("N")
+      .Range(1, 20)
+      .ShowDefault();
+  command.AddOption("--metric", &a->metric,
                    "What errors are held against: all that is given, or less of it, for comparisons")
-      ->type_name("kronecker|diagonal|identity|magnitude")
-      ->check(CLI::IsMember({"kronecker", "diagonal", "identity", "magnitude"}).description(""))
-      ->capture_default_str();
-  command->add_flag("--move-base", a->move_base, "Move the base amid the variants: fewer bytes, another base");
-  command->add_flag("--no-base-rate", a->no_base_rate, "Round the base to the nearest step");
-  command->add_flag("--no-scale-refit", a->no_scale_refit, "Keep all scales as they begin");
-  command->add_flag("--no-side-tensors", a->no_side_tensors, "Leave small tensors at the base's");
-  command->add_flag("--no-shared-prices", a->no_shared_prices, "Price all symbols of a tensor alike");
-  command->add_option("--lambda", a->run.lambda, "Fit at this price of a bit, rather than look for the budget's")
-      ->type_name("X");
-  command
-      ->add_option("--work", a->run.work_folder, "Where an interrupted fit finds its results; default VAULT.fit-work")
-      ->type_name("DIR");
-  command->add_flag("--keep-work", a->run.keep_work_folder, "Do not remove that folder at the end");
-  AddThreadsOption(command, &a->run.fit.threads);
-  AddJsonFlag(command, &a->json);
-  SetFooter(command,
+      .TypeName("kronecker|diagonal|identity|magnitude")
+      .OneOf({"kronecker", "diagonal", "identity", "magnitude"})
+      .ShowDefault();
+  command.AddFlag("--move-base", &a->move_base, "Move the base amid the variants: fewer bytes, another base");
+  command.AddFlag("--no-base-rate", &a->no_base_rate, "Round the base to the nearest step");
+  command.AddFlag("--no-scale-refit", &a->no_scale_refit, "Keep all scales as they begin");
+  command.AddFlag("--no-side-tensors", &a->no_side_tensors, "Leave small tensors at the base's");
+  command.AddFlag("--no-shared-prices", &a->no_shared_prices, "Price all symbols of a tensor alike");
+  command.AddOption("--lambda", &a->run.lambda, "Fit at this price of a bit, rather than look for the budget's")
+      .TypeName("X");
+  command.AddOption("--work", &a->run.work_folder, "Where an interrupted fit finds its results; default VAULT.fit-work")
+      .TypeName("DIR");
+  command.AddFlag("--keep-work", &a->run.keep_work_folder, "Do not remove that folder at the end");
+  AddThreadsOption(&command, &a->run.fit.threads);
+  AddJsonFlag(&command, &a->json);
+  SetFooter(&command,
             "  mvault fit --variants departments --curvature curvature.safetensors --budget 1MiB -o all.mvlt\n"
             "  mvault fit --base base.safetensors --variants departments --curvature c.safetensors \\\n"
             "      --importance i.safetensors -o all.mvlt --report all.html --export-int8 int8\n",
             "Tensors are F32, F16 or BF16; those of rank 2 and more get INT8 weights and ternary deltas. All variants\n"
             "pay the same price for a bit; it is raised or lowered until the vault just fits the budget. Killed and\n"
             "started again with the same command line, it goes on where it was.");
-  command->callback([&session, a] { session.command = [&session, a] { return Fit(session, *a); }; });
+  command.OnParsed([&session, a] { session.command = [&session, a] { return Fit(session, *a); }; });
 }
 
 }  // namespace modelvault

@@ -291,18 +291,18 @@ absl::StatusOr<ExitCode> Info(Session& session, const Arguments& arguments) {
 
 }  // namespace
 
-void AddInfoCommand(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand("info", "Tell where a vault's bytes go, or how one model is coded");
+void AddInfoCommand(Command& app, Session& session) {
+  Command command = app.AddCommand("info", "Tell where a vault's bytes go, or how one model is coded");
   auto arguments = std::make_shared<Arguments>();
-  AddVaultArgument(command, &arguments->vault);
-  command->add_option("NAME", arguments->name, "A variant, or 'base'; default: the whole vault");
-  AddThreadsOption(command, &arguments->threads);
-  AddJsonFlag(command, &arguments->json);
-  SetFooter(command, "  mvault info all.mvlt\n  mvault info all.mvlt legal\n  mvault info all.mvlt base --json\n",
+  AddVaultArgument(&command, &arguments->vault);
+  command.AddOption("NAME", &arguments->name, "A variant, or 'base'; default: the whole vault");
+  AddThreadsOption(&command, &arguments->threads);
+  AddJsonFlag(&command, &arguments->json);
+  SetFooter(&command, "  mvault info all.mvlt\n  mvault info all.mvlt legal\n  mvault info all.mvlt base --json\n",
             "Decodes everything it tells about. Sections and blobs are exact; what shares a stream is told apart by\n"
             "the bits the decoder spends on it: rounded shares, which add up exactly. Scales are in steps of the INT8\n"
             "grid; 'free' counts groups whose weights have magnitudes of their own.");
-  command->callback(
+  command.OnParsed(
       [&session, arguments] { session.command = [&session, arguments] { return Info(session, *arguments); }; });
 }
 

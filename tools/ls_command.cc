@@ -76,19 +76,19 @@ absl::StatusOr<ExitCode> Ls(Session& session, const Arguments& arguments) {
 
 }  // namespace
 
-void AddLsCommand(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand("ls", "List the models of a vault");
+void AddLsCommand(Command& app, Session& session) {
+  Command command = app.AddCommand("ls", "List the models of a vault");
   auto arguments = std::make_shared<Arguments>();
-  AddVaultArgument(command, &arguments->vault);
-  command->add_option("--sort", arguments->sort, "Order of the variants: by 'name', or the largest first by 'size'")
-      ->type_name("ORDER")
-      ->check(CLI::IsMember({"name", "size"}))
-      ->capture_default_str();
-  AddJsonFlag(command, &arguments->json);
-  SetFooter(command, "  mvault ls all.mvlt\n  mvault ls all.mvlt --sort size\n",
+  AddVaultArgument(&command, &arguments->vault);
+  command.AddOption("--sort", &arguments->sort, "Order of the variants: by 'name', or the largest first by 'size'")
+      .TypeName("ORDER")
+      .OneOf({"name", "size"})
+      .ShowDefault();
+  AddJsonFlag(&command, &arguments->json);
+  SetFooter(&command, "  mvault ls all.mvlt\n  mvault ls all.mvlt --sort size\n",
             "Bytes are a variant's stored bytes, for the base its coded data; shares are of the whole file. Bits a\n"
             "weight count the base's INT8 elements, or all its elements where it has no INT8 ones.");
-  command->callback(
+  command.OnParsed(
       [&session, arguments] { session.command = [&session, arguments] { return Ls(session, *arguments); }; });
 }
 

@@ -115,28 +115,28 @@ absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
 
 }  // namespace
 
-void AddPackCommand(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand("pack", "Pack a base and its variants into a new vault");
+void AddPackCommand(Command& app, Session& session) {
+  Command command = app.AddCommand("pack", "Pack a base and its variants into a new vault");
   auto arguments = std::make_shared<Arguments>();
-  command->add_option("--base", arguments->base, "The base model: a safetensors file")->type_name("FILE")->required();
-  AddVariantOptions(command, &arguments->variants);
-  command->add_option("-o,--output", arguments->output, "The vault; an existing file is replaced once all is verified")
-      ->type_name("VAULT")
-      ->required();
-  AddSizeOption(command, "--budget", &arguments->budget, "Bytes the vault may have; more is an error (exit code 4)");
-  AddSizeOption(command, "--chunk-size", &arguments->chunk_size,
+  command.AddOption("--base", &arguments->base, "The base model: a safetensors file").TypeName("FILE").Required();
+  AddVariantOptions(&command, &arguments->variants);
+  command.AddOption("-o,--output", &arguments->output, "The vault; an existing file is replaced once all is verified")
+      .TypeName("VAULT")
+      .Required();
+  AddSizeOption(&command, "--budget", &arguments->budget, "Bytes the vault may have; more is an error (exit code 4)");
+  AddSizeOption(&command, "--chunk-size", &arguments->chunk_size,
                 "Raw bytes of the base that decode on their own: 256 to 16MiB, a multiple of 256; "
                 "default 4KiB, for bases above 64 MiB 64KiB");
-  AddSizeOption(command, "--segment-size", &arguments->segment_size,
+  AddSizeOption(&command, "--segment-size", &arguments->segment_size,
                 "Raw bytes of a variant that decode on their own: 4KiB to 16MiB, a multiple of 256; default 1MiB");
-  AddThreadsOption(command, &arguments->threads);
-  AddJsonFlag(command, &arguments->json);
-  SetFooter(command,
+  AddThreadsOption(&command, &arguments->threads);
+  AddJsonFlag(&command, &arguments->json);
+  SetFooter(&command,
             "  mvault pack --base base.safetensors --variants departments --budget 1MiB -o all.mvlt\n"
             "  mvault pack --base base.safetensors --variant legal=legal.safetensors -o one.mvlt\n",
             "Every file must have the base's tensor names and shapes; dtypes may differ. All that is written is\n"
             "restored and compared with its file before the vault takes its name.");
-  command->callback(
+  command.OnParsed(
       [&session, arguments] { session.command = [&session, arguments] { return Pack(session, *arguments); }; });
 }
 

@@ -88,24 +88,24 @@ absl::StatusOr<ExitCode> Plan(Session& session, const Arguments& arguments) {
 
 }  // namespace
 
-void AddPlanCommand(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand("plan", "Estimate what fits into a budget beside a base");
+void AddPlanCommand(Command& app, Session& session) {
+  Command command = app.AddCommand("plan", "Estimate what fits into a budget beside a base");
   auto arguments = std::make_shared<Arguments>();
-  command->add_option("--base", arguments->base, "The base model: a safetensors file")->type_name("FILE")->required();
-  AddSizeOption(command, "--budget", &arguments->budget, "Bytes the vault may have; default 1MiB");
-  command->add_option("--variants", arguments->variants, "How many variants there are to be")
-      ->type_name("N")
-      ->check(CLI::Range(1u, 100'000'000u).description(""))
-      ->capture_default_str();
-  AddThreadsOption(command, &arguments->threads);
-  AddJsonFlag(command, &arguments->json);
-  SetFooter(command,
+  command.AddOption("--base", &arguments->base, "The base model: a safetensors file").TypeName("FILE").Required();
+  AddSizeOption(&command, "--budget", &arguments->budget, "Bytes the vault may have; default 1MiB");
+  command.AddOption("--variants", &arguments->variants, "How many variants there are to be")
+      .TypeName("N")
+      .Range(1, 100'000'000)
+      .ShowDefault();
+  AddThreadsOption(&command, &arguments->threads);
+  AddJsonFlag(&command, &arguments->json);
+  SetFooter(&command,
             "  mvault plan --base base.safetensors\n"
             "  mvault plan --base base.safetensors --budget 4MiB --variants 500\n",
             "Codes the base as 'pack' would and counts its bytes; nothing is written. Variants are taken to have\n"
             "names of 16 bytes and file headers like the base's; the tables of where variants differ, which pack adds\n"
             "because they save more than they cost, are left out. Exit code 4: nothing is left for the variants.");
-  command->callback(
+  command.OnParsed(
       [&session, arguments] { session.command = [&session, arguments] { return Plan(session, *arguments); }; });
 }
 

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "tools/command_line.h"
 #include "tools/commands.h"
 #include "tools/console.h"
 #include "tools/exit_code.h"
@@ -39,23 +40,24 @@ int Run(int argc, const char* const* argv, Session* session) {
                                                  kVersionMinor, ")"));
   app.footer(absl::StrCat("'mvault help COMMAND' tells more about a command.\n\n", kExitCodesHelp));
   app.require_subcommand(1);
-  AddFitCommand(app, *session);
-  AddPackCommand(app, *session);
-  AddLsCommand(app, *session);
-  AddInfoCommand(app, *session);
-  AddVerifyCommand(app, *session);
-  AddChecksumsCommand(app, *session);
-  AddRestoreCommand(app, *session);
-  AddAddCommand(app, *session);
-  AddReplaceCommand(app, *session);
-  AddRenameCommand(app, *session);
-  AddRmCommand(app, *session);
-  AddCompactCommand(app, *session);
-  AddDiffCommand(app, *session);
-  AddPlanCommand(app, *session);
-  AddEvalCommand(app, *session);
-  AddBoardCommand(app, *session);
-  AddHelpCommand(app, *session);
+  Command program(&app);
+  AddFitCommand(program, *session);
+  AddPackCommand(program, *session);
+  AddLsCommand(program, *session);
+  AddInfoCommand(program, *session);
+  AddVerifyCommand(program, *session);
+  AddChecksumsCommand(program, *session);
+  AddRestoreCommand(program, *session);
+  AddAddCommand(program, *session);
+  AddReplaceCommand(program, *session);
+  AddRenameCommand(program, *session);
+  AddRmCommand(program, *session);
+  AddCompactCommand(program, *session);
+  AddDiffCommand(program, *session);
+  AddPlanCommand(program, *session);
+  AddEvalCommand(program, *session);
+  AddBoardCommand(program, *session);
+  AddHelpCommand(program, *session);
   // CLI11 would only say that a command is required.
   if (argc > 1 && argv[1][0] != '-' &&
       app.get_subcommands([&](const CLI::App* c) { return c->get_name() == argv[1]; }).empty()) {

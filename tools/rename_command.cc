@@ -17,15 +17,15 @@ struct Arguments {
 
 }  // namespace
 
-void AddRenameCommand(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand("rename", "Give a variant another name");
+void AddRenameCommand(Command& app, Session& session) {
+  Command command = app.AddCommand("rename", "Give a variant another name");
   auto arguments = std::make_shared<Arguments>();
-  AddVaultArgument(command, &arguments->vault);
-  command->add_option("OLD", arguments->old_name, "The variant's name")->required();
-  command->add_option("NEW", arguments->new_name, "Its name from now on; must be free")->required();
-  AddJsonFlag(command, &arguments->json);
-  SetFooter(command, "  mvault rename all.mvlt legal legal-2024\n");
-  command->callback([&session, arguments] {
+  AddVaultArgument(&command, &arguments->vault);
+  command.AddOption("OLD", &arguments->old_name, "The variant's name").Required();
+  command.AddOption("NEW", &arguments->new_name, "Its name from now on; must be free").Required();
+  AddJsonFlag(&command, &arguments->json);
+  SetFooter(&command, "  mvault rename all.mvlt legal legal-2024\n");
+  command.OnParsed([&session, arguments] {
     session.command = [&session, arguments] {
       VaultChanges changes;
       changes.rename.emplace_back(arguments->old_name, arguments->new_name);

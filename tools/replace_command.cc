@@ -3,6 +3,6 @@
 
 namespace modelvault {
 
-void AddReplaceCommand(CLI::App& app, Session& session) { AddVariantsCommand(app, session, /*replace=*/true); }
+void AddReplaceCommand(Command& app, Session& session) { AddVariantsCommand(app, session, /*replace=*/true); }
 
 }  // namespace modelvault

@@ -101,27 +101,27 @@ absl::StatusOr<ExitCode> RestoreModel(Session& session, const Arguments& argumen
 
 }  // namespace
 
-void AddRestoreCommand(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand("restore", "Give a model back, byte for byte the file that was packed");
+void AddRestoreCommand(Command& app, Session& session) {
+  Command command = app.AddCommand("restore", "Give a model back, byte for byte the file that was packed");
   auto arguments = std::make_shared<Arguments>();
-  AddVaultArgument(command, &arguments->vault);
-  command->add_option("NAME", arguments->name, "The variant; 'base' is the base");
-  command->add_flag("--base", arguments->base, "The base instead of a variant");
-  command->add_option("--tensor", arguments->tensor, "Only this tensor, in a safetensors file of its own")
-      ->type_name("TENSOR");
-  command->add_option("-o,--output", arguments->output, "The file to write; an existing one is replaced at the end")
-      ->type_name("FILE")
-      ->required();
-  AddThreadsOption(command, &arguments->threads);
-  AddJsonFlag(command, &arguments->json);
-  SetFooter(command,
+  AddVaultArgument(&command, &arguments->vault);
+  command.AddOption("NAME", &arguments->name, "The variant; 'base' is the base");
+  command.AddFlag("--base", &arguments->base, "The base instead of a variant");
+  command.AddOption("--tensor", &arguments->tensor, "Only this tensor, in a safetensors file of its own")
+      .TypeName("TENSOR");
+  command.AddOption("-o,--output", &arguments->output, "The file to write; an existing one is replaced at the end")
+      .TypeName("FILE")
+      .Required();
+  AddThreadsOption(&command, &arguments->threads);
+  AddJsonFlag(&command, &arguments->json);
+  SetFooter(&command,
             "  mvault restore all.mvlt legal -o legal.safetensors\n"
             "  mvault restore all.mvlt --base -o base.safetensors\n"
             "  mvault restore all.mvlt legal --tensor embed -o embed.safetensors\n",
             "FILE appears only after the model's digests have been compared; on any error it stays as it was. With\n"
             "--tensor the stored checksums of everything that is read are compared, but not the digest, which covers\n"
             "whole models.");
-  command->callback(
+  command.OnParsed(
       [&session, arguments] { session.command = [&session, arguments] { return RestoreModel(session, *arguments); }; });
 }
 

@@ -17,15 +17,15 @@ struct Arguments {
 
 }  // namespace
 
-void AddRmCommand(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand("rm", "Remove variants from a vault");
+void AddRmCommand(Command& app, Session& session) {
+  Command command = app.AddCommand("rm", "Remove variants from a vault");
   auto arguments = std::make_shared<Arguments>();
-  AddVaultArgument(command, &arguments->vault);
-  AddNamesArgument(command, &arguments->names, /*required=*/true, "The variants to remove");
-  AddJsonFlag(command, &arguments->json);
-  SetFooter(command, "  mvault rm all.mvlt legal marketing\n",
+  AddVaultArgument(&command, &arguments->vault);
+  command.AddArguments("NAME", &arguments->names, /*required=*/true, "The variants to remove");
+  AddJsonFlag(&command, &arguments->json);
+  SetFooter(&command, "  mvault rm all.mvlt legal marketing\n",
             "What they took becomes a hole that later variants may fill; 'mvault compact' gives it back.");
-  command->callback([&session, arguments] {
+  command.OnParsed([&session, arguments] {
     session.command = [&session, arguments] {
       VaultChanges changes;
       changes.remove = arguments->names;

@@ -44,15 +44,14 @@ absl::Status AddFolder(const std::string& folder, std::vector<VariantInput>* inp
 
 }  // namespace
 
-void AddVariantOptions(CLI::App* command, VariantArguments* arguments) {
-  command
-      ->add_option("--variants", arguments->folder,
+void AddVariantOptions(Command* command, VariantArguments* arguments) {
+  command->AddOption("--variants", &arguments->folder,
                    "Folder: every *.safetensors in it is a variant, named by the file's stem")
-      ->type_name("DIR");
-  command->add_option("--variant", arguments->pairs, "One variant: its name and its file; may be given many times")
-      ->type_name("NAME=FILE")
-      ->allow_extra_args(false)
-      ->check([](const std::string& text) { return IsPair(text) ? "" : "'" + text + "' is not NAME=FILE"; });
+      .TypeName("DIR");
+  command->AddOption("--variant", &arguments->pairs, "One variant: its name and its file; may be given many times")
+      .TypeName("NAME=FILE")
+      .OneValue()
+      .Check([](const std::string& text) { return IsPair(text) ? "" : "'" + text + "' is not NAME=FILE"; });
 }
 
 absl::StatusOr<std::vector<VariantInput>> FindVariants(const VariantArguments& arguments) {

@@ -2,11 +2,11 @@
 #ifndef MODELVAULT_TOOLS_VARIANT_INPUTS_H_
 #define MODELVAULT_TOOLS_VARIANT_INPUTS_H_
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "tools/command_line.h"
 #include "tools/packing/pack.h"
 
 namespace modelvault {
@@ -17,7 +17,7 @@ struct VariantArguments {
 };
 
 // `arguments` must outlive the parsing.
-void AddVariantOptions(CLI::App* command, VariantArguments* arguments);
+void AddVariantOptions(Command* command, VariantArguments* arguments);
 
 // The variants meant, sorted by name: of `folder` every *.safetensors (hidden files apart), named by its stem; of each
 // pair what stands before and after its first '='. kInvalidArgument for none at all, a pair without '=', an invalid

@@ -172,23 +172,23 @@ absl::StatusOr<ExitCode> Verify(Session& session, const Arguments& arguments) {
 
 }  // namespace
 
-void AddVerifyCommand(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand("verify", "Restore models and compare their digests");
+void AddVerifyCommand(Command& app, Session& session) {
+  Command command = app.AddCommand("verify", "Restore models and compare their digests");
   auto arguments = std::make_shared<Arguments>();
-  AddVaultArgument(command, &arguments->vault);
-  AddNamesArgument(command, &arguments->names, /*required=*/false,
+  AddVaultArgument(&command, &arguments->vault);
+  command.AddArguments("NAME", &arguments->names, /*required=*/false,
                    "Models to verify: variants, or 'base'; default: all of them");
-  command->add_option("--against", arguments->against, "Compare with this output of 'mvault checksums', too")
-      ->type_name("SUMS");
-  AddThreadsOption(command, &arguments->threads);
-  AddJsonFlag(command, &arguments->json);
-  SetFooter(command,
+  command.AddOption("--against", &arguments->against, "Compare with this output of 'mvault checksums', too")
+      .TypeName("SUMS");
+  AddThreadsOption(&command, &arguments->threads);
+  AddJsonFlag(&command, &arguments->json);
+  SetFooter(&command,
             "  mvault verify all.mvlt\n  mvault verify all.mvlt legal marketing\n"
             "  mvault verify all.mvlt --against all.sums\n",
             "Checks the container, restores every model and compares its digests and its file header. A line on\n"
             "standard error for each failure; one bad model does not stop the others. With --against, hashes that\n"
             "differ, and models that are missing or extra, are failures (with NAMEs, only theirs count).");
-  command->callback(
+  command.OnParsed(
       [&session, arguments] { session.command = [&session, arguments] { return Verify(session, *arguments); }; });
 }
 

@@ -80,8 +80,16 @@ absl::Span<const float> Forward(const Network& network, absl::Span<const float> 
   return workspace->outputs.back();
 }
 
+void Softmax(absl::Span<const float> logits, std::vector<float>* probabilities) {
+  probabilities->resize(logits.size());
+  const float largest = *std::max_element(logits.begin(), logits.end());
+  float sum = 0;
+  for (size_t c = 0; c < logits.size(); ++c) sum += (*probabilities)[c] = Exp(logits[c] - largest);
+  for (float& probability : *probabilities) probability /= sum;
+}
+
 float Gradient(const Network& network, absl::Span<const float> features, absl::Span<const uint32_t> labels,
-               float factor, Workspace* workspace, Network* gradient) {
+               float factor, Workspace* workspace, Network* gradient, const LayerObserver& observer) {
   const size_t sample_count = labels.size();
   const absl::Span<const float> logits = Forward(network, features, sample_count, workspace);
   const size_t classes = network.layers.back().outputs;
@@ -102,6 +110,7 @@ float Gradient(const Network& network, absl::Span<const float> features, absl::S
     const Layer& layer = network.layers[l];
     Layer& layer_gradient = gradient->layers[l];
     const float* input = l == 0 ? features.data() : workspace->outputs[l - 1].data();
+    if (observer) observer(l, input, output_gradient.data());
     std::fill(layer_gradient.biases.begin(), layer_gradient.biases.end(), 0.0f);
     for (size_t s = 0; s < sample_count; ++s) {
       for (size_t o = 0; o < layer.outputs; ++o) {

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <functional>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -47,10 +48,16 @@ struct Workspace {
 absl::Span<const float> Forward(const Network& network, absl::Span<const float> features, size_t sample_count,
                                 Workspace* workspace);
 
+// The probabilities that `logits`, not empty, stand for.
+void Softmax(absl::Span<const float> logits, std::vector<float>* probabilities);
+
+// Is shown each layer's inputs (samples x its inputs) and the gradient at its outputs (samples x its outputs).
+using LayerObserver = std::function<void(size_t layer, const float* inputs, const float* gradients)>;
+
 // Overwrites `gradient`, of the network's shape, with the gradient of the samples' summed cross-entropy (nats) times
-// `factor`, and returns that sum, unscaled.
+// `factor`, and returns that sum, unscaled. `observer` may be empty.
 float Gradient(const Network& network, absl::Span<const float> features, absl::Span<const uint32_t> labels,
-               float factor, Workspace* workspace, Network* gradient);
+               float factor, Workspace* workspace, Network* gradient, const LayerObserver& observer = nullptr);
 
 // Samples whose largest logit is their label's (the first of equal ones counts).
 size_t CountCorrect(const Network& network, absl::Span<const float> features, absl::Span<const uint32_t> labels,

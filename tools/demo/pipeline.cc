@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "tools/demo/curvature.h"
 #include "tools/demo/departments.h"
+#include "tools/demo/float_file.h"
 #include "tools/demo/model_file.h"
 #include "tools/demo/parallel.h"
 #include "tools/demo/random.h"
@@ -15,13 +17,18 @@
 namespace modelvault::demo {
 namespace {
 
-constexpr char kQuantization[] = "symmetric int8, one F32 scale per row";
-
 // Streams of random numbers, apart from the task's and the base's.
 constexpr uint64_t kFineTuneStream = 9;
-constexpr uint64_t kTernaryStream = 10;
+constexpr uint64_t kCurvatureStream = 10;
+
+// A draw of mixed samples that training does not come to.
+constexpr uint64_t kCurvatureBatch = uint64_t{1} << 40;
 
 std::string ReportPath(const std::string& folder) { return folder + "/demo.json"; }
+
+std::string ModelPath(const std::string& folder, const std::string& name) {
+  return absl::StrCat(folder, "/", name, ".safetensors");
+}
 
 absl::Status PrepareFolder(const std::string& folder) {
   const std::string variants = folder + "/variants";
@@ -39,58 +46,43 @@ double Top1(const Network& network, const Dataset& samples, Workspace* workspace
          static_cast<double>(samples.size());
 }
 
-uint64_t CountDifferences(const Int8Model& a, const Int8Model& b) {
-  uint64_t count = 0;
-  for (size_t l = 0; l < a.layers.size(); ++l) {
-    const std::vector<int8_t>& weights = a.layers[l].weights;
-    for (size_t i = 0; i < weights.size(); ++i) count += weights[i] != b.layers[l].weights[i];
+absl::Status WriteCurvature(FileSystem& file_system, const std::string& path, const Network& base, const Task& task,
+                            const DemoOptions& options) {
+  const Dataset samples = task.MixedSamples(kCurvatureBatch, options.curvature_samples);
+  const std::vector<LayerCurvature> curvature =
+      MeasureCurvature(base, samples, Random(options.task.seed, kCurvatureStream).Next());
+  std::vector<FloatTensor> tensors;
+  for (size_t l = 0; l < base.layers.size(); ++l) {
+    const Layer& layer = base.layers[l];
+    const std::string name = LayerName(l, base.layers.size());
+    tensors.push_back({absl::StrCat(name, ".H"), {layer.inputs, layer.inputs}, &curvature[l].input_moment});
+    tensors.push_back({absl::StrCat(name, ".G"), {layer.outputs, layer.outputs}, &curvature[l].gradient_moment});
   }
-  return count;
+  return WriteFloatFile(file_system, path, tensors, {{"samples", absl::StrCat(samples.size())}}).status();
 }
 
-// What all departments start from.
-struct Base {
-  Network trained;
-  Int8Model int8;
-  Network dequantized;
-};
-
-struct DepartmentOutcome {
-  DepartmentResult result;
-  double base_float_top1 = 0;
-};
-
-absl::StatusOr<DepartmentOutcome> TrainDepartment(FileSystem& file_system, const DemoOptions& options, const Task& task,
-                                                  const Base& base, size_t department, const std::string& folder) {
+absl::StatusOr<DepartmentResult> TrainDepartment(FileSystem& file_system, const DemoOptions& options, const Task& task,
+                                                 const Network& base, size_t department, const std::string& folder) {
   const Dataset samples = task.DepartmentSamples(department, Split::kFineTune, options.finetune_samples);
-  const uint64_t seed = options.task.seed;
   const Network tuned =
-      FineTune(base.dequantized, samples, options.fine_tuning, Random(seed, kFineTuneStream, department).Next());
-  const TernaryDelta delta =
-      FitTernary(base.int8, tuned, samples, options.ternary, Random(seed, kTernaryStream, department).Next());
-  const Int8Model variant = Apply(base.int8, delta);
-  const Network dequantized = Dequantize(variant);
+      FineTune(base, samples, options.fine_tuning, Random(options.task.seed, kFineTuneStream, department).Next());
 
   Workspace workspace;
   const size_t other = (department + 1) % options.task.departments;
   const Dataset own = task.DepartmentSamples(department, Split::kHeldOut, options.heldout_samples);
   const Dataset others = task.DepartmentSamples(other, Split::kHeldOut, options.heldout_samples);
-  DepartmentOutcome outcome;
-  DepartmentResult& result = outcome.result;
+  DepartmentResult result;
   result.name = std::string(DepartmentNames()[department]);
-  result.base_top1 = Top1(base.dequantized, own, &workspace);
-  result.finetune_float_top1 = Top1(tuned, own, &workspace);
-  result.int8_top1 = Top1(dequantized, own, &workspace);
-  result.other_department_top1 = Top1(dequantized, others, &workspace);
-  result.nonzeros = CountDifferences(variant, base.int8);
-  outcome.base_float_top1 = Top1(base.trained, own, &workspace);
+  result.base_top1 = Top1(base, own, &workspace);
+  result.finetune_top1 = Top1(tuned, own, &workspace);
+  result.other_department_top1 = Top1(tuned, others, &workspace);
 
   const absl::StatusOr<uint64_t> size =
-      WriteModel(file_system, absl::StrCat(folder, "/variants/", result.name, ".safetensors"), variant,
-                 {{"role", "variant"}, {"department", result.name}, {"quantization", kQuantization}});
+      WriteModel(file_system, ModelPath(folder + "/variants", result.name), tuned,
+                 {{"role", "variant"}, {"department", result.name}});
   if (!size.ok()) return size.status();
   result.file_size = *size;
-  return outcome;
+  return result;
 }
 
 }  // namespace
@@ -111,32 +103,29 @@ absl::StatusOr<Report> TrainDemo(FileSystem& file_system, const DemoOptions& opt
   report.widths.push_back(options.task.classes);
 
   const Task task(options.task);
-  Base base;
-  base.trained = TrainBase(task, report.widths, options.base, options.threads, [&](size_t step) {
+  const Network base = TrainBase(task, report.widths, options.base, options.threads, [&](size_t step) {
     if (progress) progress("base: training step", step, options.base.steps);
   });
-  base.int8 = Quantize(base.trained, options.base_steps_to_largest);
-  base.dequantized = Dequantize(base.int8);
-  for (const Int8Layer& layer : base.int8.layers) report.weights += layer.weights.size();
-  const absl::StatusOr<uint64_t> base_size = WriteModel(file_system, folder + "/base.safetensors", base.int8,
-                                                        {{"role", "base"}, {"quantization", kQuantization}});
+  for (const Layer& layer : base.layers) report.weights += layer.weights.size();
+  const absl::StatusOr<uint64_t> base_size =
+      WriteModel(file_system, folder + "/base.safetensors", base, {{"role", "base"}});
   if (!base_size.ok()) return base_size.status();
   report.base_file_size = *base_size;
+  if (auto s = WriteCurvature(file_system, folder + "/curvature.safetensors", base, task, options); !s.ok()) return s;
 
-  std::vector<absl::StatusOr<DepartmentOutcome>> outcomes(count);
+  std::vector<absl::StatusOr<DepartmentResult>> results(count);
   std::mutex mutex;
   size_t done = 0;
   if (progress) progress("departments: fine-tuned", done, count);
   ParallelFor(count, options.threads, [&](size_t department) {
-    outcomes[department] = TrainDepartment(file_system, options, task, base, department, folder);
+    results[department] = TrainDepartment(file_system, options, task, base, department, folder);
     const std::lock_guard<std::mutex> lock(mutex);
     ++done;
     if (progress) progress("departments: fine-tuned", done, count);
   });
-  for (absl::StatusOr<DepartmentOutcome>& outcome : outcomes) {
-    if (!outcome.ok()) return outcome.status();
-    report.base_float_top1 += outcome->base_float_top1 / static_cast<double>(count);
-    report.departments.push_back(std::move(outcome->result));
+  for (absl::StatusOr<DepartmentResult>& result : results) {
+    if (!result.ok()) return result.status();
+    report.departments.push_back(*std::move(result));
   }
 
   if (auto s = WriteTextFile(file_system, ReportPath(folder), ReportToJson(report)); !s.ok()) return s;
@@ -150,7 +139,7 @@ absl::StatusOr<Report> ReadReport(FileSystem& file_system, const std::string& fo
   return ReportFromJson(*text, path);
 }
 
-absl::StatusOr<size_t> CountHeldOutCorrect(const Report& report, const Int8Model& model, size_t department) {
+absl::StatusOr<size_t> CountHeldOutCorrect(const Report& report, const Network& model, size_t department) {
   const size_t inputs = model.layers.front().inputs;
   const size_t classes = model.layers.back().outputs;
   if (inputs != report.task.inputs || classes != report.task.classes) {
@@ -160,7 +149,32 @@ absl::StatusOr<size_t> CountHeldOutCorrect(const Report& report, const Int8Model
   }
   const Dataset samples = Task(report.task).DepartmentSamples(department, Split::kHeldOut, report.heldout_samples);
   Workspace workspace;
-  return CountCorrect(Dequantize(model), samples.features, samples.labels, &workspace);
+  return CountCorrect(model, samples.features, samples.labels, &workspace);
+}
+
+absl::StatusOr<std::vector<double>> ScoreModels(FileSystem& file_system, const Report& report, const std::string& folder,
+                                                size_t threads) {
+  std::vector<absl::StatusOr<double>> scores(report.departments.size());
+  ParallelFor(scores.size(), threads, [&](size_t department) {
+    const std::string path = ModelPath(folder, report.departments[department].name);
+    const absl::StatusOr<Network> model = ReadModel(file_system, path);
+    if (!model.ok()) {
+      scores[department] = model.status();
+      return;
+    }
+    const absl::StatusOr<size_t> correct = CountHeldOutCorrect(report, *model, department);
+    if (!correct.ok()) {
+      scores[department] = absl::InvalidArgumentError(absl::StrCat(path, ": ", correct.status().message()));
+      return;
+    }
+    scores[department] = static_cast<double>(*correct) / static_cast<double>(report.heldout_samples);
+  });
+  std::vector<double> values;
+  for (const absl::StatusOr<double>& score : scores) {
+    if (!score.ok()) return score.status();
+    values.push_back(*score);
+  }
+  return values;
 }
 
 }  // namespace modelvault::demo

@@ -96,22 +96,27 @@ struct Figure {
 };
 constexpr Figure kFigures[] = {
     {"base_top1", &DepartmentResult::base_top1},
-    {"finetune_float_top1", &DepartmentResult::finetune_float_top1},
-    {"int8_top1", &DepartmentResult::int8_top1},
+    {"finetune_top1", &DepartmentResult::finetune_top1},
     {"other_department_top1", &DepartmentResult::other_department_top1},
 };
 
 }  // namespace
 
-Range Summarize(const Report& report, double DepartmentResult::*figure) {
-  Range range{.mean = 0, .least = report.departments[0].*figure, .most = report.departments[0].*figure};
-  for (const DepartmentResult& department : report.departments) {
-    range.mean += department.*figure;
-    range.least = std::min(range.least, department.*figure);
-    range.most = std::max(range.most, department.*figure);
+Range Summarize(absl::Span<const double> figures) {
+  Range range{.mean = 0, .least = figures[0], .most = figures[0]};
+  for (const double figure : figures) {
+    range.mean += figure;
+    range.least = std::min(range.least, figure);
+    range.most = std::max(range.most, figure);
   }
-  range.mean /= static_cast<double>(report.departments.size());
+  range.mean /= static_cast<double>(figures.size());
   return range;
+}
+
+Range Summarize(const Report& report, double DepartmentResult::*figure) {
+  std::vector<double> figures;
+  for (const DepartmentResult& department : report.departments) figures.push_back(department.*figure);
+  return Summarize(figures);
 }
 
 uint64_t RawSize(const Report& report) {
@@ -134,24 +139,19 @@ std::string ReportToJson(const Report& report) {
                   {"department_shift", report.task.department_shift},
                   {"own_rules", report.task.own_rules}};
   Json& departments = json["departments"] = Json::array();
-  uint64_t nonzeros = 0;
   for (const DepartmentResult& department : report.departments) {
     Json entry;
     entry["name"] = department.name;
     for (const Figure& figure : kFigures) entry[figure.name] = department.*figure.value;
-    entry["nonzeros"] = department.nonzeros;
     entry["file_size"] = department.file_size;
     departments.push_back(std::move(entry));
-    nonzeros += department.nonzeros;
   }
   Json& summary = json["summary"];
   summary["chance"] = 1.0 / static_cast<double>(report.task.classes);
-  summary["base_float_top1"] = report.base_float_top1;
   for (const Figure& figure : kFigures) {
     const Range range = Summarize(report, figure.value);
     summary[figure.name] = {{"mean", range.mean}, {"min", range.least}, {"max", range.most}};
   }
-  summary["nonzeros"] = nonzeros;
   summary["raw_size"] = RawSize(report);
   return json.dump(2) + "\n";
 }
@@ -193,13 +193,10 @@ absl::StatusOr<Report> ReportFromJson(const std::string& text, absl::string_view
     DepartmentResult& department = report.departments.emplace_back();
     reader.String(entry, "name", &department.name);
     for (const Figure& figure : kFigures) reader.Number(entry, figure.name, 0, 1, &(department.*figure.value));
-    reader.Integer(entry, "nonzeros", 0, kMostBytes, &department.nonzeros);
     reader.Integer(entry, "file_size", 1, kMostBytes, &department.file_size);
     if (!reader.status().ok()) break;
   }
   report.task.departments = report.departments.size();
-  const Json& summary = reader.Nested(json, "summary", Json::value_t::object);
-  reader.Number(summary, "base_float_top1", 0, 1, &report.base_float_top1);
   if (!reader.status().ok()) return reader.status();
   return report;
 }

@@ -13,19 +13,18 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "tools/demo/task.h"
 
 namespace modelvault::demo {
 
-// All accuracies are top-1 on held-out samples, from 0 to 1.
+// All models are in floats, all accuracies top-1 on held-out samples, from 0 to 1.
 struct DepartmentResult {
   std::string name;
-  double base_top1 = 0;              // the INT8 base
-  double finetune_float_top1 = 0;    // the fine-tune before it was made ternary
-  double int8_top1 = 0;              // the INT8 variant in the file
-  double other_department_top1 = 0;  // this variant on the next department's samples
-  uint64_t nonzeros = 0;             // weights in which the variant differs from the base
-  uint64_t file_size = 0;            // bytes
+  double base_top1 = 0;
+  double finetune_top1 = 0;
+  double other_department_top1 = 0;  // the fine-tune on the next department's samples
+  uint64_t file_size = 0;            // of the fine-tune, bytes
 };
 
 struct Report {
@@ -34,7 +33,6 @@ struct Report {
   size_t heldout_samples = 0;   // a department
   uint64_t weights = 0;         // of a model's linear layers
   uint64_t base_file_size = 0;  // bytes
-  double base_float_top1 = 0;   // mean over departments, before the base was quantised
   std::vector<DepartmentResult> departments;
 };
 
@@ -43,6 +41,9 @@ struct Range {
   double least = 0;
   double most = 0;
 };
+
+// Of at least one figure.
+Range Summarize(absl::Span<const double> figures);
 
 // Of one figure over all departments, of which there must be at least one.
 Range Summarize(const Report& report, double DepartmentResult::*figure);

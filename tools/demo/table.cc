@@ -32,11 +32,11 @@ void AppendRow(absl::string_view name, absl::string_view base, absl::string_view
   absl::StrAppend(text, line, "\n");
 }
 
-void AppendSummaryRow(const Report& report, absl::string_view name, double Range::*of, absl::string_view bytes,
-                      std::string* text) {
+void AppendSummaryRow(const Report& report, absl::Span<const double> vault_top1, absl::string_view name,
+                      double Range::*of, absl::string_view bytes, std::string* text) {
   AppendRow(name, Percent(Summarize(report, &DepartmentResult::base_top1).*of),
-            Percent(Summarize(report, &DepartmentResult::finetune_float_top1).*of),
-            Percent(Summarize(report, &DepartmentResult::int8_top1).*of), bytes, text);
+            Percent(Summarize(report, &DepartmentResult::finetune_top1).*of), Percent(Summarize(vault_top1).*of), bytes,
+            text);
 }
 
 }  // namespace
@@ -64,16 +64,17 @@ absl::StatusOr<StoredSizes> StoredSizesFromJson(const std::string& text, absl::s
   return sizes;
 }
 
-std::string FormatTable(const Report& report, uint64_t vault_size, const StoredSizes& sizes) {
+std::string FormatTable(const Report& report, absl::Span<const double> vault_top1, uint64_t vault_size,
+                        const StoredSizes& sizes) {
   std::string text;
   const auto line = [&text](absl::string_view what, absl::string_view bytes, absl::string_view remark) {
     absl::StrAppend(&text, absl::StrFormat("%-58s %12s bytes%s\n", what, bytes, remark));
   };
   const size_t models = report.departments.size() + 1;
   const double ratio = static_cast<double>(RawSize(report)) / static_cast<double>(vault_size);
-  line(absl::StrCat(models, " INT8 models of ", Grouped(report.weights), " weights, one file each"),
+  line(absl::StrCat(models, " float models of ", Grouped(report.weights), " weights, one file each"),
        Grouped(RawSize(report)), "");
-  line("the same models in one vault", Grouped(vault_size), absl::StrFormat("   %.1f times smaller", ratio));
+  line("an INT8 base and INT1 deltas in one vault", Grouped(vault_size), absl::StrFormat("   %.1f times smaller", ratio));
 
   uint64_t total = 0;
   uint64_t least = UINT64_MAX;
@@ -97,15 +98,15 @@ std::string FormatTable(const Report& report, uint64_t vault_size, const StoredS
   for (size_t i = 0; i < shown; ++i) {
     const DepartmentResult& department = report.departments[i * report.departments.size() / shown];
     const auto size = sizes.find(department.name);
-    AppendRow(department.name, Percent(department.base_top1), Percent(department.finetune_float_top1),
-              Percent(department.int8_top1), size == sizes.end() ? "" : Grouped(size->second), &text);
+    AppendRow(department.name, Percent(department.base_top1), Percent(department.finetune_top1),
+              Percent(vault_top1[i * report.departments.size() / shown]), size == sizes.end() ? "" : Grouped(size->second), &text);
   }
-  AppendSummaryRow(report, absl::StrCat("mean of all ", report.departments.size()), &Range::mean,
+  AppendSummaryRow(report, vault_top1, absl::StrCat("mean of all ", report.departments.size()), &Range::mean,
                    bytes_or_nothing(sized == 0 ? 0 : (total + sized / 2) / sized), &text);
-  AppendSummaryRow(report, "lowest", &Range::least, bytes_or_nothing(least), &text);
-  AppendSummaryRow(report, "highest", &Range::most, bytes_or_nothing(most), &text);
+  AppendSummaryRow(report, vault_top1, "lowest", &Range::least, bytes_or_nothing(least), &text);
+  AppendSummaryRow(report, vault_top1, "highest", &Range::most, bytes_or_nothing(most), &text);
   if (report.departments.size() > 1) {
-    absl::StrAppend(&text, "\nA department's model asked about the next department's patients is right in ",
+    absl::StrAppend(&text, "\nA department's fine-tune asked about the next department's patients is right in ",
                     Percent(Summarize(report, &DepartmentResult::other_department_top1).mean), " of cases.\n");
   }
   return text;

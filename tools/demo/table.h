@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "tools/demo/report.h"
 
 namespace modelvault::demo {
@@ -20,9 +21,10 @@ using StoredSizes = std::map<std::string, uint64_t>;
 absl::StatusOr<StoredSizes> StoredSizesFromJson(const std::string& text, absl::string_view file_name);
 
 // What a newcomer wants to see: bytes of the models one by one and in a vault of `vault_size` bytes (above 0), and the
-// accuracy of about ten departments and of all, before fine-tuning, after it, and in the vault. Shows the bytes of
-// the departments that are in `sizes`.
-std::string FormatTable(const Report& report, uint64_t vault_size, const StoredSizes& sizes);
+// accuracy of about ten departments and of all, before fine-tuning, after it, and in the vault (`vault_top1`, one for
+// each of the report's departments). Shows the bytes of the departments that are in `sizes`.
+std::string FormatTable(const Report& report, absl::Span<const double> vault_top1, uint64_t vault_size,
+                        const StoredSizes& sizes);
 
 }  // namespace modelvault::demo
 

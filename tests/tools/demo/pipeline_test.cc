@@ -5,8 +5,8 @@
 
 #include <filesystem>
 #include <map>
-#include <set>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "tests/status_matchers.h"
@@ -20,8 +20,6 @@ namespace modelvault::demo {
 namespace {
 
 using testing::HasSubstr;
-
-constexpr size_t kGroup = 128;
 
 // All files below a folder, by path.
 std::map<std::string, std::string> Files(const TempFolder& folder) {
@@ -69,7 +67,7 @@ Report* PipelineTest::report_ = nullptr;
 
 TEST_F(PipelineTest, NumberOfThreadsDoesNotChangeAByte) {
   const std::map<std::string, std::string> expected = Files(*folder_);
-  EXPECT_EQ(expected.size(), 2 + SmallDemo().task.departments);
+  EXPECT_EQ(expected.size(), 3 + SmallDemo().task.departments);
   for (const size_t threads : {2, 5}) {
     SCOPED_TRACE(threads);
     const TempFolder other;
@@ -88,8 +86,8 @@ TEST_F(PipelineTest, AnotherSeedGivesOtherModels) {
   EXPECT_NE(other.Read("base.safetensors"), folder_->Read("base.safetensors"));
 }
 
-// Checked on the files themselves, without the demo's own types.
-TEST_F(PipelineTest, VariantsAreTheBasePlusOneWholeScaleAGroupTimesTrits) {
+// On the files themselves, without the demo's own types.
+TEST_F(PipelineTest, VariantsHaveTheBasesTensorsAndTheCurvatureFitsThem) {
   ASSERT_OK_AND_ASSIGN(const SafetensorsFile base,
                        SafetensorsFile::Open(FileSystem::Default(), folder_->File("base.safetensors")));
   for (const DepartmentResult& department : report_->departments) {
@@ -99,54 +97,44 @@ TEST_F(PipelineTest, VariantsAreTheBasePlusOneWholeScaleAGroupTimesTrits) {
     EXPECT_EQ(variant.metadata().at("role"), "variant");
     EXPECT_EQ(variant.metadata().at("department"), department.name);
     ASSERT_EQ(variant.tensors(), base.tensors());
-    uint64_t nonzeros = 0;
-    for (size_t t = 0; t < base.tensors().size(); ++t) {
-      SCOPED_TRACE(base.tensors()[t].name);
-      const std::string from = TensorBytes(base, base.tensors()[t]);
-      const std::string to = TensorBytes(variant, variant.tensors()[t]);
-      if (base.tensors()[t].dtype != "I8") {
-        EXPECT_EQ(to, from);
-        continue;
-      }
-      for (size_t begin = 0; begin < from.size(); begin += kGroup) {
-        std::set<int> steps;
-        for (size_t i = begin; i < std::min(begin + kGroup, from.size()); ++i) {
-          const int difference = static_cast<int8_t>(to[i]) - static_cast<int8_t>(from[i]);
-          if (difference == 0) continue;
-          steps.insert(std::abs(difference));
-          ++nonzeros;
-        }
-        EXPECT_LE(steps.size(), 1u) << "group at " << begin;
-      }
+    for (const TensorInfo& tensor : base.tensors()) {
+      // Fine-tuning leaves the biases.
+      EXPECT_EQ(TensorBytes(variant, tensor) == TensorBytes(base, tensor), tensor.shape.size() == 1) << tensor.name;
     }
-    EXPECT_EQ(nonzeros, department.nonzeros);
-    EXPECT_LE(nonzeros, SmallDemo().ternary.nonzeros);
-    EXPECT_GT(nonzeros, 0u);
   }
+  ASSERT_OK_AND_ASSIGN(const SafetensorsFile curvature,
+                       SafetensorsFile::Open(FileSystem::Default(), folder_->File("curvature.safetensors")));
+  std::map<std::string, std::vector<uint64_t>> shapes;
+  for (const TensorInfo& tensor : curvature.tensors()) shapes[tensor.name] = tensor.shape;
+  std::map<std::string, std::vector<uint64_t>> expected;
+  for (const TensorInfo& tensor : base.tensors()) {
+    if (tensor.shape.size() != 2) continue;
+    expected[tensor.name + ".G"] = {tensor.shape[0], tensor.shape[0]};
+    expected[tensor.name + ".H"] = {tensor.shape[1], tensor.shape[1]};
+  }
+  EXPECT_EQ(shapes, expected);
 }
 
 TEST_F(PipelineTest, DepartmentsDifferAndFineTuningHelps) {
   const auto mean = [&](double DepartmentResult::*figure) { return Summarize(*report_, figure).mean; };
   const double base = mean(&DepartmentResult::base_top1);
   EXPECT_GT(base, 1.5 / static_cast<double>(report_->task.classes));
-  EXPECT_NEAR(report_->base_float_top1, base, 0.03);
-  EXPECT_GT(mean(&DepartmentResult::finetune_float_top1), base + 0.1);
-  EXPECT_GT(mean(&DepartmentResult::int8_top1), base + 0.1);
+  EXPECT_GT(mean(&DepartmentResult::finetune_top1), base + 0.1);
   EXPECT_LT(mean(&DepartmentResult::other_department_top1), base);
 }
 
 TEST_F(PipelineTest, FilesScoreExactlyWhatTheReportSays) {
   ASSERT_OK_AND_ASSIGN(const Report report, ReadReport(FileSystem::Default(), folder_->path()));
   EXPECT_EQ(ReportToJson(report), ReportToJson(*report_));
-  ASSERT_OK_AND_ASSIGN(const Int8Model base, ReadModel(FileSystem::Default(), folder_->File("base.safetensors")));
+  ASSERT_OK_AND_ASSIGN(const Network base, ReadModel(FileSystem::Default(), folder_->File("base.safetensors")));
   const auto samples = static_cast<double>(report.heldout_samples);
   for (size_t d = 0; d < report.departments.size(); ++d) {
     SCOPED_TRACE(report.departments[d].name);
-    ASSERT_OK_AND_ASSIGN(const Int8Model variant,
+    ASSERT_OK_AND_ASSIGN(const Network variant,
                          ReadModel(FileSystem::Default(), VariantPath(report.departments[d].name)));
     const size_t next = (d + 1) % report.departments.size();
     EXPECT_THAT(CountHeldOutCorrect(report, variant, d),
-                IsOkAndHolds(std::lround(report.departments[d].int8_top1 * samples)));
+                IsOkAndHolds(std::lround(report.departments[d].finetune_top1 * samples)));
     EXPECT_THAT(CountHeldOutCorrect(report, variant, next),
                 IsOkAndHolds(std::lround(report.departments[d].other_department_top1 * samples)));
     EXPECT_THAT(CountHeldOutCorrect(report, base, d),
@@ -156,13 +144,22 @@ TEST_F(PipelineTest, FilesScoreExactlyWhatTheReportSays) {
   }
 }
 
+TEST_F(PipelineTest, ModelsOfAFolderAreScored) {
+  ASSERT_OK_AND_ASSIGN(const std::vector<double> scores,
+                       ScoreModels(FileSystem::Default(), *report_, folder_->File("variants"), /*threads=*/2));
+  ASSERT_EQ(scores.size(), report_->departments.size());
+  for (size_t d = 0; d < scores.size(); ++d) EXPECT_EQ(scores[d], report_->departments[d].finetune_top1);
+  EXPECT_THAT(ScoreModels(FileSystem::Default(), *report_, folder_->path(), /*threads=*/1),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr(report_->departments[0].name)));
+}
+
 TEST_F(PipelineTest, AModelOfAnotherTaskIsAnError) {
   const size_t inputs = report_->task.inputs;
   const size_t classes = report_->task.classes;
-  EXPECT_THAT(CountHeldOutCorrect(*report_, Quantize(ZeroNetwork({inputs, classes}), 31), 0), IsOk());
-  EXPECT_THAT(CountHeldOutCorrect(*report_, Quantize(ZeroNetwork({inputs + 1, classes}), 31), 0),
+  EXPECT_THAT(CountHeldOutCorrect(*report_, ZeroNetwork({inputs, classes}), 0), IsOk());
+  EXPECT_THAT(CountHeldOutCorrect(*report_, ZeroNetwork({inputs + 1, classes}), 0),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("takes 22 inputs and gives 5 classes")));
-  EXPECT_THAT(CountHeldOutCorrect(*report_, Quantize(ZeroNetwork({inputs, classes - 1}), 31), 0),
+  EXPECT_THAT(CountHeldOutCorrect(*report_, ZeroNetwork({inputs, classes - 1}), 0),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("takes 21 inputs and gives 4 classes")));
 }
 
@@ -178,7 +175,6 @@ TEST_F(PipelineTest, ProgressReachesTheEndOfEachStage) {
   DemoOptions options = SmallDemo();
   options.base.steps = 3;
   options.fine_tuning.steps = 1;
-  options.ternary.steps = 1;
   options.threads = 2;
   std::map<std::string, std::pair<size_t, size_t>> last;
   ASSERT_THAT(TrainDemo(FileSystem::Default(), options, folder.path(),
@@ -212,14 +208,13 @@ TEST(PipelineErrorTest, AFullDiskIsReportedAndLeavesNoReport) {
   DemoOptions options = SmallDemo();
   options.base.steps = 1;
   options.fine_tuning.steps = 1;
-  options.ternary.steps = 1;
   FaultyFileSystem disk;
   {
     const TempFolder folder;
     ASSERT_THAT(TrainDemo(disk, options, folder.path(), nullptr), IsOk());
   }
   const int writes = disk.count(DiskOperation::kWrite);
-  ASSERT_GE(writes, 6);  // base, four departments, report
+  ASSERT_GE(writes, 7);  // base, curvature, four departments, report
   for (int n = 1; n <= writes; ++n) {
     SCOPED_TRACE(absl::StrCat("write ", n, " of ", writes));
     const TempFolder folder;

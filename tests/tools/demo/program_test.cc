@@ -46,7 +46,6 @@ class ProgramTest : public testing::Test {
     DemoOptions options = SmallDemo();
     options.base.steps = 50;
     options.fine_tuning.steps = 20;
-    options.ternary.steps = 20;
     const absl::StatusOr<Report> report = TrainDemo(FileSystem::Default(), options, data_.path(), nullptr);
     ASSERT_THAT(report, IsOk());
     report_ = *report;
@@ -68,7 +67,7 @@ TEST_F(ProgramTest, HelpAndWrongCommandLines) {
   }
   for (const std::string arguments :
        {"", "fly", "train", "train --out x --departments 101", "train --out x --departments 0",
-        "train --out x --seed y", "eval --data x --model y", "table --data x", "table --data x --vault-bytes 0"}) {
+        "train --out x --seed y", "eval --data x --model y", "table --data x --models y", "table --data x --models y --vault-bytes 0", "table --data x --vault-bytes 1"}) {
     const Outcome outcome = Run(arguments);
     EXPECT_EQ(outcome.exit_code, 2) << arguments;
     EXPECT_THAT(outcome.errors, testing::Not(testing::IsEmpty())) << arguments;
@@ -89,8 +88,8 @@ TEST_F(ProgramTest, EvalPrintsWhatTheModelScoredWhenItWasTrained) {
   EXPECT_EQ(json.exit_code, 0) << json.errors;
   const auto result = nlohmann::json::parse(json.output, nullptr, false);
   EXPECT_EQ(result["department"], department.name);
-  EXPECT_EQ(result["top1"], department.int8_top1);
-  EXPECT_EQ(result["trained_top1"], department.int8_top1);
+  EXPECT_EQ(result["top1"], department.finetune_top1);
+  EXPECT_EQ(result["finetune_top1"], department.finetune_top1);
   EXPECT_EQ(result["samples"], report_.heldout_samples);
 }
 
@@ -98,11 +97,13 @@ TEST_F(ProgramTest, TablePrintsToStandardOutput) {
   MakeData();
   const std::string sizes = scratch_.Write(
       "sizes.json", R"({"variants":[{"name":")" + report_.departments[0].name + R"(","stored_bytes":4321}]})");
-  const Outcome table = Run("table --data " + data_.path() + " --vault-bytes 12345 --sizes " + sizes);
+  const std::string command =
+      "table --data " + data_.path() + " --models " + data_.File("variants") + " --vault-bytes 12345";
+  const Outcome table = Run(command + " --sizes " + sizes);
   EXPECT_EQ(table.exit_code, 0) << table.errors;
   EXPECT_THAT(table.output, testing::AllOf(HasSubstr("12,345 bytes"), HasSubstr("4,321")));
   EXPECT_THAT(table.errors, testing::IsEmpty());
-  EXPECT_EQ(Run("table --data " + data_.path() + " --vault-bytes 12345 >/dev/full").exit_code, 1);
+  EXPECT_EQ(Run(command + " >/dev/full").exit_code, 1);
 }
 
 TEST_F(ProgramTest, FailuresAreToldOnStandardError) {
@@ -110,14 +111,16 @@ TEST_F(ProgramTest, FailuresAreToldOnStandardError) {
   const std::string data = "--data " + data_.path();
   const std::string model = " --model " + data_.File("base.safetensors");
   const std::string department = " --department " + report_.departments[0].name;
+  const std::string models = " --vault-bytes 1 --models " + data_.File("variants");
   const std::pair<std::string, std::string> failures[] = {
       {"train --out " + data_.path(), "variants: not empty"},
       {"eval --data " + scratch_.path() + model + department, "demo.json"},
       {"eval " + data + model + " --department nowhere", "no department 'nowhere'"},
       {"eval " + data + department + " --model " + data_.File("demo.json"), "demo.json"},
-      {"table " + data + " --vault-bytes 1 --sizes " + scratch_.File("none"), "none"},
-      {"table " + data + " --vault-bytes 1 --sizes " + data_.File("demo.json"), "demo.json"},
-      {"table --data " + scratch_.path() + " --vault-bytes 1", "demo.json"},
+      {"table " + data + models + " --sizes " + scratch_.File("none"), "none"},
+      {"table " + data + models + " --sizes " + data_.File("demo.json"), "demo.json"},
+      {"table --data " + scratch_.path() + models, "demo.json"},
+      {"table " + data + " --vault-bytes 1 --models " + scratch_.path(), report_.departments[0].name},
   };
   for (const auto& [arguments, reason] : failures) {
     SCOPED_TRACE(arguments);

@@ -21,8 +21,7 @@ inline DemoOptions SmallDemo() {
   options.finetune_samples = 400;
   options.heldout_samples = 300;
   options.fine_tuning.steps = 150;
-  options.ternary.steps = 150;
-  options.ternary.nonzeros = 300;
+  options.curvature_samples = 300;
   return options;
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -25,13 +26,17 @@ Report Departments(size_t count) {
     const double offset = 0.001 * static_cast<double>(d);
     report.departments.push_back({.name = absl::StrCat("department-", d),
                                   .base_top1 = 0.5003 + offset,
-                                  .finetune_float_top1 = 0.8997 - offset,
-                                  .int8_top1 = 0.8003 + offset,
+                                  .finetune_top1 = 0.8997 - offset,
                                   .other_department_top1 = 0.25,
-                                  .nonzeros = 8000,
                                   .file_size = 212'000});
   }
   return report;
+}
+
+std::vector<double> VaultTop1(size_t count) {
+  std::vector<double> top1;
+  for (size_t d = 0; d < count; ++d) top1.push_back(0.8003 + 0.001 * static_cast<double>(d));
+  return top1;
 }
 
 std::string LineWith(const std::string& text, const std::string& part) {
@@ -42,14 +47,14 @@ std::string LineWith(const std::string& text, const std::string& part) {
 }
 
 TEST(TableTest, ShowsBytesAndRatio) {
-  const std::string table = FormatTable(Departments(100), 1'000'000, {});
-  EXPECT_THAT(LineWith(table, "101 INT8 models"), HasSubstr(" 21,411,111 bytes"));
-  EXPECT_THAT(LineWith(table, "101 INT8 models"), HasSubstr(" 204,800 weights"));
+  const std::string table = FormatTable(Departments(100), VaultTop1(100), 1'000'000, {});
+  EXPECT_THAT(LineWith(table, "101 float models"), HasSubstr(" 21,411,111 bytes"));
+  EXPECT_THAT(LineWith(table, "101 float models"), HasSubstr(" 204,800 weights"));
   EXPECT_THAT(LineWith(table, "one vault"), HasSubstr(" 1,000,000 bytes   21.4 times smaller"));
 }
 
 TEST(TableTest, ShowsTenDepartmentsAndAllInMeanLowestAndHighest) {
-  const std::string table = FormatTable(Departments(100), 1'000'000, {});
+  const std::string table = FormatTable(Departments(100), VaultTop1(100), 1'000'000, {});
   for (const std::string name : {"department-0 ", "department-10 ", "department-90 "})
     EXPECT_THAT(table, HasSubstr(name));
   EXPECT_THAT(table, testing::Not(HasSubstr("department-1 ")));
@@ -63,7 +68,7 @@ TEST(TableTest, ShowsTenDepartmentsAndAllInMeanLowestAndHighest) {
 
 TEST(TableTest, ShowsBytesOfADepartmentWhereTheyAreKnown) {
   const Report report = Departments(3);
-  const std::string table = FormatTable(report, 1'000'000, {{"department-0", 7'000}, {"department-2", 8'001}});
+  const std::string table = FormatTable(report, VaultTop1(3), 1'000'000, {{"department-0", 7'000}, {"department-2", 8'001}});
   EXPECT_THAT(LineWith(table, "department-0"), testing::EndsWith(" 7,000"));
   EXPECT_THAT(LineWith(table, "department-1"), testing::EndsWith(" %"));
   EXPECT_THAT(LineWith(table, "mean of all 3"), testing::EndsWith(" 7,501"));
@@ -75,7 +80,7 @@ TEST(TableTest, ColumnsAreAligned) {
   StoredSizes sizes;
   const Report report = Departments(30);
   for (const DepartmentResult& department : report.departments) sizes[department.name] = 7'777;
-  const std::string table = FormatTable(report, 900'000, sizes);
+  const std::string table = FormatTable(report, VaultTop1(30), 900'000, sizes);
   const size_t width = LineWith(table, "fine-tune, float").size();
   int rows = 0;
   for (const absl::string_view line : absl::StrSplit(table, '\n')) {
@@ -87,7 +92,7 @@ TEST(TableTest, ColumnsAreAligned) {
 }
 
 TEST(TableTest, OneDepartmentHasNoNext) {
-  EXPECT_THAT(FormatTable(Departments(1), 1, {}), testing::Not(HasSubstr("next department")));
+  EXPECT_THAT(FormatTable(Departments(1), VaultTop1(1), 1, {}), testing::Not(HasSubstr("next department")));
 }
 
 TEST(StoredSizesTest, ReadsNamesAndBytesAndIgnoresTheRest) {
