@@ -62,19 +62,20 @@ absl::StatusOr<BaseFit> FitBase(absl::string_view tensor, absl::Span<const float
   for (int sweep = 0; sweep < options.sweeps; ++sweep) {
     const std::array<double, 2 * kMost + 1> prices = Prices(fit.values);
     bool changed = false;
-    for (size_t begin = 0; begin < cols; begin += ErrorProduct::kBlockColumns) {
-      const size_t end = std::min(cols, begin + ErrorProduct::kBlockColumns);
+    for (size_t begin = 0; begin < cols; begin += ErrorProduct::kBlock) {
+      const size_t end = std::min(cols, begin + ErrorProduct::kBlock);
       product.EnterColumns(begin, end);
       for (size_t row = 0; row < curvature.rows(); ++row) {
         const double step = static_cast<double>(steps[row]);
-        for (size_t i = row * cols + begin; i < row * cols + end; ++i) {
+        for (size_t column = begin; column < end; ++column) {
+          const size_t i = row * cols + column;
           const int now = fit.values[i];
           double best_gain = 0;
           int best = now;
           for (const int to : {now - 1, now + 1}) {
             if (to < -kMost || to > kMost) continue;
             const double by = (now - to) * step;
-            const double form = by * product.gradient(i) + by * by * static_cast<double>(curvature.own(i)) / 2;
+            const double form = by * product.gradient(row, column) + by * by * static_cast<double>(curvature.own(i)) / 2;
             const double bits = prices[static_cast<size_t>(to + kMost)] - prices[static_cast<size_t>(now + kMost)];
             const double gain = -(options.variants * form + options.lambda * bits);
             if (gain > best_gain) {
@@ -84,7 +85,7 @@ absl::StatusOr<BaseFit> FitBase(absl::string_view tensor, absl::Span<const float
           }
           if (best == now) continue;
           fit.values[i] = static_cast<int8_t>(best);
-          product.Grow(i, (now - best) * step);
+          product.Grow(row, column, (now - best) * step);
           changed = true;
         }
       }
@@ -92,6 +93,7 @@ absl::StatusOr<BaseFit> FitBase(absl::string_view tensor, absl::Span<const float
     }
     if (!changed) break;
   }
+  product.Renew();
   fit.remaining = product.Form();
   const std::array<double, 2 * kMost + 1> prices = Prices(fit.values);
   for (const int8_t v : fit.values) fit.bits += prices[static_cast<size_t>(v + kMost)];

@@ -73,6 +73,17 @@ absl::Status Prepare(absl::string_view tensor, const char* what, size_t n, doubl
   return absl::OkStatus();
 }
 
+// Adds a * b to `product`, rows x cols; a is rows x depth, b depth x cols.
+void AddProduct(const float* a, const float* b, size_t rows, size_t depth, size_t cols, float* product) {
+  Panel panel;
+  for (size_t begin = 0; begin < depth; begin += Panel::kRows) {
+    std::vector<const float*> packed;
+    for (size_t k = begin; k < std::min(depth, begin + Panel::kRows); ++k) packed.push_back(b + k * cols);
+    panel.Pack(packed, cols);
+    for (size_t i = 0; i < rows; ++i) panel.AddCombination(a + i * depth + begin, product + i * cols);
+  }
+}
+
 }  // namespace
 
 Curvature Curvature::Identity(size_t rows, size_t cols) { return Curvature(CurvatureKind::kIdentity, rows, cols); }
@@ -109,15 +120,6 @@ absl::StatusOr<Curvature> Curvature::Kronecker(absl::string_view tensor, size_t 
   return result;
 }
 
-double Curvature::Between(size_t a, size_t b) const {
-  if (kind_ == CurvatureKind::kKronecker) {
-    return static_cast<double>(g_[a / cols_ * rows_ + b / cols_]) *
-           static_cast<double>(h_[a % cols_ * cols_ + b % cols_]);
-  }
-  if (a != b) return 0;
-  return kind_ == CurvatureKind::kIdentity ? 1 : static_cast<double>(diagonal_[a]);
-}
-
 std::vector<float> Curvature::Product(const std::vector<float>& error) const {
   if (kind_ == CurvatureKind::kIdentity) return error;
   std::vector<float> product(error.size());
@@ -126,17 +128,8 @@ std::vector<float> Curvature::Product(const std::vector<float>& error) const {
     return product;
   }
   std::vector<float> right(error.size());  // E H
-  for (size_t i = 0; i < rows_; ++i) {
-    for (size_t j = 0; j < cols_; ++j) {
-      const float e = error[i * cols_ + j];
-      if (e != 0) AddScaled(e, h(j), cols_, right.data() + i * cols_);
-    }
-  }
-  for (size_t i = 0; i < rows_; ++i) {
-    for (size_t j = 0; j < rows_; ++j) {
-      AddScaled(g(i)[j], right.data() + j * cols_, cols_, product.data() + i * cols_);
-    }
-  }
+  AddProduct(error.data(), h_.data(), rows_, cols_, cols_, right.data());
+  AddProduct(g_.data(), right.data(), rows_, rows_, cols_, product.data());
   return product;
 }
 

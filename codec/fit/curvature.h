@@ -38,13 +38,20 @@ class Curvature {
   size_t cols() const { return cols_; }
 
   // The form's coefficient of the error of weight a times that of weight b; weights are row-major.
-  double Between(size_t a, size_t b) const;
+  double Between(size_t a, size_t b) const { return Between(a / cols_, a % cols_, b / cols_, b % cols_); }
+  double Between(size_t row, size_t column, size_t other_row, size_t other_column) const {
+    if (kind_ == CurvatureKind::kKronecker) {
+      return static_cast<double>(g_[row * rows_ + other_row]) * static_cast<double>(h_[column * cols_ + other_column]);
+    }
+    return row == other_row && column == other_column ? static_cast<double>(own(row, column)) : 0;
+  }
 
   // Of weight a with itself.
-  float own(size_t a) const {
-    if (kind_ == CurvatureKind::kKronecker) return g(a / cols_)[a / cols_] * h(a % cols_)[a % cols_];
-    return kind_ == CurvatureKind::kIdentity ? 1.0f : diagonal_[a];
+  float own(size_t row, size_t column) const {
+    if (kind_ == CurvatureKind::kKronecker) return g_[row * rows_ + row] * h_[column * cols_ + column];
+    return kind_ == CurvatureKind::kIdentity ? 1.0f : diagonal_[row * cols_ + column];
   }
+  float own(size_t a) const { return own(a / cols_, a % cols_); }
 
   // Row i of G, row j of H. kKronecker only.
   const float* g(size_t i) const { return g_.data() + i * rows_; }

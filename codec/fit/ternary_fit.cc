@@ -55,6 +55,9 @@ class Descent {
     fit_.symbols.resize(delta.size());
     fit_.scales.assign((delta.size() + kGroupSize - 1) / kGroupSize, options.start_scale);
     fit_.signal = product_.Form();
+    float least = 0;
+    if (!options.column_bits.empty()) least = *std::min_element(options.column_bits.begin(), options.column_bits.end());
+    for (size_t row = 0; row < curvature.rows(); ++row) least_bits_.push_back(AtLeast(row, static_cast<double>(least)));
   }
 
   TernaryFit Run() {
@@ -66,6 +69,7 @@ class Descent {
       fit_.objectives.push_back(product_.Form() + options_.lambda * Bits());
       if (!changed && !refitted) break;
     }
+    product_.Renew();
     fit_.remaining = product_.Form();
     fit_.bits = Bits();
     return std::move(fit_);
@@ -73,9 +77,12 @@ class Descent {
 
  private:
   double SymbolBits(size_t row, size_t column) const {
-    double bits = options_.symbol_bits;
+    return AtLeast(row, options_.column_bits.empty() ? 0 : static_cast<double>(options_.column_bits[column]));
+  }
+
+  double AtLeast(size_t row, double column_bits) const {
+    double bits = options_.symbol_bits + column_bits;
     if (!options_.row_bits.empty()) bits += static_cast<double>(options_.row_bits[row]);
-    if (!options_.column_bits.empty()) bits += static_cast<double>(options_.column_bits[column]);
     return std::max(bits, options_.least_symbol_bits);
   }
 
@@ -88,7 +95,7 @@ class Descent {
     return bits;
   }
 
-  double Step(size_t i) const { return static_cast<double>(steps_[i / cols_]); }
+  double Step(size_t row) const { return static_cast<double>(steps_[row]); }
 
   bool Fits(size_t i, int change) const {
     return base_.empty() || (base_[i] + change >= -128 && base_[i] + change <= 127);
@@ -97,11 +104,21 @@ class Descent {
   // Whether any symbol changed.
   bool Sweep(double lambda) {
     bool changed = false;
-    for (size_t begin = 0; begin < cols_; begin += ErrorProduct::kBlockColumns) {
-      const size_t end = std::min(cols_, begin + ErrorProduct::kBlockColumns);
+    for (size_t begin = 0; begin < cols_; begin += ErrorProduct::kBlock) {
+      const size_t end = std::min(cols_, begin + ErrorProduct::kBlock);
       product_.EnterColumns(begin, end);
       for (size_t row = 0; row < curvature_.rows(); ++row) {
-        for (size_t column = begin; column < end; ++column) changed |= Choose(row, column, lambda);
+        const double step = Step(row);
+        const double least_price = lambda * least_bits_[row];
+        for (size_t column = begin; column < end; ++column) {
+          const size_t i = row * cols_ + column;
+          // Most weights stay 0, and by far.
+          if (fit_.symbols[i] == 0 &&
+              fit_.scales[i / kGroupSize] * step * std::abs(product_.gradient(row, column)) <= least_price) {
+            continue;
+          }
+          changed |= Choose(row, column, lambda);
+        }
       }
       product_.Leave();
     }
@@ -113,9 +130,9 @@ class Descent {
     const size_t i = row * cols_ + column;
     const int now = fit_.symbols[i];
     const int scale = fit_.scales[i / kGroupSize];
-    const double step = Step(i) * scale;
-    const double gradient = product_.gradient(i);
-    const double own = static_cast<double>(curvature_.own(i));
+    const double step = Step(row) * scale;
+    const double gradient = product_.gradient(row, column);
+    const double own = static_cast<double>(curvature_.own(row, column));
     const double price = lambda * SymbolBits(row, column);
     double best_gain = 0;
     int best = now;
@@ -131,26 +148,25 @@ class Descent {
     if (best == now) return false;
     fit_.nonzeros += static_cast<size_t>((best != 0) - (now != 0));
     fit_.symbols[i] = static_cast<int8_t>(best);
-    product_.Grow(i, (now - best) * step);
+    product_.Grow(row, column, (now - best) * step);
     return true;
   }
 
   // Whether any scale changed.
   bool RefitScales() {
     bool changed = false;
-    size_t group = 0;
-    for (size_t row = 0; row < curvature_.rows(); ++row) {
-      product_.EnterRow(row);
-      for (; group < fit_.scales.size() && group * kGroupSize < (row + 1) * cols_; ++group) {
-        // What was changed in the row is not yet known to the next one.
-        if ((group + 1) * kGroupSize > (row + 1) * cols_) {
-          product_.Leave();
-          product_.EnterRow(row);
-        }
-        changed |= RefitScale(group);
+    size_t entered = 0;  // End of the rows that the walk is in.
+    for (size_t group = 0; group < fit_.scales.size(); ++group) {
+      const size_t begin = group * kGroupSize / cols_;
+      const size_t end = (std::min(fit_.symbols.size(), (group + 1) * kGroupSize) - 1) / cols_ + 1;
+      if (end > entered) {
+        if (entered > 0) product_.Leave();
+        entered = std::max(end, std::min(curvature_.rows(), begin + ErrorProduct::kBlock));
+        product_.EnterRows(begin, entered);
       }
-      product_.Leave();
+      changed |= RefitScale(group);
     }
+    product_.Leave();
     return changed;
   }
 
@@ -164,11 +180,17 @@ class Descent {
     // A scale larger by x costs slope * x + curve * x² / 2.
     double slope = 0;
     double curve = 0;
-    for (const size_t i : at) {
-      slope -= Step(i) * fit_.symbols[i] * product_.gradient(i);
-      for (const size_t j : at) {
-        curve += Step(i) * fit_.symbols[i] * Step(j) * fit_.symbols[j] * curvature_.Between(i, j);
-      }
+    struct Place {
+      size_t row, column;
+      double step;  // With its symbol's sign.
+    };
+    std::vector<Place> places;
+    for (const size_t i : at) places.push_back({i / cols_, i % cols_, Step(i / cols_) * fit_.symbols[i]});
+    for (const Place& a : places) {
+      slope -= a.step * product_.gradient(a.row, a.column);
+      double coupled = 0;
+      for (const Place& b : places) coupled += b.step * curvature_.Between(a.row, a.column, b.row, b.column);
+      curve += a.step * coupled;
     }
     const int now = fit_.scales[group];
     const double ideal = now - slope / curve;
@@ -186,7 +208,9 @@ class Descent {
       }
     }
     if (best == now) return false;
-    for (const size_t i : at) product_.Grow(i, (now - best) * Step(i) * fit_.symbols[i]);
+    std::vector<double> by;
+    for (const Place& place : places) by.push_back((now - best) * place.step);
+    product_.Grow(at, by);
     fit_.scales[group] = best;
     return true;
   }
@@ -196,7 +220,8 @@ class Descent {
   const Curvature& curvature_;
   const TernaryFitOptions& options_;
   const size_t cols_;
-  ErrorProduct product_;  // Of delta less what symbols and scales give.
+  ErrorProduct product_;            // Of delta less what symbols and scales give.
+  std::vector<double> least_bits_;  // Of any symbol in a row.
   TernaryFit fit_;
 };
 

@@ -22,6 +22,14 @@ void AddTo(const std::vector<float>& addend, std::vector<float>* sum) {
   for (size_t i = 0; i < addend.size(); ++i) (*sum)[i] += addend[i];
 }
 
+// Moves each weight towards `origin` by `by`, not beyond it.
+void Shrink(const std::vector<float>& origin, float by, std::vector<float>* weights) {
+  for (size_t i = 0; i < origin.size(); ++i) {
+    const float difference = (*weights)[i] - origin[i];
+    (*weights)[i] = origin[i] + std::max(difference - by, 0.0f) + std::min(difference + by, 0.0f);
+  }
+}
+
 }  // namespace
 
 Network TrainBase(const Task& task, absl::Span<const size_t> widths, const BaseTraining& training, size_t threads,
@@ -61,7 +69,11 @@ Network FineTune(const Network& start, const Dataset& samples, const FineTuning&
   for (size_t step = 0; step < tuning.steps; ++step) {
     DrawBatch(samples, tuning.batch, random, &batch);
     Gradient(network, batch.features, batch.labels, 1.0f / static_cast<float>(tuning.batch), &workspace, &gradient);
-    adam.Step(gradient, FallingRate(tuning.rate, step, tuning.steps), /*with_biases=*/false, &network);
+    const float rate = FallingRate(tuning.rate, step, tuning.steps);
+    adam.Step(gradient, rate, /*with_biases=*/false, &network);
+    for (size_t l = 0; l < network.layers.size(); ++l) {
+      Shrink(start.layers[l].weights, rate * tuning.shrinkage, &network.layers[l].weights);
+    }
   }
   return network;
 }

@@ -1,7 +1,9 @@
 #include "tools/fitting/fitter.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -19,10 +21,13 @@
 namespace modelvault {
 namespace {
 
-constexpr int kVersion = 2;               // Of the method: results of another are not taken from a work folder.
+constexpr int kVersion = 3;               // Of the method: results of another are not taken from a work folder.
 constexpr double kFirstSymbolBits = 7.2;  // Before anything was fitted: a density of about 4 %, and a sign.
 constexpr double kMostLineBits = 12;      // A row or column that never differed may still.
 constexpr double kHardlyAnything = 0.8;   // Of a tensor's signal is left: another scale is tried.
+// Scales to begin with that are tried on a few variants, times the options'.
+constexpr double kStartScales[] = {1, 1.5, 2.25, 3.4};
+constexpr uint64_t kTrialVariants = 3;
 constexpr double kFloorFactor = 0.7;      // Of lambda, from one attempt at a variant's floor to the next.
 constexpr int kFloorAttempts = 40;
 
@@ -53,6 +58,7 @@ void AppendBytes(const std::vector<T>& values, std::string* out) {
 struct Fitter::Prices {
   double symbol_bits = kFirstSymbolBits;
   std::vector<float> row_bits, column_bits;  // Empty or one a row (column).
+  double start_scale = 1;                    // Times the options'.
 };
 
 struct Fitter::VariantResult {
@@ -142,12 +148,87 @@ absl::StatusOr<FittedTensor> Fitter::FitBaseTensor(size_t t, const std::vector<f
   return result;
 }
 
+absl::StatusOr<TernaryFit> Fitter::FitLinear(size_t t, const std::vector<float>& target, const FittedTensor& base,
+                                             const Prices& prices, double lambda) const {
+  const FitTensor& tensor = input_->tensors()[t];
+  const std::vector<float>& centre = Centre(t);
+  const float gain = static_cast<float>(options_.gain);
+  std::vector<float> delta(target.size());
+  double mean_step = 0;
+  for (const float step : base.steps) mean_step += static_cast<double>(step) / static_cast<double>(tensor.rows);
+  for (size_t i = 0; i < target.size(); ++i) {
+    delta[i] = centre[i] + gain * (target[i] - centre[i]) -
+               base.steps[i / tensor.cols] * static_cast<float>(base.values[i]);
+  }
+  TernaryFitOptions options;
+  options.lambda = lambda;
+  options.symbol_bits = prices.symbol_bits;
+  options.row_bits = prices.row_bits;
+  options.column_bits = prices.column_bits;
+  options.least_symbol_bits = 2;
+  options.scale_bits = options_.refit_scales ? 6 : 1e9;
+  options.most_scale = 100;
+  // A weight's difference d pays where own * d² / 2 is more than lambda times its bits.
+  const double pays = std::sqrt(2 * lambda * kFirstSymbolBits / mean_own_[t]);
+  options.start_scale = static_cast<int>(
+      std::lround(std::clamp(options_.start_scale * prices.start_scale * pays / mean_step, 1.0, 100.0)));
+  absl::StatusOr<TernaryFit> fit =
+      FitTernary(tensor.name, delta, base.steps, base.values, tensor.curvature, options);
+  // Differences that are all small, or where weights of a row matter very differently, want a smaller scale.
+  while (fit.ok() && options.start_scale > 1 && fit->remaining > kHardlyAnything * fit->signal) {
+    options.start_scale = std::max(1, options.start_scale / 2);
+    absl::StatusOr<TernaryFit> smaller =
+        FitTernary(tensor.name, delta, base.steps, base.values, tensor.curvature, options);
+    if (smaller.ok() && smaller->remaining + lambda * smaller->bits >= fit->remaining + lambda * fit->bits) break;
+    fit = std::move(smaller);
+  }
+  return fit;
+}
+
+// Differences that are few and large want larger scales than what just pays. Which ones do is seen on a few variants.
+absl::Status Fitter::ChooseStartScales(const std::vector<FittedTensor>& base, double lambda,
+                                       std::vector<Prices>* prices) const {
+  const uint64_t trials = std::min<uint64_t>(kTrialVariants, input_->variant_count());
+  std::vector<std::array<double, std::size(kStartScales)>> costs(base.size());
+  const absl::Status status = OrderedParallel<decltype(costs)>(
+      trials, ThreadCount(options_.threads),
+      [&](uint64_t trial) -> absl::StatusOr<decltype(costs)> {
+        const uint64_t v = trial * input_->variant_count() / trials;
+        const absl::StatusOr<std::vector<std::vector<float>>> weights = input_->ReadVariant(v);
+        if (!weights.ok()) return weights.status();
+        decltype(costs) own(base.size());
+        for (size_t t = 0; t < base.size(); ++t) {
+          if (!input_->tensors()[t].linear) continue;
+          for (size_t k = 0; k < std::size(kStartScales); ++k) {
+            Prices tried = (*prices)[t];
+            tried.start_scale = kStartScales[k];
+            const double price = lambda / Weight(v);
+            const absl::StatusOr<TernaryFit> fit = FitLinear(t, (*weights)[t], base[t], tried, price);
+            if (!fit.ok()) return fit.status();
+            own[t][k] = Weight(v) * (fit->remaining + price * fit->bits);
+          }
+        }
+        return own;
+      },
+      [&](uint64_t, const decltype(costs)& own) {
+        for (size_t t = 0; t < base.size(); ++t) {
+          for (size_t k = 0; k < std::size(kStartScales); ++k) costs[t][k] += own[t][k];
+        }
+        return absl::OkStatus();
+      });
+  if (!status.ok()) return status;
+  for (size_t t = 0; t < base.size(); ++t) {
+    const size_t best = static_cast<size_t>(std::min_element(costs[t].begin(), costs[t].end()) - costs[t].begin());
+    (*prices)[t].start_scale = kStartScales[best];
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<FittedVariant> Fitter::FitVariant(size_t variant, const std::vector<std::vector<float>>& weights,
                                                  const std::vector<FittedTensor>& base,
                                                  const std::vector<Prices>& prices, double lambda) const {
   FittedVariant result;
   result.lambda = lambda;
-  const float gain = static_cast<float>(options_.gain);
   for (size_t t = 0; t < base.size(); ++t) {
     const FitTensor& tensor = input_->tensors()[t];
     const std::vector<float>& target = weights[t];
@@ -163,37 +244,7 @@ absl::StatusOr<FittedVariant> Fitter::FitVariant(size_t variant, const std::vect
       result.tensors.push_back(std::move(fit));
       continue;
     }
-    const std::vector<float>& centre = Centre(t);
-    std::vector<float> delta(target.size());
-    double mean_step = 0;
-    for (const float step : base[t].steps) mean_step += static_cast<double>(step) / static_cast<double>(tensor.rows);
-    for (size_t i = 0; i < target.size(); ++i) {
-      delta[i] = centre[i] + gain * (target[i] - centre[i]) -
-                 base[t].steps[i / tensor.cols] * static_cast<float>(base[t].values[i]);
-    }
-    TernaryFitOptions options;
-    options.lambda = lambda;
-    options.symbol_bits = prices[t].symbol_bits;
-    options.row_bits = prices[t].row_bits;
-    options.column_bits = prices[t].column_bits;
-    options.least_symbol_bits = 2;
-    options.scale_bits = options_.refit_scales ? 6 : 1e9;
-    options.most_scale = 100;
-    // A weight's difference d pays where own * d² / 2 is more than lambda times its bits.
-    const double pays = std::sqrt(2 * lambda * kFirstSymbolBits / mean_own_[t]);
-    options.start_scale =
-        static_cast<int>(std::lround(std::clamp(options_.start_scale * pays / mean_step, 1.0, 100.0)));
-    absl::StatusOr<TernaryFit> ternary =
-        FitTernary(tensor.name, delta, base[t].steps, base[t].values, tensor.curvature, options);
-    // Differences that are all small, or where weights of a row matter very differently, want a smaller scale.
-    while (ternary.ok() && options.start_scale > 1 && ternary->remaining > kHardlyAnything * ternary->signal) {
-      options.start_scale = std::max(1, options.start_scale / 2);
-      absl::StatusOr<TernaryFit> smaller =
-          FitTernary(tensor.name, delta, base[t].steps, base[t].values, tensor.curvature, options);
-      if (smaller.ok() && smaller->remaining + lambda * smaller->bits >= ternary->remaining + lambda * ternary->bits)
-        break;
-      ternary = std::move(smaller);
-    }
+    const absl::StatusOr<TernaryFit> ternary = FitLinear(t, target, base[t], prices[t], lambda);
     if (!ternary.ok()) {
       return absl::InvalidArgumentError(
           absl::StrCat("variant '", input_->variant_name(variant), "': ", ternary.status().message()));
@@ -235,15 +286,16 @@ WorkFolder::Key Fitter::KeyOfRound(const std::vector<FittedTensor>& base, const 
     AppendBytes(base[t].steps, &text);
     AppendBytes(base[t].values, &text);
     AppendBytes(base[t].floats, &text);
-    AppendBytes(std::vector<double>{prices[t].symbol_bits, mean_own_[t]}, &text);
+    AppendBytes(std::vector<double>{prices[t].symbol_bits, prices[t].start_scale, mean_own_[t]}, &text);
     AppendBytes(prices[t].row_bits, &text);
     AppendBytes(prices[t].column_bits, &text);
   }
   return KeyOf(text);
 }
 
-absl::StatusOr<Fitter::Round> Fitter::FitAll(const std::vector<FittedTensor>& base, const std::vector<Prices>& prices,
+absl::StatusOr<Fitter::Round> Fitter::FitAll(const std::vector<FittedTensor>& base, std::vector<Prices> prices,
                                              double lambda, const FitProgress& progress) const {
+  if (absl::Status chosen = ChooseStartScales(base, lambda, &prices); !chosen.ok()) return chosen;
   const WorkFolder::Key round_key = KeyOfRound(base, prices, lambda);
   Round round;
   for (const FittedTensor& tensor : base) round.rest.emplace_back(tensor.values.size());

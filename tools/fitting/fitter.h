@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "codec/fit/ternary_fit.h"
 #include "tools/fitting/fit_input.h"
 #include "tools/fitting/fitted_model.h"
 #include "tools/fitting/work_folder.h"
@@ -29,7 +30,9 @@ struct FitOptions {
   bool base_rate = true;       // Weigh bytes of the base against its error, rather than round to the nearest.
   bool keep_base = true;       // The base stays what it was given as; else it moves to where the variants are.
   double gain = 1;             // The fine-tunes' differences are multiplied by it before they are fitted. Positive.
-  double start_scale = 1.6;    // In units of the difference that just pays for its bits; positive.
+  // Scales begin at this or up to 3.4 times this, whichever fits a few variants best, in units of the difference that just
+  // pays for its bits; positive.
+  double start_scale = 1.6;
   bool refit_scales = true;
   bool side_tensors = true;   // Let small tensors differ where it pays; else they are the base's.
   bool shared_prices = true;  // Prices of symbols by row and column, from the round before.
@@ -75,7 +78,11 @@ class Fitter {
   absl::StatusOr<FittedVariant> FitWithFloor(size_t variant, const std::vector<std::vector<float>>& weights,
                                              const std::vector<FittedTensor>& base, const std::vector<Prices>& prices,
                                              double lambda) const;
-  absl::StatusOr<Round> FitAll(const std::vector<FittedTensor>& base, const std::vector<Prices>& prices, double lambda,
+  absl::StatusOr<TernaryFit> FitLinear(size_t tensor, const std::vector<float>& target, const FittedTensor& base,
+                                       const Prices& prices, double lambda) const;
+  absl::Status ChooseStartScales(const std::vector<FittedTensor>& base, double lambda,
+                                 std::vector<Prices>* prices) const;
+  absl::StatusOr<Round> FitAll(const std::vector<FittedTensor>& base, std::vector<Prices> prices, double lambda,
                                const FitProgress& progress) const;
   std::vector<Prices> PricesOf(const FittedModels& models) const;
   WorkFolder::Key KeyOfRound(const std::vector<FittedTensor>& base, const std::vector<Prices>& prices,

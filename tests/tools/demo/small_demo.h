@@ -15,6 +15,7 @@ inline DemoOptions SmallDemo() {
   options.task.findings = 12;
   options.task.classes = 5;
   options.task.finding_spread = 1.2f;
+  options.task.own_rules = 0.4f;
   options.hidden_widths = {37, 26};
   options.base.steps = 300;
   options.base.batch = 64;
