@@ -46,11 +46,12 @@ function(mv_test_headers)
                             <string> <vector> <absl/status/statusor.h> <absl/strings/str_cat.h>)
 endfunction()
 
-# mv_test(NAME SOURCES... DEPS... [LABELS...]): one GoogleTest program, its cases registered one by one.
+# mv_test(NAME SOURCES... DEPS... [LABELS...] [SLOW FILTER]): one GoogleTest program, its cases registered one by one.
+# Those that the filter names have the label `slow`: the sanitizers' run leaves them out.
 # With the label `corpus` it is compiled always, but registered only where the folder MODELVAULT_CORPUS exists; the
 # program finds that folder in the macro MODELVAULT_CORPUS_DIR.
 function(mv_test name)
-  cmake_parse_arguments(arg "" "" "SOURCES;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "" "SLOW" "SOURCES;DEPS;LABELS" ${ARGN})
   mv_test_headers()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_DEPS} modelvault_flags GTest::gmock GTest::gtest GTest::gtest_main)
@@ -63,7 +64,13 @@ function(mv_test name)
       return()
     endif()
   endif()
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 120 PROPERTIES LABELS "${arg_LABELS}")
+  if(NOT arg_SLOW)
+    gtest_discover_tests(${name} DISCOVERY_TIMEOUT 120 PROPERTIES LABELS "${arg_LABELS}")
+    return()
+  endif()
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 120 TEST_FILTER "-${arg_SLOW}" PROPERTIES LABELS "${arg_LABELS}")
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 120 TEST_FILTER "${arg_SLOW}" TEST_LIST ${name}_SLOW_TESTS
+                       PROPERTIES LABELS "${arg_LABELS};slow")
 endfunction()
 
 # mv_corpus_test(NAME SOURCES... DEPS...): mv_test with the label `corpus`.

@@ -17,7 +17,7 @@ namespace {
 constexpr char kStyle[] =
     "body{font:15px/1.5 system-ui,sans-serif;max-width:62em;margin:2em auto;padding:0 1em;color:#222}"
     "table{border-collapse:collapse;margin:1em 0}td,th{padding:.15em .8em;text-align:left;border-bottom:1px solid #ddd}"
-    ".n{text-align:right;font-variant-numeric:tabular-nums}svg{width:100%;font-size:11px}"
+    ".n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}svg{width:100%;font-size:11px}"
     ".grid{stroke:#e4e4e4}.axis{stroke:#444}.all{fill:#cfe0f3}.left{fill:#c2452d}.dot{fill:#134f91}"
     ".curve{fill:none;stroke:#134f91;stroke-width:2}.note{background:#fff6da;padding:.4em .8em}"
     ".big{font-size:1.7em;font-weight:600}.tile{display:inline-block;margin:0 2.2em 1em 0;vertical-align:top}";
@@ -96,36 +96,59 @@ std::string Curve(const proto::FitReport& r) {
   return svg;
 }
 
+// Where an axis begins and the distance of its marks: four or five of them, at 1, 2 or 5 times a power of ten.
+struct Marks {
+  double begin, step;
+  int count;
+
+  double end() const { return begin + step * count; }
+};
+
+Marks MarksFor(double least, double most) {
+  const double width = std::max(most - least, std::max(std::abs(most), 1e-9) * 0.01) / 4;
+  double step = std::pow(10, std::floor(std::log10(width)));
+  for (const double factor : {5.0, 2.0}) {
+    if (step * factor <= width) {
+      step *= factor;
+      break;
+    }
+  }
+  const double begin = std::floor(least / step) * step;
+  return {begin, step, std::max(1, static_cast<int>(std::ceil((most - begin) / step)))};
+}
+
 // Bytes of a variant against what it keeps: a dot each.
 std::string Scatter(const proto::FitReport& r) {
   constexpr double kLeft = 90, kTop = 10, kWidth = 700, kHeight = 240;
   if (r.variants().empty()) return "";
-  double most = 1;
-  double least_kept = 1;
+  double least_bytes = HUGE_VAL, most_bytes = 0, least_kept = 100, most_kept = 0;
   for (const proto::FittedVariantReport& v : r.variants()) {
-    most = std::max(most, static_cast<double>(v.bytes()));
-    least_kept = std::min(least_kept, v.kept());
+    least_bytes = std::min(least_bytes, static_cast<double>(v.bytes()));
+    most_bytes = std::max(most_bytes, static_cast<double>(v.bytes()));
+    least_kept = std::min(least_kept, 100 * v.kept());
+    most_kept = std::max(most_kept, 100 * v.kept());
   }
-  const double floor = std::floor(10 * std::max(0.0, least_kept)) / 10;
-  const auto y = [&](double kept) {
-    return kTop + kHeight * (1 - (std::max(kept, floor) - floor) / (1 - floor + 1e-9));
-  };
+  const Marks across = MarksFor(least_bytes, most_bytes);
+  const Marks up = MarksFor(least_kept, most_kept);
+  const auto x = [&](double bytes) { return kLeft + kWidth * (bytes - across.begin) / (across.end() - across.begin); };
+  const auto y = [&](double kept) { return kTop + kHeight * (1 - (kept - up.begin) / (up.end() - up.begin)); };
   std::string svg = "<svg viewBox=\"0 0 900 300\" role=\"img\" aria-label=\"bytes and signal kept\">\n";
-  for (int i = 0; i <= 4; ++i) {
-    const double kept = floor + (1 - floor) * i / 4;
-    const double bytes = most * i / 4;
-    const double x = kLeft + kWidth * i / 4;
+  for (int i = 0; i <= up.count; ++i) {
+    const double kept = up.begin + up.step * i;
     absl::StrAppendFormat(&svg,
                           "<line class=\"%s\" x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\"/>"
-                          "<text x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">%.0f %%</text>"
-                          "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>\n",
+                          "<text x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">%.3g %%</text>\n",
                           i == 0 ? "axis" : "grid", kLeft, kLeft + kWidth, y(kept), y(kept), kLeft - 8, y(kept) + 4,
-                          100 * kept, x, kTop + kHeight + 18, Grouped(static_cast<uint64_t>(bytes)));
+                          kept);
+  }
+  for (int i = 0; i <= across.count; ++i) {
+    const double bytes = across.begin + across.step * i;
+    absl::StrAppendFormat(&svg, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>\n", x(bytes),
+                          kTop + kHeight + 18, Grouped(static_cast<uint64_t>(std::max(0.0, bytes))));
   }
   for (const proto::FittedVariantReport& v : r.variants()) {
     absl::StrAppendFormat(&svg, "<circle class=\"dot\" cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\"><title>%s</title></circle>\n",
-                          kLeft + kWidth * static_cast<double>(v.bytes()) / most, y(v.kept()),
-                          Escaped(Printable(v.name())));
+                          x(static_cast<double>(v.bytes())), y(100 * v.kept()), Escaped(Printable(v.name())));
   }
   return absl::StrCat(
       svg, "<text x=\"440\" y=\"292\" text-anchor=\"middle\">bytes of the variant; signal kept</text></svg>\n");
@@ -185,7 +208,9 @@ std::string FitToHtml(const proto::FitReport& r) {
                   "curvature is the Fisher information it is in nats a token.</p>\n");
   for (const std::string& note : r.notes())
     absl::StrAppend(&html, "<p class=\"note\">", Escaped(Printable(note)), "</p>\n");
-  if (!r.curve().empty()) absl::StrAppend(&html, "<h2>What more or less room would give</h2>\n", Curve(r));
+  if (!r.curve().empty()) absl::StrAppend(&html, "<h2>What more or less room would give</h2>\n", Curve(r),
+                                        "<p>Predicted loss a variant, the base as it is. Budgets that its bytes alone "
+                                        "take are left out.</p>\n");
   absl::StrAppend(&html, "<h2>Bytes and what they keep, a dot a variant</h2>\n", Scatter(r),
                   "<h2>Variants: signal (pale), and what is left of it undone (red)</h2>\n", Bars(variants, "variants"),
                   "<h2>Tensors, means over the variants</h2>\n", Bars(tensors, "tensors"), "<h2>All figures</h2>\n",

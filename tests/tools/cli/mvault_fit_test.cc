@@ -1,0 +1,103 @@
+// mvault fit on models of a few thousand weights.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "nlohmann/json.hpp"
+#include "tests/tools/cli/program_run.h"
+#include "tests/tools/fitting/fitting_files.h"
+
+namespace modelvault {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+class MvaultFitTest : public testing::Test {
+ protected:
+  ProgramRun Fit(const std::string& output, const std::vector<std::string>& more = {}) {
+    const FitFiles files = models_.files();
+    std::vector<std::string> arguments = {"fit", "--base", files.base, "--variants", models_.File("variants"),
+                                          "--curvature", files.curvature, "--importance", files.importance, "-o",
+                                          models_.File(output)};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return Mvault(arguments);
+  }
+
+  // One error line, nothing else, and no vault.
+  void ExpectError(const ProgramRun& run, int exit_code, const std::string& message) {
+    EXPECT_EQ(run.exit_code, exit_code) << run;
+    EXPECT_EQ(run.out, "");
+    EXPECT_THAT(run.err, AllOf(StartsWith("mvault: error: "), HasSubstr(message)));
+    EXPECT_THAT(models_.folder().Names(), Not(Contains("v.mvlt")));
+  }
+
+  FittingFiles models_;
+};
+
+TEST_F(MvaultFitTest, LeavesAVaultItsModelsAndTheBill) {
+  const ProgramRun run =
+      Fit("v.mvlt", {"--budget", "12000", "--report", models_.File("r.html"), "--json-report", models_.File("r.json"),
+                     "--export-int8", models_.File("int8"), "--json"});
+  ASSERT_EQ(run.exit_code, 0) << run;
+  const nlohmann::json report = run.Json();
+  EXPECT_EQ(report["bytes"], models_.folder().Read("v.mvlt").size());
+  EXPECT_LE(report["bytes"], 12000);
+  EXPECT_EQ(report["budget"], 12000);
+  ASSERT_EQ(report["variants"].size(), 4u);
+  EXPECT_EQ(report["curve"].size(), 2u) << "half of the budget is less than the base takes";
+  EXPECT_EQ(nlohmann::json::parse(models_.folder().Read("r.json")), report);
+  EXPECT_THAT(models_.folder().Read("r.html"), AllOf(StartsWith("<!DOCTYPE html>"), HasSubstr("<svg"), HasSubstr("gamma"),
+                                                     Not(HasSubstr("<script")), Not(HasSubstr("http"))));
+  EXPECT_EQ(Mvault({"restore", models_.File("v.mvlt"), "beta", "-o", models_.File("beta")}).exit_code, 0);
+  EXPECT_TRUE(models_.folder().Read("beta") == models_.folder().Read("int8/variants/beta.safetensors"));
+  EXPECT_THAT(models_.folder().Names(), Not(Contains("v.mvlt.fit-work")));
+}
+
+TEST_F(MvaultFitTest, TextNamesEveryVariantAndWhatWasSpent) {
+  const ProgramRun run = Fit("v.mvlt", {"--budget", "12000", "--threads", "3"});
+  ASSERT_EQ(run.exit_code, 0) << run;
+  EXPECT_THAT(run.out, AllOf(HasSubstr("alpha"), HasSubstr("same"), HasSubstr("bytes of 12,000"), HasSubstr("kept")));
+  EXPECT_EQ(run.err, "");
+}
+
+TEST_F(MvaultFitTest, CommandLinesThatMakeNoSense) {
+  ExpectError(Fit("v.mvlt", {"--group", "64"}), 2, "--group 64");
+  ExpectError(Fit("v.mvlt", {"--weight", "alpha"}), 2, "--weight 'alpha': expected NAME=number");
+  ExpectError(Fit("v.mvlt", {"--metric", "psychic"}), 2, "psychic");
+  ExpectError(Fit("v.mvlt", {"--rounds", "0"}), 2, "--rounds");
+  ExpectError(Fit("variants/alpha.safetensors"), 2, "is one of the files to be fitted");
+  ExpectError(Mvault({"fit", "--base", models_.files().base, "-o", models_.File("v.mvlt")}), 2, "nothing to fit");
+  ExpectError(Fit("v.mvlt", {"--floor", "nobody=1"}), 7, "'nobody'");
+}
+
+TEST_F(MvaultFitTest, ABudgetBelowTheBaseIsNamed) {
+  ExpectError(Fit("v.mvlt", {"--budget", "3000"}), 4, "the budget is 3000");
+}
+
+TEST_F(MvaultFitTest, BadInputIsNamed) {
+  FloatTensors bad = models_.base();
+  bad["layers.0.wq"].values[3] = NAN;
+  models_.Write("variants/beta.safetensors", bad);
+  ExpectError(Fit("v.mvlt"), 3, "layers.0.wq");
+  bad = models_.base();
+  bad.erase("layers.0.wq");
+  models_.Write("variants/beta.safetensors", bad);
+  ExpectError(Fit("v.mvlt"), 3, "beta");
+}
+
+TEST_F(MvaultFitTest, ASingularCurvatureIsNamed) {
+  FloatTensors curvature = models_.curvature();
+  for (float& value : curvature["layers.0.wq.G"].values) value = 0;
+  models_.Write("curvature.safetensors", curvature);
+  ExpectError(Fit("v.mvlt"), 3, "layers.0.wq");
+}
+
+}  // namespace
+}  // namespace modelvault
