@@ -25,20 +25,28 @@ bool AllFinite(const std::vector<float>& values) {
   return true;
 }
 
-// By Cholesky decomposition in double precision.
+// By Cholesky decomposition in double precision: a block of columns at a time, which is then taken off all that are to
+// its right. Every difference is made in the order of the columns.
 bool IsPositiveDefinite(const std::vector<float>& m, size_t n) {
-  std::vector<double> l(n * n);
-  for (size_t i = 0; i < n; ++i) {
-    for (size_t j = 0; j <= i; ++j) {
-      double sum = static_cast<double>(m[i * n + j]);
-      for (size_t k = 0; k < j; ++k) sum -= l[i * n + k] * l[j * n + k];
-      if (i != j) {
-        l[i * n + j] = sum / l[j * n + j];
-      } else if (sum > 0) {
-        l[i * n + i] = std::sqrt(sum);
-      } else {
-        return false;
+  constexpr size_t kBlock = 32;
+  std::vector<double> l(m.begin(), m.end());  // Of the upper half nothing is used.
+  const size_t stride = n + 8;                // Rows must not all be at the same place of the cache.
+  std::vector<double> columns(kBlock * stride);
+  for (size_t begin = 0; begin < n; begin += kBlock) {
+    const size_t end = std::min(n, begin + kBlock);
+    for (size_t i = begin; i < n; ++i) {
+      double* const row = l.data() + i * n;
+      for (size_t j = begin; j < std::min(end, i + 1); ++j) {
+        double value = row[j];
+        for (size_t k = begin; k < j; ++k) value -= row[k] * l[j * n + k];
+        if (i == j && !(value > 0)) return false;
+        row[j] = i == j ? std::sqrt(value) : value / l[j * n + j];
+        columns[(j - begin) * stride + i] = row[j];
       }
+    }
+    for (size_t i = end; i < n; ++i) {
+      SubtractCombination(l.data() + i * n + begin, end - begin, columns.data() + end, stride, i + 1 - end,
+                          l.data() + i * n + end);
     }
   }
   return true;

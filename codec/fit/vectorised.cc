@@ -14,6 +14,7 @@ namespace {
 
 // Eight floats: one register, or as many as the processor needs for them.
 using Eight = float __attribute__((vector_size(32), aligned(4), may_alias));
+using FourDoubles = double __attribute__((vector_size(32), aligned(8), may_alias));
 
 }  // namespace
 
@@ -30,6 +31,31 @@ void AddOuterProduct(float factor, const float* left, size_t rows, const float* 
     const float scaled = factor * left[i];
     sums[0] += a * scaled;
     sums[1] += b * scaled;
+  }
+}
+
+MODELVAULT_VECTORISED
+void SubtractCombination(const double* factors, size_t depth, const double* rows, size_t stride, size_t count,
+                         double* to) {
+  size_t j = 0;
+  for (; j + 16 <= count; j += 16) {
+    auto* const sums = reinterpret_cast<FourDoubles*>(to + j);
+    FourDoubles a = sums[0], b = sums[1], c = sums[2], d = sums[3];
+    for (size_t k = 0; k < depth; ++k) {
+      const auto* const values = reinterpret_cast<const FourDoubles*>(rows + k * stride + j);
+      const double factor = factors[k];
+      a -= values[0] * factor;
+      b -= values[1] * factor;
+      c -= values[2] * factor;
+      d -= values[3] * factor;
+    }
+    sums[0] = a;
+    sums[1] = b;
+    sums[2] = c;
+    sums[3] = d;
+  }
+  for (; j < count; ++j) {
+    for (size_t k = 0; k < depth; ++k) to[j] -= rows[k * stride + j] * factors[k];
   }
 }
 

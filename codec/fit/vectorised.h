@@ -16,6 +16,10 @@ void AddScaled(float factor, const float* from, size_t count, float* to);
 // Adds factor * left * rightᵀ to `to`, of `rows` rows of 16; `right` has 16 values.
 void AddOuterProduct(float factor, const float* left, size_t rows, const float* right, float* to);
 
+// to[j] -= factors[k] * rows[k * stride + j], for each k below `depth` in their order, and each j below `count`.
+void SubtractCombination(const double* factors, size_t depth, const double* rows, size_t stride, size_t count,
+                         double* to);
+
 // A few rows of a matrix, laid out so that combinations of them are summed at the speed of the processor's arithmetic:
 // strips of kStrip columns, in each all rows one after the other.
 class Panel {

@@ -258,6 +258,20 @@ TEST(CurvatureTest, DampingAddsToTheDiagonal) {
   EXPECT_DOUBLE_EQ(d.Between(0, 1), 0);
 }
 
+// Ones, with the same value everywhere else: positive definite from -1 / (n - 1) on, and below it the last of all pivots
+// is what tells.
+TEST(CurvatureTest, LargeFactorsAreCheckedToTheLast) {
+  constexpr size_t kSize = 100;
+  const auto make = [](float others) {
+    std::vector<float> h(kSize * kSize, others);
+    for (size_t i = 0; i < kSize; ++i) h[i * kSize + i] = 1;
+    return Curvature::Kronecker("layer.w", 1, kSize, {1}, h, 0);
+  };
+  EXPECT_THAT(make(-0.0100f), IsOk());
+  EXPECT_THAT(make(-0.0102f), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("H of layer.w: is not positive")));
+  EXPECT_THAT(make(0.99f), IsOk());
+}
+
 TEST(CurvatureTest, WhatIsNoCurvatureIsRefusedByName) {
   const auto refused = [](const absl::StatusOr<Curvature>& c, const char* message) {
     EXPECT_THAT(c, StatusIs(absl::StatusCode::kInvalidArgument, AllOf(HasSubstr("of layer.w"), HasSubstr(message))));
