@@ -128,7 +128,7 @@ def train(job):
     teacher = load_model(config, corpus / "variants" / f"{job.name}.safetensors")
     batches = Batches(records, answers(teacher, records) if job.kl > 0 else None, job.batch, job.seed)
     model = load_model(config, job.base)
-    plan = modelvault.attach(model, job.base, job.budget, priors=job.priors, scales=job.scales, price=job.price,
+    plan = modelvault.attach(model, job.base, job.budget, priors=job.priors or None, scales=job.scales, price=job.price,
                              side=job.side)
     started = time.monotonic()
     modelvault.distill(model, None, batches, job.steps, kl=job.kl)
@@ -179,6 +179,51 @@ def needs(corpus, names):
             theirs, ours = finetune(inputs).log_softmax(-1), base(inputs).log_softmax(-1)
             found[name] = float((theirs.exp() * (theirs - ours)).sum(-1).mean())
     return found
+
+
+def speed(corpus, base, priors, name, rounds=40):
+    """Milliseconds of processor time a step: a plain fine-tune of the float model on the text, and the ternary model on the
+    text alone, with the teacher's answers from memory, and with the teacher asked at each step. They take turns of
+    `rounds` steps, so that what else the machine does falls on all; the median counts."""
+    torch.set_num_threads(1)
+    config = read_config(corpus)
+    length = config["eval_context"]
+    records = read_records(pathlib.Path(corpus) / "train" / f"{name}.tok", length, length)[:64]
+    teacher = load_model(config, pathlib.Path(corpus) / "variants" / f"{name}.safetensors")
+    plain = load_model(config, pathlib.Path(corpus) / "base.safetensors")
+    optimizer = torch.optim.Adam(plain.parameters(), lr=1e-4)
+
+    def fine_tune():
+        while True:
+            for part in records.split(8):
+                optimizer.zero_grad()
+                functional.cross_entropy(plain(part[:, :-1]).flatten(0, 1), part[:, 1:].flatten()).backward()
+                optimizer.step()
+                yield
+
+    def ternary(kl, asked):
+        model = load_model(config, base)
+        modelvault.attach(model, base, 8200, priors=priors or None)
+        known = answers(teacher, records) if kl and not asked else None
+        ticks = []
+        modelvault.distill(model, teacher if asked else None, Batches(records, known, 8, 1), rounds, kl=kl,
+                           report=lambda _: ticks.append(time.process_time()))
+        return [b - a for a, b in zip(ticks, ticks[1:])]
+
+    def measure_plain():
+        steps, ticks = fine_tune(), []
+        for _ in range(rounds):
+            next(steps)
+            ticks.append(time.process_time())
+        return [b - a for a, b in zip(ticks, ticks[1:])]
+
+    found = {}
+    for _ in range(3):
+        for title, run in (("plain fine-tune", measure_plain), ("ternary, text alone", lambda: ternary(0.0, False)),
+                           ("ternary, teacher's answers kept", lambda: ternary(0.5, False)),
+                           ("ternary, teacher asked", lambda: ternary(0.5, True))):
+            found.setdefault(title, []).extend(run())
+    return {title: sorted(times)[len(times) // 2] for title, times in found.items()}
 
 
 def check_model(corpus):

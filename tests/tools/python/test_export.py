@@ -90,6 +90,18 @@ class ExportTest(toy.FolderTest):
         mv.export(model, self.folder / "v.safetensors")
         self.check_bits(model, self.folder / "v.safetensors")
 
+    def test_load_gives_what_a_model_computes_with(self):
+        model, _ = self.train()
+        mv.export(model, self.folder / "v.safetensors")
+        loaded = mv.load(self.folder / "v.safetensors")
+        self.assertTrue(torch.equal(loaded["hidden.weight"], model.hidden.weight))
+        self.assertTrue(torch.equal(loaded["mix.bias"], model.mix.bias))
+        self.assertNotIn("hidden.weight.scale", loaded)
+        # Floats are not rounded to a grid.
+        safetensors.write(self.folder / "f.safetensors", {"w": torch.tensor([[0.1, 0.7]]).half()})
+        self.assertTrue(torch.equal(mv.load(self.folder / "f.safetensors")["w"],
+                                    torch.tensor([[0.1, 0.7]]).half().float()))
+
     def test_saturated_weights_round_trip(self):
         base = {"weight": torch.tensor([[127, -128, 120, -3]] * 40, dtype=torch.int8),
                 "weight.scale": torch.full((40,), 0.5), "bias": torch.zeros(40)}

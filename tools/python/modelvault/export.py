@@ -7,6 +7,7 @@ from torch import nn
 
 from . import safetensors
 from .attach import plan_of
+from .base_model import BaseModel
 from .byte_count import ByteCount
 
 
@@ -24,9 +25,10 @@ def export(model: nn.Module, path: safetensors.Path) -> ByteCount:
 
 
 def load(path: safetensors.Path) -> Dict[str, torch.Tensor]:
-    """The tensors of an INT8 file as a model computes with them, F32, without the grid's own tensors."""
-    from .base_model import BaseModel  # pylint: disable=import-outside-toplevel
-    model = BaseModel.load(path)
+    """The tensors of a file as a model computes with them: INT8 ones times their steps, in F32, without the steps
+    themselves; floats in F32; all others as they are. Nothing is rounded."""
+    file = safetensors.read(path)
+    model = BaseModel(file.tensors, file.metadata, file.path)
     steps = {name + ".scale" for name in model.weights}
     return {name: model.value(name) if tensor.dtype.is_floating_point or name in model.steps else tensor
             for name, tensor in model.tensors.items() if name not in steps}

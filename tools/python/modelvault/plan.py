@@ -15,9 +15,10 @@ from .priors import Priors
 from .side_tensor import SideTensor
 from .ternary import HALF, TernaryWeight
 
-# Learning rates (Adam): latents in units of the scale, scales as a share of themselves, norms and biases in percent.
+# Learning rates (Adam): latents in units of the scale, scales as a share of the first, norms and biases in units of
+# their last bit.
 LATENT_RATE = 0.057
-SCALE_RATE = 0.004
+SCALE_RATE = 0.006
 SIDE_RATE = 0.1
 # Each step shrinks latents by this share of the learning rate, before the budget has its say.
 FIRST_SHRINK = 0.16
@@ -100,6 +101,12 @@ class Plan:
                 _shrink(t.latent, amount, self._prices.get(t.weight.name))
             # Beyond 1 a latent means nothing more, and would take long to come back.
             t.latent.clamp_(-1.0, 1.0)
+            if t.weight.scale.numel() > 1:
+                # A group costs what a weight does if it has a scale of its own.
+                middle = t.weight.scale.median()
+                own = t.weight.scale - middle
+                _shrink(own, self.shrink * self._groups[1]["lr"], None)
+                t.weight.scale.copy_(middle + own)
         amount = 0.0 if self._price == "loss" else self.shrink * self._groups[2]["lr"]
         for s in self.sides:
             if amount:

@@ -49,8 +49,6 @@ class SideTensor(nn.Module):
         _, exponent = torch.frexp(torch.clamp(magnitude, min=floor if floor > 0 else 0.125))
         self.register_buffer("base", base.detach().clone())
         self.register_buffer("unit", torch.ldexp(torch.ones_like(base), exponent - 1 - (23 - self.zero_bits)))
-        # How far a latent goes for a hundredth of the value: latents are counted in units, learning rates in that.
-        self.percent = 0.01 * 2.0 ** (23 - self.zero_bits)
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:
         """The values, bit for bit as exported."""

@@ -19,11 +19,11 @@ class _TernaryFunction(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, latent: torch.Tensor, scale: torch.Tensor, base: torch.Tensor, step: torch.Tensor,
-                threshold: float) -> torch.Tensor:  # pylint: disable=arguments-differ
+                threshold: float, first_scale: float) -> torch.Tensor:  # pylint: disable=arguments-differ
         symbols = symbols_of(latent, threshold)
-        spread = spread_scale(scale, latent)
+        spread = spread_scale(scale * first_scale, latent)
         ctx.save_for_backward(symbols, spread, step)
-        ctx.groups = scale.numel()
+        ctx.groups, ctx.first_scale = scale.numel(), first_scale
         return torch.mul(symbols, spread).add_(base).clamp_(-128.0, 127.0).mul_(step)
 
     @staticmethod
@@ -32,8 +32,8 @@ class _TernaryFunction(torch.autograd.Function):
         gradient = gradient * step
         of_scale = None
         if ctx.needs_input_grad[1]:
-            of_scale = _sum_groups(gradient * symbols, ctx.groups)
-        return gradient.mul_(spread), of_scale, None, None, None
+            of_scale = _sum_groups(gradient * symbols, ctx.groups) * ctx.first_scale
+        return gradient.mul_(spread), of_scale, None, None, None, None
 
 
 def symbols_of(latent: torch.Tensor, threshold: float) -> torch.Tensor:
@@ -43,7 +43,7 @@ def symbols_of(latent: torch.Tensor, threshold: float) -> torch.Tensor:
 
 
 def spread_scale(scale: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """Whole grid steps, one value for all weights or one for each of them."""
+    """`scale` in whole grid steps, one value for all weights or one for each of them."""
     whole = scale.round().clamp_(1.0, MAX_SCALE)
     if whole.numel() == 1:
         return whole
@@ -64,29 +64,32 @@ class TernaryWeight(nn.Module):
     """The parametrisation of one weight (torch.nn.utils.parametrize). What it is called with is the latent: one number
     for each weight, in units of the scale, so that round(latent) is the symbol.
 
-    name: the tensor's in the base's file. base: INT8. step: of the grid, one a row or one for all. scales: "group" (one
-    for each 128 weights, as the vault counts them), "tensor" (one for all) or "fixed"."""
+    name: the tensor's in the base's file. base: INT8. step: of the grid, one a row or one for all. first_scale: in grid
+    steps; what is learnt is the share of it. scales: "group" (one for each 128 weights, as the vault counts them),
+    "tensor" (one for all) or "fixed"."""
 
     def __init__(self, name: str, base: torch.Tensor, step: torch.Tensor, first_scale: float, scales: str):
         super().__init__()
         self.name = name
         self.threshold = HALF
+        self.first_scale = float(first_scale)
         groups = -(-base.numel() // GROUP_SIZE) if scales == "group" else 1
         self.register_buffer("base", base.to(torch.float32))
         self.register_buffer("step", per_row(step.to(torch.float32), base))
-        self.scale = nn.Parameter(torch.full((groups,), float(first_scale)), requires_grad=scales != "fixed")
+        self.scale = nn.Parameter(torch.ones(groups), requires_grad=scales != "fixed")
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:
         """The weight, bit for bit what the exported INT8 weight times its row's step gives."""
-        return _TernaryFunction.apply(latent, self.scale, self.base, self.step, self.threshold)
+        return _TernaryFunction.apply(latent, self.scale, self.base, self.step, self.threshold,
+                                      self.first_scale)
 
     def right_inverse(self, weight: torch.Tensor) -> torch.Tensor:
         """The latent that a weight of the model becomes when it is attached: its distance from the base."""
         steps = weight.detach().to(torch.float32) / self.step - self.base
-        return torch.clamp(steps / spread_scale(self.scale.detach(), steps), -1.0, 1.0)
+        return torch.clamp(steps / spread_scale(self.scale.detach() * self.first_scale, steps), -1.0, 1.0)
 
     @torch.no_grad()
     def int8(self, latent: torch.Tensor) -> torch.Tensor:
         """The weight as it is stored."""
-        delta = symbols_of(latent, self.threshold) * spread_scale(self.scale, latent)
+        delta = symbols_of(latent, self.threshold) * spread_scale(self.scale * self.first_scale, latent)
         return torch.clamp(self.base + delta, -128.0, 127.0).to(torch.int8)
