@@ -50,6 +50,14 @@ class AttachTest(toy.FolderTest):
         self.assertTrue(torch.equal(model.head.weight, model.embed.weight))
         self.assertFalse(torch.equal(model.head.weight, plan.base.value("embed.weight")))
 
+    def test_tied_weights_start_as_the_model(self):
+        base = self.base_file()
+        tied, single = toy.make_teacher(toy.make_toy()), toy.make_teacher(toy.make_toy())
+        del single.head
+        mv.attach(tied, base, start="model")
+        mv.attach(single, base, start="model")
+        self.assertTrue(torch.equal(tied.embed.weight, single.embed.weight))
+
     def test_gradients_are_straight_through(self):
         model = nn.Linear(3, 2, bias=False)
         with torch.no_grad():

@@ -40,6 +40,12 @@ class BudgetTest(toy.FolderTest):
                 self.assertLess(abs(packed / budget - 1), 0.02)
                 self.assertLess(abs(packed - predicted), 6)
 
+    def test_a_budget_that_changed_after_training_is_met(self):
+        model, plan = self.train(450)
+        plan.budget_bytes = 390
+        _, packed = self.stored(model, plan)
+        self.assertLess(abs(packed / 390 - 1), 0.02)
+
     def test_a_budget_that_is_not_needed_is_not_an_error(self):
         predicted, packed = self.stored(*self.train(100_000))
         self.assertLess(predicted, 100_000)

@@ -160,9 +160,10 @@ def _ternary(base: BaseModel, name: str, parameter: nn.Parameter, scales: str, f
 def _register(owners: List[Owner], parametrization: nn.Module, value: Optional[torch.Tensor]) -> nn.Parameter:
     """Parametrises a parameter in every module that has it; its latent."""
     latent: Optional[nn.Parameter] = None
+    weight = owners[0][2].detach().clone() if value is None else value
     for module, name, parameter in owners:
-        if value is not None:
-            parameter.data.copy_(value)
+        # Registering turned the first owner's weight into the latent, which the others share.
+        parameter.data.copy_(weight)
         parametrize.register_parametrization(module, name, parametrization)
         if latent is None:
             latent = module.parametrizations[name].original

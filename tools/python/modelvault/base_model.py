@@ -50,7 +50,8 @@ class BaseModel:
         """Every float tensor with rows becomes INT8 with a step a row; all others stay as they are."""
         rounded: Dict[str, torch.Tensor] = {}
         for name, tensor in tensors.items():
-            tensor = tensor.detach().cpu()
+            # A copy: a model's own tensors move on.
+            tensor = tensor.detach().cpu().clone()
             if not tensor.dtype.is_floating_point or tensor.dim() < 2 or tensor.numel() == 0:
                 rounded[name] = tensor.to(torch.float32) if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
                 continue

@@ -64,6 +64,8 @@ class Plan:
         self._price = price
         self._prices: Dict[str, Any] = {}
         self._fixed = fixed
+        # With price="loss" the unit of `shrink`: the mean gradient of a latent at the first step.
+        self._loss_unit = 0.0
         self._count: Optional[ByteCount] = None
         self._groups = [
             {"params": [t.latent for t in ternaries], "lr": LATENT_RATE},
@@ -82,19 +84,21 @@ class Plan:
         (N. Parikh, S. Boyd, "Proximal Algorithms", 2014), and this is zero: a loop that adds it suits both."""
         device = self.ternaries[0].latent.device if self.ternaries else None
         total = torch.zeros((), device=device)
-        if self._price != "loss":
+        if self._price != "loss" or self._loss_unit == 0:
             return total
         for t in self.ternaries:
             price = self._prices.get(t.weight.name, 1.0)
             total = total + (t.latent.abs() * price).sum()
         for s in self.sides:
             total = total + s.latent.abs().sum()
-        return total * self.shrink
+        return total * (self.shrink * self._loss_unit)
 
     @torch.no_grad()
     def step(self) -> None:
         """After each step of the optimiser."""
         self.steps += 1
+        if self._price == "loss" and self._loss_unit == 0:
+            self._loss_unit = self._mean_gradient()
         amount = 0.0 if self._price == "loss" else self.shrink * self._groups[0]["lr"]
         for t in self.ternaries:
             if amount:
@@ -160,16 +164,22 @@ class Plan:
 
     def state_dict(self) -> Dict[str, Any]:
         """What a checkpoint needs beside the model's and the optimiser's, to go on to the same bytes."""
-        return {"steps": self.steps, "shrink": self.shrink, "threshold": self.threshold,
+        return {"steps": self.steps, "shrink": self.shrink, "threshold": self.threshold, "loss_unit": self._loss_unit,
                 "counter": self._counter.state()}
 
     def load_state_dict(self, state: Dict[str, Any]) -> None:
         """Goes on from a checkpoint, after the model's own state was loaded."""
         self.steps, self.shrink = int(state["steps"]), float(state["shrink"])
+        self._loss_unit = float(state["loss_unit"])
         self._set_threshold(float(state["threshold"]))
         self._counter.set_state(state["counter"])
         if self.steps >= CONTROL_INTERVAL:
             self._update_prices()
+
+    def _mean_gradient(self) -> float:
+        gradients = [t.latent.grad for t in self.ternaries if t.latent.grad is not None]
+        count = sum(g.numel() for g in gradients)
+        return sum(float(g.abs().sum()) for g in gradients) / count if count else 0.0
 
     def _fixed_now(self) -> Dict[str, torch.Tensor]:
         return {name: tensor.detach().cpu().clone() for name, tensor in self._fixed.items()}
