@@ -1,4 +1,5 @@
-"""What bench/train_departments does for one department, in a process of its own. The job is its only argument, in JSON."""
+"""What bench/train_departments does for one department, in a process of its own, whose only argument is the job in JSON.
+"""
 
 import dataclasses
 import json
@@ -24,7 +25,8 @@ from modelvault import safetensors
 
 allocate = modelvault.allocate
 
-# Of each 64 records of 128 tokens of train/NAME.tok the last 8 are those that parameters are chosen on.
+# Of each 64 records of 128 tokens of train/NAME.tok the last 8 are those that parameters are chosen on. Fine-tunes have
+# seen them, though, so as many from a department that the fine-tune has not seen and does well on are scored, too.
 _ASIDE_OF, _ASIDE = 64, 8
 # Rows of a batch where nothing is trained: one core's cache likes them small.
 _SCORE_BATCH = 32
@@ -47,6 +49,8 @@ class Job:
     side: bool
     seed: int
     set_aside: bool
+    start: str
+    foreign: str
 
     def to_json(self):
         return dataclasses.asdict(self)
@@ -67,7 +71,7 @@ def load_model(config, path):
 
 
 def read_records(path, length, step):
-    """Records of `length` + 1 tokens, one beginning each `step` tokens: train/ overlaps by one, heldout/ has records."""
+    """Records of `length` + 1 tokens, one beginning each `step` tokens. In heldout/ they lie side by side."""
     tokens = torch.frombuffer(bytearray(pathlib.Path(path).read_bytes()), dtype=torch.int16).to(torch.int64)
     return tokens.unfold(0, length + 1, step).contiguous()
 
@@ -76,6 +80,29 @@ def split_aside(records):
     place = torch.arange(len(records)) % _ASIDE_OF
     aside = place >= _ASIDE_OF - _ASIDE
     return records[~aside], records[aside]
+
+
+def spread(records, count):
+    """`count` records, evenly spread."""
+    return records[torch.linspace(0, len(records) - 1, min(count, len(records))).long()]
+
+
+@torch.no_grad()
+def foreign_departments(corpus, names):
+    """For each name the other department on whose text its fine-tune gains most over the base."""
+    torch.set_num_threads(1)
+    config = read_config(corpus)
+    length = config["eval_context"]
+    everyone = department_names(corpus)
+    records = {n: spread(read_records(corpus / "train" / f"{n}.tok", length, length), 6) for n in everyone}
+    base = load_model(config, corpus / "base.safetensors")
+    of_base = {n: score(base, r)[1] for n, r in records.items()}
+    found = {}
+    for name in names:
+        finetune = load_model(config, corpus / "variants" / f"{name}.safetensors")
+        gains = {n: of_base[n] - score(finetune, r)[1] for n, r in records.items() if n != name}
+        found[name] = max(gains, key=gains.get)
+    return found
 
 
 @torch.no_grad()
@@ -127,9 +154,10 @@ def train(job):
         records = torch.cat([records, aside])
     teacher = load_model(config, corpus / "variants" / f"{job.name}.safetensors")
     batches = Batches(records, answers(teacher, records) if job.kl > 0 else None, job.batch, job.seed)
-    model = load_model(config, job.base)
+    # Where training begins at the fine-tune, it begins at its distance from the base.
+    model = load_model(config, job.base if job.start == "base" else corpus / "variants" / f"{job.name}.safetensors")
     plan = modelvault.attach(model, job.base, job.budget, priors=job.priors or None, scales=job.scales, price=job.price,
-                             side=job.side)
+                             side=job.side, start=job.start)
     started = time.monotonic()
     modelvault.distill(model, None, batches, job.steps, kl=job.kl)
     step_seconds = (time.monotonic() - started) / job.steps
@@ -140,6 +168,11 @@ def train(job):
     if job.set_aside:
         report["aside_top1"], report["aside_nll"] = score(model, aside)
         report["finetune_aside_top1"], report["finetune_aside_nll"] = score(teacher, aside)
+    if job.foreign:
+        records = read_records(corpus / "train" / f"{job.foreign}.tok", length, length)
+        records = spread(records, 64)
+        report["foreign_top1"], report["foreign_nll"] = score(model, records)
+        report["finetune_foreign_top1"], report["finetune_foreign_nll"] = score(teacher, records)
     write_json(_report_path(job), report)
 
 
@@ -174,7 +207,7 @@ def needs(corpus, names):
         for name in names:
             length = config["eval_context"]
             records = read_records(pathlib.Path(corpus) / "train" / f"{name}.tok", length, length)
-            inputs = records[torch.linspace(0, len(records) - 1, min(32, len(records))).long()][:, :-1]
+            inputs = spread(records, 32)[:, :-1]
             finetune = load_model(config, pathlib.Path(corpus) / "variants" / f"{name}.safetensors")
             theirs, ours = finetune(inputs).log_softmax(-1), base(inputs).log_softmax(-1)
             found[name] = float((theirs.exp() * (theirs - ours)).sum(-1).mean())
@@ -182,7 +215,7 @@ def needs(corpus, names):
 
 
 def speed(corpus, base, priors, name, rounds=40):
-    """Milliseconds of processor time a step: a plain fine-tune of the float model on the text, and the ternary model on the
+    """Seconds of processor time a step: a plain fine-tune of the float model on the text, and the ternary model on the
     text alone, with the teacher's answers from memory, and with the teacher asked at each step. They take turns of
     `rounds` steps, so that what else the machine does falls on all; the median counts."""
     torch.set_num_threads(1)

@@ -24,8 +24,8 @@ MVAULT = os.environ.get("MODELVAULT_PROGRAM", str(ROOT / "build" / "mvault"))
 
 
 class Toy(nn.Module):
-    """Tokens [batch, 12] to logits [batch, 12, 37]: an embedding tied to the output, two kinds of convolution, odd sizes,
-    biases, norms, and buffers."""
+    """Tokens [batch, 12] to logits [batch, 12, 37]: an embedding tied to the output, two kinds of convolution, odd
+    sizes, biases, norms, and buffers."""
 
     def __init__(self):
         super().__init__()

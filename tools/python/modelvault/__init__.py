@@ -1,5 +1,5 @@
-"""Fine-tunes that are born small: trains a model as an INT8 base plus ternary differences, at a price for each byte that
-`mvault pack` will store. docs/fine-tuning.md tells how."""
+"""Fine-tunes that are born small: trains a model as an INT8 base plus ternary differences, at a price for each byte
+that `mvault pack` will store. docs/fine-tuning.md tells how."""
 
 from .allocate import allocate
 from .attach import attach, plan_of

@@ -16,7 +16,7 @@ from .priors import Priors
 from .side_tensor import SideTensor
 from .ternary import TernaryWeight
 
-# The first scale, as a share of a row's largest weight: 14 of 127 steps of the finest grid did best in the first trials.
+# The first scale, as a share of a row's largest weight: 14 of 127 steps of the finest grid did best in first trials.
 FIRST_SCALE = 14 / 127
 _PLAN = "_modelvault_plan"
 # They hand their weights to the kernels behind the parametrisation's back.

@@ -1,6 +1,6 @@
 """The base that variants differ from: INT8 weights with a grid, and all other tensors, from a file or from a model."""
 
-from typing import Callable, Dict, List, Mapping, Optional, Union
+from typing import Callable, Dict, List, Mapping, Union
 
 import torch
 
@@ -84,11 +84,3 @@ class BaseModel:
     def save(self, path: safetensors.Path) -> None:
         """Writes it as the INT8 file that `mvault pack --base` takes."""
         safetensors.write(path, self.tensors, self.metadata)
-
-
-def optional_name(base: BaseModel, key: str, names: Names) -> Optional[str]:
-    """As find(), or None."""
-    try:
-        return base.find(key, names)
-    except AttachError:
-        return None

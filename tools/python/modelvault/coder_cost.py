@@ -1,5 +1,5 @@
-"""What the vault's coder spends on symbols, in bits (docs/format.md §4 and §6; codec/rans_encoder.cc, whose tables these
-are: a test compares them)."""
+"""What the vault's coder spends on symbols, in bits (docs/format.md §4 and §6; codec/rans_encoder.cc, whose tables
+these are: a test compares them)."""
 
 import math
 from typing import List

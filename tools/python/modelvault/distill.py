@@ -77,8 +77,8 @@ def _loss(model: nn.Module, teacher: Teacher, batch: Any, kl: float) -> torch.Te
     inputs, targets = batch[0], batch[1]
     logits = model(inputs)
     if logits.shape[:-1] != targets.shape:
-        raise AttachError(f"the model gives logits {list(logits.shape)} for targets {list(targets.shape)}; expected one "
-                          "dimension more, of classes")
+        raise AttachError(f"the model gives logits {list(logits.shape)} for targets {list(targets.shape)}; expected "
+                          "one dimension more, of classes")
     logits = logits.reshape(-1, logits.shape[-1])
     targets = targets.reshape(-1)
     if kl == 0:
