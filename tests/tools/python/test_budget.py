@@ -1,0 +1,128 @@
+"""Bytes: what is predicted is what is packed, and the budget is met."""
+
+import re
+import unittest
+
+import toy
+import torch
+
+import modelvault as mv
+from modelvault import coder_cost, safetensors
+
+
+class CostTableTest(unittest.TestCase):
+    def test_tables_are_the_coders(self):
+        text = (toy.ROOT / "codec" / "cost_tables.inc").read_text()
+        for name, table in (("kHitCost", coder_cost.HIT_COSTS), ("kMissCost", coder_cost.MISS_COSTS)):
+            numbers = re.search(name + r"\[kLevelCount\] = \{([^}]*)\}", text).group(1)
+            self.assertEqual([int(n) for n in numbers.split(",")], list(table))
+
+
+class BudgetTest(toy.FolderTest):
+    def train(self, budget, **options):
+        model = toy.make_toy()
+        plan = mv.attach(model, None, budget, **options)
+        mv.distill(model, toy.make_teacher(model_before(), amount=0.3), toy.make_batches(), 48)
+        return model, plan
+
+    def stored(self, model, plan):
+        plan.base.save(self.folder / "base.safetensors")
+        count = mv.export(model, self.folder / "v.safetensors")
+        packed = toy.pack(self.folder / "base.safetensors", {"v": self.folder / "v.safetensors"},
+                          self.folder / "x.mvlt")
+        return count.total, packed["v"]
+
+    def test_packed_bytes_are_the_budget(self):
+        for budget, options in ((450, {}), (700, {"scales": "group"}), (450, {"price": "l1"}), (450, {"side": False}),
+                                (450, {"price": "loss"})):
+            with self.subTest(budget=budget, **options):
+                predicted, packed = self.stored(*self.train(budget, **options))
+                self.assertLess(abs(packed / budget - 1), 0.02)
+                self.assertLess(abs(packed - predicted), 6)
+
+    def test_a_budget_that_changed_after_training_is_met(self):
+        model, plan = self.train(450)
+        plan.budget_bytes = 390
+        _, packed = self.stored(model, plan)
+        self.assertLess(abs(packed / 390 - 1), 0.02)
+
+    def test_a_budget_that_is_not_needed_is_not_an_error(self):
+        predicted, packed = self.stored(*self.train(100_000))
+        self.assertLess(predicted, 100_000)
+        self.assertLess(abs(packed / predicted - 1), 0.02)
+
+    def test_an_impossible_budget_is_an_error(self):
+        model, _ = self.train(450)
+        mv.plan_of(model).budget_bytes = 3
+        with self.assertRaisesRegex(mv.AttachError, "equal to the base takes .* bytes already"):
+            mv.export(model, self.folder / "v.safetensors")
+        self.assertFalse((self.folder / "v.safetensors").exists())
+
+
+def model_before():
+    return toy.make_toy()
+
+
+class ByteCountTest(toy.FolderTest):
+    """Counts against real packs, of models that no training would make."""
+
+    def make(self, seed, density, shape=(90, 70), scales=(3,)):
+        generator = torch.Generator().manual_seed(seed)
+        base = torch.randint(-90, 91, shape, dtype=torch.int8, generator=generator)
+        rows = torch.rand(shape[0], 1, generator=generator)**4
+        hit = torch.rand(shape, generator=generator) < rows * density * 5
+        sign = torch.where(torch.rand(shape, generator=generator) < 0.5, 1, -1)
+        groups = -(-base.numel() // 128)
+        k = torch.tensor(scales)[torch.randint(len(scales), (groups,), generator=generator)]
+        k = k[:, None].expand(-1, 128).flatten()[:base.numel()].view(shape)
+        return base, (base + (hit * sign * k)).to(torch.int8)
+
+    def check(self, base, variants, alone):
+        safetensors.write(self.folder / "base.safetensors", base)
+        paths = {}
+        for i, variant in enumerate(variants):
+            paths[f"v{i:02}"] = self.folder / f"v{i:02}.safetensors"
+            safetensors.write(paths[f"v{i:02}"], variant)
+        packed = toy.pack(self.folder / "base.safetensors", paths, self.folder / "x.mvlt")
+        priors = None if alone else mv.Priors.from_variants(self.folder / "base.safetensors", paths.values())
+        counter = mv.ByteCounter(base, priors)
+        model_priors = toy.mvault("info", self.folder / "x.mvlt")["parts"]["model_priors"]
+        for name, path in paths.items():
+            count = counter.count(safetensors.read(path).tensors)
+            own = model_priors if alone else 0
+            self.assertLess(abs(count.total - packed[name] - own), 5, name)
+        if not alone:
+            self.assertEqual(priors.bytes(), model_priors)
+
+    def test_one_variant(self):
+        for density, scales in ((0.002, (3,)), (0.03, (3,)), (0.03, (2, 3, 9)), (0.2, (1, 2))):
+            with self.subTest(density=density, scales=scales):
+                base, variant = self.make(5, density, scales=scales)
+                self.check({"w": base, "n": torch.ones(9)}, [{"w": variant, "n": torch.ones(9)}], alone=True)
+
+    def test_a_family_with_shared_priors(self):
+        base, _ = self.make(5, 0)
+        variants = []
+        for seed in range(12):
+            generator = torch.Generator().manual_seed(seed)
+            rows = torch.arange(90)[:, None] % 9 == 0
+            hit = torch.rand(base.shape, generator=generator) < torch.where(rows, 0.2, 0.01)
+            variants.append({"w": torch.where(hit, base + 4, base).to(torch.int8)})
+        self.check({"w": base}, variants, alone=False)
+
+    def test_more_than_one_segment(self):
+        base, variant = self.make(6, 0.01, shape=(2600, 900))
+        self.check({"a": base[:3], "w": base}, [{"a": variant[:3], "w": variant}], alone=True)
+
+    def test_side_tensors(self):
+        generator = torch.Generator().manual_seed(4)
+        norm = torch.randn(200, generator=generator)
+        moved = norm.view(torch.int32).bitwise_and(-1 << 14).view(torch.float32)
+        base = {"n": moved, "count": torch.tensor(7), "same": torch.ones(30), "half": torch.ones(5).half()}
+        variant = {**base, "n": moved * torch.where(torch.rand(200, generator=generator) < 0.3, 1.0625, 1.0),
+                   "count": torch.tensor(19)}
+        self.check(base, [variant], alone=True)
+
+
+if __name__ == "__main__":
+    unittest.main()

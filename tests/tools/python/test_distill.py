@@ -1,0 +1,209 @@
+"""The loop, adapters, curvature and shares."""
+
+import copy
+import unittest
+import warnings
+
+import toy
+import torch
+from torch import nn
+from torch.nn import functional
+
+import modelvault as mv
+from modelvault import safetensors
+
+
+class DistillTest(toy.FolderTest):
+    def run_once(self, path):
+        model = toy.make_toy()
+        teacher = toy.make_teacher(model)
+        mv.attach(model, None, 450)
+        losses = mv.distill(model, teacher, toy.make_batches(), 40)
+        mv.export(model, path)
+        return losses, path.read_bytes()
+
+    def test_comes_nearer_to_the_teacher(self):
+        losses, _ = self.run_once(self.folder / "a")
+        self.assertLess(sum(losses[-6:]), 0.97 * sum(losses[:6]))
+
+    def test_the_same_again_gives_the_same_bytes(self):
+        self.assertEqual(self.run_once(self.folder / "a"), self.run_once(self.folder / "b"))
+
+    def test_loss_is_cross_entropy_and_divergence(self):
+        model = toy.make_toy()
+        teacher = toy.make_teacher(model)
+        mv.attach(model, None, 450)
+        inputs, targets = toy.make_batches(1)[0]
+        with torch.no_grad():
+            ours, theirs = model(inputs).flatten(0, 1), teacher(inputs).flatten(0, 1).log_softmax(-1)
+            text = functional.cross_entropy(ours, targets.flatten())
+            kl = functional.kl_div(ours.log_softmax(-1), theirs, log_target=True, reduction="batchmean")
+            entropy = -(theirs.exp() * theirs).sum(-1).mean()
+        losses = mv.distill(model, teacher, [(inputs, targets)], 1, kl=0.3)
+        self.assertAlmostEqual(losses[0], float(0.7 * text + 0.3 * (kl + entropy)), places=4)
+
+    def test_probabilities_in_the_batches_are_the_teacher(self):
+        def train(with_teacher):
+            model = toy.make_toy()
+            teacher = toy.make_teacher(model)
+            batches = toy.make_batches()
+            if not with_teacher:
+                with torch.no_grad():
+                    batches = [(x, y, teacher(x).softmax(-1)) for x, y in batches]
+            mv.attach(model, None, 450)
+            return mv.distill(model, teacher if with_teacher else None, batches, 8)
+        self.assertEqual(train(True), train(False))
+
+    def test_a_loop_of_ones_own(self):
+        model = toy.make_toy()
+        plan = mv.attach(model, None, 450)
+        optimizer = torch.optim.Adam(plan.parameter_groups())
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 48)
+        for inputs, targets in toy.make_batches() * 8:
+            loss = functional.cross_entropy(model(inputs).flatten(0, 1), targets.flatten()) + plan.penalty()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            plan.step()
+            schedule.step()
+        self.assertEqual(plan.steps, 48)
+        with warnings.catch_warnings():
+            # So short a training may leave it to export() to drop some.
+            warnings.simplefilter("ignore")
+            self.assertLess(abs(mv.export(model, self.folder / "x").total / 450 - 1), 0.02)
+
+    def test_a_checkpoint_goes_on_to_the_same_bytes(self):
+        def start():
+            model = toy.make_toy()
+            plan = mv.attach(model, None, 450)
+            return model, plan, torch.optim.Adam(plan.parameter_groups())
+
+        def steps(model, plan, optimizer, count):
+            for inputs, targets in (toy.make_batches() * 8)[:count]:
+                optimizer.zero_grad()
+                functional.cross_entropy(model(inputs).flatten(0, 1), targets.flatten()).backward()
+                optimizer.step()
+                plan.step()
+        model, plan, optimizer = start()
+        steps(model, plan, optimizer, 21)
+        saved = copy.deepcopy((model.state_dict(), plan.state_dict(), optimizer.state_dict()))
+        steps(model, plan, optimizer, 24)
+        with self.assertWarnsRegex(UserWarning, "were dropped to meet budget_bytes: train for more steps"):
+            mv.export(model, self.folder / "a")
+        model, plan, optimizer = start()
+        model.load_state_dict(saved[0])
+        plan.load_state_dict(saved[1])
+        optimizer.load_state_dict(saved[2])
+        steps(model, plan, optimizer, 24)
+        with self.assertWarns(UserWarning):
+            mv.export(model, self.folder / "b")
+        self.assertEqual((self.folder / "a").read_bytes(), (self.folder / "b").read_bytes())
+
+    def test_errors(self):
+        model = toy.make_toy()
+        mv.attach(model, None, 450)
+        batches = toy.make_batches()
+        for pattern, arguments in (("steps must be positive", (None, batches, 0)),
+                                   ("kl > 0 needs a teacher", (None, batches, 1)),
+                                   ("batches ran out", (None, [], 1)),
+                                   (r"the model gives logits \[4, 12, 37\] for targets \[4\]",
+                                    (None, [(batches[0][0], batches[0][1][:, 0])], 1))):
+            with self.subTest(pattern):
+                with self.assertRaisesRegex(mv.AttachError, pattern):
+                    mv.distill(model, *arguments)
+
+
+class LoraTest(toy.FolderTest):
+    def test_adds_the_product(self):
+        model = toy.make_toy()
+        before = model.hidden.weight.detach().clone()
+        a, b = torch.randn(2, 69), torch.randn(51, 2)
+        safetensors.write(self.folder / "l", {"base_model.model.hidden.lora_A.weight": a,
+                                              "base_model.model.hidden.lora_B.weight": b})
+        self.assertEqual(mv.apply_lora(model, self.folder / "l", alpha=8), ["hidden.weight"])
+        self.assertTrue(torch.allclose(model.hidden.weight, before + 4 * b @ a, atol=1e-5))
+
+    def test_errors(self):
+        a, b = torch.randn(2, 69), torch.randn(51, 2)
+        for pattern, tensors in (("'other' is no weight", {"other.lora_A": a, "other.lora_B": b}),
+                                 ("'hidden' has lora_A only", {"hidden.lora_A": a}),
+                                 ("neither a lora_A nor a lora_B", {"hidden.weight": a}),
+                                 ("do not multiply", {"hidden.lora_A": a, "hidden.lora_B": a}),
+                                 ("the weight", {"down.lora_A": a, "down.lora_B": b}), ("no tensors", {})):
+            with self.subTest(pattern):
+                with self.assertRaisesRegex(ValueError, pattern):
+                    mv.apply_lora(toy.make_toy(), tensors, alpha=1)
+
+
+class CurvatureTest(toy.FolderTest):
+    def test_moments_of_a_linear_layer(self):
+        torch.manual_seed(5)
+        model = nn.Linear(4, 3)
+        inputs = torch.randn(40_000, 4)
+        names = mv.curvature(model, [inputs[:20_000], (inputs[20_000:], None)], self.folder / "c",
+                             importance=self.folder / "i", names={"weight": "w", "bias": "b"})
+        self.assertEqual(names, ["w"])
+        found = safetensors.read(self.folder / "c").tensors
+        p = model(inputs).detach().softmax(-1)
+        self.assertTrue(torch.allclose(found["w.H"], inputs.T @ inputs / len(inputs), rtol=1e-3, atol=1e-3))
+        # Drawn from the model, the gradient's second moment is the distribution's covariance.
+        expected = (torch.diag_embed(p) - p[:, :, None] * p[:, None, :]).mean(0)
+        self.assertTrue(torch.allclose(found["w.G"], expected, atol=0.01))
+
+    def test_importance_is_the_diagonal(self):
+        torch.manual_seed(5)
+        model = nn.Linear(4, 3)
+        batches = list(torch.randn(6000, 8, 4))
+        mv.curvature(model, batches, self.folder / "c", importance=self.folder / "i")
+        found = safetensors.read(self.folder / "i").tensors
+        x = torch.cat(batches)
+        p = model(x).detach().softmax(-1)
+        expected = ((p * (1 - p)).T @ x.square()) / len(x)
+        self.assertTrue(torch.allclose(found["weight"], expected, rtol=0.1))
+
+    def test_fit_takes_the_files(self):
+        model = toy.make_toy()
+        def state(of):
+            # `fit` takes floats only.
+            return {k: v for k, v in of.state_dict().items() if k not in ("head.weight", "norm.num_batches_tracked")}
+        safetensors.write(self.folder / "base.safetensors", state(model))
+        for i in range(2):
+            teacher = toy.make_teacher(model, seed=i)
+            safetensors.write(self.folder / f"v{i}.safetensors", state(teacher))
+        mv.curvature(model, [x for x, _ in toy.make_batches(40)], self.folder / "c", importance=self.folder / "i",
+                     names=lambda key: key)
+        report = toy.mvault("fit", "--base", self.folder / "base.safetensors", "--variant",
+                            f"a={self.folder / 'v0.safetensors'}", "--variant", f"b={self.folder / 'v1.safetensors'}",
+                            "--curvature", self.folder / "c", "--importance", self.folder / "i", "--budget", "8KB",
+                            "-o", self.folder / "x.mvlt")
+        metrics = {t["name"]: t["metric"] for t in report["tensors"]}
+        self.assertEqual(metrics["hidden.weight"], "kronecker")
+        self.assertEqual(metrics["image.weight"], "kronecker")
+
+
+class AllocateTest(unittest.TestCase):
+    def test_bytes_buy_the_same_everywhere(self):
+        needs = {"a": 1.0, "b": 4.0, "c": 0.25}
+        given = mv.allocate(7000, needs, decay=1.0)
+        self.assertAlmostEqual(sum(given.values()), 7000, delta=1)
+        slopes = [needs[n] / given[n]**2 for n in needs]
+        self.assertAlmostEqual(max(slopes) / min(slopes), 1.0, places=3)
+
+    def test_bounds(self):
+        given = mv.allocate(3000, {"a": 100.0, "b": 1.0, "c": 0.0}, least=400, most=1500)
+        self.assertAlmostEqual(sum(given.values()), 3000, delta=1)
+        self.assertEqual(given["a"], 1500)
+        self.assertEqual(given["c"], 400)
+        self.assertEqual(mv.allocate(1e9, {"a": 1.0}, most=10), {"a": 10})
+
+    def test_errors(self):
+        for pattern, arguments, options in (("do not go into 100", (100, {"a": 1.0, "b": 1.0}), {"least": 60}),
+                                            ("need of 'a' is nan", (100, {"a": float("nan")}), {}),
+                                            ("decay must be positive", (100, {"a": 1.0}), {"decay": 0})):
+            with self.subTest(pattern):
+                with self.assertRaisesRegex(mv.AttachError, pattern):
+                    mv.allocate(*arguments, **options)
+
+
+if __name__ == "__main__":
+    unittest.main()

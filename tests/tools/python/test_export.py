@@ -1,0 +1,123 @@
+"""What is exported is what was trained, through the vault and back."""
+
+import unittest
+
+import toy
+import torch
+
+import modelvault as mv
+from modelvault import safetensors
+
+
+def load_plain(path):
+    """The file as a float model, by somebody who knows nothing of parametrisations."""
+    model = toy.Toy().eval()
+    tensors = safetensors.read(path).tensors
+    state = {}
+    for name, tensor in tensors.items():
+        if name.endswith(".scale"):
+            continue
+        if tensor.dtype == torch.int8:
+            step = tensors[name + ".scale"]
+            tensor = tensor.float() * step.reshape([-1] + [1] * (tensor.dim() - 1))
+        state[name] = tensor
+    state["head.weight"] = state["embed.weight"]
+    model.load_state_dict(state)
+    return model
+
+
+class ExportTest(toy.FolderTest):
+    def train(self, **options):
+        model = toy.make_toy()
+        teacher = toy.make_teacher(model)
+        plan = mv.attach(model, None, 420, **options)
+        mv.distill(model, teacher, toy.make_batches(), 40)
+        model.eval()
+        return model, plan
+
+    def check_bits(self, model, path):
+        tokens = toy.make_batches(1, seed=9)[0][0]
+        with torch.no_grad():
+            self.assertTrue(torch.equal(model(tokens), load_plain(path)(tokens)))
+
+    def test_logits_are_equal_bit_for_bit(self):
+        for scales in ("tensor", "group", "fixed"):
+            with self.subTest(scales):
+                model, _ = self.train(scales=scales)
+                mv.export(model, self.folder / "v.safetensors")
+                self.check_bits(model, self.folder / "v.safetensors")
+
+    def test_the_vault_gives_the_same_logits_back(self):
+        model, plan = self.train()
+        plan.base.save(self.folder / "base.safetensors")
+        mv.export(model, self.folder / "v.safetensors")
+        toy.pack(self.folder / "base.safetensors", {"v": self.folder / "v.safetensors"}, self.folder / "x.mvlt")
+        toy.mvault("restore", self.folder / "x.mvlt", "v", "-o", self.folder / "back.safetensors")
+        self.assertEqual((self.folder / "v.safetensors").read_bytes(),
+                         (self.folder / "back.safetensors").read_bytes())
+        self.check_bits(model, self.folder / "back.safetensors")
+
+    def test_every_kind_of_weight_is_trained(self):
+        model, plan = self.train()
+        plan.base.save(self.folder / "base.safetensors")
+        mv.export(model, self.folder / "v.safetensors")
+        base = safetensors.read(self.folder / "base.safetensors").tensors
+        variant = safetensors.read(self.folder / "v.safetensors").tensors
+        self.assertEqual(list(base), list(variant))
+        for name in ("embed.weight", "mix.weight", "hidden.weight", "down.weight"):
+            self.assertFalse(torch.equal(base[name], variant[name]), name)
+        moved = [name for name, t in base.items() if t.dtype == torch.float32 and not name.endswith(".scale")
+                 and not torch.equal(t, variant[name])]
+        self.assertTrue(moved)
+        for name in base:
+            if name.endswith(".scale"):
+                self.assertTrue(torch.equal(base[name], variant[name]), name)
+
+    def test_weights_are_the_base_plus_one_scale(self):
+        model, plan = self.train(scales="group")
+        mv.export(model, self.folder / "v.safetensors")
+        variant = safetensors.read(self.folder / "v.safetensors").tensors
+        for name in plan.base.weights:
+            delta = (variant[name].int() - plan.base.tensors[name].int()).flatten()
+            for group in delta.split(128):
+                self.assertLessEqual(len(set(group[group != 0].abs().tolist())), 1, name)
+
+    def test_buffers_that_changed_are_exported(self):
+        model, plan = self.train()
+        with torch.no_grad():
+            model.norm.running_mean[3] = 0.75
+        plan.budget_bytes += 60
+        mv.export(model, self.folder / "v.safetensors")
+        self.check_bits(model, self.folder / "v.safetensors")
+
+    def test_load_gives_what_a_model_computes_with(self):
+        model, _ = self.train()
+        mv.export(model, self.folder / "v.safetensors")
+        loaded = mv.load(self.folder / "v.safetensors")
+        self.assertTrue(torch.equal(loaded["hidden.weight"], model.hidden.weight))
+        self.assertTrue(torch.equal(loaded["mix.bias"], model.mix.bias))
+        self.assertNotIn("hidden.weight.scale", loaded)
+        # Floats are not rounded to a grid.
+        safetensors.write(self.folder / "f.safetensors", {"w": torch.tensor([[0.1, 0.7]]).half()})
+        self.assertTrue(torch.equal(mv.load(self.folder / "f.safetensors")["w"],
+                                    torch.tensor([[0.1, 0.7]]).half().float()))
+
+    def test_saturated_weights_round_trip(self):
+        base = {"weight": torch.tensor([[127, -128, 120, -3]] * 40, dtype=torch.int8),
+                "weight.scale": torch.full((40,), 0.5), "bias": torch.zeros(40)}
+        safetensors.write(self.folder / "base.safetensors", base)
+        model = torch.nn.Linear(4, 40)
+        plan = mv.attach(model, self.folder / "base.safetensors", 200, scales="fixed")
+        with torch.no_grad():
+            plan.ternaries[0].latent.copy_(torch.tensor([1.0, -1.0, 1.0, 0.0]).expand(40, 4))
+        mv.export(model, self.folder / "v.safetensors")
+        stored = safetensors.read(self.folder / "v.safetensors").tensors["weight"]
+        self.assertEqual(stored[0].tolist(), [127, -128, 127, -3])
+        self.assertTrue(torch.equal(model.weight, stored.float() * 0.5))
+        packed = toy.pack(self.folder / "base.safetensors", {"v": self.folder / "v.safetensors"},
+                          self.folder / "x.mvlt")
+        self.assertLess(abs(packed["v"] - plan.predicted().total), 4)
+
+
+if __name__ == "__main__":
+    unittest.main()

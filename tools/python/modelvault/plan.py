@@ -1,0 +1,272 @@
+"""A model under training for the vault: what is trained, and the price that holds it to its bytes."""
+
+import math
+import warnings
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+import torch
+from torch import nn
+
+from .base_model import BaseModel
+from .byte_count import ByteCount, ByteCounter
+from .coder_cost import HIT, LEVEL_OF, MISS
+from .errors import AttachError
+from .priors import Priors
+from .side_tensor import SideTensor
+from .ternary import HALF, TernaryWeight
+
+# Learning rates (Adam): latents in units of the scale, scales as a share of the first, norms and biases in units of
+# their last bit.
+LATENT_RATE = 0.057
+SCALE_RATE = 0.006
+SIDE_RATE = 0.1
+# Each step shrinks latents by this share of the learning rate, before the budget has its say.
+FIRST_SHRINK = 0.16
+# Steps between two counts of the bytes: a count takes about a tenth of a step of a small model.
+CONTROL_INTERVAL = 8
+# How fast the price follows: its logarithm moves by this much of the threshold's distance, a count.
+_GAIN = 0.25
+_LEAST_THRESHOLD, _MOST_THRESHOLD = 0.25, 0.95
+# A hit that costs what most do at a few percent of density: the unit of prices. Where hits are so many that they cost
+# next to nothing, they still have a price.
+_TYPICAL_HIT_BITS = 7.0
+_LEAST_PRICE = 0.1
+# export() stops moving the threshold when the bytes are this near the budget.
+_NEAR = 0.002
+
+
+class Ternary(NamedTuple):
+    """A weight under training: its parametrisation and its latent."""
+    weight: TernaryWeight
+    latent: nn.Parameter
+
+
+class Side(NamedTuple):
+    """A norm or bias under training."""
+    tensor: SideTensor
+    latent: nn.Parameter
+
+
+class Plan:
+    """Made by attach(). In a training loop: an optimiser over parameter_groups(), penalty() added to the loss, step()
+    after the optimiser's."""
+
+    def __init__(self, base: BaseModel, ternaries: List[Ternary], sides: List[Side], budget_bytes: float, *,
+                 priors: Optional[Priors], price: str, shrink: float, fixed: Dict[str, torch.Tensor]):
+        self.base = base
+        self.ternaries = ternaries
+        self.sides = sides
+        self.budget_bytes = float(budget_bytes)
+        self.shrink = float(shrink)
+        self.threshold = HALF
+        self.steps = 0
+        self._counter = ByteCounter(base.tensors, priors)
+        self._price = price
+        self._prices: Dict[str, Any] = {}
+        self._fixed = fixed
+        # With price="loss" the unit of `shrink`: the mean gradient of a latent at the first step.
+        self._loss_unit = 0.0
+        self._count: Optional[ByteCount] = None
+        self._groups = [
+            {"params": [t.latent for t in ternaries], "lr": LATENT_RATE},
+            {"params": [t.weight.scale for t in ternaries if t.weight.scale.requires_grad], "lr": SCALE_RATE},
+            {"params": [s.latent for s in sides], "lr": SIDE_RATE},
+        ]
+        self._least_bytes = self._counter.count({}).total
+
+    def parameter_groups(self) -> List[Dict[str, Any]]:
+        """For the optimiser, learning rates included: those suit Adam. A scheduler that scales `lr` scales the price
+        with it; step() reads it from these very dictionaries."""
+        return [group for group in self._groups if group["params"]]
+
+    def penalty(self) -> torch.Tensor:
+        """The price as a term of the loss, for attach(price="loss"). Otherwise step() takes it, as a proximal step
+        (N. Parikh, S. Boyd, "Proximal Algorithms", 2014), and this is zero: a loop that adds it suits both."""
+        device = self.ternaries[0].latent.device if self.ternaries else None
+        total = torch.zeros((), device=device)
+        if self._price != "loss" or self._loss_unit == 0:
+            return total
+        for t in self.ternaries:
+            price = self._prices.get(t.weight.name, 1.0)
+            total = total + (t.latent.abs() * price).sum()
+        for s in self.sides:
+            total = total + s.latent.abs().sum()
+        return total * (self.shrink * self._loss_unit)
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """After each step of the optimiser."""
+        self.steps += 1
+        if self._price == "loss" and self._loss_unit == 0:
+            self._loss_unit = self._mean_gradient()
+        amount = 0.0 if self._price == "loss" else self.shrink * self._groups[0]["lr"]
+        for t in self.ternaries:
+            if amount:
+                _shrink(t.latent, amount, self._prices.get(t.weight.name))
+            # Beyond 1 a latent means nothing more, and would take long to come back.
+            t.latent.clamp_(-1.0, 1.0)
+            if t.weight.scale.numel() > 1:
+                # A group costs what a weight does if it has a scale of its own.
+                middle = t.weight.scale.median()
+                own = t.weight.scale - middle
+                _shrink(own, self.shrink * self._groups[1]["lr"], None)
+                t.weight.scale.copy_(middle + own)
+        amount = 0.0 if self._price == "loss" else self.shrink * self._groups[2]["lr"]
+        for s in self.sides:
+            if amount:
+                _shrink(s.latent, amount, None)
+        if self.steps % CONTROL_INTERVAL == 0:
+            self._control()
+
+    def predicted(self) -> ByteCount:
+        """What `mvault pack` will store for the variant as it is now."""
+        return self._counter.count(self.tensors())
+
+    @property
+    def last_count(self) -> Optional[ByteCount]:
+        """The last prediction that step() made, or None."""
+        return self._count
+
+    @torch.no_grad()
+    def tensors(self) -> Dict[str, torch.Tensor]:
+        """Every tensor of the model that the base's file has, as it is stored, by its name there."""
+        stored = dict(self._fixed_now())
+        for t in self.ternaries:
+            stored[t.weight.name] = t.weight.int8(t.latent).cpu()
+        for s in self.sides:
+            stored[s.tensor.name] = s.tensor.value(s.latent).cpu()
+        return stored
+
+    def finish(self) -> ByteCount:
+        """Moves the threshold until the bytes are the budget; what they are then. export() calls it. Training may go
+        on afterwards."""
+        if self._least_bytes > self.budget_bytes:
+            raise AttachError(f"budget_bytes is {self.budget_bytes:.0f}, but a variant equal to the base takes "
+                              f"{self._least_bytes:.0f} bytes already")
+        count = self.predicted()
+        dropped = 0
+        for _ in range(24):
+            near = abs(count.total - self.budget_bytes) <= _NEAR * self.budget_bytes
+            if near or (count.total < self.budget_bytes and self.threshold <= _LEAST_THRESHOLD):
+                break
+            if self._move_threshold(count) > 1:
+                dropped += self._drop_dearest()
+            count = self.predicted()
+        if dropped:
+            warnings.warn(f"{dropped} weights that differ were dropped to meet budget_bytes: train for more steps, or "
+                          "with more bytes", stacklevel=3)
+        if count.total > (1 + 5 * _NEAR) * self.budget_bytes:
+            raise AttachError(f"the bytes cannot be brought down to budget_bytes: {count.total:.0f} of "
+                              f"{self.budget_bytes:.0f}, {count.side:.0f} of them for norms, biases and the like, "
+                              f"{count.scales:.0f} for scales")
+        self._count = count
+        return count
+
+    def state_dict(self) -> Dict[str, Any]:
+        """What a checkpoint needs beside the model's and the optimiser's, to go on to the same bytes."""
+        return {"steps": self.steps, "shrink": self.shrink, "threshold": self.threshold, "loss_unit": self._loss_unit,
+                "counter": self._counter.state()}
+
+    def load_state_dict(self, state: Dict[str, Any]) -> None:
+        """Goes on from a checkpoint, after the model's own state was loaded."""
+        self.steps, self.shrink = int(state["steps"]), float(state["shrink"])
+        self._loss_unit = float(state["loss_unit"])
+        self._set_threshold(float(state["threshold"]))
+        self._counter.set_state(state["counter"])
+        if self.steps >= CONTROL_INTERVAL:
+            self._update_prices()
+
+    def _mean_gradient(self) -> float:
+        gradients = [t.latent.grad for t in self.ternaries if t.latent.grad is not None]
+        count = sum(g.numel() for g in gradients)
+        return sum(float(g.abs().sum()) for g in gradients) / count if count else 0.0
+
+    def _fixed_now(self) -> Dict[str, torch.Tensor]:
+        return {name: tensor.detach().cpu().clone() for name, tensor in self._fixed.items()}
+
+    def _set_threshold(self, threshold: float) -> None:
+        self.threshold = threshold
+        for t in self.ternaries:
+            t.weight.threshold = threshold
+
+    def _control(self) -> None:
+        """The threshold at which the bytes are the budget, at once; the price slowly, towards the threshold of plain
+        rounding."""
+        count = self.predicted()
+        self._update_prices()
+        excess = self._move_threshold(count)
+        self._count = count
+        self.shrink *= math.exp(_GAIN * math.log(self.threshold / HALF) + min(1.0, math.log(excess)))
+
+    def _move_threshold(self, count: ByteCount) -> float:
+        """Towards the budget from `count`, what the bytes are at the present threshold. Returns by how much the budget is
+        exceeded even at the highest, or 1."""
+        magnitude, bits, _ = self._candidates(_LEAST_THRESHOLD)
+        magnitude, order = torch.sort(magnitude, descending=True, stable=True)
+        bytes_down_to = torch.cumsum(bits[order], 0) / 8
+        rest = count.total - self._bytes_above(magnitude, bytes_down_to, self.threshold)
+        wanted = int(torch.searchsorted(bytes_down_to, self.budget_bytes - rest))
+        threshold = float(magnitude[wanted]) if wanted < magnitude.numel() else _LEAST_THRESHOLD
+        self._set_threshold(min(_MOST_THRESHOLD, max(_LEAST_THRESHOLD, threshold)))
+        if threshold <= _MOST_THRESHOLD:
+            return 1.0
+        least = rest + self._bytes_above(magnitude, bytes_down_to, _MOST_THRESHOLD)
+        return max(1.0, least / self.budget_bytes)
+
+    @staticmethod
+    def _bytes_above(magnitude: torch.Tensor, bytes_down_to: torch.Tensor, threshold: float) -> float:
+        chosen = int((magnitude > threshold).sum())
+        return float(bytes_down_to[chosen - 1]) if chosen else 0.0
+
+    def _candidates(self, least: float) -> Tuple[torch.Tensor, torch.Tensor, List[torch.Tensor]]:
+        """The latents above `least`: their magnitudes, what each costs, and where they are in each weight."""
+        magnitudes, bits, places = [], [], []
+        for t in self.ternaries:
+            magnitude = t.latent.detach().abs().reshape(-1).cpu()
+            place = (magnitude > least).nonzero()[:, 0]
+            magnitudes.append(magnitude[place])
+            bits.append(self._hit_bits(t.weight.name, magnitude.numel())[place])
+            places.append(place)
+        return torch.cat(magnitudes), torch.cat(bits), places
+
+    def _drop_dearest(self) -> int:
+        """For a training that was too short for its budget: too many latents are as large as can be, so the threshold
+        cannot tell them apart."""
+        _, bits, places = self._candidates(_MOST_THRESHOLD)
+        # Less than the bytes suggest, since what is left costs more each: finish() comes back for the rest.
+        share = 0.8 * (1 - self.budget_bytes / self.predicted().total)
+        order = torch.argsort(bits, descending=True, stable=True)
+        dropped = torch.zeros(bits.numel(), dtype=torch.bool)
+        dropped[order[:math.ceil(share * bits.numel())]] = True
+        begin = 0
+        for t, place in zip(self.ternaries, places):
+            drop = place[dropped[begin:begin + place.numel()]].to(t.latent.device)
+            t.latent.detach().view(-1)[drop] = 0.0
+            begin += place.numel()
+        return int(dropped.sum())
+
+    def _hit_bits(self, name: str, size: int) -> torch.Tensor:
+        """What each weight costs more if it differs than if it does not."""
+        level, steps = self._counter.coding(name)
+        table = torch.clamp(HIT - MISS + 1, min=_LEAST_PRICE * _TYPICAL_HIT_BITS)
+        return table[level].expand(size) if steps is None else table[LEVEL_OF[level]][steps]
+
+    def _update_prices(self) -> None:
+        if self._price == "l1":
+            return
+        for t in self.ternaries:
+            level, steps = self._counter.coding(t.weight.name)
+            bits = torch.clamp((HIT - MISS + 1) / _TYPICAL_HIT_BITS, min=_LEAST_PRICE)
+            if steps is None:
+                self._prices[t.weight.name] = float(bits[level])
+            else:
+                price = bits[LEVEL_OF[level]].to(torch.float32)[steps].view(t.latent.shape)
+                self._prices[t.weight.name] = price.to(t.latent.device)
+
+
+def _shrink(latent: torch.Tensor, amount: float, price: Any) -> None:
+    if price is None or isinstance(price, float):
+        latent.copy_(nn.functional.softshrink(latent, amount * (1.0 if price is None else price)))
+        return
+    most = price * amount
+    latent.sub_(torch.minimum(torch.maximum(latent, -most), most))
