@@ -3,8 +3,8 @@
 import json
 import os
 import pathlib
-import resource
 import subprocess
+import sys
 import time
 import typing
 
@@ -25,17 +25,31 @@ class Used(typing.NamedTuple):
     peak_bytes: int
 
 
+# A process begins with the peak memory of the one that starts it, so a small one has to: this writes what the command
+# after the descriptor took there, and ends as it does.
+_MEASURE = """
+import os, sys
+process = os.fork()
+if process == 0:
+    os.execvp(sys.argv[2], sys.argv[2:])
+_, status, usage = os.wait4(process, 0)
+os.write(int(sys.argv[1]), f"{usage.ru_utime} {usage.ru_maxrss * 1024}".encode())
+sys.exit(os.waitstatus_to_exitcode(status) % 256)
+"""
+
+
 def run_fit(command):
     """Runs a `mvault fit --json`; its report, and what it took."""
     began = time.monotonic()
-    with subprocess.Popen([str(c) for c in command], stdout=subprocess.PIPE) as process:
-        text = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise harness.Failure(f"mvault fit ended with {process.returncode}")
-    assert usage.ru_maxrss <= resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return json.loads(text), Used(time.monotonic() - began, usage.ru_utime, usage.ru_maxrss * 1024)
+    reading, writing = os.pipe()
+    measured = [sys.executable, "-I", "-S", "-c", _MEASURE, str(writing), *[str(c) for c in command]]
+    done = subprocess.run(measured, stdout=subprocess.PIPE, pass_fds=(writing,), check=False)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        user, peak = pipe.read().split()
+    if done.returncode != 0:
+        raise harness.Failure(f"mvault fit ended with {done.returncode}")
+    return json.loads(done.stdout), Used(time.monotonic() - began, float(user), int(peak))
 
 
 def check_corpus():
