@@ -22,7 +22,7 @@ SCALE_RATE = 0.006
 SIDE_RATE = 0.1
 # Each step shrinks latents by this share of the learning rate, before the budget has its say.
 FIRST_SHRINK = 0.16
-# Steps between two counts of the bytes: a count takes about a tenth of a step of a small model.
+# Steps between two counts of the bytes: with a small model a count takes a good part of a step's time.
 CONTROL_INTERVAL = 8
 # How fast the price follows: its logarithm moves by this much of the threshold's distance, a count.
 _GAIN = 0.25
