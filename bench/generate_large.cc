@@ -9,24 +9,19 @@
 
 #include "absl/strings/str_format.h"
 #include "bench/large_model.h"
-#include "tools/byte_size.h"
 #include "tools/command_line.h"
+#include "tools/command_options.h"
 
 int main(int argc, char** argv) {
   std::string folder;
-  uint64_t size = uint64_t{5} << 30;
+  std::optional<uint64_t> size;
   unsigned variants = 2;
   int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  const auto take_size = [&size](const std::string& text) {
-    const absl::StatusOr<uint64_t> parsed = modelvault::ParseByteSize(text);
-    if (parsed.ok()) size = *parsed;
-    return std::string(parsed.status().message());
-  };
   const std::optional<int> exit_code = modelvault::ParseCommandLine(
       "Writes FOLDER/base.safetensors and FOLDER/variants/v1.safetensors, v2 … : the same bytes every time.",
       [&](modelvault::Command& program) {
         program.AddOption("--out", &folder, "Folder to write to").Required();
-        program.AddOption("--size", take_size, "Bytes of the base's data section; default: 5GiB").TypeName("SIZE");
+        modelvault::AddSizeOption(&program, "--size", &size, "Bytes of the base's data section; default: 5GiB");
         program.AddOption("--variants", &variants, "How many variants").ShowDefault();
         program.AddOption("--threads", &threads, "Threads; do not change the bytes").Range(1, 1024);
       },
@@ -43,7 +38,7 @@ int main(int argc, char** argv) {
     const std::string path =
         v == 0 ? folder + "/base.safetensors" : absl::StrFormat("%s/variants/v%d.safetensors", folder, v);
     const absl::Status status =
-        modelvault::bench::WriteLargeModel(modelvault::FileSystem::Default(), path, size, v, threads);
+        modelvault::bench::WriteLargeModel(modelvault::FileSystem::Default(), path, size.value_or(uint64_t{5} << 30), v, threads);
     if (!status.ok()) {
       absl::FPrintF(stderr, "generate_large: %s\n", status.message());
       return 1;

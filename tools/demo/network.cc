@@ -26,6 +26,18 @@ float Exp(float x) {
   return power * two_to_whole;
 }
 
+struct Exponentials {
+  float largest;  // Of the logits.
+  float sum;      // Of e^(logit - largest).
+};
+
+// Writes e^(logit - largest) for each logit.
+Exponentials Exponentiate(absl::Span<const float> logits, float* values) {
+  Exponentials result{*std::max_element(logits.begin(), logits.end()), 0};
+  for (size_t c = 0; c < logits.size(); ++c) result.sum += values[c] = Exp(logits[c] - result.largest);
+  return result;
+}
+
 void StepParameters(const std::vector<float>& gradient, float rate, float second_correction,
                     std::vector<float>* first_moment, std::vector<float>* second_moment, std::vector<float>* values) {
   float* m = first_moment->data();
@@ -82,10 +94,8 @@ absl::Span<const float> Forward(const Network& network, absl::Span<const float> 
 
 void Softmax(absl::Span<const float> logits, std::vector<float>* probabilities) {
   probabilities->resize(logits.size());
-  const float largest = *std::max_element(logits.begin(), logits.end());
-  float sum = 0;
-  for (size_t c = 0; c < logits.size(); ++c) sum += (*probabilities)[c] = Exp(logits[c] - largest);
-  for (float& probability : *probabilities) probability /= sum;
+  const Exponentials exponentials = Exponentiate(logits, probabilities->data());
+  for (float& probability : *probabilities) probability /= exponentials.sum;
 }
 
 float Gradient(const Network& network, absl::Span<const float> features, absl::Span<const uint32_t> labels,
@@ -99,11 +109,9 @@ float Gradient(const Network& network, absl::Span<const float> features, absl::S
   for (size_t s = 0; s < sample_count; ++s) {
     const float* row = logits.data() + s * classes;
     float* row_gradient = output_gradient.data() + s * classes;
-    const float largest = *std::max_element(row, row + classes);
-    float sum = 0;
-    for (size_t c = 0; c < classes; ++c) sum += row_gradient[c] = Exp(row[c] - largest);
-    loss += std::log(sum) + largest - row[labels[s]];
-    for (size_t c = 0; c < classes; ++c) row_gradient[c] *= factor / sum;
+    const Exponentials exponentials = Exponentiate({row, classes}, row_gradient);
+    loss += std::log(exponentials.sum) + exponentials.largest - row[labels[s]];
+    for (size_t c = 0; c < classes; ++c) row_gradient[c] *= factor / exponentials.sum;
     row_gradient[labels[s]] -= factor;
   }
   for (size_t l = network.layers.size(); l-- > 0;) {
