@@ -33,11 +33,15 @@ def note(text):
 
 
 def add_common_options(parser):
-    parser.add_argument("--build", type=pathlib.Path, metavar="DIR",
-                        help="a release build of this tree with MODELVAULT_BENCH=ON; default: build/, made if need be")
+    add_build_option(parser)
     parser.add_argument("--work", type=pathlib.Path, metavar="DIR",
                         help="where temporary files go; default: a memory file system if there is one with room, "
                         "so that no disk is measured")
+
+
+def add_build_option(parser):
+    parser.add_argument("--build", type=pathlib.Path, metavar="DIR",
+                        help="a release build of this tree with MODELVAULT_BENCH=ON; default: build/, made if need be")
 
 
 class Programs:
@@ -102,10 +106,14 @@ class WorkFolder:
 def run(command, stdout=subprocess.DEVNULL):
     """Runs a command that must succeed; returns what it printed if `stdout` is PIPE."""
     done = subprocess.run([str(c) for c in command], stdout=stdout, stderr=subprocess.PIPE, check=False)
+    _check(done, command)
+    return done.stdout
+
+
+def _check(done, command):
     if done.returncode != 0:
         message = done.stderr.decode(errors="replace").strip()
         raise Failure(f"{' '.join(str(c) for c in command)}: exit status {done.returncode}: {message}")
-    return done.stdout
 
 
 def run_json(command):
@@ -114,13 +122,22 @@ def run_json(command):
 
 def measure(programs, folder, command, must_succeed=True):
     """Runs a command; returns wall_s, user_s, system_s and peak_rss_bytes."""
+    return _measure(programs, folder, command, must_succeed, subprocess.DEVNULL)[1]
+
+
+def measure_json(programs, folder, command):
+    """Runs a command that must succeed and prints JSON; returns that, and what measure() returns."""
+    printed, used = _measure(programs, folder, command, True, subprocess.PIPE)
+    return json.loads(printed), used
+
+
+def _measure(programs, folder, command, must_succeed, stdout):
     report = folder / "measured.json"
     done = subprocess.run([str(programs.run_measured), str(report), *[str(c) for c in command]],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
-    if must_succeed and done.returncode != 0:
-        message = done.stderr.decode(errors="replace").strip()
-        raise Failure(f"{' '.join(str(c) for c in command)}: exit status {done.returncode}: {message}")
-    return json.loads(report.read_text())
+                          stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, check=False)
+    if must_succeed:
+        _check(done, command)
+    return done.stdout, json.loads(report.read_text())
 
 
 def fastest(programs, folder, command, repeat, must_succeed=True):
