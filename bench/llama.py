@@ -4,6 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+_BLOCK = 32  # Queries whose scores are computed at a time.
+
 
 class RmsNorm(nn.Module):
     """x / rms(x) * weight."""
@@ -35,19 +37,25 @@ class Layer(nn.Module):
         self.w2 = nn.Linear(hidden, dim, bias=False)
         self.w3 = nn.Linear(dim, hidden, bias=False)
 
-    def forward(self, x, cos, sin, mask):
+    def forward(self, x, cos, sin, masks):
         batch, length, dim = x.shape
         shared = self.heads // self.kv_heads
         h = self.attn_norm(x)
         # A key serves `shared` heads: their queries are one longer sequence, so nothing is repeated.
         q = rotate(self.wq(h).view(batch, length, self.kv_heads, shared, -1), cos[:, None, None], sin[:, None, None])
-        q = q.permute(0, 2, 3, 1, 4).reshape(batch * self.kv_heads, shared * length, self.head_dim)
+        q = q.permute(0, 2, 3, 1, 4).reshape(batch * self.kv_heads, shared, length, self.head_dim)
         k = rotate(self.wk(h).view(batch, length, self.kv_heads, -1), cos[:, None], sin[:, None])
         k = k.transpose(1, 2).reshape(batch * self.kv_heads, length, self.head_dim)
         v = self.wv(h).view(batch, length, self.kv_heads, -1).transpose(1, 2).reshape(k.shape)
-        scores = torch.baddbmm(mask, q, k.transpose(1, 2), alpha=self.head_dim**-0.5)
-        mixed = torch.bmm(scores.softmax(-1), v).view(batch, self.heads, length, self.head_dim)
-        x = x + self.wo(mixed.transpose(1, 2).reshape(batch, length, dim))
+        # A block of queries at a time: later keys need not be multiplied only to be masked.
+        mixed, begin = [], 0
+        for mask in masks:
+            end = mask.shape[1]
+            block = q[:, :, begin:end].reshape(batch * self.kv_heads, -1, self.head_dim)
+            scores = torch.baddbmm(mask, block, k[:, :end].transpose(1, 2), alpha=self.head_dim**-0.5)
+            mixed.append(torch.bmm(scores.softmax(-1), v[:, :end]).view(batch, self.heads, end - begin, self.head_dim))
+            begin = end
+        x = x + self.wo(torch.cat(mixed, 2).transpose(1, 2).reshape(batch, length, dim))
         h = self.ffn_norm(x)
         return x + self.w2(functional.silu(self.w1(h)) * self.w3(h))
 
@@ -77,8 +85,9 @@ class Llama(nn.Module):
         frequency = self.config["rope_theta"] ** (-torch.arange(0, head_dim, 2, dtype=torch.float64) / head_dim)
         angle = torch.arange(length, dtype=torch.float64)[:, None] * frequency
         shared = self.config["heads"] // self.config["kv_heads"]
-        mask = torch.full((length, length), float("-inf")).triu(1).repeat(shared, 1)
-        return angle.cos().float(), angle.sin().float(), mask
+        mask = torch.full((length, length), float("-inf")).triu(1)
+        masks = [mask[begin:begin + _BLOCK, :begin + _BLOCK].repeat(shared, 1) for begin in range(0, length, _BLOCK)]
+        return angle.cos().float(), angle.sin().float(), masks
 
 
 def rotate(x, cos, sin):
