@@ -7,6 +7,24 @@ from torch.nn import functional
 _BLOCK = 32  # Queries whose scores are computed at a time.
 
 
+class _RmsNorm(torch.autograd.Function):  # pylint: disable=abstract-method
+    """x / rms(x) * weight, in a fraction of the passes over memory that autograd would take."""
+
+    @staticmethod
+    def forward(ctx, x, weight, epsilon):  # pylint: disable=arguments-differ
+        inverse = torch.rsqrt(x.square().mean(-1, keepdim=True).add_(epsilon))
+        normed = x * inverse
+        ctx.save_for_backward(normed, inverse, weight)
+        return normed * weight
+
+    @staticmethod
+    def backward(ctx, gradient):  # pylint: disable=arguments-differ
+        normed, inverse, weight = ctx.saved_tensors
+        product = gradient * normed
+        along = product @ weight[:, None] / -weight.numel()
+        return torch.addcmul(gradient * weight, normed, along).mul_(inverse), product.flatten(0, -2).sum(0), None
+
+
 class RmsNorm(nn.Module):
     """x / rms(x) * weight."""
 
@@ -16,7 +34,7 @@ class RmsNorm(nn.Module):
         self.epsilon = epsilon
 
     def forward(self, x):
-        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.epsilon) * self.weight
+        return _RmsNorm.apply(x, self.weight, self.epsilon)
 
 
 class Layer(nn.Module):
@@ -37,14 +55,14 @@ class Layer(nn.Module):
         self.w2 = nn.Linear(hidden, dim, bias=False)
         self.w3 = nn.Linear(dim, hidden, bias=False)
 
-    def forward(self, x, cos, sin, masks):
+    def forward(self, x, rotation, masks):
         batch, length, dim = x.shape
         shared = self.heads // self.kv_heads
         h = self.attn_norm(x)
         # A key serves `shared` heads: their queries are one longer sequence, so nothing is repeated.
-        q = rotate(self.wq(h).view(batch, length, self.kv_heads, shared, -1), cos[:, None, None], sin[:, None, None])
+        q = rotate(self.wq(h).view(batch, length, self.kv_heads, shared, -1), rotation[:, None, None])
         q = q.permute(0, 2, 3, 1, 4).reshape(batch * self.kv_heads, shared, length, self.head_dim)
-        k = rotate(self.wk(h).view(batch, length, self.kv_heads, -1), cos[:, None], sin[:, None])
+        k = rotate(self.wk(h).view(batch, length, self.kv_heads, -1), rotation[:, None])
         k = k.transpose(1, 2).reshape(batch * self.kv_heads, length, self.head_dim)
         v = self.wv(h).view(batch, length, self.kv_heads, -1).transpose(1, 2).reshape(k.shape)
         # A block of queries at a time: later keys need not be multiplied only to be masked.
@@ -87,10 +105,10 @@ class Llama(nn.Module):
         shared = self.config["heads"] // self.config["kv_heads"]
         mask = torch.full((length, length), float("-inf")).triu(1)
         masks = [mask[begin:begin + _BLOCK, :begin + _BLOCK].repeat(shared, 1) for begin in range(0, length, _BLOCK)]
-        return angle.cos().float(), angle.sin().float(), masks
+        return torch.polar(torch.ones_like(angle), angle).to(torch.complex64), masks
 
 
-def rotate(x, cos, sin):
-    """Rotates interleaved pairs of the last dimension."""
-    a, b = x[..., 0::2], x[..., 1::2]
-    return torch.stack((a * cos - b * sin, a * sin + b * cos), dim=-1).flatten(-2)
+def rotate(x, rotation):
+    """Rotates interleaved pairs of the last dimension: complex numbers, so to say."""
+    pairs = torch.view_as_complex(x.view(*x.shape[:-1], -1, 2))
+    return torch.view_as_real(pairs * rotation).flatten(-2)
