@@ -5,6 +5,8 @@ import pathlib
 
 import numpy
 
+import harness
+
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I8": "|i1", "U8": "|u1"}
 _NAMES = {numpy.dtype(code): name for name, code in _DTYPES.items()}
 
@@ -12,11 +14,9 @@ _NAMES = {numpy.dtype(code): name for name, code in _DTYPES.items()}
 def read(path):
     """Tensors by name, in the order of the file, each as it is stored."""
     data = pathlib.Path(path).read_bytes()
-    begin = 8 + int.from_bytes(data[:8], "little")
-    header = json.loads(data[8:begin])
-    header.pop("__metadata__", None)
+    entries, begin = harness.tensor_entries(path)
     tensors = {}
-    for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+    for name, entry in entries.items():
         first, end = entry["data_offsets"]
         values = numpy.frombuffer(data[begin + first:begin + end], dtype=_DTYPES[entry["dtype"]])
         tensors[name] = values.reshape(entry["shape"])

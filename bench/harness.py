@@ -196,12 +196,13 @@ def model_sets(options, programs, folder, limit=None):
     return [ModelSet("demo", demo / "int8", limit)]
 
 
-def first_tensor(path):
-    """The name of a safetensors file's first tensor in data order."""
+def tensor_entries(path):
+    """What a safetensors file's header says of each tensor, in data order, and where the data begins."""
     with open(path, "rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
     header.pop("__metadata__", None)
-    return min(header, key=lambda name: header[name]["data_offsets"])
+    return dict(sorted(header.items(), key=lambda item: item[1]["data_offsets"])), 8 + size
 
 
 def format_table(rows, markdown):
