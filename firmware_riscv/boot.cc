@@ -8,6 +8,10 @@ class Booter {
   Booter(BootSelection* selection, const BootHost& host) : selection_(selection), host_(host) {}
 
   BootResult Boot();
+  BootResult BootBase(BootSource source) {
+    Try({}, source);
+    return result_;
+  }
 
  private:
   void Tell(BootEvent event, ByteView name, unsigned number = 0, mv_error error = MV_OK) {
@@ -49,7 +53,7 @@ bool Booter::TryTest(unsigned sector) {
     const mv_error marked = selection_->MarkAttempt(sector);
     if (marked != MV_OK) Tell(BootEvent::kNotMarked, name, 0, marked);
     if (Try(name, BootSource::kTrial)) {
-      TellMark(BootEvent::kConfirmed, name, selection_->Confirm(sector));
+      if (host_.confirm) TellMark(BootEvent::kConfirmed, name, selection_->Confirm(sector));
       return true;
     }
   }
@@ -75,12 +79,14 @@ BootResult Booter::Boot() {
     }
     source = BootSource::kLastGood;
   }
-  if (!base_failed_) Try({}, source == BootSource::kSelected ? source : BootSource::kBase);
-  return result_;
+  if (base_failed_) return result_;
+  return BootBase(source == BootSource::kSelected ? source : BootSource::kBase);
 }
 
 }  // namespace
 
 BootResult Boot(BootSelection* selection, const BootHost& host) { return Booter(selection, host).Boot(); }
+
+BootResult BootBase(const BootHost& host) { return Booter(nullptr, host).BootBase(BootSource::kBase); }
 
 }  // namespace modelvault

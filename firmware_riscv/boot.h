@@ -31,6 +31,9 @@ struct BootHost {
   uint32_t (*run)(void* context, ByteView name, mv_error* error);
   void (*tell)(void* context, const BootReport& report);
   void* context;
+  // Whether a good boot confirms a choice on test. If not, the application does, with BootSelection::Confirm(), once it
+  // has seen the model work; a choice that is not confirmed after kMaxAttempts boots is given up.
+  bool confirm = true;
 };
 
 // Why the model that runs is the one that does.
@@ -49,6 +52,9 @@ struct BootResult {
 };
 
 BootResult Boot(BootSelection* selection, const BootHost& host);
+
+// Boots the base, whatever is selected, and leaves the selection alone: for a vault whose variants cannot be found.
+BootResult BootBase(const BootHost& host);
 
 }  // namespace modelvault
 

@@ -112,6 +112,8 @@ mv_error BootSelection::Select(ByteView name) {
     error = mv_flash_program(flash_, target, kSelectionChecksumOffset + 4, static_cast<uint32_t>(checksum >> 32));
   }
   Read(target);
+  // A mark that an erase left would make a choice that was never tried a confirmed one.
+  if (error == MV_OK && records_[target].state != RecordState::kTest) error = MV_FLASH_FAILED;
   return error;
 }
 

@@ -52,19 +52,31 @@ Firmware::Firmware(ByteView partition, ByteSpan memory, const mv_flash* flash, s
       tile_size_(tile_size != 0 ? tile_size : MV_DEFAULT_TILE_SIZE),
       selection_(flash) {}
 
+void Firmware::PrintOpenFailure(const mv_fault& fault) {
+  Print("vault: ");
+  Print(mv_error_name(last_error_));
+  Print(" in ");
+  PrintFault(fault);
+  Print("\n");
+}
+
 mv_error Firmware::Open() {
   mv_fault fault;
   BeginPhase(Phase::kOpen);
   last_error_ = mv_open(partition_.data, partition_.size, memory_.data, memory_.size, &loader_, &fault);
   BeginPhase(Phase::kOther);
-  if (last_error_ != MV_OK) {
-    Print("vault: ");
-    Print(mv_error_name(last_error_));
-    Print(" in ");
-    PrintFault(fault);
-    Print("\n");
-    return last_error_;
+  if (last_error_ != MV_OK) PrintOpenFailure(fault);
+  if (last_error_ != MV_OK && fault.place == MV_PLACE_INDEX) {
+    const mv_error error = mv_open_base(partition_.data, partition_.size, memory_.data, memory_.size, &loader_, &fault);
+    if (error == MV_OK) {
+      base_only_ = true;
+      Print("vault: its base alone\n");
+      return MV_OK;
+    }
+    last_error_ = error;
+    PrintOpenFailure(fault);
   }
+  if (last_error_ != MV_OK) return last_error_;
   Print("vault: a base and ");
   PrintNumber(mv_count(loader_));
   Print(" variants\n");
@@ -162,10 +174,11 @@ void Firmware::Tell(const BootReport& report) {
 }
 
 mv_error Firmware::Boot() {
-  const BootResult result = modelvault::Boot(
-      &selection_,
-      {[](void* self, ByteView name, mv_error* error) { return static_cast<Firmware*>(self)->Run(name, error); },
-       [](void* self, const BootReport& report) { static_cast<Firmware*>(self)->Tell(report); }, this});
+  const BootHost host = {
+      [](void* self, ByteView name, mv_error* error) { return static_cast<Firmware*>(self)->Run(name, error); },
+      [](void* self, const BootReport& report) { static_cast<Firmware*>(self)->Tell(report); }, this};
+  BootResult result = {BootSource::kNothing, {}, last_error_};
+  if (loader_ != nullptr) result = base_only_ ? BootBase(host) : modelvault::Boot(&selection_, host);
   Print("boot status=");
   Print(mv_error_name(result.error));
   Print(" source=");
@@ -175,7 +188,11 @@ mv_error Firmware::Boot() {
   Print(" xxh64=");
   PrintHex(last_pass_.digest);
   Print(" name=");
-  PrintName(result.name);
+  if (result.source == BootSource::kNothing) {
+    Print("-");
+  } else {
+    PrintName(result.name);
+  }
   Print("\n");
   return result.error;
 }

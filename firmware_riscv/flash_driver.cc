@@ -6,7 +6,12 @@ using modelvault::LoadLe32;
 
 mv_error mv_flash_erase(const mv_flash* flash, unsigned sector) {
   if (sector >= MV_SELECTION_SECTORS) return MV_FLASH_BAD_PLACE;
-  return flash->erase(flash->context, sector);
+  const mv_error error = flash->erase(flash->context, sector);
+  if (error != MV_OK) return error;
+  for (uint32_t at = 0; at < flash->sector_size; at += 4) {
+    if (LoadLe32(flash->sector[sector] + at) != 0xFFFFFFFF) return MV_FLASH_FAILED;
+  }
+  return MV_OK;
 }
 
 mv_error mv_flash_program(const mv_flash* flash, unsigned sector, uint32_t offset, uint32_t word) {

@@ -26,7 +26,7 @@ typedef struct mv_flash {
   void* context;
 } mv_flash;
 
-/* Both check the place first (MV_FLASH_BAD_PLACE). */
+/* Both check the place first (MV_FLASH_BAD_PLACE). MV_FLASH_FAILED if not all of the sector reads as ones afterwards. */
 mv_error mv_flash_erase(const mv_flash* flash, unsigned sector);
 
 /* MV_FLASH_SETS_BIT, and nothing is written, if a bit that is zero would have to become one: that takes an erase.

@@ -80,6 +80,7 @@ struct Contents {
   ByteView chunks;
   ByteView base;
   IndexView index;
+  bool has_index = true;  // Else the vault is opened for its base alone.
 
   ByteView SectionBytes(Section s) const {
     const SectionPlace& place = header.section(s);
@@ -99,6 +100,7 @@ struct Contents {
     static constexpr Checked kChecked[] = {
         {Section::kModel, MV_PLACE_MODEL}, {Section::kChunks, MV_PLACE_CHUNKS}, {Section::kIndex, MV_PLACE_INDEX}};
     for (const Checked& checked : kChecked) {
+      if (checked.place == MV_PLACE_INDEX && !has_index) continue;
       *place = checked.place;
       if (Xxh64::Of(SectionBytes(checked.section)) != header.section(checked.section).checksum) {
         return CoreStatus::kChecksumMismatch;
@@ -106,7 +108,7 @@ struct Contents {
     }
     chunks = SectionBytes(Section::kChunks);
     base = SectionBytes(Section::kBase);
-    return index.Open(header, SectionBytes(Section::kIndex));
+    return has_index ? index.Open(header, SectionBytes(Section::kIndex)) : CoreStatus::kOk;
   }
 
   // The bytes and head of a variant's blob. What mv_list() and mv_find() gave lies inside the vault, but the caller's
@@ -183,7 +185,7 @@ constexpr size_t MemoryFor(size_t tensors, size_t columns, unsigned code_bits, b
   return fits ? arena.used : 0;
 }
 
-// A model of 260,000 weights in 76 tensors, the widest of 172 columns, on the board: virt_128k.ld counts on it.
+// A model of 260,000 weights in 76 tensors, the widest of 172 columns, on the board: virt_128k.ld sees that it is there.
 static_assert(sizeof(void*) > 4 ||
               MemoryFor(76, 172, modelvault::kMaxCodeLength, false, MV_DEFAULT_TILE_SIZE) <= 20 * 1024);
 
@@ -334,8 +336,8 @@ mv_error mv_memory_needed(const uint8_t* vault, size_t vault_size, size_t tile_s
   return *bytes != 0 ? MV_OK : MV_WORKSPACE_TOO_SMALL;
 }
 
-mv_error mv_open(const uint8_t* vault, size_t vault_size, void* memory, size_t memory_size, mv_loader** loader,
-                 mv_fault* fault) {
+static mv_error Open(const uint8_t* vault, size_t vault_size, void* memory, size_t memory_size, bool with_index,
+                     mv_loader** loader, mv_fault* fault) {
   mv_fault unused;
   if (fault == nullptr) fault = &unused;
   *fault = {MV_PLACE_MEMORY, 0};
@@ -347,6 +349,7 @@ mv_error mv_open(const uint8_t* vault, size_t vault_size, void* memory, size_t m
   if (memory_size < sizeof(mv_loader)) return MV_WORKSPACE_TOO_SMALL;
   mv_loader* const opened = new (At{memory}) mv_loader;
   opened->contents.vault = {vault, vault_size};
+  opened->contents.has_index = with_index;
   opened->arena = {static_cast<uint8_t*>(memory), memory_size, sizeof(mv_loader)};
   opened->error = MV_NOT_FINISHED;  // Nothing has been started.
   opened->at_end = false;
@@ -358,6 +361,16 @@ mv_error mv_open(const uint8_t* vault, size_t vault_size, void* memory, size_t m
   return MV_OK;
 }
 
+mv_error mv_open(const uint8_t* vault, size_t vault_size, void* memory, size_t memory_size, mv_loader** loader,
+                 mv_fault* fault) {
+  return Open(vault, vault_size, memory, memory_size, true, loader, fault);
+}
+
+mv_error mv_open_base(const uint8_t* vault, size_t vault_size, void* memory, size_t memory_size, mv_loader** loader,
+                      mv_fault* fault) {
+  return Open(vault, vault_size, memory, memory_size, false, loader, fault);
+}
+
 uint32_t mv_count(const mv_loader* loader) { return loader->contents.index.count(); }
 
 void mv_base(const mv_loader* loader, mv_variant* base) {
@@ -367,6 +380,7 @@ void mv_base(const mv_loader* loader, mv_variant* base) {
 }
 
 mv_error mv_list(const mv_loader* loader, mv_cursor* cursor, mv_variant* variant) {
+  if (!loader->contents.has_index) return MV_BAD_INDEX;
   const IndexView& index = loader->contents.index;
   IndexView::Cursor at = cursor->next == 0 ? index.Begin() : IndexView::Cursor{cursor->next, cursor->name_offset};
   VariantEntry entry;
@@ -378,6 +392,7 @@ mv_error mv_list(const mv_loader* loader, mv_cursor* cursor, mv_variant* variant
 }
 
 mv_error mv_find(const mv_loader* loader, const char* name, size_t name_size, mv_variant* variant) {
+  if (!loader->contents.has_index) return MV_BAD_INDEX;
   VariantEntry entry;
   const CoreStatus status = loader->contents.index.Find({reinterpret_cast<const uint8_t*>(name), name_size}, &entry);
   if (status == CoreStatus::kOk) Fill(entry, variant);
@@ -434,6 +449,7 @@ mv_fault mv_diagnose(const mv_loader* loader, const mv_variant* variant) {
   mv_fault fault = {MV_PLACE_UNKNOWN, 0};
   Contents contents;
   contents.vault = loader->contents.vault;
+  contents.has_index = loader->contents.has_index;
   if (contents.Open(&fault.place) != CoreStatus::kOk) return fault;
   fault.place = MV_PLACE_DELTA;
   if (!BlobIntact(contents, *variant, &fault.number)) return fault;

@@ -20,7 +20,7 @@ int main() {
   modelvault::Firmware firmware(modelvault::VaultPartition(), modelvault::FreeRam(), modelvault::BoardFlash(),
                                 straps.tile_size);
   mv_error error = firmware.Open();
-  if (straps.command != StrapCommand::kConsole && error == MV_OK) error = firmware.Boot();
+  if (straps.command != StrapCommand::kConsole) error = firmware.Boot();
   if (straps.command == StrapCommand::kBootAndExit) return error == MV_OK ? 0 : 1;
   modelvault::RunConsole(&firmware);
   return 0;

@@ -116,6 +116,11 @@ mv_error mv_memory_needed(const uint8_t* vault, size_t vault_size, size_t tile_s
 mv_error mv_open(const uint8_t* vault, size_t vault_size, void* memory, size_t memory_size, mv_loader** loader,
                  mv_fault* fault);
 
+/* The same without INDEX, for a vault where mv_open() failed at MV_PLACE_INDEX: its base is still proven by the header's
+ * digest. mv_count() is 0 then, mv_list() and mv_find() give MV_BAD_INDEX. */
+mv_error mv_open_base(const uint8_t* vault, size_t vault_size, void* memory, size_t memory_size, mv_loader** loader,
+                      mv_fault* fault);
+
 /* Variants, the base not counted. */
 uint32_t mv_count(const mv_loader* loader);
 

@@ -31,8 +31,8 @@ struct Straps {
   size_t name_size = 0;
 };
 
-// `block` is kStrapSize bytes, which must outlive the result. False, and a normal boot, if there is a block but it asks
-// for what this build does not know.
+// `block` is kStrapSize bytes, which must outlive the result. False if there is a block but it asks for
+// what this build does not know.
 [[nodiscard]] bool ReadStraps(ByteView block, Straps* straps);
 
 }  // namespace modelvault

@@ -12,8 +12,10 @@
 namespace modelvault {
 namespace {
 
+using testing::AnyOf;
 using testing::HasSubstr;
 using testing::Not;
+using testing::StartsWith;
 
 const VaultHeader& Header() {
   static const VaultHeader* const header = [] {
@@ -70,21 +72,56 @@ TEST_F(BoardFaultTest, DamageInFrontOfTheModelsIsNamedAndNothingBoots) {
   for (const Case& c : {Case{3, "vault: bad-magic in header\n"}, Case{8, "vault: unknown-version in header\n"},
                         Case{70, "vault: checksum-mismatch in header\n"},
                         Case{SectionOffset(Section::kModel) + 5, "vault: checksum-mismatch in model\n"},
-                        Case{SectionOffset(Section::kChunks) + 1, "vault: checksum-mismatch in chunk directory\n"},
-                        Case{SectionOffset(Section::kIndex) + 20, "vault: checksum-mismatch in index\n"},
-                        Case{SectionOffset(Section::kManifest) - 9, "vault: checksum-mismatch in index\n"}}) {
+                        Case{SectionOffset(Section::kChunks) + 1, "vault: checksum-mismatch in chunk directory\n"}}) {
     board_.FlipBit(c.offset, 2);
     const BoardRun run = board_.Run(Strap::kBootAndExit);
     EXPECT_EQ(run.exit_code, 1);
-    EXPECT_EQ(run.output, c.says);
+    EXPECT_THAT(run.output, StartsWith(absl::StrCat(c.says, "boot status=")));
+    const auto report = ReportLine(run.output, "boot");
+    EXPECT_THAT(c.says, HasSubstr(absl::StrCat("vault: ", report.at("status"), " in ")));
+    EXPECT_EQ(report.at("source"), "nothing");
+    EXPECT_EQ(report.at("name"), "-");
     EXPECT_EQ(run.counts.at("flash_stores"), 0);  // The selection is not to blame.
     board_.FlipBit(c.offset, 2);
   }
   EXPECT_EQ(board_.Boots(), "selected residual");
 }
 
-TEST_F(BoardFaultTest, TheConsoleOfABoardWithoutAVaultAnswers) {
+TEST_F(BoardFaultTest, WithADamagedIndexTheBaseBoots) {
+  for (const uint64_t offset : {SectionOffset(Section::kIndex) + 20, SectionOffset(Section::kManifest) - 9}) {
+    board_.FlipBit(offset, 2);
+    const BoardRun run = board_.Run(Strap::kBootAndExit);
+    EXPECT_EQ(run.exit_code, 0);
+    EXPECT_THAT(run.output, StartsWith("vault: checksum-mismatch in index\nvault: its base alone\n"
+                                       "boot: restoring base\nboot status=ok source=base "));
+    EXPECT_EQ(ReportLine(run.output, "boot")["xxh64"], absl::StrCat(absl::Hex(Header().base_xxh64, absl::kZeroPad16)));
+    EXPECT_EQ(run.counts.at("flash_stores"), 0);  // The selection is not to blame.
+    board_.FlipBit(offset, 2);
+  }
+  EXPECT_EQ(board_.Boots(), "selected residual");
+}
+
+TEST_F(BoardFaultTest, WithADamagedIndexAndBaseNothingBoots) {
   board_.FlipBit(SectionOffset(Section::kIndex) + 20);
+  board_.FlipBit(SectionOffset(Section::kBase) + 40);
+  const BoardRun run = board_.Run(Strap::kBootAndExit);
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_THAT(run.output, HasSubstr(" in base chunk 0\nboot: base is not used: "));
+  EXPECT_EQ(ReportLine(run.output, "boot")["source"], "nothing");
+}
+
+TEST_F(BoardFaultTest, TheConsoleOfABoardWithoutAnIndexKnowsTheBase) {
+  board_.FlipBit(SectionOffset(Section::kIndex) + 20);
+  const BoardRun run = board_.Run(Strap::kConsole, "list\nselect ternary\nselect base\nverify\nexit\n");
+  EXPECT_EQ(run.exit_code, 0);
+  EXPECT_THAT(run.output, HasSubstr("> list\nerror: bad-index\n"));
+  EXPECT_THAT(run.output, HasSubstr("> select ternary\nerror: ternary: bad-index\n"));
+  EXPECT_THAT(run.output, HasSubstr("> select base\nselected base: the next boot tries it\n"));
+  EXPECT_THAT(run.output, HasSubstr("good base\nverify: 1 of 1 good\n"));
+}
+
+TEST_F(BoardFaultTest, TheConsoleOfABoardWithoutAVaultAnswers) {
+  board_.FlipBit(SectionOffset(Section::kModel) + 5);
   const BoardRun run = board_.Run(Strap::kBoot, "list\nselect ternary\nboot\nverify\nstats\nexit\n");
   EXPECT_EQ(run.exit_code, 0);
   for (const char* command : {"list", "select ternary", "boot", "verify"}) {
@@ -172,6 +209,30 @@ TEST_F(BoardFaultTest, ABadChoiceIsRejectedOnceAndForAll) {
   EXPECT_THAT(run.output, HasSubstr("\nboot: dense is rejected\nboot: restoring residual\n"));
   EXPECT_EQ(ReportLine(run.output, "boot")["source"], "last-good");
   EXPECT_EQ(board_.Boots(), "selected residual");
+}
+
+TEST_F(BoardFaultTest, AChoiceThatHadAllItsAttemptsIsGivenUp) {
+  ASSERT_EQ(board_.Run(Strap::kConsole, "boot\nselect dense\nexit\n").exit_code, 0);
+  // As three boots leave it that hung before they confirmed it. "dense" took the sector of "ternary".
+  board_.emulated().WriteVault(kSelectionOffset[0] + kSelectionAttemptsOffset, "\xF8\xFF\xFF\xFF");
+  const BoardRun run = board_.Run(Strap::kBootAndExit);
+  EXPECT_THAT(run.output, HasSubstr("boot: dense is given up after 3 attempts\nboot: dense is rejected\n"));
+  EXPECT_EQ(ReportLine(run.output, "boot")["source"], "last-good");
+  EXPECT_EQ(board_.Boots(), "selected residual");
+}
+
+TEST_F(BoardFaultTest, ACutAtAnyStoreOfARejectionLeavesTheLastGoodVariant) {
+  board_.FlipBit(InBlob("dense"));
+  const std::string before = board_.ReadSelection();
+  const uint64_t stores = board_.Run(Strap::kConsole, "boot\nselect dense\nboot\nexit\n").counts.at("flash_stores");
+  ASSERT_GT(stores, 25u);
+  for (uint64_t cut = 1; cut <= stores; ++cut) {
+    SCOPED_TRACE(absl::StrCat("cut before store ", cut, " of ", stores));
+    board_.WriteSelection(before);
+    EXPECT_EQ(board_.Run(Strap::kConsole, "boot\nselect dense\nboot\nexit\n", cut).exit_code, 99);
+    EXPECT_THAT(board_.Boots(), AnyOf("selected residual", "last-good residual"));
+    EXPECT_EQ(board_.Boots(), "selected residual");
+  }
 }
 
 TEST_F(BoardFaultTest, AVariantThatLeftTheVaultIsNotFound) {

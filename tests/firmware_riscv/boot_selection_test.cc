@@ -40,11 +40,11 @@ struct Board {
     static_cast<Board*>(self)->log.push_back(line);
   }
 
-  BootResult Boot() {
+  BootResult Boot(bool confirm = true) {
     log.clear();
     const mv_flash driver = flash.Driver();
     BootSelection selection(&driver);
-    return modelvault::Boot(&selection, {&Run, &Tell, this});
+    return modelvault::Boot(&selection, {&Run, &Tell, this, confirm});
   }
   // Boots, then selects from the console of that boot.
   mv_error BootAndSelect(const std::string& name) {
@@ -91,6 +91,37 @@ TEST(BootSelectionTest, AChoiceIsConfirmedByAGoodBoot) {
   EXPECT_EQ(board.Boot().source, BootSource::kSelected);
   EXPECT_EQ(board.Log(), "run a");
   EXPECT_EQ(board.flash.operations(), operations);  // A boot of a confirmed choice writes nothing.
+}
+
+TEST(BootSelectionTest, AnApplicationMayConfirmLater) {
+  Board board;
+  ASSERT_EQ(board.Select("a"), MV_OK);
+  EXPECT_EQ(board.Boot(/*confirm=*/false).source, BootSource::kTrial);
+  EXPECT_EQ(board.Log(), "trial a 1, run a");
+  EXPECT_EQ(board.Record(0).state, RecordState::kTest);
+  const mv_flash driver = board.flash.Driver();
+  EXPECT_EQ(BootSelection(&driver).Confirm(0), MV_OK);
+  EXPECT_EQ(board.Boot(/*confirm=*/false).source, BootSource::kSelected);
+  // One that is never confirmed is given up, however well it boots.
+  ASSERT_EQ(board.Select("b"), MV_OK);
+  for (unsigned i = 0; i < kMaxAttempts; ++i) {
+    EXPECT_EQ(board.Boot(/*confirm=*/false).source, BootSource::kTrial);
+  }
+  EXPECT_EQ(board.Boot(/*confirm=*/false).source, BootSource::kLastGood);
+  EXPECT_EQ(board.Log(), "given up b 3, rejected b, run a");
+}
+
+TEST(BootSelectionTest, TheBaseBootsWithoutTheSelection) {
+  Board board;
+  ASSERT_EQ(board.Select("a"), MV_OK);
+  const int operations = board.flash.operations();
+  const BootResult result = BootBase({&Board::Run, &Board::Tell, &board});
+  EXPECT_EQ(result.source, BootSource::kBase);
+  EXPECT_EQ(ToString(result.name), "");
+  EXPECT_EQ(board.Log(), "run ");
+  board.good.erase("");
+  EXPECT_EQ(BootBase({&Board::Run, &Board::Tell, &board}).source, BootSource::kNothing);
+  EXPECT_EQ(board.flash.operations(), operations);
 }
 
 TEST(BootSelectionTest, AConfirmationTakesOneProgram) {

@@ -47,12 +47,15 @@ TEST(FlashDriverTest, FailuresAreReported) {
   EXPECT_EQ(mv_flash_program(&driver, 0, 0, 0), MV_FLASH_FAILED);
 }
 
-TEST(FlashDriverTest, AWordThatDoesNotReadBackIsAFailure) {
+TEST(FlashDriverTest, WhatDoesNotReadBackIsAFailure) {
   SimulatedFlash flash;
   const mv_flash driver = flash.Driver();
+  ASSERT_EQ(mv_flash_program(&driver, 1, SimulatedFlash::kSectorSize - 4, 0x7FFFFFFFu), MV_OK);
   flash.Break(/*reports=*/false);
   EXPECT_EQ(mv_flash_program(&driver, 0, 0, 0x12345678u), MV_FLASH_FAILED);
   EXPECT_EQ(mv_flash_program(&driver, 0, 0, 0xFFFFFFFFu), MV_OK);  // That is what is there.
+  EXPECT_EQ(mv_flash_erase(&driver, 0), MV_OK);
+  EXPECT_EQ(mv_flash_erase(&driver, 1), MV_FLASH_FAILED);
 }
 
 }  // namespace

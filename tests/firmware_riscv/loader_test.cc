@@ -13,6 +13,7 @@
 #include "codec/core/core_status.h"
 #include "firmware_riscv/modelvault_loader.h"
 #include "tests/restore/coded_models.h"
+#include "vault/core/vault_view.h"
 #include "vault/format.h"
 
 namespace modelvault {
@@ -435,6 +436,34 @@ TEST(LoaderTest, WhatRotsWhileItIsOpenIsFoundToo) {
     EXPECT_EQ(mv_diagnose(loader, &variant).place, place);
     vault[at] = static_cast<char>(vault[at] ^ 4);
   }
+}
+
+TEST(LoaderTest, TheBaseIsProvenWithoutTheIndex) {
+  std::string vault = CodedVaultBytes(Models());
+  VaultHeader header;
+  ASSERT_EQ(ParseHeader({Data(vault), kHeaderSize}, vault.size(), &header), CoreStatus::kOk);
+  vault[header.section(Section::kIndex).offset + 3] ^= 1;
+  Memory memory(1 << 20);
+  mv_loader* loader;
+  mv_fault fault;
+  ASSERT_EQ(mv_open(Data(vault), vault.size(), memory.data(), memory.size(), &loader, &fault), MV_CHECKSUM_MISMATCH);
+  ASSERT_EQ(fault.place, MV_PLACE_INDEX);
+  ASSERT_EQ(mv_open_base(Data(vault), vault.size(), memory.data(), memory.size(), &loader, &fault), MV_OK);
+  EXPECT_EQ(mv_count(loader), 0u);
+  mv_cursor cursor = {};
+  mv_variant variant;
+  EXPECT_EQ(mv_list(loader, &cursor, &variant), MV_BAD_INDEX);
+  EXPECT_EQ(Find(loader, Models().variants.front().name, &variant), MV_BAD_INDEX);
+  ASSERT_EQ(Find(loader, "", &variant), MV_OK);
+  const Restored restored = Restore(loader, variant, MV_DEFAULT_TILE_SIZE);
+  EXPECT_EQ(restored.verdict, MV_VERIFIED);
+  EXPECT_EQ(restored.bytes, Contents(Models())[""]);
+  EXPECT_EQ(mv_diagnose(loader, &variant).place, MV_PLACE_UNKNOWN);
+  // All else is checked as ever.
+  vault[header.section(Section::kModel).offset + 3] ^= 1;
+  EXPECT_EQ(mv_open_base(Data(vault), vault.size(), memory.data(), memory.size(), &loader, &fault), MV_CHECKSUM_MISMATCH);
+  EXPECT_EQ(fault.place, MV_PLACE_MODEL);
+  EXPECT_EQ(loader, nullptr);
 }
 
 TEST(LoaderTest, ForgedVaultsAreRefusedByName) {
