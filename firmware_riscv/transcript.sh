@@ -48,8 +48,13 @@ booted trial "$new"
 
 # The variant's entry in INDEX has its digest at offset 16 and the blob's offset and size at 8 and 12.
 digest=$("$mvault" info "$vault" "$new" --json | sed -n 's/^  "xxh64": "\([0-9a-f]*\)".*/\1/p')
-pattern=$(sed 's/../& /g; s/ $//' <<<"$digest" | tr ' ' '\n' | tac | sed 's/^/\\x/' | tr -d '\n')
-entry=$(($(LC_ALL=C grep -obUaP -m 1 "$pattern" -- "$vault" | tail -n 1 | cut -d: -f1) - 16))
+reversed=$(sed 's/../&\n/g' <<<"$digest" | tac | tr -d '\n')
+entry=$(od -An -v -tx1 -- "$vault" | tr -d ' \n' | awk -v digest="$reversed" '
+  { at = index($0, digest) }
+  END { if (at % 2 == 0) exit 1; print (at - 1) / 2 - 16 }') || {
+  echo "$0: no entry of $vault has the digest $digest of $new" >&2
+  exit 1
+}
 at=$(($(word_at $((entry + 8))) + $(word_at $((entry + 12))) / 2))
 byte=$(($(od -An -v -tu1 -j "$at" -N 1 -- "$vault") ^ 4))
 printf "\\x$(printf %02x "$byte")" | dd of="$folder/vault.img" bs=1 seek="$at" conv=notrunc status=none

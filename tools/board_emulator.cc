@@ -128,7 +128,7 @@ absl::StatusOr<std::string> FindFile(const std::string& given, const char* name,
     absl::StrAppend(&tried, tried.empty() ? "" : " and ", place);
   }
   return absl::NotFoundError(absl::StrCat("there is no ", what, " (tried ", tried,
-                                          "): build with MODELVAULT_RISCV=ON, or give it with ", option));
+                                          "): build the target firmware_riscv (with MODELVAULT_RISCV=ON), or give it with ", option));
 }
 
 // Waits for `pid`, at most kTimeLimit; then kills it. The result is as EmulatorRun::exit_code, or nothing.

@@ -20,7 +20,7 @@ TEST(EmulatorCorpusTest, TheBoardGivesBackRealVariantsInItsRam) {
     printf("%-20s %6llu bytes of RAM: %llu variables, %llu code, %llu stack\n", name.empty() ? "base" : name.c_str(),
            static_cast<unsigned long long>(ram), static_cast<unsigned long long>(model.static_ram),
            static_cast<unsigned long long>(model.ram_code), static_cast<unsigned long long>(model.stack));
-    EXPECT_LE(ram, 36u * 1024) << "'" << name << "'";
+    EXPECT_LE(ram, 32u * 1024) << "'" << name << "'";
   }
 }
 
