@@ -51,6 +51,16 @@ class BudgetTest(toy.FolderTest):
         self.assertLess(predicted, 100_000)
         self.assertLess(abs(packed / predicted - 1), 0.02)
 
+    def test_bytes_that_jump_come_near_the_budget(self):
+        model = torch.nn.Linear(64, 40, bias=False)
+        plan = mv.attach(model, None, 120)
+        with torch.no_grad():
+            # Row by row the same latent: each threshold keeps whole rows.
+            plan.ternaries[0].latent.copy_(torch.linspace(0.3, 0.9, 40)[:, None].expand(40, 64))
+        bytes_of_rows = {plan.finish().total for plan.budget_bytes in (110, 115, 120, 125)}
+        self.assertLess(max(bytes_of_rows), 125)
+        self.assertGreater(min(bytes_of_rows), 90)
+
     def test_an_impossible_budget_is_an_error(self):
         model, _ = self.train(450)
         mv.plan_of(model).budget_bytes = 3

@@ -9,6 +9,7 @@ from torch.nn.utils import parametrize
 
 from . import safetensors
 from .base_model import BaseModel, Names
+from .byte_count import ByteCounter
 from .errors import AttachError
 from .grid import GRID_FACTOR
 from .plan import FIRST_SHRINK, Plan, Side, Ternary
@@ -86,7 +87,8 @@ def attach(model: nn.Module, base: Union[None, safetensors.Path, BaseModel] = No
         else:
             tensor = SideTensor(name, value.clone())
             sides.append(Side(tensor, _register(owners, tensor, value if start == "base" else None)))
-    plan = Plan(base, ternaries, sides, budget_bytes, priors=priors, price=price, shrink=shrink, fixed=fixed)
+    plan = Plan(base, ternaries, sides, budget_bytes, counter=ByteCounter(base.tensors, priors), price=price,
+                shrink=shrink, fixed=fixed)
     # Not a submodule, and not in its state.
     object.__setattr__(model, _PLAN, plan)
     return plan

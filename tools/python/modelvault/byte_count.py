@@ -1,7 +1,7 @@
 """What `mvault pack` will store for a variant, without packing it: the coder's own choices and adaptive costs, added up
 (docs/format.md §6, codec/segment_encoder.cc)."""
 
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 
@@ -25,6 +25,12 @@ class ByteCount(NamedTuple):
     trits: float
     scales: float
     side: float
+
+
+class _Expected(NamedTuple):
+    """Of a tensor: its prior, and what its classes add to the level of each weight, flat."""
+    prior: Prior
+    steps: torch.Tensor
 
 
 class _State:
@@ -65,22 +71,22 @@ class ByteCounter:
 
     def __init__(self, base: Mapping[str, torch.Tensor], priors: Optional[Priors] = None):
         self._base = {name: tensor.detach().cpu().contiguous() for name, tensor in base.items() if tensor.numel() > 0}
-        self._alone = priors is None
-        self._priors: Dict[str, Prior] = {}
-        self._steps: Dict[str, torch.Tensor] = {}
-        self._coding: Dict[str, Tuple[int, bool]] = {}
-        for name, tensor in self._base.items():
-            if tensor.dtype == torch.int8:
-                self._set_prior(name, Prior() if priors is None else priors[name])
+        self._given: Optional[Dict[str, _Expected]] = None
+        if priors is not None:
+            self._given = {name: self._expect(name, priors[name]) for name, tensor in self._base.items()
+                           if tensor.dtype == torch.int8}
 
-    def coding(self, name: str) -> Tuple[int, Optional[torch.Tensor]]:
-        """Of an INT8 tensor as it was last counted: its level, and what classes add to each weight's, flat (None: no
-        classes)."""
-        level, by_class = self._coding.get(name, (self._priors[name].level, self._priors[name].by_class))
-        return level, self._steps[name] if by_class else None
+    def expected(self, name: str) -> Prior:
+        """What the coder expects of an INT8 tensor that does not differ."""
+        return self._expected(name, self._base[name]).prior
 
     def count(self, variant: Mapping[str, torch.Tensor]) -> ByteCount:
         """`variant` has the tensors that may differ from the base's: INT8 ones as they are stored, or any other."""
+        return self.measure(variant)[0]
+
+    def measure(self, variant: Mapping[str, torch.Tensor]) -> Tuple[ByteCount, Dict[str, Prior]]:
+        """count(), and for each INT8 tensor that differs the level it is coded at, with the classes if they are used."""
+        codings: Dict[str, Prior] = {}
         bits = {"trits": 0.0, "scales": 0.0, "side": 0.0}
         total = float(_BLOB_BYTES)
         segment, segments = -1, 0
@@ -88,69 +94,66 @@ class ByteCounter:
         offset = 0
         for name, base in self._base.items():
             actual = variant.get(name, base).detach().cpu().contiguous()
-            int8 = base.dtype == torch.int8
-            if int8 and self._alone:
-                self._set_prior(name, _own_prior(base, actual))
-                total += self._priors[name].bytes()
-            for number, begin, end in _split(offset, base, int8 and self._priors[name].by_class):
+            expected = self._expected(name, actual) if base.dtype == torch.int8 else None
+            if expected is not None and self._given is None:
+                total += expected.prior.bytes()
+            for number, begin, end in _split(offset, base, expected is not None and expected.prior.by_class):
                 if number != segment:
                     segment, segments, state = number, segments + 1, _State()
-                if int8:
-                    self._count_int8(name, base, actual, begin, end, state, bits)
-                else:
+                if expected is None:
                     bits["side"] += _count_side(base, actual, begin, end, state)
+                    continue
+                coding = _count_int8(name, base, actual, begin, end, expected, state, bits)
+                if coding is not None:
+                    codings[name] = coding
             offset += base.numel() * base.element_size()
         total += sum(bits.values()) / 8 + segments * _STREAM_BYTES
         if segments > 1:
             total += segments * _DIRECTORY_BYTES + 1
-        return ByteCount(total, bits["trits"] / 8, bits["scales"] / 8, bits["side"] / 8)
+        return ByteCount(total, bits["trits"] / 8, bits["scales"] / 8, bits["side"] / 8), codings
 
-    def state(self) -> Dict[str, Any]:
-        """What coding() tells, for a checkpoint."""
-        return {"coding": dict(self._coding), "priors": dict(self._priors) if self._alone else None}
+    def _expected(self, name: str, actual: torch.Tensor) -> _Expected:
+        if self._given is not None:
+            return self._given[name]
+        return self._expect(name, _own_prior(self._base[name], actual))
 
-    def set_state(self, state: Dict[str, Any]) -> None:
-        """Goes back to what state() was."""
-        self._coding = dict(state["coding"])
-        for name, prior in (state["priors"] or {}).items():
-            self._set_prior(name, prior)
-
-    def _set_prior(self, name: str, prior: Prior) -> None:
+    def _expect(self, name: str, prior: Prior) -> _Expected:
         rows = rows_of(self._base[name])
-        self._priors[name] = prior
-        self._steps[name] = prior.steps(rows, self._base[name].numel() // rows).reshape(-1)
+        return _Expected(prior, prior.steps(rows, self._base[name].numel() // rows).reshape(-1))
 
-    def _count_int8(self, name: str, base: torch.Tensor, actual: torch.Tensor, begin: int, end: int, state: _State,
-                    bits: Dict[str, float]) -> None:
-        prior, steps = self._priors[name], self._steps[name]
-        old = base.reshape(-1)[begin:end].to(torch.int16)
-        new = actual.reshape(-1)[begin:end].to(torch.int16)
-        delta = new - old
-        differs = delta != 0
-        hit_count = int(differs.sum())
-        if hit_count == 0:
-            bits["side"] += state.mode(True, _SAME)
-            return
-        weights = torch.bincount(steps[begin:end], minlength=STEPS).to(torch.float64)
-        hits = torch.bincount(steps[begin:end][differs], minlength=STEPS).to(torch.float64)
-        cost, level = _gap_cost(weights, hits, state.opened)
-        flat = torch.zeros(STEPS, dtype=torch.float64)
-        flat[0] = weights.sum()
-        flat_hits = torch.zeros(STEPS, dtype=torch.float64)
-        flat_hits[0] = hit_count
-        flat_cost, flat_level = _gap_cost(flat, flat_hits, state.opened)
-        by_class = prior.by_class and cost < flat_cost
-        if not by_class:
-            cost, level, weights = flat_cost, flat_level, flat
-        state.opened[LEVEL_OF[level][weights > 0]] = True
-        self._coding[name] = (level, by_class)
-        offset = level - prior.level
-        step = offset - state.level_offset
-        state.level_offset = offset
-        bits["side"] += state.mode(True, _GAP if by_class else _FLAT)
-        bits["side"] += state.level.code(2 * step if step >= 0 else -2 * step - 1)
-        bits["trits"] += cost + hit_count
-        bits["scales"] += _scale_cost(name, new, delta, begin, state)
+
+def _count_int8(name: str, base: torch.Tensor, actual: torch.Tensor, begin: int, end: int, expected: _Expected,
+                state: _State, bits: Dict[str, float]) -> Optional[Prior]:
+    """Adds a piece of a tensor to `bits`; how it is coded, or None where nothing differs."""
+    prior, steps = expected
+    old = base.reshape(-1)[begin:end].to(torch.int16)
+    new = actual.reshape(-1)[begin:end].to(torch.int16)
+    delta = new - old
+    differs = delta != 0
+    hit_count = int(differs.sum())
+    if hit_count == 0:
+        bits["side"] += state.mode(True, _SAME)
+        return None
+    weights = torch.bincount(steps[begin:end], minlength=STEPS).to(torch.float64)
+    hits = torch.bincount(steps[begin:end][differs], minlength=STEPS).to(torch.float64)
+    cost, level = _gap_cost(weights, hits, state.opened)
+    flat = torch.zeros(STEPS, dtype=torch.float64)
+    flat[0] = weights.sum()
+    flat_hits = torch.zeros(STEPS, dtype=torch.float64)
+    flat_hits[0] = hit_count
+    flat_cost, flat_level = _gap_cost(flat, flat_hits, state.opened)
+    by_class = prior.by_class and cost < flat_cost
+    if not by_class:
+        cost, level, weights = flat_cost, flat_level, flat
+    state.opened[LEVEL_OF[level][weights > 0]] = True
+    offset = level - prior.level
+    step = offset - state.level_offset
+    state.level_offset = offset
+    bits["side"] += state.mode(True, _GAP if by_class else _FLAT)
+    bits["side"] += state.level.code(2 * step if step >= 0 else -2 * step - 1)
+    bits["trits"] += cost + hit_count
+    bits["scales"] += _scale_cost(name, new, delta, begin, state)
+    return Prior(level, prior.rows, prior.columns) if by_class else Prior(level)
 
 
 def _own_prior(base: torch.Tensor, actual: torch.Tensor) -> Prior:

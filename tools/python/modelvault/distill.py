@@ -56,7 +56,7 @@ def distill(model: nn.Module, teacher: Teacher, batches: Iterable[Any], steps: i
             optimizer.zero_grad()
             loss.backward()
         optimizer.step()
-        plan.step()
+        plan.step(optimizer)
         losses.append(float(loss.detach()))
         if report is not None:
             report(Progress(step + 1, steps, losses[-1]))

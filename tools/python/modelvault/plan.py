@@ -11,7 +11,7 @@ from .base_model import BaseModel
 from .byte_count import ByteCount, ByteCounter
 from .coder_cost import HIT, LEVEL_OF, MISS
 from .errors import AttachError
-from .priors import Priors
+from .priors import Prior
 from .side_tensor import SideTensor
 from .ternary import HALF, TernaryWeight
 
@@ -31,8 +31,9 @@ _LEAST_THRESHOLD, _MOST_THRESHOLD = 0.25, 0.95
 # next to nothing, they still have a price.
 _TYPICAL_HIT_BITS = 7.0
 _LEAST_PRICE = 0.1
-# export() stops moving the threshold when the bytes are this near the budget.
+# export() stops moving the threshold when the bytes are this near the budget, or after so many counts.
 _NEAR = 0.002
+_MOST_COUNTS = 24
 
 
 class Ternary(NamedTuple):
@@ -52,7 +53,7 @@ class Plan:
     after the optimiser's."""
 
     def __init__(self, base: BaseModel, ternaries: List[Ternary], sides: List[Side], budget_bytes: float, *,
-                 priors: Optional[Priors], price: str, shrink: float, fixed: Dict[str, torch.Tensor]):
+                 counter: ByteCounter, price: str, shrink: float, fixed: Dict[str, torch.Tensor]):
         self.base = base
         self.ternaries = ternaries
         self.sides = sides
@@ -60,24 +61,27 @@ class Plan:
         self.shrink = float(shrink)
         self.threshold = HALF
         self.steps = 0
-        self._counter = ByteCounter(base.tensors, priors)
+        self._counter = counter
+        # How each weight's tensor was coded when prices were last set: where a weight differs from the base's must not
+        # change because somebody asked for predicted().
+        self._codings: Dict[str, Prior] = {t.weight.name: counter.expected(t.weight.name) for t in ternaries}
         self._price = price
         self._prices: Dict[str, Any] = {}
         self._fixed = fixed
         # With price="loss" the unit of `shrink`: the mean gradient of a latent at the first step.
         self._loss_unit = 0.0
         self._count: Optional[ByteCount] = None
-        self._groups = [
-            {"params": [t.latent for t in ternaries], "lr": LATENT_RATE},
-            {"params": [t.weight.scale for t in ternaries if t.weight.scale.requires_grad], "lr": SCALE_RATE},
-            {"params": [s.latent for s in sides], "lr": SIDE_RATE},
-        ]
         self._least_bytes = self._counter.count({}).total
 
     def parameter_groups(self) -> List[Dict[str, Any]]:
         """For the optimiser, learning rates included: those suit Adam. A scheduler that scales `lr` scales the price
-        with it; step() reads it from these very dictionaries."""
-        return [group for group in self._groups if group["params"]]
+        with it."""
+        groups = [
+            {"params": [t.latent for t in self.ternaries], "lr": LATENT_RATE},
+            {"params": [t.weight.scale for t in self.ternaries if t.weight.scale.requires_grad], "lr": SCALE_RATE},
+            {"params": [s.latent for s in self.sides], "lr": SIDE_RATE},
+        ]
+        return [group for group in groups if group["params"]]
 
     def penalty(self) -> torch.Tensor:
         """The price as a term of the loss, for attach(price="loss"). Otherwise step() takes it, as a proximal step
@@ -94,27 +98,26 @@ class Plan:
         return total * (self.shrink * self._loss_unit)
 
     @torch.no_grad()
-    def step(self) -> None:
-        """After each step of the optimiser."""
+    def step(self, optimizer: torch.optim.Optimizer) -> None:
+        """After each step of the optimiser, whose present learning rates the price follows."""
+        rates = self._rates(optimizer)
         self.steps += 1
         if self._price == "loss" and self._loss_unit == 0:
             self._loss_unit = self._mean_gradient()
-        amount = 0.0 if self._price == "loss" else self.shrink * self._groups[0]["lr"]
         for t in self.ternaries:
-            if amount:
-                _shrink(t.latent, amount, self._prices.get(t.weight.name))
+            if self._price != "loss":
+                _shrink(t.latent, self.shrink * rates[t.latent], self._prices.get(t.weight.name))
             # Beyond 1 a latent means nothing more, and would take long to come back.
             t.latent.clamp_(-1.0, 1.0)
             if t.weight.scale.numel() > 1:
                 # A group costs what a weight does if it has a scale of its own.
                 middle = t.weight.scale.median()
                 own = t.weight.scale - middle
-                _shrink(own, self.shrink * self._groups[1]["lr"], None)
+                _shrink(own, self.shrink * rates[t.weight.scale], None)
                 t.weight.scale.copy_(middle + own)
-        amount = 0.0 if self._price == "loss" else self.shrink * self._groups[2]["lr"]
         for s in self.sides:
-            if amount:
-                _shrink(s.latent, amount, None)
+            if self._price != "loss":
+                _shrink(s.latent, self.shrink * rates[s.latent], None)
         if self.steps % CONTROL_INTERVAL == 0:
             self._control()
 
@@ -143,15 +146,32 @@ class Plan:
         if self._least_bytes > self.budget_bytes:
             raise AttachError(f"budget_bytes is {self.budget_bytes:.0f}, but a variant equal to the base takes "
                               f"{self._least_bytes:.0f} bytes already")
-        count = self.predicted()
+        count, codings = self._measure(self._codings)
+        best: Optional[Tuple[ByteCount, float]] = None
+        over, within = 0.0, 1.0  # Thresholds known to exceed the budget, and not to.
         dropped = 0
-        for _ in range(24):
+        for _ in range(_MOST_COUNTS):
             near = abs(count.total - self.budget_bytes) <= _NEAR * self.budget_bytes
             if near or (count.total < self.budget_bytes and self.threshold <= _LEAST_THRESHOLD):
                 break
-            if self._move_threshold(count) > 1:
-                dropped += self._drop_dearest()
-            count = self.predicted()
+            if count.total > self.budget_bytes:
+                over = max(over, self.threshold)
+            else:
+                within = min(within, self.threshold)
+                if best is None or count.total > best[0].total:
+                    best = count, self.threshold
+            if self._move_threshold(count, codings) > 1:
+                dropped += self._drop_dearest(codings)
+                best, over, within = None, 0.0, 1.0  # Those were of other latents.
+            elif not over < self.threshold < within:
+                # Where few weights differ a weight's cost changes with their number: estimates may go round in a circle.
+                self._set_threshold((over + within) / 2)
+            count, codings = self._measure(codings)
+        else:
+            # Bytes jump where many latents are alike.
+            if best is not None and not best[0].total < count.total <= self.budget_bytes:
+                count = best[0]
+                self._set_threshold(best[1])
         if dropped:
             warnings.warn(f"{dropped} weights that differ were dropped to meet budget_bytes: train for more steps, or "
                           "with more bytes", stacklevel=3)
@@ -163,18 +183,27 @@ class Plan:
         return count
 
     def state_dict(self) -> Dict[str, Any]:
-        """What a checkpoint needs beside the model's and the optimiser's, to go on to the same bytes."""
-        return {"steps": self.steps, "shrink": self.shrink, "threshold": self.threshold, "loss_unit": self._loss_unit,
-                "counter": self._counter.state()}
+        """What a checkpoint needs beside the model's and the optimiser's, to go on to the same bytes. Whole numbers and
+        tensors alone, which every torch.load(weights_only=True) takes."""
+        numbers = torch.tensor([self.shrink, self.threshold, self._loss_unit], dtype=torch.float64)
+        return {"steps": self.steps, "numbers": numbers,
+                "codings": {name: dict(vars(coding)) for name, coding in self._codings.items()}}
 
     def load_state_dict(self, state: Dict[str, Any]) -> None:
         """Goes on from a checkpoint, after the model's own state was loaded."""
-        self.steps, self.shrink = int(state["steps"]), float(state["shrink"])
-        self._loss_unit = float(state["loss_unit"])
-        self._set_threshold(float(state["threshold"]))
-        self._counter.set_state(state["counter"])
+        self.steps = int(state["steps"])
+        self.shrink, threshold, self._loss_unit = state["numbers"].tolist()
+        self._set_threshold(threshold)
+        self._codings = {name: Prior(**coding) for name, coding in state["codings"].items()}
         if self.steps >= CONTROL_INTERVAL:
             self._update_prices()
+
+    def _rates(self, optimizer: torch.optim.Optimizer) -> Dict[nn.Parameter, float]:
+        """By parameter, not by group: an optimiser replaces its groups when it loads a checkpoint."""
+        rates = {p: float(group["lr"]) for group in optimizer.param_groups for p in group["params"]}
+        if any(p not in rates for group in self.parameter_groups() for p in group["params"]):
+            raise AttachError("the optimiser lacks parameters of the plan: make it of plan.parameter_groups()")
+        return rates
 
     def _mean_gradient(self) -> float:
         gradients = [t.latent.grad for t in self.ternaries if t.latent.grad is not None]
@@ -192,16 +221,21 @@ class Plan:
     def _control(self) -> None:
         """The threshold at which the bytes are the budget, at once; the price slowly, towards the threshold of plain
         rounding."""
-        count = self.predicted()
+        count, self._codings = self._measure(self._codings)
         self._update_prices()
-        excess = self._move_threshold(count)
+        excess = self._move_threshold(count, self._codings)
         self._count = count
         self.shrink *= math.exp(_GAIN * math.log(self.threshold / HALF) + min(1.0, math.log(excess)))
 
-    def _move_threshold(self, count: ByteCount) -> float:
+    def _measure(self, codings: Dict[str, Prior]) -> Tuple[ByteCount, Dict[str, Prior]]:
+        """The bytes now and how weights are coded; those of which none differs stay at `codings`."""
+        count, found = self._counter.measure(self.tensors())
+        return count, {**codings, **found}
+
+    def _move_threshold(self, count: ByteCount, codings: Dict[str, Prior]) -> float:
         """Towards the budget from `count`, what the bytes are at the present threshold. Returns by how much the budget is
         exceeded even at the highest, or 1."""
-        magnitude, bits, _ = self._candidates(_LEAST_THRESHOLD)
+        magnitude, bits, _ = self._candidates(_LEAST_THRESHOLD, codings)
         magnitude, order = torch.sort(magnitude, descending=True, stable=True)
         bytes_down_to = torch.cumsum(bits[order], 0) / 8
         rest = count.total - self._bytes_above(magnitude, bytes_down_to, self.threshold)
@@ -218,21 +252,22 @@ class Plan:
         chosen = int((magnitude > threshold).sum())
         return float(bytes_down_to[chosen - 1]) if chosen else 0.0
 
-    def _candidates(self, least: float) -> Tuple[torch.Tensor, torch.Tensor, List[torch.Tensor]]:
+    def _candidates(self, least: float,
+                    codings: Dict[str, Prior]) -> Tuple[torch.Tensor, torch.Tensor, List[torch.Tensor]]:
         """The latents above `least`: their magnitudes, what each costs, and where they are in each weight."""
         magnitudes, bits, places = [], [], []
         for t in self.ternaries:
             magnitude = t.latent.detach().abs().reshape(-1).cpu()
             place = (magnitude > least).nonzero()[:, 0]
             magnitudes.append(magnitude[place])
-            bits.append(self._hit_bits(t.weight.name, magnitude.numel())[place])
+            bits.append(_hit_bits(codings[t.weight.name], t.latent.shape)[place])
             places.append(place)
         return torch.cat(magnitudes), torch.cat(bits), places
 
-    def _drop_dearest(self) -> int:
+    def _drop_dearest(self, codings: Dict[str, Prior]) -> int:
         """For a training that was too short for its budget: too many latents are as large as can be, so the threshold
         cannot tell them apart."""
-        _, bits, places = self._candidates(_MOST_THRESHOLD)
+        _, bits, places = self._candidates(_MOST_THRESHOLD, codings)
         # Less than the bytes suggest, since what is left costs more each: finish() comes back for the rest.
         share = 0.8 * (1 - self.budget_bytes / self.predicted().total)
         order = torch.argsort(bits, descending=True, stable=True)
@@ -245,23 +280,29 @@ class Plan:
             begin += place.numel()
         return int(dropped.sum())
 
-    def _hit_bits(self, name: str, size: int) -> torch.Tensor:
-        """What each weight costs more if it differs than if it does not."""
-        level, steps = self._counter.coding(name)
-        table = torch.clamp(HIT - MISS + 1, min=_LEAST_PRICE * _TYPICAL_HIT_BITS)
-        return table[level].expand(size) if steps is None else table[LEVEL_OF[level]][steps]
-
     def _update_prices(self) -> None:
         if self._price == "l1":
             return
         for t in self.ternaries:
-            level, steps = self._counter.coding(t.weight.name)
+            coding = self._codings[t.weight.name]
             bits = torch.clamp((HIT - MISS + 1) / _TYPICAL_HIT_BITS, min=_LEAST_PRICE)
-            if steps is None:
-                self._prices[t.weight.name] = float(bits[level])
+            if not coding.by_class:
+                self._prices[t.weight.name] = float(bits[coding.level])
             else:
-                price = bits[LEVEL_OF[level]].to(torch.float32)[steps].view(t.latent.shape)
-                self._prices[t.weight.name] = price.to(t.latent.device)
+                price = bits[LEVEL_OF[coding.level]].to(torch.float32)[_steps(coding, t.latent.shape)]
+                self._prices[t.weight.name] = price.view(t.latent.shape).to(t.latent.device)
+
+
+def _steps(coding: Prior, shape: torch.Size) -> torch.Tensor:
+    return coding.steps(shape[0], shape[1:].numel()).reshape(-1)
+
+
+def _hit_bits(coding: Prior, shape: torch.Size) -> torch.Tensor:
+    """What each weight costs more if it differs than if it does not."""
+    table = torch.clamp(HIT - MISS + 1, min=_LEAST_PRICE * _TYPICAL_HIT_BITS)
+    if not coding.by_class:
+        return table[coding.level].expand(shape.numel())
+    return table[LEVEL_OF[coding.level]][_steps(coding, shape)]
 
 
 def _shrink(latent: torch.Tensor, amount: float, price: Any) -> None:
