@@ -8,6 +8,7 @@ from torch import nn
 
 import modelvault as mv
 from modelvault import safetensors
+from modelvault.priors import Prior
 
 
 class AttachTest(toy.FolderTest):
@@ -39,6 +40,30 @@ class AttachTest(toy.FolderTest):
         change, rounded = weight - reference, model.hidden.weight.detach() - reference
         self.assertTrue(bool((rounded != 0).any()))
         self.assertTrue(bool((rounded * change >= 0).all()))
+
+    def test_buffers_start_as_the_base(self):
+        base = self.base_file()
+        model = toy.make_toy(seed=5)
+        plan = mv.attach(model, base)
+        self.assertTrue(torch.equal(model.norm.running_mean, plan.base.tensors["norm.running_mean"]))
+
+    def test_a_model_on_another_device(self):
+        # "meta" stands for any that is not the CPU; it has shapes only.
+        safetensors.write(self.folder / "b", {"weight": torch.randn(4, 3)})
+        for start in ("base", "model"):
+            model = nn.Linear(3, 4, bias=False, device="meta")
+            mv.attach(model, self.folder / "b", start=start)
+            self.assertEqual(model.weight.device.type, "meta")
+            self.assertEqual({p.device.type for p in model.parameters()}, {"meta"})
+
+    def test_frozen_parameters_stay_the_base(self):
+        model = toy.make_toy()
+        model.hidden.weight.requires_grad_(False)
+        plan = mv.attach(model, self.base_file(), 450)
+        mv.distill(model, toy.make_teacher(toy.make_toy()), toy.make_batches(), 16)
+        self.assertTrue(torch.equal(model.hidden.weight, plan.base.value("hidden.weight")))
+        self.assertFalse(torch.equal(model.down.weight, plan.base.value("down.weight")))
+        self.fails("no weight with two or more dimensions is left to train", toy.make_toy().requires_grad_(False))
 
     def test_tied_weights_stay_tied(self):
         model = toy.make_toy()
@@ -90,6 +115,11 @@ class AttachTest(toy.FolderTest):
         after = model.state_dict()
         self.assertEqual(list(before), list(after))
         self.assertTrue(all(torch.equal(before[k], after[k]) for k in before))
+        self.fails("the priors have 3 row classes for 'hidden.weight', expected 51", model, self.base_file(),
+                   priors=mv.Priors({"hidden.weight": Prior(20, torch.zeros(3, dtype=torch.int64))}))
+        self.fails("the priors have 'other', which is no INT8 tensor of the base", model, self.base_file(),
+                   priors=mv.Priors({"other": Prior(20)}))
+        self.assertEqual(list(before), list(model.state_dict()))
         mv.attach(model, self.base_file())
 
     def test_bad_arguments(self):
@@ -105,6 +135,9 @@ class AttachTest(toy.FolderTest):
         self.fails("'weight_ih_l0': LSTM keeps its weights where", nn.LSTM(3, 4))
         self.fails("'weight' is torch.float64; training is in float32", nn.Linear(3, 4).double())
         self.fails("no parameters", nn.ReLU())
+        self.fails("'weight': its gradients are sparse", nn.Embedding(3, 4, sparse=True))
+        self.fails("'1': the module has a parametrisation already", nn.Sequential(
+            nn.Linear(3, 4), nn.utils.parametrizations.orthogonal(nn.Linear(4, 4, bias=False))))
         model = toy.make_toy()
         mv.attach(model)
         self.fails("has a plan already", model)
@@ -126,6 +159,10 @@ class AttachTest(toy.FolderTest):
                 self.fails(pattern, nn.Linear(3, 4), self.folder / "b.safetensors", error=error)
         self.fails("tensor 'hidden.weight' has values that are not finite", toy.make_toy(),
                    self.base_file(**{"hidden.weight": torch.full((51, 69), float("nan"))}), error=mv.ModelFileError)
+        self.fails("'embed.weight' and 'head.weight' of .* differ, but are one tensor, 'embed.weight'", toy.make_toy(),
+                   self.base_file(**{"head.weight": torch.ones(37, 20)}))
+        self.fails(r"'norm.running_var' is \[23\], but .* is \[22\]", toy.make_toy(),
+                   self.base_file(**{"norm.running_var": torch.ones(22)}))
 
 
 class SafetensorsTest(toy.FolderTest):

@@ -4,6 +4,7 @@ import unittest
 
 import toy
 import torch
+from torch import nn
 
 import modelvault as mv
 from modelvault import safetensors
@@ -89,6 +90,69 @@ class ExportTest(toy.FolderTest):
         plan.budget_bytes += 60
         mv.export(model, self.folder / "v.safetensors")
         self.check_bits(model, self.folder / "v.safetensors")
+
+    def test_buffers_of_a_model_that_moved_are_exported(self):
+        model, plan = self.train()
+        # As a move to a GPU does, this makes new buffers.
+        model.double().float()
+        with torch.no_grad():
+            model.norm.running_mean[3] = 0.75
+        plan.budget_bytes += 60
+        mv.export(model, self.folder / "v.safetensors")
+        self.check_bits(model, self.folder / "v.safetensors")
+
+    def test_running_statistics_stay_the_base(self):
+        model = toy.make_toy()
+        plan = mv.attach(model, None, 420)
+        model.train()
+        mv.distill(model, toy.make_teacher(toy.make_toy()), toy.make_batches(), 40)
+        mv.export(model, self.folder / "v.safetensors")
+        variant = safetensors.read(self.folder / "v.safetensors").tensors
+        for name in ("norm.running_mean", "norm.running_var", "norm.num_batches_tracked"):
+            self.assertTrue(torch.equal(variant[name], plan.base.tensors[name]), name)
+        self.check_bits(model.eval(), self.folder / "v.safetensors")
+
+    def test_wide_buffers_are_the_file_s(self):
+        class Masked(nn.Linear):
+            """With a mask for attention, as many models have, and a table."""
+
+            def __init__(self):
+                super().__init__(20, 9)
+                self.register_buffer("mask", torch.full((3, 3), float("-inf")).triu(1))
+                self.register_buffer("table", torch.randn(3, 4))
+        model = Masked()
+        plan = mv.attach(model, None, 300)
+        self.assertEqual(plan.base.weights, ["weight"])
+        safetensors.write(self.folder / "float", Masked().state_dict())
+        plan = mv.attach(model := Masked(), self.folder / "float", 300)
+        self.assertEqual(plan.base.weights, ["weight"])
+        with torch.no_grad():
+            plan.ternaries[0].latent.fill_(1.0)
+        mv.export(model, self.folder / "v")
+        found = safetensors.read(self.folder / "v").tensors
+        self.assertTrue(torch.equal(found["mask"], model.mask))
+        self.assertTrue(torch.equal(found["table"], safetensors.read(self.folder / "float").tensors["table"]))
+        # A base may have INT8 buffers, made by others. What they stand for is kept.
+        mv.BaseModel.from_floats({**Masked().state_dict(), "mask": torch.zeros(3, 3)}, {}, "").save(self.folder / "int8")
+        plan = mv.attach(model := Masked(), self.folder / "int8", 300)
+        self.assertTrue(torch.equal(model.table, plan.base.value("table")))
+        mv.export(model, self.folder / "v")
+        model.table[0, 0] += 1
+        with self.assertRaisesRegex(mv.AttachError, "the buffer 'table' is no longer the base's, whose torch.int8"):
+            mv.export(model, self.folder / "v")
+
+    def test_tied_weights_under_both_names(self):
+        safetensors.write(self.folder / "float", toy.make_toy().state_dict())
+        model = toy.make_toy()
+        plan = mv.attach(model, self.folder / "float", 900)
+        mv.distill(model, toy.make_teacher(toy.make_toy()), toy.make_batches(), 40)
+        plan.base.save(self.folder / "base")
+        count = mv.export(model, self.folder / "v")
+        found = safetensors.read(self.folder / "v").tensors
+        self.assertTrue(torch.equal(found["head.weight"], found["embed.weight"]))
+        self.assertFalse(torch.equal(found["head.weight"], plan.base.tensors["head.weight"]))
+        packed = toy.pack(self.folder / "base", {"v": self.folder / "v"}, self.folder / "x.mvlt")
+        self.assertLess(abs(packed["v"] - count.total), 6)
 
     def test_load_gives_what_a_model_computes_with(self):
         model, _ = self.train()

@@ -1,18 +1,19 @@
 """Puts the ternary parametrisation on a model's weights."""
 
 import os
-from typing import Dict, Iterable, List, Optional, Tuple, Union
+from typing import Any, Iterable, List, Optional, Tuple, Union
 
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from . import safetensors
-from .base_model import BaseModel, Names
+from . import model_tensors, safetensors
+from .base_model import BaseModel, Names, candidates
 from .byte_count import ByteCounter
 from .errors import AttachError
 from .grid import GRID_FACTOR
-from .plan import FIRST_SHRINK, Plan, Side, Ternary
+from .model_tensors import Found
+from .plan import FIRST_SHRINK, Buffer, Plan, Side, Ternary
 from .priors import Priors
 from .side_tensor import SideTensor
 from .ternary import TernaryWeight
@@ -22,6 +23,8 @@ FIRST_SCALE = 14 / 127
 _PLAN = "_modelvault_plan"
 # They hand their weights to the kernels behind the parametrisation's back.
 _UNSUITABLE = (nn.RNNBase,)
+# Batch and instance norms.
+_Statistics = nn.modules.batchnorm._NormBase  # pylint: disable=protected-access
 
 
 def attach(model: nn.Module, base: Union[None, safetensors.Path, BaseModel] = None, budget_bytes: float = 8300, *,
@@ -29,7 +32,8 @@ def attach(model: nn.Module, base: Union[None, safetensors.Path, BaseModel] = No
            first_scale: float = FIRST_SCALE, side: bool = True, price: str = "coder", shrink: float = FIRST_SHRINK,
            names: Names = None, skip: Iterable[str] = (), grid_factor: float = GRID_FACTOR) -> Plan:
     """Makes `model` a variant of `base` that can be trained: every weight with two or more dimensions becomes the
-    base's INT8 weight plus k * {-1, 0, +1}, every norm and bias the base's moved by whole units.
+    base's INT8 weight plus k * {-1, 0, +1}, every norm and bias the base's moved by whole units. Buffers become the
+    base's; running statistics stay so. Parameters with requires_grad False are as those that `skip` names.
 
     base: a safetensors file, INT8 as `mvault fit --export-int8` writes it, or float, which is rounded to a grid first
         (`grid_factor` coarser than a row's range / 127); None: the model's own weights, rounded so.
@@ -57,38 +61,56 @@ def attach(model: nn.Module, base: Union[None, safetensors.Path, BaseModel] = No
         raise AttachError(f"first_scale is a share of a row's largest weight, between 0 and 1, not {first_scale}")
     if isinstance(priors, (str, os.PathLike)):
         priors = Priors.load(priors)
-    found = _find_parameters(model)
+    found = model_tensors.parameters(model)
+    _check_model(model, found)
+    buffers = model_tensors.buffers(model)
     if base is None:
-        base = BaseModel.from_floats({key: owners[0][2] for key, owners in found.items()} | _buffers(model), {},
-                                     "the model", grid_factor)
+        base = BaseModel.from_floats({f.keys[0]: f.tensor for f in found + buffers}, {}, "the model", grid_factor,
+                                     {b.keys[0] for b in buffers})
     elif not isinstance(base, BaseModel):
-        base = BaseModel.load(base, grid_factor)
+        base = BaseModel.load(base, grid_factor,
+                              {name for b in buffers for key in b.keys for name in candidates(key, names)})
     skipped = set(skip)
-    unknown = skipped - set(found)
+    unknown = skipped - {key for f in found for key in f.keys}
     if unknown:
         raise AttachError(f"skip names no parameter of the model: {', '.join(sorted(unknown))}")
     # All that can go wrong comes before the first change to the model.
-    matched = {key: _match(base, key, owners[0][2], names) for key, owners in found.items()}
-    if len(set(matched.values())) != len(matched):
+    matched = [_match(base, f, names) for f in found]
+    of_file = [name for matches in matched for name in matches]
+    if len(set(of_file)) != len(of_file):
         raise AttachError("two parameters of the model go to one tensor of the base; names= can tell them apart")
-    fixed = {base.find(key, names): buffer for key, buffer in _buffers(model).items()
-             if _has(base, key, names)}
+    kept = [kept for kept in (_match_buffer(base, b, names) for b in buffers) if kept.names]
+    counter = ByteCounter(base.tensors, priors)
+    frozen: List[Tuple[nn.Parameter, torch.Tensor]] = []
+    new: List[Tuple[Found, List[str], nn.Module]] = []
+    for f, matches in zip(found, matched):
+        if not f.tensor.requires_grad or skipped.intersection(f.keys) or (f.tensor.dim() < 2 and not side):
+            frozen.append((f.tensor, base.value(matches[0])))
+        elif f.tensor.dim() >= 2:
+            new.append((f, matches, _ternary(base, matches[0], f.tensor.device, scales, first_scale)))
+        else:
+            new.append((f, matches, SideTensor(matches[0], base.value(matches[0])).to(f.tensor.device)))
+    if not any(isinstance(part, TernaryWeight) for _, _, part in new):
+        raise AttachError("no weight with two or more dimensions is left to train: all are skipped, or have requires_grad "
+                          "False")
     ternaries: List[Ternary] = []
     sides: List[Side] = []
-    for key, owners in found.items():
-        name, parameter = matched[key], owners[0][2]
-        value = base.value(name).reshape(parameter.shape).to(parameter.device)
-        if key in skipped or (parameter.dim() < 2 and not side):
-            parameter.data.copy_(value)
-            parameter.requires_grad_(False)
-        elif parameter.dim() >= 2:
-            weight = _ternary(base, name, parameter, scales, first_scale)
-            ternaries.append(Ternary(weight, _register(owners, weight, value if start == "base" else None)))
+    for parameter, value in frozen:
+        parameter.data.copy_(value)
+        parameter.requires_grad_(False)
+    for f, matches, part in new:
+        value = base.value(matches[0]).to(f.tensor.device) if start == "base" else f.tensor.detach().clone()
+        latent = _register(f, part, value)
+        if isinstance(part, TernaryWeight):
+            ternaries.append(Ternary(part, latent, matches))
         else:
-            tensor = SideTensor(name, value.clone())
-            sides.append(Side(tensor, _register(owners, tensor, value if start == "base" else None)))
-    plan = Plan(base, ternaries, sides, budget_bytes, counter=ByteCounter(base.tensors, priors), price=price,
-                shrink=shrink, fixed=fixed)
+            sides.append(Side(part, latent, matches))
+    for buffer in kept:
+        buffer.now().copy_(base.buffer(buffer.names[0], buffer.now().dtype))
+    for module in model.modules():
+        if isinstance(module, _Statistics) and module.running_mean is not None:
+            module.register_forward_pre_hook(_evaluate)
+    plan = Plan(base, ternaries, sides, kept, counter, budget_bytes, price=price, shrink=shrink)
     # Not a submodule, and not in its state.
     object.__setattr__(model, _PLAN, plan)
     return plan
@@ -102,76 +124,83 @@ def plan_of(model: nn.Module) -> Plan:
     return plan
 
 
-Owner = Tuple[nn.Module, str, nn.Parameter]
-
-
-def _find_parameters(model: nn.Module) -> Dict[str, List[Owner]]:
-    """Each parameter under its first name, with every module that has it: tied weights have more than one."""
-    found: Dict[str, List[Owner]] = {}
-    first_names: Dict[int, str] = {}
+def _check_model(model: nn.Module, found: List[Found]) -> None:
     for path, module in model.named_modules():
-        for name, parameter in module.named_parameters(recurse=False):
-            key = f"{path}.{name}" if path else name
+        if parametrize.is_parametrized(module):
+            raise AttachError(f"'{path}': the module has a parametrisation already")
+    for f in found:
+        for module, _ in f.owners:
             if isinstance(module, _UNSUITABLE):
-                raise AttachError(f"'{key}': {type(module).__name__} keeps its weights where a parametrisation cannot "
-                                  "reach them; build it of Linear layers")
-            if parametrize.is_parametrized(module):
-                raise AttachError(f"'{key}': the module has a parametrisation already")
-            if parameter.dtype != torch.float32:
-                raise AttachError(f"'{key}' is {parameter.dtype}; training is in float32: model.float()")
-            first = first_names.setdefault(id(parameter), key)
-            found.setdefault(first, []).append((module, name, parameter))
+                raise AttachError(f"'{f.keys[0]}': {type(module).__name__} keeps its weights where a parametrisation "
+                                  "cannot reach them; build it of Linear layers")
+            if isinstance(module, (nn.Embedding, nn.EmbeddingBag)) and module.sparse:
+                raise AttachError(f"'{f.keys[0]}': its gradients are sparse, latents' are not: build it with sparse=False")
+        if f.tensor.dtype != torch.float32:
+            raise AttachError(f"'{f.keys[0]}' is {f.tensor.dtype}; training is in float32: model.float()")
     if not found:
         raise AttachError("the model has no parameters")
-    return found
 
 
-def _buffers(model: nn.Module) -> Dict[str, torch.Tensor]:
-    """Those that a model's file has: running means and the like."""
-    kept = model.state_dict()
-    return {key: buffer for key, buffer in model.named_buffers() if key in kept}
+def _names_in(base: BaseModel, keys: List[str], names: Names) -> List[str]:
+    """All names that the base's file has for a tensor of the model: a tied one may be stored under each."""
+    found = [base.lookup(key, names) for key in keys]
+    return list(dict.fromkeys(name for name in found if name is not None))
 
 
-def _has(base: BaseModel, key: str, names: Names) -> bool:
-    try:
-        return bool(base.find(key, names))
-    except AttachError:
-        return False
+def _match(base: BaseModel, found: Found, names: Names) -> List[str]:
+    key, parameter = found.keys[0], found.tensor
+    matches = _names_in(base, found.keys, names) or [base.find(key, names)]
+    for name in matches:
+        tensor = base.tensors[name]
+        _check_shape(base, key, parameter, name)
+        if parameter.dim() >= 2 and name not in base.steps:
+            raise AttachError(f"'{name}' of {base.where} is {tensor.dtype}; expected INT8 with '{name}.scale', for "
+                              f"'{key}' has {parameter.dim()} dimensions")
+        if parameter.dim() < 2 and tensor.dtype != torch.float32:
+            raise AttachError(f"'{name}' of {base.where} is {tensor.dtype}; expected F32")
+        if not torch.equal(base.value(name), base.value(matches[0])):
+            raise AttachError(f"'{matches[0]}' and '{name}' of {base.where} differ, but are one tensor, '{key}', in the "
+                              "model")
+    return matches
 
 
-def _match(base: BaseModel, key: str, parameter: nn.Parameter, names: Names) -> str:
-    name = base.find(key, names)
-    tensor = base.tensors[name]
-    if tuple(tensor.shape) != tuple(parameter.shape):
-        raise AttachError(f"'{key}' is {list(parameter.shape)}, but '{name}' of {base.where} is {list(tensor.shape)}")
-    if parameter.dim() >= 2 and name not in base.steps:
-        raise AttachError(f"'{name}' of {base.where} is {tensor.dtype}; expected INT8 with '{name}.scale', for "
-                          f"'{key}' has {parameter.dim()} dimensions")
-    if parameter.dim() < 2 and tensor.dtype != torch.float32:
-        raise AttachError(f"'{name}' of {base.where} is {tensor.dtype}; expected F32")
-    return name
+def _match_buffer(base: BaseModel, found: Found, names: Names) -> Buffer:
+    matches = _names_in(base, found.keys, names)
+    for name in matches:
+        _check_shape(base, found.keys[0], found.tensor, name)
+    return Buffer(*found.owners[0], matches)
 
 
-def _ternary(base: BaseModel, name: str, parameter: nn.Parameter, scales: str, first_scale: float) -> TernaryWeight:
-    int8 = base.tensors[name].to(parameter.device)
+def _check_shape(base: BaseModel, key: str, tensor: torch.Tensor, name: str) -> None:
+    if base.tensors[name].shape != tensor.shape:
+        raise AttachError(f"'{key}' is {list(tensor.shape)}, but '{name}' of {base.where} is "
+                          f"{list(base.tensors[name].shape)}")
+
+
+def _ternary(base: BaseModel, name: str, device: torch.device, scales: str, first_scale: float) -> TernaryWeight:
+    int8 = base.tensors[name]
     largest = int8.to(torch.float32).abs().reshape(int8.shape[0], -1).amax(dim=1).mean()
-    return TernaryWeight(name, int8, base.steps[name].to(parameter.device), max(1.0, first_scale * float(largest)),
-                         scales)
+    return TernaryWeight(name, int8, base.steps[name], max(1.0, first_scale * float(largest)), scales).to(device)
 
 
-def _register(owners: List[Owner], parametrization: nn.Module, value: Optional[torch.Tensor]) -> nn.Parameter:
+def _register(found: Found, parametrization: nn.Module, value: torch.Tensor) -> nn.Parameter:
     """Parametrises a parameter in every module that has it; its latent."""
     latent: Optional[nn.Parameter] = None
-    weight = owners[0][2].detach().clone() if value is None else value
-    for module, name, parameter in owners:
+    for module, name in found.owners:
         # Registering turned the first owner's weight into the latent, which the others share.
-        parameter.data.copy_(weight)
+        found.tensor.data.copy_(value)
         parametrize.register_parametrization(module, name, parametrization)
         if latent is None:
             latent = module.parametrizations[name].original
         module.parametrizations[name].original = latent
     assert latent is not None
     return latent
+
+
+def _evaluate(module: nn.Module, _: Any) -> None:
+    """Before each forward pass of a module with running statistics: they are the base's, and stay so. A vault would have
+    to store every change of them, in full."""
+    module.eval()
 
 
 def _check_choice(what: str, value: str, choices: Tuple[str, ...]) -> None:

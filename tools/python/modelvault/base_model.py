@@ -1,6 +1,6 @@
 """The base that variants differ from: INT8 weights with a grid, and all other tensors, from a file or from a model."""
 
-from typing import Callable, Dict, List, Mapping, Union
+from typing import Callable, Collection, Dict, List, Mapping, Optional, Union
 
 import torch
 
@@ -10,6 +10,15 @@ from .grid import GRID_FACTOR, quantize, rows_of
 
 Names = Union[None, Mapping[str, str], Callable[[str], str]]
 _SUFFIX = ".scale"
+
+
+def candidates(key: str, names: Names) -> List[str]:
+    """What a file may call a model's tensor."""
+    if callable(names):
+        return [names(key)]
+    if names is not None and key in names:
+        return [names[key]]
+    return [key] + ([key[:-len(".weight")]] if key.endswith(".weight") else [])
 
 
 class BaseModel:
@@ -37,22 +46,24 @@ class BaseModel:
             self.steps[name] = step.reshape(-1)
 
     @classmethod
-    def load(cls, path: safetensors.Path, grid_factor: float = GRID_FACTOR) -> "BaseModel":
+    def load(cls, path: safetensors.Path, grid_factor: float = GRID_FACTOR,
+             keep: Collection[str] = ()) -> "BaseModel":
         """Of a file: INT8 as `mvault fit --export-int8` leaves it, or float, which is rounded to a grid first."""
         model = safetensors.read(path)
         if any(t.dtype == torch.int8 for t in model.tensors.values()):
             return cls(model.tensors, model.metadata, model.path)
-        return cls.from_floats(model.tensors, model.metadata, model.path, grid_factor)
+        return cls.from_floats(model.tensors, model.metadata, model.path, grid_factor, keep)
 
     @classmethod
     def from_floats(cls, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str], where: str,
-                    grid_factor: float = GRID_FACTOR) -> "BaseModel":
-        """Every float tensor with rows becomes INT8 with a step a row; all others stay as they are."""
+                    grid_factor: float = GRID_FACTOR, keep: Collection[str] = ()) -> "BaseModel":
+        """Every float tensor with rows becomes INT8 with a step a row; all others stay as they are, and those that `keep`
+        names: buffers, of whose values nothing is known."""
         rounded: Dict[str, torch.Tensor] = {}
         for name, tensor in tensors.items():
             # A copy: a model's own tensors move on.
             tensor = tensor.detach().cpu().clone()
-            if not tensor.dtype.is_floating_point or tensor.dim() < 2 or tensor.numel() == 0:
+            if not tensor.dtype.is_floating_point or tensor.dim() < 2 or tensor.numel() == 0 or name in keep:
                 rounded[name] = tensor.to(torch.float32) if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
                 continue
             if not bool(torch.isfinite(tensor).all()):
@@ -67,19 +78,22 @@ class BaseModel:
             return tensor.to(torch.float32) * self.steps[name].reshape([-1] + [1] * (tensor.dim() - 1))
         return tensor.to(torch.float32)
 
+    def buffer(self, name: str, dtype: torch.dtype) -> torch.Tensor:
+        """A tensor as a model's buffer has it."""
+        return (self.value(name) if name in self.steps else self.tensors[name]).to(dtype)
+
+    def lookup(self, key: str, names: Names) -> Optional[str]:
+        """The file's name of a model's tensor, or None."""
+        return next((name for name in candidates(key, names) if name in self.tensors), None)
+
     def find(self, key: str, names: Names) -> str:
         """The file's name of a model's tensor."""
-        if callable(names):
-            candidates: List[str] = [names(key)]
-        elif names is not None and key in names:
-            candidates = [names[key]]
-        else:
-            candidates = [key] + ([key[:-len(".weight")]] if key.endswith(".weight") else [])
-        for name in candidates:
-            if name in self.tensors:
-                return name
-        raise AttachError(f"{self.where}: no tensor for the model's '{key}' (looked for "
-                          f"{' and '.join(repr(c) for c in candidates)}); names= can tell which it is")
+        name = self.lookup(key, names)
+        if name is None:
+            looked_for = " and ".join(repr(c) for c in candidates(key, names))
+            raise AttachError(f"{self.where}: no tensor for the model's '{key}' (looked for {looked_for}); names= can "
+                              "tell which it is")
+        return name
 
     def save(self, path: safetensors.Path) -> None:
         """Writes it as the INT8 file that `mvault pack --base` takes."""

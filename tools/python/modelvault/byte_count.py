@@ -73,6 +73,7 @@ class ByteCounter:
         self._base = {name: tensor.detach().cpu().contiguous() for name, tensor in base.items() if tensor.numel() > 0}
         self._given: Optional[Dict[str, _Expected]] = None
         if priors is not None:
+            priors.check(self._base)
             self._given = {name: self._expect(name, priors[name]) for name, tensor in self._base.items()
                            if tensor.dtype == torch.int8}
 

@@ -37,23 +37,36 @@ _MOST_COUNTS = 24
 
 
 class Ternary(NamedTuple):
-    """A weight under training: its parametrisation and its latent."""
+    """A weight under training: its parametrisation, its latent, and its names in the file."""
     weight: TernaryWeight
     latent: nn.Parameter
+    names: List[str]
 
 
 class Side(NamedTuple):
     """A norm or bias under training."""
     tensor: SideTensor
     latent: nn.Parameter
+    names: List[str]
+
+
+class Buffer(NamedTuple):
+    """A buffer that the file has, by the module it is in: moving a model makes new tensors."""
+    module: nn.Module
+    attribute: str
+    names: List[str]
+
+    def now(self) -> torch.Tensor:
+        """Its values."""
+        return getattr(self.module, self.attribute)
 
 
 class Plan:
     """Made by attach(). In a training loop: an optimiser over parameter_groups(), penalty() added to the loss, step()
     after the optimiser's."""
 
-    def __init__(self, base: BaseModel, ternaries: List[Ternary], sides: List[Side], budget_bytes: float, *,
-                 counter: ByteCounter, price: str, shrink: float, fixed: Dict[str, torch.Tensor]):
+    def __init__(self, base: BaseModel, ternaries: List[Ternary], sides: List[Side], buffers: List[Buffer],
+                 counter: ByteCounter, budget_bytes: float, *, price: str, shrink: float):
         self.base = base
         self.ternaries = ternaries
         self.sides = sides
@@ -62,12 +75,11 @@ class Plan:
         self.threshold = HALF
         self.steps = 0
         self._counter = counter
-        # How each weight's tensor was coded when prices were last set: where a weight differs from the base's must not
-        # change because somebody asked for predicted().
-        self._codings: Dict[str, Prior] = {t.weight.name: counter.expected(t.weight.name) for t in ternaries}
+        # How tensors were coded when prices were last set, which must not change because somebody asks for predicted().
+        self._codings: Dict[str, Prior] = {name: counter.expected(name) for t in ternaries for name in t.names}
         self._price = price
         self._prices: Dict[str, Any] = {}
-        self._fixed = fixed
+        self._buffers = buffers
         # With price="loss" the unit of `shrink`: the mean gradient of a latent at the first step.
         self._loss_unit = 0.0
         self._count: Optional[ByteCount] = None
@@ -86,13 +98,11 @@ class Plan:
     def penalty(self) -> torch.Tensor:
         """The price as a term of the loss, for attach(price="loss"). Otherwise step() takes it, as a proximal step
         (N. Parikh, S. Boyd, "Proximal Algorithms", 2014), and this is zero: a loop that adds it suits both."""
-        device = self.ternaries[0].latent.device if self.ternaries else None
-        total = torch.zeros((), device=device)
+        total = torch.zeros((), device=self.ternaries[0].latent.device)
         if self._price != "loss" or self._loss_unit == 0:
             return total
         for t in self.ternaries:
-            price = self._prices.get(t.weight.name, 1.0)
-            total = total + (t.latent.abs() * price).sum()
+            total = total + (t.latent.abs() * self._price_of(t)).sum()
         for s in self.sides:
             total = total + s.latent.abs().sum()
         return total * (self.shrink * self._loss_unit)
@@ -106,18 +116,18 @@ class Plan:
             self._loss_unit = self._mean_gradient()
         for t in self.ternaries:
             if self._price != "loss":
-                _shrink(t.latent, self.shrink * rates[t.latent], self._prices.get(t.weight.name))
+                _shrink(t.latent, self.shrink * rates[t.latent], self._price_of(t))
             # Beyond 1 a latent means nothing more, and would take long to come back.
             t.latent.clamp_(-1.0, 1.0)
             if t.weight.scale.numel() > 1:
                 # A group costs what a weight does if it has a scale of its own.
                 middle = t.weight.scale.median()
                 own = t.weight.scale - middle
-                _shrink(own, self.shrink * rates[t.weight.scale], None)
+                _shrink(own, self.shrink * rates[t.weight.scale], 1.0)
                 t.weight.scale.copy_(middle + own)
         for s in self.sides:
             if self._price != "loss":
-                _shrink(s.latent, self.shrink * rates[s.latent], None)
+                _shrink(s.latent, self.shrink * rates[s.latent], 1.0)
         if self.steps % CONTROL_INTERVAL == 0:
             self._control()
 
@@ -133,11 +143,12 @@ class Plan:
     @torch.no_grad()
     def tensors(self) -> Dict[str, torch.Tensor]:
         """Every tensor of the model that the base's file has, as it is stored, by its name there."""
-        stored = dict(self._fixed_now())
+        stored = {name: self._stored_buffer(buffer.now().cpu(), name) for buffer in self._buffers
+                  for name in buffer.names}
         for t in self.ternaries:
-            stored[t.weight.name] = t.weight.int8(t.latent).cpu()
+            stored.update(dict.fromkeys(t.names, t.weight.int8(t.latent).cpu()))
         for s in self.sides:
-            stored[s.tensor.name] = s.tensor.value(s.latent).cpu()
+            stored.update(dict.fromkeys(s.names, s.tensor.value(s.latent).cpu()))
         return stored
 
     def finish(self) -> ByteCount:
@@ -210,8 +221,17 @@ class Plan:
         count = sum(g.numel() for g in gradients)
         return sum(float(g.abs().sum()) for g in gradients) / count if count else 0.0
 
-    def _fixed_now(self) -> Dict[str, torch.Tensor]:
-        return {name: tensor.detach().cpu().clone() for name, tensor in self._fixed.items()}
+    def _stored_buffer(self, now: torch.Tensor, name: str) -> torch.Tensor:
+        file = self.base.tensors[name]
+        if torch.equal(now, self.base.buffer(name, now.dtype)):
+            return file
+        if now.dtype != file.dtype:
+            raise AttachError(f"the buffer '{name}' is no longer the base's, whose {file.dtype} cannot hold what it became")
+        return now
+
+    def _price_of(self, ternary: Ternary) -> Any:
+        price = self._prices.get(ternary.weight.name, 1.0)
+        return price if isinstance(price, float) else price.to(ternary.latent.device)
 
     def _set_threshold(self, threshold: float) -> None:
         self.threshold = threshold
@@ -260,7 +280,8 @@ class Plan:
             magnitude = t.latent.detach().abs().reshape(-1).cpu()
             place = (magnitude > least).nonzero()[:, 0]
             magnitudes.append(magnitude[place])
-            bits.append(_hit_bits(codings[t.weight.name], t.latent.shape)[place])
+            # A weight that is stored under two names is paid for twice.
+            bits.append(sum(_hit_bits(codings[name], t.latent.shape) for name in t.names)[place])
             places.append(place)
         return torch.cat(magnitudes), torch.cat(bits), places
 
@@ -284,13 +305,15 @@ class Plan:
         if self._price == "l1":
             return
         for t in self.ternaries:
-            coding = self._codings[t.weight.name]
-            bits = torch.clamp((HIT - MISS + 1) / _TYPICAL_HIT_BITS, min=_LEAST_PRICE)
-            if not coding.by_class:
-                self._prices[t.weight.name] = float(bits[coding.level])
-            else:
-                price = bits[LEVEL_OF[coding.level]].to(torch.float32)[_steps(coding, t.latent.shape)]
-                self._prices[t.weight.name] = price.view(t.latent.shape).to(t.latent.device)
+            self._prices[t.weight.name] = sum(_prices(self._codings[name], t.latent.shape) for name in t.names)
+
+
+def _prices(coding: Prior, shape: torch.Size) -> Any:
+    """Of all weights one, or of each its own."""
+    bits = torch.clamp((HIT - MISS + 1) / _TYPICAL_HIT_BITS, min=_LEAST_PRICE)
+    if not coding.by_class:
+        return float(bits[coding.level])
+    return bits[LEVEL_OF[coding.level]].to(torch.float32)[_steps(coding, shape)].view(shape)
 
 
 def _steps(coding: Prior, shape: torch.Size) -> torch.Tensor:
@@ -306,8 +329,8 @@ def _hit_bits(coding: Prior, shape: torch.Size) -> torch.Tensor:
 
 
 def _shrink(latent: torch.Tensor, amount: float, price: Any) -> None:
-    if price is None or isinstance(price, float):
-        latent.copy_(nn.functional.softshrink(latent, amount * (1.0 if price is None else price)))
+    if isinstance(price, float):
+        latent.copy_(nn.functional.softshrink(latent, amount * price))
         return
     most = price * amount
     latent.sub_(torch.minimum(torch.maximum(latent, -most), most))

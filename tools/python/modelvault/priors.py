@@ -9,7 +9,7 @@ import torch
 
 from . import safetensors
 from .coder_cost import CLASS_STEPS, CLASSES, HIT_AT, LEVELS, MISS_AT, STEPS
-from .errors import ModelFileError
+from .errors import AttachError, ModelFileError
 from .grid import rows_of
 
 _MAX_ROWS = 1 << 22
@@ -91,6 +91,17 @@ class Priors:
         """What they take in MODEL."""
         return sum(p.bytes() for p in self._priors.values())
 
+    def check(self, base: Mapping[str, torch.Tensor]) -> None:
+        """Raises AttachError if they are not of this base's tensors."""
+        for name, prior in self._priors.items():
+            tensor = base.get(name)
+            if tensor is None or tensor.dtype != torch.int8:
+                raise AttachError(f"the priors have '{name}', which is no INT8 tensor of the base: they are another base's")
+            rows = rows_of(tensor)
+            for what, classes, count in (("row", prior.rows, rows), ("column", prior.columns, tensor.numel() // rows)):
+                if classes is not None and classes.numel() != count:
+                    raise AttachError(f"the priors have {classes.numel()} {what} classes for '{name}', expected {count}")
+
     @classmethod
     def from_variants(cls, base: "safetensors.Path", variants: Iterable["safetensors.Path"]) -> "Priors":
         """The priors that `mvault pack` makes of these INT8 files."""
@@ -119,10 +130,16 @@ class Priors:
         """Reads what save() wrote."""
         try:
             document = json.loads(pathlib.Path(path).read_text())
-            return cls({name: Prior(int(p["level"]), _classes(p["rows"]), _classes(p["columns"]))
+            return cls({name: Prior(_level(p["level"]), _classes(p["rows"]), _classes(p["columns"]))
                         for name, p in document.items()})
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ModelFileError(f"{path}: not a file of priors: {error}") from None
+
+
+def _level(level: int) -> int:
+    if not 0 <= level < LEVELS:
+        raise ValueError(f"a level is not in 0 … {LEVELS - 1}")
+    return int(level)
 
 
 def _classes(numbers: Optional[List[int]]) -> Optional[torch.Tensor]:
