@@ -70,8 +70,13 @@ void AddNotes(const FitInput& input, const FitRunOptions& options, const FitRun&
   } else if (!options.fit.keep_base) {
     report->add_notes("The vault's base lies amid the variants; it is not the base that was given.");
   }
-  if (run.vault_size < options.budget - options.budget / 100 && options.lambda == 0) {
-    report->add_notes("The variants need no more: the vault is well below its budget.");
+  if (options.lambda == 0 &&
+      static_cast<double>(run.vault_size) < (1 - options.tolerance) * static_cast<double>(options.budget)) {
+    report->add_notes(run.saturated
+                          ? "The variants need no more: a lower price of a bit would fill more of the budget, "
+                            "but keep no more."
+                          : "No price of a bit was found that comes nearer to the budget: sizes jump where "
+                            "steps and scales, which are whole, change.");
   }
 }
 

@@ -196,21 +196,45 @@ class Descent {
     const double ideal = now - slope / curve;
     const auto bits = [&](int scale) { return scale != options_.start_scale ? options_.scale_bits : 0; };
     int best = now;
+    std::vector<double> best_by;
     double best_cost = options_.lambda * bits(now);
     for (const double candidate : {std::floor(ideal), std::ceil(ideal), static_cast<double>(options_.start_scale)}) {
       const int scale = static_cast<int>(std::clamp(candidate, 1.0, static_cast<double>(options_.most_scale)));
       const double x = scale - now;
-      const double cost = slope * x + curve * x * x / 2 + options_.lambda * bits(scale);
-      const auto fits = [&](size_t i) { return Fits(i, fit_.symbols[i] * scale); };
-      if (cost < best_cost && std::all_of(at.begin(), at.end(), fits)) {
+      double cost = slope * x + curve * x * x / 2;
+      std::vector<double> by;
+      bool all_fit = true;
+      for (size_t k = 0; k < at.size(); ++k) {
+        const bool fits = Fits(at[k], fit_.symbols[at[k]] * scale);
+        all_fit &= fits;
+        by.push_back((fits ? now - scale : now) * places[k].step);
+      }
+      // One weight at the end of the range must not keep all others from their scale: its symbol becomes 0.
+      if (!all_fit) {
+        cost = 0;
+        for (size_t a = 0; a < at.size(); ++a) {
+          const Place& of = places[a];
+          if (!Fits(at[a], fit_.symbols[at[a]] * scale)) cost -= options_.lambda * SymbolBits(of.row, of.column);
+          cost += by[a] * product_.gradient(of.row, of.column);
+          for (size_t b = 0; b < at.size(); ++b) {
+            cost += by[a] * by[b] * curvature_.Between(of.row, of.column, places[b].row, places[b].column) / 2;
+          }
+        }
+      }
+      cost += options_.lambda * bits(scale);
+      if (cost < best_cost) {
         best_cost = cost;
         best = scale;
+        best_by = std::move(by);
       }
     }
     if (best == now) return false;
-    std::vector<double> by;
-    for (const Place& place : places) by.push_back((now - best) * place.step);
-    product_.Grow(at, by);
+    for (const size_t i : at) {
+      if (Fits(i, fit_.symbols[i] * best)) continue;
+      fit_.symbols[i] = 0;
+      --fit_.nonzeros;
+    }
+    product_.Grow(at, best_by);
     fit_.scales[group] = best;
     return true;
   }

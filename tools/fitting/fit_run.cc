@@ -20,9 +20,12 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kMostFits = 20;
-constexpr int kMostVaults = 4;
-constexpr int kMostFillings = 8;
-constexpr double kNarrow = 1e-3;  // Prices so near each other are one.
+constexpr int kMostInVain = 2;
+constexpr int kMostVaults = 6;
+constexpr int kMostFillings = 12;
+constexpr double kNarrow = 1e-3;    // Prices so near each other are one.
+constexpr double kMuchLower = 0.4;  // Of the logarithm of a price.
+constexpr double kNoLess = 0.999;   // Of the loss is left: a lower price that brings less is not worth looking on.
 constexpr uint64_t kPadding = 64;
 constexpr double kSlope = -0.6;            // Of log size over log lambda: the first guess.
 constexpr uint64_t kVariantOverhead = 90;  // Of a variant's index entry, name, header and frame: until it is known.
@@ -38,29 +41,33 @@ class Search {
   }
 
   absl::StatusOr<FitRun> Run() {
-    absl::StatusOr<FitRun> found = absl::UnknownError("");
+    std::optional<FitRun> best;  // What `output` holds.
+    uint64_t size = 0;
     // The real vault tells what the estimate left out; then the price may have to move once more.
     for (int i = 0; i < kMostVaults; ++i) {
-      found = options_.lambda > 0 ? Fit(options_.lambda) : FindPrice();
-      if (found.ok() && options_.lambda == 0) found = Fill(*std::move(found));
-      if (!found.ok()) return found.status();
-      if (absl::Status status = Pack(&*found); !status.ok()) return status;
-      const bool fits = found->vault_size <= options_.budget;
-      if (options_.lambda > 0 || (fits && (!CouldUseMore(found->vault_size) || overhead_known_))) break;
+      absl::StatusOr<FitRun> run = options_.lambda > 0 ? Fit(options_.lambda) : FindPrice();
+      if (run.ok() && options_.lambda == 0) run = Fill(*std::move(run));
+      if (!run.ok()) return run.status();
+      if (absl::Status status = Pack(&*run); !status.ok()) return status;
+      size = run->vault_size;
+      const bool fits = size <= options_.budget;
+      const bool searched = overhead_known_ && CouldUseMore(SizeOf(*run));  // To no avail.
       // Padding varies by some bytes from one vault to the next.
-      overhead_ = found->vault_size - found->size.total() + (overhead_known_ ? kPadding : 0);
+      overhead_ = size - run->size.total() + (overhead_known_ && !fits ? kPadding : 0);
       overhead_known_ = true;
-      begin_ = found->lambda;
+      begin_ = run->lambda;
+      if (fits) best = *std::move(run);
+      if (options_.lambda > 0 || (fits && (searched || !CouldUseMore(size)))) break;
     }
-    if (found->vault_size > options_.budget) return OverBudget(found->vault_size);
+    if (!best.has_value()) return OverBudget(size);
     if (!options_.export_folder.empty()) {
       const absl::StatusOr<Int8Files> files =
-          WriteInt8Files(file_system_, input_, found->models, options_.export_folder, true);
+          WriteInt8Files(file_system_, input_, best->models, options_.export_folder, true);
       if (!files.ok()) return files.status();
     }
-    if (absl::Status status = AddCurve(&*found); !status.ok()) return status;
-    found->fits = fits_;
-    return found;
+    if (absl::Status status = AddCurve(&*best); !status.ok()) return status;
+    best->fits = fits_;
+    return *std::move(best);
   }
 
  private:
@@ -73,6 +80,16 @@ class Search {
 
   bool CouldUseMore(uint64_t size) const {
     return static_cast<double>(size) < (1 - options_.tolerance) * static_cast<double>(options_.budget);
+  }
+
+  // What the variants lose, by their weights.
+  double Loss(const FittedModels& models) const {
+    double loss = 0;
+    for (size_t v = 0; v < models.variants.size(); ++v) {
+      const auto weight = options_.fit.weights.find(input_.variant_name(v));
+      loss += (weight == options_.fit.weights.end() ? 1 : weight->second) * models.variants[v].remaining();
+    }
+    return loss;
   }
 
   absl::Status OverBudget(uint64_t size) const {
@@ -121,14 +138,17 @@ class Search {
     return each > 0 ? each / bits / 5 : 1e-12;
   }
 
-  // The largest vault that fits, by the estimate: the secant in logarithms, and once a price that fits and one that
-  // does not are known, in turns with halving what lies between them, because sizes may jump.
+  // The vault that fits, by the estimate, and loses least: mostly, not always, the largest. The secant in logarithms,
+  // and once a price that fits and one that does not are known, in turns with halving what lies between them, because
+  // sizes may jump.
   absl::StatusOr<FitRun> FindPrice() {
     const absl::StatusOr<double> first = FirstLambda();
     if (!first.ok()) return first.status();
     const double aim = std::log(static_cast<double>(options_.budget) * (1 - options_.tolerance / 2));
     double at = std::log(*first);
     std::optional<FitRun> best;
+    double least_loss = 0;
+    int in_vain = 0;  // Prices so far, one after the other, much lower than the best one's, that fit and keep no more.
     std::optional<Point> below, above, last;  // Of the budget; before this.
     double slope = kSlope;
     for (int i = 0; i < kMostFits; ++i) {
@@ -139,15 +159,20 @@ class Search {
       uint64_t differing = 0;
       for (const FittedVariant& variant : run->models.variants) differing += variant.nonzeros();
       if (size <= options_.budget) {
-        // Once a lower price buys nothing more, there is nothing more to say.
-        const bool exhausted =
-            below.has_value() && point.log_size <= below->log_size && point.log_lambda < below->log_lambda - 1;
-        if (exhausted) return *std::move(best);
-        if (!below.has_value() || point.log_size >= below->log_size) {
-          below = point;
+        const double loss = Loss(run->models);
+        const bool lower = best.has_value() && at < std::log(best->lambda) - kMuchLower;
+        in_vain = lower && loss > kNoLess * least_loss ? in_vain + 1 : 0;
+        const bool better = !best.has_value() || loss < least_loss;
+        if (!below.has_value() || point.log_size >= below->log_size) below = point;
+        if (better) {
           best = *std::move(run);
+          least_loss = loss;
         }
-        if (!CouldUseMore(size)) return *std::move(best);
+        if (in_vain == kMostInVain) return Saturated(*std::move(best));
+        if (!CouldUseMore(size)) {
+          best->saturated = !better;
+          return *std::move(best);
+        }
       } else {
         // A higher price that saves nothing more: that is the base, and variants like it.
         if (differing == 0 && above.has_value() && point.log_size >= above->log_size) return OverBudget(size);
@@ -172,6 +197,23 @@ class Search {
     return OverBudget(static_cast<uint64_t>(std::exp(above->log_size)));
   }
 
+  // There is room for more, but it would keep no more: what keeps most lies around the price that was the best so far.
+  absl::StatusOr<FitRun> Saturated(FitRun best) {
+    double least_loss = Loss(best.models);
+    for (double distance = 2; distance > 0.3; distance /= 2) {
+      for (const double sign : {-1.0, 1.0}) {
+        absl::StatusOr<FitRun> run = Fit(best.lambda * std::exp(sign * distance));
+        if (!run.ok()) return run.status();
+        if (SizeOf(*run) > options_.budget || Loss(run->models) >= least_loss) continue;
+        least_loss = Loss(run->models);
+        best = *std::move(run);
+        break;
+      }
+    }
+    best.saturated = true;
+    return best;
+  }
+
   // Steps of the grid and scales are whole, so sizes jump where all of them change at once. What a jump left of the
   // budget goes to the variants, their base as it is.
   absl::StatusOr<FitRun> Fill(FitRun run) {
@@ -179,7 +221,8 @@ class Search {
     const FittedModels start = run.models;
     double fits = std::log(run.lambda);
     double fits_not = fits - 2;
-    for (int i = 0; i < kMostFillings && CouldUseMore(SizeOf(run)); ++i) {
+    double least_loss = Loss(start);
+    for (int i = 0; i < kMostFillings && !run.saturated && CouldUseMore(SizeOf(run)); ++i) {
       const double at = (fits + fits_not) / 2;
       absl::StatusOr<FittedModels> models =
           fitter_.FitVariants(start, std::exp(at), [&](uint64_t done, uint64_t total) {
@@ -192,8 +235,13 @@ class Search {
         fits_not = at;
         continue;
       }
+      const double loss = Loss(*models);
+      const bool lower = at < fits - kMuchLower;
       fits = at;
-      if (size->total() <= run.size.total()) continue;
+      const bool in_vain = lower && loss > kNoLess * least_loss;
+      if (in_vain) break;
+      if (loss >= least_loss) continue;
+      least_loss = loss;
       run.models = *std::move(models);
       run.size = *std::move(size);
       run.lambda = std::exp(at);

@@ -47,6 +47,7 @@ struct FitRun {
   PackedSize size;                     // Of its parts.
   std::vector<uint64_t> stored_sizes;  // Of each variant in the vault.
   int fits = 0;                        // At how many prices everything was fitted.
+  bool saturated = false;              // A lower price of a bit would keep no more.
   // At the multiples of the budget that were asked for, with the base of this run, interpolated between fits of the
   // variants at several prices. Without those that leave no room beside the base.
   std::vector<CurvePoint> curve;

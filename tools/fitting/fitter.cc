@@ -21,14 +21,15 @@
 namespace modelvault {
 namespace {
 
-constexpr int kVersion = 3;               // Of the method: results of another are not taken from a work folder.
+constexpr int kVersion = 4;               // Of the method: results of another are not taken from a work folder.
 constexpr double kFirstSymbolBits = 7.2;  // Before anything was fitted: a density of about 4 %, and a sign.
 constexpr double kMostLineBits = 12;      // A row or column that never differed may still.
 constexpr double kHardlyAnything = 0.8;   // Of a tensor's signal is left: another scale is tried.
+constexpr double kHeadroom = 1.1;  // Of a grid as fine as it may be: what deltas may add to a row's largest weight.
 // Scales to begin with that are tried on a few variants, times the options'.
 constexpr double kStartScales[] = {1, 1.5, 2.25, 3.4};
 constexpr uint64_t kTrialVariants = 3;
-constexpr double kFloorFactor = 0.7;      // Of lambda, from one attempt at a variant's floor to the next.
+constexpr double kFloorFactor = 0.7;  // Of lambda, from one attempt at a variant's floor to the next.
 constexpr int kFloorAttempts = 40;
 
 // Bits a weight at `level` that differs takes more than one that does not, its sign included. Densities that halve the
@@ -134,8 +135,8 @@ absl::StatusOr<FittedTensor> Fitter::FitBaseTensor(size_t t, const std::vector<f
     const double step = options_.grid == GridRule::kRowRange
                             ? range / 127 * options_.grid_factor
                             : std::sqrt(12 * lambda / (total_weight_ * own * std::log(2.0))) * options_.grid_factor;
-    // Every weight must fit the grid, and a row of zeros needs one, too.
-    const double least = std::max(range / 127 * 1.0001, 1e-12);
+    // Every weight must fit the grid, and so must what a delta moves it to; a row of zeros needs a step, too.
+    const double least = std::max(range / 127 * kHeadroom, 1e-12);
     result.steps.push_back(RoundUpMantissa(static_cast<float>(std::max(step, least)), options_.step_mantissa_bits));
   }
   BaseFitOptions options;
@@ -157,8 +158,8 @@ absl::StatusOr<TernaryFit> Fitter::FitLinear(size_t t, const std::vector<float>&
   double mean_step = 0;
   for (const float step : base.steps) mean_step += static_cast<double>(step) / static_cast<double>(tensor.rows);
   for (size_t i = 0; i < target.size(); ++i) {
-    delta[i] = centre[i] + gain * (target[i] - centre[i]) -
-               base.steps[i / tensor.cols] * static_cast<float>(base.values[i]);
+    delta[i] =
+        centre[i] + gain * (target[i] - centre[i]) - base.steps[i / tensor.cols] * static_cast<float>(base.values[i]);
   }
   TernaryFitOptions options;
   options.lambda = lambda;
@@ -172,8 +173,7 @@ absl::StatusOr<TernaryFit> Fitter::FitLinear(size_t t, const std::vector<float>&
   const double pays = std::sqrt(2 * lambda * kFirstSymbolBits / mean_own_[t]);
   options.start_scale = static_cast<int>(
       std::lround(std::clamp(options_.start_scale * prices.start_scale * pays / mean_step, 1.0, 100.0)));
-  absl::StatusOr<TernaryFit> fit =
-      FitTernary(tensor.name, delta, base.steps, base.values, tensor.curvature, options);
+  absl::StatusOr<TernaryFit> fit = FitTernary(tensor.name, delta, base.steps, base.values, tensor.curvature, options);
   // Differences that are all small, or where weights of a row matter very differently, want a smaller scale.
   while (fit.ok() && options.start_scale > 1 && fit->remaining > kHardlyAnything * fit->signal) {
     options.start_scale = std::max(1, options.start_scale / 2);

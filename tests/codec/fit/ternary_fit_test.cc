@@ -142,6 +142,20 @@ TEST(TernaryFitTest, ScalesFollowTheDifferences) {
   EXPECT_EQ(fit.remaining, 0);
 }
 
+TEST(TernaryFitTest, AWeightAtTheEndOfTheRangeDoesNotKeepItsGroupFromItsScale) {
+  std::vector<float> delta(128);
+  for (size_t i = 0; i < 128; ++i) delta[i] = i % 3 == 0 ? -9.0f : 9.0f;
+  std::vector<int8_t> base(128, 0);
+  base[1] = 126;  // One step more fits, nine do not.
+  TernaryFitOptions options;
+  options.start_scale = 1;
+  ASSERT_OK_AND_ASSIGN(const TernaryFit fit, FitTernary("w", delta, {1}, base, Curvature::Identity(1, 128), options));
+  EXPECT_EQ(fit.scales, (std::vector<int>{9}));
+  EXPECT_EQ(fit.symbols[1], 0);
+  EXPECT_EQ(fit.nonzeros, 127u);
+  EXPECT_FLOAT_EQ(static_cast<float>(fit.remaining), 81.0f / 2);
+}
+
 TEST(TernaryFitTest, WideTensorsAreFittedAsNarrowOnes) {
   // 150 columns: three blocks, groups that end inside rows.
   Random random(11);
@@ -258,8 +272,8 @@ TEST(CurvatureTest, DampingAddsToTheDiagonal) {
   EXPECT_DOUBLE_EQ(d.Between(0, 1), 0);
 }
 
-// Ones, with the same value everywhere else: positive definite from -1 / (n - 1) on, and below it the last of all pivots
-// is what tells.
+// Ones, with the same value everywhere else: positive definite from -1 / (n - 1) on, and below it the last of all
+// pivots is what tells.
 TEST(CurvatureTest, LargeFactorsAreCheckedToTheLast) {
   constexpr size_t kSize = 100;
   const auto make = [](float others) {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -124,6 +126,23 @@ TEST_F(FitRunTest, MoreRoomLosesLess) {
   EXPECT_GT(run_->curve[0].remaining, run_->curve[1].remaining);
   EXPECT_GT(run_->curve[1].remaining, run_->curve[2].remaining);
   EXPECT_LT(run_->curve[0].density, run_->curve[2].density);
+}
+
+TEST_F(FitRunTest, MoreBudgetNeverLosesMuchMore) {
+  double last = HUGE_VAL;
+  std::vector<bool> saturated;
+  for (const uint64_t budget : {12000, 18000, 100000}) {
+    SCOPED_TRACE(budget);
+    FitRunOptions options = Options();
+    options.budget = budget;
+    Fit("v.mvlt", options);
+    ASSERT_THAT(run_, IsOk());
+    double loss = 0;
+    for (const FittedVariant& variant : run_->models.variants) loss += variant.remaining();
+    EXPECT_LT(loss, 1.03 * last);  // Saturated ones find no better than nearly the same.
+    last = std::min(last, loss);
+    saturated.push_back(run_->saturated);
+  }
 }
 
 TEST_F(FitRunTest, AVariantThatIsTheBaseTakesNextToNothing) {
