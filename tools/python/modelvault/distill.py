@@ -10,6 +10,10 @@ from torch.nn.utils import parametrize
 
 from .attach import plan_of
 from .errors import AttachError
+from .modes import evaluating
+
+# As functional.cross_entropy has it.
+_NO_TARGET = -100
 
 Teacher = Union[None, nn.Module, Callable[[Any], torch.Tensor]]
 
@@ -27,14 +31,15 @@ def distill(model: nn.Module, teacher: Teacher, batches: Iterable[Any], steps: i
 
     batches: (inputs, targets), or (inputs, targets, probabilities) with the teacher's own answer, computed before; gone
         through again and again until there were `steps`. model(inputs) gives logits [..., classes], targets are
-        [...] of class numbers.
+        [...] of class numbers, or -100 where there is none (padding): such places do not count.
     teacher: the float fine-tune, a module or a function of the inputs; None: there is none, or batches have its answer.
-    kl: the loss is (1 - kl) times the cross-entropy of the targets and kl times the Kullback-Leibler divergence from
-        the teacher (G. Hinton, O. Vinyals, J. Dean, "Distilling the Knowledge in a Neural Network", arXiv:1503.02531),
-        less the teacher's entropy, which nothing depends on.
+    kl: the loss is (1 - kl) times the cross-entropy against the targets and kl times that against the teacher's answer,
+        which is the Kullback-Leibler divergence from the teacher (G. Hinton, O. Vinyals, J. Dean, "Distilling the
+        Knowledge in a Neural Network", arXiv:1503.02531) plus the teacher's entropy, which nothing depends on.
     rate: multiplies the learning rates, which then fall to zero along a cosine.
 
-    The result depends on the model's start, the batches and the number of threads, and on nothing else."""
+    On a CPU the result depends on the model's start, the batches, the number of threads and, where the model draws
+    random numbers (dropout), on torch.manual_seed()."""
     plan = plan_of(model)
     if steps < 1:
         raise AttachError(f"steps must be positive, not {steps}")
@@ -43,23 +48,22 @@ def distill(model: nn.Module, teacher: Teacher, batches: Iterable[Any], steps: i
     optimizer = torch.optim.Adam(plan.parameter_groups())
     rates = [group["lr"] * rate for group in optimizer.param_groups]
     losses = []
-    if isinstance(teacher, nn.Module):
-        teacher.eval()
     source = _forever(batches)
-    for step in range(steps):
-        for group, first in zip(optimizer.param_groups, rates):
-            group["lr"] = first * 0.5 * (1 + math.cos(math.pi * step / steps))
-        batch = next(source)
-        # Weights that are read more than once in a step are made once.
-        with parametrize.cached():
-            loss = _loss(model, teacher, batch, kl) + plan.penalty()
-            optimizer.zero_grad()
-            loss.backward()
-        optimizer.step()
-        plan.step(optimizer)
-        losses.append(float(loss.detach()))
-        if report is not None:
-            report(Progress(step + 1, steps, losses[-1]))
+    with evaluating(*([teacher] if isinstance(teacher, nn.Module) else [])):
+        for step in range(steps):
+            for group, first in zip(optimizer.param_groups, rates):
+                group["lr"] = first * 0.5 * (1 + math.cos(math.pi * step / steps))
+            batch = next(source)
+            # A module's weight that is read more than once in a step is made once.
+            with parametrize.cached():
+                loss = _loss(model, teacher, batch, kl) + plan.penalty()
+                optimizer.zero_grad()
+                loss.backward()
+            optimizer.step()
+            plan.step(optimizer)
+            losses.append(float(loss.detach()))
+            if report is not None:
+                report(Progress(step + 1, steps, losses[-1]))
     return losses
 
 
@@ -81,6 +85,12 @@ def _loss(model: nn.Module, teacher: Teacher, batch: Any, kl: float) -> torch.Te
                           "one dimension more, of classes")
     logits = logits.reshape(-1, logits.shape[-1])
     targets = targets.reshape(-1)
+    kept = targets != _NO_TARGET
+    whole = bool(kept.all())
+    if not whole:
+        logits, targets = logits[kept], targets[kept]
+    if not targets.numel():
+        return logits.sum()  # Nothing to learn from: 0.
     if kl == 0:
         return functional.cross_entropy(logits, targets)
     if len(batch) > 2:
@@ -91,6 +101,7 @@ def _loss(model: nn.Module, teacher: Teacher, batch: Any, kl: float) -> torch.Te
         with torch.no_grad():
             probabilities = teacher(inputs).softmax(-1)
     # One cross-entropy against the mixture: both terms are linear in it.
-    mixture = probabilities.reshape(logits.shape).to(logits.dtype) * kl
+    probabilities = probabilities.reshape(-1, logits.shape[-1])
+    mixture = (probabilities if whole else probabilities[kept]).to(logits.dtype) * kl
     mixture.scatter_add_(1, targets[:, None], torch.full_like(mixture[:, :1], 1 - kl))
     return -(mixture * functional.log_softmax(logits, -1)).sum() / targets.numel()
