@@ -1,4 +1,4 @@
-"""The loop, adapters, curvature and shares."""
+"""The loop and adapters."""
 
 import unittest
 import warnings
@@ -248,76 +248,6 @@ class LoraTest(toy.FolderTest):
             with self.subTest(pattern):
                 with self.assertRaisesRegex(ValueError, pattern):
                     mv.apply_lora(toy.make_toy(), tensors, alpha=1)
-
-
-class CurvatureTest(toy.FolderTest):
-    def test_moments_of_a_linear_layer(self):
-        torch.manual_seed(5)
-        model = nn.Linear(4, 3)
-        inputs = torch.randn(40_000, 4)
-        names = mv.curvature(model, [inputs[:20_000], (inputs[20_000:], None)], self.folder / "c",
-                             importance=self.folder / "i", names={"weight": "w", "bias": "b"})
-        self.assertEqual(names, ["w"])
-        found = safetensors.read(self.folder / "c").tensors
-        p = model(inputs).detach().softmax(-1)
-        self.assertTrue(torch.allclose(found["w.H"], inputs.T @ inputs / len(inputs), rtol=1e-3, atol=1e-3))
-        # Drawn from the model, the gradient's second moment is the distribution's covariance.
-        expected = (torch.diag_embed(p) - p[:, :, None] * p[:, None, :]).mean(0)
-        self.assertTrue(torch.allclose(found["w.G"], expected, atol=0.01))
-
-    def test_importance_is_the_diagonal(self):
-        torch.manual_seed(5)
-        model = nn.Linear(4, 3)
-        batches = list(torch.randn(6000, 8, 4))
-        mv.curvature(model, batches, self.folder / "c", importance=self.folder / "i")
-        found = safetensors.read(self.folder / "i").tensors
-        x = torch.cat(batches)
-        p = model(x).detach().softmax(-1)
-        expected = ((p * (1 - p)).T @ x.square()) / len(x)
-        self.assertTrue(torch.allclose(found["weight"], expected, rtol=0.1))
-
-    def test_fit_takes_the_files(self):
-        model = toy.make_toy()
-        def state(of):
-            # `fit` takes floats only.
-            return {k: v for k, v in of.state_dict().items() if k not in ("head.weight", "norm.num_batches_tracked")}
-        safetensors.write(self.folder / "base.safetensors", state(model))
-        for i in range(2):
-            teacher = toy.make_teacher(model, seed=i)
-            safetensors.write(self.folder / f"v{i}.safetensors", state(teacher))
-        mv.curvature(model, [x for x, _ in toy.make_batches(40)], self.folder / "c", importance=self.folder / "i",
-                     names=lambda key: key)
-        report = toy.mvault("fit", "--base", self.folder / "base.safetensors", "--variant",
-                            f"a={self.folder / 'v0.safetensors'}", "--variant", f"b={self.folder / 'v1.safetensors'}",
-                            "--curvature", self.folder / "c", "--importance", self.folder / "i", "--budget", "8KB",
-                            "-o", self.folder / "x.mvlt")
-        metrics = {t["name"]: t["metric"] for t in report["tensors"]}
-        self.assertEqual(metrics["hidden.weight"], "kronecker")
-        self.assertEqual(metrics["image.weight"], "kronecker")
-
-
-class AllocateTest(unittest.TestCase):
-    def test_bytes_buy_the_same_everywhere(self):
-        needs = {"a": 1.0, "b": 4.0, "c": 0.25}
-        given = mv.allocate(7000, needs, decay=1.0)
-        self.assertAlmostEqual(sum(given.values()), 7000, delta=1)
-        slopes = [needs[n] / given[n]**2 for n in needs]
-        self.assertAlmostEqual(max(slopes) / min(slopes), 1.0, places=3)
-
-    def test_bounds(self):
-        given = mv.allocate(3000, {"a": 100.0, "b": 1.0, "c": 0.0}, least=400, most=1500)
-        self.assertAlmostEqual(sum(given.values()), 3000, delta=1)
-        self.assertEqual(given["a"], 1500)
-        self.assertEqual(given["c"], 400)
-        self.assertEqual(mv.allocate(1e9, {"a": 1.0}, most=10), {"a": 10})
-
-    def test_errors(self):
-        for pattern, arguments, options in (("do not go into 100", (100, {"a": 1.0, "b": 1.0}), {"least": 60}),
-                                            ("need of 'a' is nan", (100, {"a": float("nan")}), {}),
-                                            ("decay must be positive", (100, {"a": 1.0}), {"decay": 0})):
-            with self.subTest(pattern):
-                with self.assertRaisesRegex(mv.AttachError, pattern):
-                    mv.allocate(*arguments, **options)
 
 
 if __name__ == "__main__":
