@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "codec/core/rans_decoder.h"
 
 namespace modelvault {
 
@@ -22,14 +23,19 @@ struct SideFit {
   std::vector<float> values;  // Empty: as the base's.
   double signal = 0;          // ½ Σ own * (variant - base)².
   double remaining = 0;       // The same at what is left.
-  double bits = 0;            // Estimated.
+  double bits = 0;            // As coded.
 };
 
-// Each value stays the base's or moves by whole units of the base's mantissa (`mantissa_bits`), whichever makes
-// ½ Σ own * error² + lambda * bits the least; the whole tensor stays the base's where moving does not pay for telling
-// which values moved. The three spans are of one length.
+// What the coder has learnt from the small tensors of a variant so far.
+using SideContexts = AdaptiveGamma<64>;
+
+// Values of as many mantissa bits as the base's (`mantissa_bits`), or of as many as the variant's own are worth: each
+// stays the base's or moves to, or half the way to, the variant's, on the line of floats, whichever makes
+// ½ Σ own * error² + lambda * bits the least. Of the ways to do so the one that is least by what the residual coder
+// spends (docs/format.md §6), from `contexts` on, which then go on from there; the whole tensor stays the base's where
+// none pays. The three spans are of one length.
 SideFit FitSide(absl::Span<const float> base, absl::Span<const float> variant, absl::Span<const float> own,
-                double lambda, int mantissa_bits);
+                double lambda, int mantissa_bits, SideContexts* contexts);
 
 }  // namespace modelvault
 

@@ -229,6 +229,7 @@ absl::StatusOr<FittedVariant> Fitter::FitVariant(size_t variant, const std::vect
                                                  const std::vector<Prices>& prices, double lambda) const {
   FittedVariant result;
   result.lambda = lambda;
+  SideContexts contexts;
   for (size_t t = 0; t < base.size(); ++t) {
     const FitTensor& tensor = input_->tensors()[t];
     const std::vector<float>& target = weights[t];
@@ -236,8 +237,8 @@ absl::StatusOr<FittedVariant> Fitter::FitVariant(size_t variant, const std::vect
     if (!tensor.linear) {
       std::vector<float> own;
       for (size_t i = 0; i < target.size(); ++i) own.push_back(tensor.curvature.own(i));
-      SideFit side =
-          FitSide(base[t].floats, target, own, lambda, ChooseMantissa(base[t].floats, own, total_weight_, lambda));
+      SideFit side = FitSide(base[t].floats, target, own, lambda,
+                             ChooseMantissa(base[t].floats, own, total_weight_, lambda), &contexts);
       fit.signal = side.signal;
       fit.remaining = options_.side_tensors ? side.remaining : side.signal;
       if (options_.side_tensors) fit.floats = std::move(side.values);
