@@ -51,17 +51,23 @@ absl::Status Complete(Arguments* a) {
   const auto bad = [](const char* option, const std::string& text) {
     return absl::InvalidArgumentError(absl::StrCat(option, " '", text, "': expected NAME=number"));
   };
+  const auto twice = [](const char* option, const std::string& name) {
+    return absl::InvalidArgumentError(absl::StrCat(option, " is given twice for '", name, "'"));
+  };
   std::pair<std::string, double> pair;
   for (const std::string& text : a->weights) {
     if (!ParsePair(text, &pair)) return bad("--weight", text);
-    a->run.fit.weights.insert(pair);
+    if (!a->run.fit.weights.insert(pair).second) return twice("--weight", pair.first);
   }
   for (const std::string& text : a->floors) {
     if (!ParsePair(text, &pair)) return bad("--floor", text);
-    a->run.fit.floors.insert(pair);
+    if (!a->run.fit.floors.insert(pair).second) return twice("--floor", pair.first);
   }
   for (const std::string& text : a->tensor_weights) {
     if (!ParsePair(text, &pair)) return bad("--tensor-weight", text);
+    for (const auto& [part, weight] : a->run.curvature.tensor_weights) {
+      if (part == pair.first) return twice("--tensor-weight", part);
+    }
     a->run.curvature.tensor_weights.push_back(pair);
   }
   a->run.fit.keep_base = !a->move_base;
@@ -100,6 +106,11 @@ absl::StatusOr<ExitCode> Fit(Session& session, Arguments arguments) {
     if (SameFile(v.path, arguments.output)) {
       return UsageError(session, absl::StrCat("-o ", arguments.output, " is one of the files to be fitted"));
     }
+    if (!arguments.run.export_folder.empty() &&
+        SameFile(v.path, absl::StrCat(arguments.run.export_folder, "/variants/", v.name, ".safetensors"))) {
+      return UsageError(session, absl::StrCat("--export-int8 ", arguments.run.export_folder,
+                                              " would replace the files to be fitted"));
+    }
   }
   arguments.files.variants = *std::move(variants);
   RemainingTime time;
@@ -135,26 +146,25 @@ void AddPairs(Command* command, const std::string& name, std::vector<std::string
 void AddFitCommand(Command& app, Session& session) {
   Command command = app.AddCommand("fit", "Quantise float checkpoints into a vault within a budget");
   auto a = std::make_shared<Arguments>();
-  command.AddOption("--base", &a->files.base, "The base in floats; default: the mean of the variants")
-      .TypeName("FILE");
+  command.AddOption("--base", &a->files.base, "The base in floats; default: the mean of the variants").TypeName("FILE");
   AddVariantOptions(&command, &a->variants);
   command.AddOption("--curvature", &a->files.curvature, "Kronecker factors: TENSOR.G and TENSOR.H").TypeName("FILE");
-  command.AddOption("--importance", &a->files.importance,
-                   "A value for each weight, for tensors without Kronecker factors")
+  command
+      .AddOption("--importance", &a->files.importance, "A value for each weight, for tensors without Kronecker factors")
       .TypeName("FILE");
   AddSizeOption(&command, "--budget", &a->budget, "Bytes the vault may have; default 1MiB");
-  command.AddOption("--group", &a->group, "Weights that share a scale; the format has 128")
-      .TypeName("N")
-      .ShowDefault();
+  command.AddOption("--group", &a->group, "Weights that share a scale; the format has 128").TypeName("N").ShowDefault();
   command.AddOption("-o,--output", &a->output, "The vault; an existing file is replaced once all is verified")
       .TypeName("VAULT")
       .Required();
   command.AddOption("--report", &a->report, "Also write what it cost as an HTML page").TypeName("FILE");
   command.AddOption("--json-report", &a->json_report, "Also write what it cost as JSON").TypeName("FILE");
-  command.AddOption("--export-int8", &a->run.export_folder,
-                   "Also leave the INT8 models there: base.safetensors and variants/NAME.safetensors")
+  command
+      .AddOption("--export-int8", &a->run.export_folder,
+                 "Also leave the INT8 models there: base.safetensors and variants/NAME.safetensors")
       .TypeName("DIR");
-  AddPairs(&command, "--floor", &a->floors, "NAME=NATS", "Variant NAME may lose so much, by the curvature's prediction");
+  AddPairs(&command, "--floor", &a->floors, "NAME=NATS",
+           "Variant NAME may lose so much, by the curvature's prediction");
   AddPairs(&command, "--weight", &a->weights, "NAME=X", "Variant NAME's errors count X times as much");
   AddPairs(&command, "--tensor-weight", &a->tensor_weights, "TEXT=X",
            "Errors of tensors with TEXT in their name count X times as much");
@@ -164,24 +174,27 @@ void AddFitCommand(Command& app, Session& session) {
   command.AddOption("--damping", &a->run.curvature.damping, "Added to the curvature's diagonal, times its mean")
       .TypeName("X")
       .ShowDefault();
-  command.AddOption("--grid", &a->grid,
-                   "Steps of the base's rows: by their curvature and the price of a byte, or by their range")
+  command
+      .AddOption("--grid", &a->grid,
+                 "Steps of the base's rows: by their curvature and the price of a byte, or by their range")
       .TypeName("curvature|range")
       .OneOf({"curvature", "range"})
       .ShowDefault();
   command.AddOption("--grid-factor", &a->run.fit.grid_factor, "Makes the base's grid coarser")
       .TypeName("X")
       .ShowDefault();
-  command.AddOption("--start-scale", &a->run.fit.start_scale,
-                   "Scale to begin with, in units of the difference that just pays for its bits")
+  command
+      .AddOption("--start-scale", &a->run.fit.start_scale,
+                 "Scale to begin with, in units of the difference that just pays for its bits")
       .TypeName("X")
       .ShowDefault();
   command.AddOption("--rounds", &a->run.fit.rounds, "Fits of base and variants, each with the last one's prices")
       .TypeName("N")
       .Range(1, 20)
       .ShowDefault();
-  command.AddOption("--metric", &a->metric,
-                   "What errors are held against: all that is given, or less of it, for comparisons")
+  command
+      .AddOption("--metric", &a->metric,
+                 "What errors are held against: all that is given, or less of it, for comparisons")
       .TypeName("kronecker|diagonal|identity|magnitude")
       .OneOf({"kronecker", "diagonal", "identity", "magnitude"})
       .ShowDefault();

@@ -357,6 +357,9 @@ absl::StatusOr<FitRun> RunFit(FileSystem& file_system, const FitInput& input, co
   if (options.budget == 0 || !(options.tolerance > 0) || options.tolerance >= 1 || !(options.lambda >= 0)) {
     return absl::InvalidArgumentError("a budget, tolerance or lambda out of range");
   }
+  if (!options.export_folder.empty()) {
+    if (absl::Status status = CheckInt8Folder(input, options.export_folder); !status.ok()) return status;
+  }
   const absl::StatusOr<WorkFolder> work = WorkFolder::Open(file_system, options.work_folder);
   if (!work.ok()) return work.status();
   const absl::StatusOr<Fitter> fitter = Fitter::Create(&input, options.fit, &*work);

@@ -3,9 +3,12 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <set>
 #include <system_error>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "tools/formats/safetensors.h"
 
 namespace modelvault {
@@ -46,10 +49,27 @@ absl::StatusOr<Int8Files> WriteInt8Files(FileSystem& file_system, const FitInput
   for (size_t v = 0; status.ok() && v < models.variants.size(); ++v) {
     const std::string& name = input.variant_name(v);
     files.variants.push_back({name, (variants / absl::StrCat(name, ".safetensors")).string()});
-    status = Write(file_system, files.variants.back().path, *header, ExportedVariant(models, models.variants[v]), durable);
+    status =
+        Write(file_system, files.variants.back().path, *header, ExportedVariant(models, models.variants[v]), durable);
   }
   if (!status.ok()) return status;
   return files;
+}
+
+absl::Status CheckInt8Folder(const FitInput& input, const std::string& folder) {
+  std::set<std::string> ours;
+  for (size_t v = 0; v < input.variant_count(); ++v) ours.insert(input.variant_name(v));
+  const fs::path variants = fs::path(folder) / "variants";
+  std::set<std::string> others;
+  std::error_code none;
+  for (const fs::directory_entry& entry : fs::directory_iterator(variants, none)) {
+    const std::string name = entry.path().stem().string();
+    if (entry.path().extension() == ".safetensors" && name[0] != '.' && ours.count(name) == 0) others.insert(name);
+  }
+  if (others.empty()) return absl::OkStatus();
+  return absl::AlreadyExistsError(absl::StrCat(variants.string(),
+                                               " has models of other variants, which a pack of it would take, too: ",
+                                               absl::StrJoin(others, ", "), "; remove them or export elsewhere"));
 }
 
 }  // namespace modelvault

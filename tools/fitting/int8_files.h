@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "tools/fitting/fit_input.h"
 #include "tools/fitting/fitted_model.h"
@@ -23,6 +24,10 @@ struct Int8Files {
 // files that are read back and removed, nothing is waited for.
 absl::StatusOr<Int8Files> WriteInt8Files(FileSystem& file_system, const FitInput& input, const FittedModels& models,
                                          const std::string& folder, bool durable);
+
+// Whether `folder` may take the files of `input`'s variants: whoever packs its variants/ later must find those alone.
+// kAlreadyExists, naming them, for *.safetensors of others.
+absl::Status CheckInt8Folder(const FitInput& input, const std::string& folder);
 
 }  // namespace modelvault
 

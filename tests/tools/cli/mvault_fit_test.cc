@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -23,9 +24,9 @@ class MvaultFitTest : public testing::Test {
  protected:
   ProgramRun Fit(const std::string& output, const std::vector<std::string>& more = {}) {
     const FitFiles files = models_.files();
-    std::vector<std::string> arguments = {"fit", "--base", files.base, "--variants", models_.File("variants"),
-                                          "--curvature", files.curvature, "--importance", files.importance, "-o",
-                                          models_.File(output)};
+    std::vector<std::string> arguments = {
+        "fit",           "--base",       files.base,       "--variants", models_.File("variants"), "--curvature",
+        files.curvature, "--importance", files.importance, "-o",         models_.File(output)};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return Mvault(arguments);
   }
@@ -42,9 +43,8 @@ class MvaultFitTest : public testing::Test {
 };
 
 TEST_F(MvaultFitTest, LeavesAVaultItsModelsAndTheBill) {
-  const ProgramRun run =
-      Fit("v.mvlt", {"--budget", "12000", "--report", models_.File("r.html"), "--json-report", models_.File("r.json"),
-                     "--export-int8", models_.File("int8"), "--json"});
+  const ProgramRun run = Fit("v.mvlt", {"--budget", "12000", "--report", models_.File("r.html"), "--json-report",
+                                        models_.File("r.json"), "--export-int8", models_.File("int8"), "--json"});
   ASSERT_EQ(run.exit_code, 0) << run;
   const nlohmann::json report = run.Json();
   EXPECT_EQ(report["bytes"], models_.folder().Read("v.mvlt").size());
@@ -53,8 +53,9 @@ TEST_F(MvaultFitTest, LeavesAVaultItsModelsAndTheBill) {
   ASSERT_EQ(report["variants"].size(), 4u);
   EXPECT_EQ(report["curve"].size(), 2u) << "half of the budget is less than the base takes";
   EXPECT_EQ(nlohmann::json::parse(models_.folder().Read("r.json")), report);
-  EXPECT_THAT(models_.folder().Read("r.html"), AllOf(StartsWith("<!DOCTYPE html>"), HasSubstr("<svg"), HasSubstr("gamma"),
-                                                     Not(HasSubstr("<script")), Not(HasSubstr("http"))));
+  EXPECT_THAT(models_.folder().Read("r.html"),
+              AllOf(StartsWith("<!DOCTYPE html>"), HasSubstr("<svg"), HasSubstr("gamma"), Not(HasSubstr("<script")),
+                    Not(HasSubstr("http"))));
   EXPECT_EQ(Mvault({"restore", models_.File("v.mvlt"), "beta", "-o", models_.File("beta")}).exit_code, 0);
   EXPECT_TRUE(models_.folder().Read("beta") == models_.folder().Read("int8/variants/beta.safetensors"));
   EXPECT_THAT(models_.folder().Names(), Not(Contains("v.mvlt.fit-work")));
@@ -72,9 +73,28 @@ TEST_F(MvaultFitTest, CommandLinesThatMakeNoSense) {
   ExpectError(Fit("v.mvlt", {"--weight", "alpha"}), 2, "--weight 'alpha': expected NAME=number");
   ExpectError(Fit("v.mvlt", {"--metric", "psychic"}), 2, "psychic");
   ExpectError(Fit("v.mvlt", {"--rounds", "0"}), 2, "--rounds");
+  ExpectError(Fit("v.mvlt", {"--weight", "alpha=2", "--weight", "alpha=9"}), 2, "--weight is given twice for 'alpha'");
+  ExpectError(Fit("v.mvlt", {"--floor", "beta=2", "--floor", "beta=2"}), 2, "--floor is given twice for 'beta'");
+  ExpectError(Fit("v.mvlt", {"--tensor-weight", "w1=2", "--tensor-weight", "w1=3"}), 2,
+              "--tensor-weight is given twice for 'w1'");
+  ExpectError(Fit("v.mvlt", {"--export-int8", models_.folder().path()}), 2, "would replace the files to be fitted");
   ExpectError(Fit("variants/alpha.safetensors"), 2, "is one of the files to be fitted");
   ExpectError(Mvault({"fit", "--base", models_.files().base, "-o", models_.File("v.mvlt")}), 2, "nothing to fit");
   ExpectError(Fit("v.mvlt", {"--floor", "nobody=1"}), 7, "'nobody'");
+}
+
+TEST_F(MvaultFitTest, AnExportNeverLiesBesideOthersVariants) {
+  std::filesystem::create_directories(models_.File("int8/variants"));
+  models_.folder().Write("int8/variants/old.safetensors", "of another run");
+  models_.folder().Write("int8/variants/older.safetensors", "of another run");
+  models_.folder().Write("int8/variants/alpha.safetensors", "of a run before");
+  const std::vector<std::string> options = {"--budget", "12000", "--export-int8", models_.File("int8")};
+  ExpectError(Fit("v.mvlt", options), 8, "old, older;");
+  EXPECT_EQ(models_.folder().Read("int8/variants/alpha.safetensors"), "of a run before");
+  std::filesystem::remove(models_.File("int8/variants/old.safetensors"));
+  std::filesystem::remove(models_.File("int8/variants/older.safetensors"));
+  EXPECT_EQ(Fit("v.mvlt", options).exit_code, 0);
+  EXPECT_NE(models_.folder().Read("int8/variants/alpha.safetensors"), "of a run before");
 }
 
 TEST_F(MvaultFitTest, ABudgetBelowTheBaseIsNamed) {
