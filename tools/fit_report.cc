@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "tools/byte_size.h"
 #include "tools/printable.h"
 #include "tools/report.h"
@@ -54,16 +55,60 @@ double Density(const FitTensor& tensor, const VariantTensorFit& fit, const Fitte
   return Share(static_cast<double>(differing), static_cast<double>(tensor.base.size()));
 }
 
-void AddNotes(const FitInput& input, const FitRunOptions& options, const FitRun& run, proto::FitReport* report) {
-  std::vector<std::string> identity;
-  for (const FitTensor& t : input.tensors()) {
-    if (t.use == CurvatureUse::kIdentity && !t.base.empty()) identity.push_back(t.name);
+std::string Number(double value) { return absl::StrFormat("%.4g", value); }
+std::string Percents(double share) { return absl::StrFormat("%.1f %%", 100 * share); }
+
+// The tensors held against `use`, each with its share of the model; empty: none.
+std::string NamesWithShares(const std::vector<FitTensor>& tensors, CurvatureUse use, bool linear_alone) {
+  double all = 0;
+  for (const FitTensor& t : tensors) all += static_cast<double>(t.base.size());
+  std::vector<std::string> names;
+  for (const FitTensor& t : tensors) {
+    if (t.use != use || t.base.empty() || (linear_alone && !t.linear)) continue;
+    names.push_back(absl::StrCat(t.name, " (", Percents(static_cast<double>(t.base.size()) / all), ")"));
   }
+  return absl::StrJoin(names, ", ");
+}
+
+// What became of norms, biases and the like.
+void AddSideNote(const FitInput& input, const FitRunOptions& options, const FitRun& run, proto::FitReport* report) {
+  size_t tensors = 0, exact = 0, moved = 0, left = 0;
+  double signal = 0, remaining = 0;
+  for (size_t t = 0; t < input.tensors().size(); ++t) {
+    if (input.tensors()[t].linear || input.tensors()[t].base.empty()) continue;
+    ++tensors;
+    for (const FittedVariant& variant : run.models.variants) {
+      const VariantTensorFit& fit = variant.tensors[t];
+      ++(fit.remaining == 0 ? exact : fit.floats.empty() ? left : moved);
+      signal += fit.signal;
+      remaining += fit.remaining;
+    }
+  }
+  if (tensors == 0) return;
+  report->add_notes(absl::StrCat(
+      "Small tensors, ", tensors, " of a model", options.fit.side_tensors ? "" : ", which were not to move",
+      ": over all variants ", exact, " are exact, ", moved, " have moved, ", left, " are left at the base's; ",
+      Percents(Share(remaining, signal)), " of their signal is lost, ",
+      Percents(Share(remaining / static_cast<double>(run.models.variants.size()), report->remaining())),
+      " of all that is lost."));
+}
+
+void AddNotes(const FitInput& input, const FitRunOptions& options, const FitRun& run, proto::FitReport* report) {
+  AddSideNote(input, options, run, report);
+  const std::string diagonal = NamesWithShares(input.tensors(), CurvatureUse::kDiagonal, true);
+  if (!diagonal.empty() && options.curvature.use_kronecker) {
+    report->add_notes(absl::StrCat("No Kronecker factors, the importance alone, for ", diagonal,
+                                   ": how errors of different weights add up is not seen there."));
+  }
+  const std::string identity = NamesWithShares(input.tensors(), CurvatureUse::kIdentity, false);
   if (!identity.empty()) {
-    report->add_notes(
-        absl::StrCat("No curvature and no importance for ", identity.size(), " tensors (", identity.front(),
-                     identity.size() > 1 ? ", ..." : "",
-                     "): all their weights count the same. What is kept of them is then no prediction of accuracy."));
+    report->add_notes(absl::StrCat("No curvature and no importance for ", identity,
+                                   ": all their weights count the same. What is kept of them is then no prediction of "
+                                   "accuracy."));
+  }
+  if (!input.unused().empty()) {
+    report->add_notes(absl::StrCat(
+        "Of the curvature and importance files these match no tensor: ", absl::StrJoin(input.unused(), ", "), "."));
   }
   if (!input.has_base()) {
     report->add_notes("No base was given: it is the mean of the variants.");
@@ -79,9 +124,6 @@ void AddNotes(const FitInput& input, const FitRunOptions& options, const FitRun&
                             "steps and scales, which are whole, change.");
   }
 }
-
-std::string Number(double value) { return absl::StrFormat("%.4g", value); }
-std::string Percents(double share) { return absl::StrFormat("%.1f %%", 100 * share); }
 
 std::vector<std::pair<std::string, std::string>> Sums(const proto::FitReport& r) {
   const double count = std::max(1, r.variants_size());

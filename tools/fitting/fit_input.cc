@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "tools/eval/float_tensors.h"
 #include "tools/formats/safetensors.h"
 #include "tools/packing/model_file.h"
@@ -206,6 +207,20 @@ absl::Status FitInput::ReadCurvature(const CurvatureOptions& options) {
   digester.Update(importance.digest);
   digester.Update({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
   digest_ = digester.Digests().xxh3;
+
+  const auto is_tensor = [&](absl::string_view name, bool linear) {
+    return std::any_of(tensors_.begin(), tensors_.end(),
+                       [&](const FitTensor& t) { return t.name == name && (t.linear || !linear); });
+  };
+  for (const auto& [name, tensor] : kronecker.tensors) {
+    absl::string_view of = name;
+    if (!(absl::ConsumeSuffix(&of, ".G") || absl::ConsumeSuffix(&of, ".H")) || !is_tensor(of, true)) {
+      unused_.push_back(name);
+    }
+  }
+  for (const auto& [name, tensor] : importance.tensors) {
+    if (!is_tensor(name, false)) unused_.push_back(name);
+  }
 
   double known = 0;  // Mean curvature of the linear tensors that have one.
   double count = 0;

@@ -71,6 +71,9 @@ class FitInput {
   // Mean of the variants, a tensor each, in the order of tensors().
   const std::vector<std::vector<float>>& mean() const { return mean_; }
 
+  // Names in the curvature and importance files that say nothing of any tensor: a typo, or another model's.
+  const std::vector<std::string>& unused() const { return unused_; }
+
   // The weights of variant v, a tensor each, in the order of tensors(). The same errors as Open.
   absl::StatusOr<std::vector<std::vector<float>>> ReadVariant(size_t v) const;
 
@@ -96,6 +99,7 @@ class FitInput {
   std::vector<Digest> variant_digests_;
   Digest digest_{};
   uint64_t float_bytes_ = 0;
+  std::vector<std::string> unused_;
 };
 
 }  // namespace modelvault

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <string>
@@ -39,6 +40,13 @@ class MvaultFitTest : public testing::Test {
     EXPECT_THAT(models_.folder().Names(), Not(Contains("v.mvlt")));
   }
 
+  // The text's notes.
+  std::string Notes(const std::vector<std::string>& options) {
+    const ProgramRun run = Fit("v.mvlt", options);
+    EXPECT_EQ(run.exit_code, 0) << run;
+    return run.out.substr(std::min(run.out.size(), run.out.find("note: ")));
+  }
+
   FittingFiles models_;
 };
 
@@ -66,6 +74,40 @@ TEST_F(MvaultFitTest, TextNamesEveryVariantAndWhatWasSpent) {
   ASSERT_EQ(run.exit_code, 0) << run;
   EXPECT_THAT(run.out, AllOf(HasSubstr("alpha"), HasSubstr("same"), HasSubstr("bytes of 12,000"), HasSubstr("kept")));
   EXPECT_EQ(run.err, "");
+}
+
+TEST_F(MvaultFitTest, NotesTellWhatBecameOfSmallTensors) {
+  // Four variants of five norms each; those of one are the base's.
+  const std::string exact = Notes({"--lambda", "1e-20", "--budget", "1MiB"});
+  EXPECT_THAT(exact,
+              HasSubstr("Small tensors, 5 of a model: over all variants 20 are exact, 0 have moved, 0 are left"));
+  EXPECT_THAT(exact, HasSubstr("0.0 % of their signal is lost"));
+  const std::string none = Notes({"--lambda", "1e-20", "--budget", "1MiB", "--no-side-tensors"});
+  EXPECT_THAT(
+      none,
+      HasSubstr("5 of a model, which were not to move: over all variants 5 are exact, 0 have moved, 15 are left"));
+  EXPECT_THAT(none, HasSubstr("100.0 % of their signal is lost"));
+}
+
+TEST_F(MvaultFitTest, NotesNameTensorsWithoutAllTheirCurvature) {
+  const std::vector<std::string> quick = {"--lambda", "1e-2", "--rounds", "1", "--budget", "1MiB"};
+  EXPECT_THAT(Notes(quick), AllOf(HasSubstr("No Kronecker factors, the importance alone, for embed ("),
+                                  Not(HasSubstr("layers.0.wq (")), Not(HasSubstr("match no tensor"))));
+  FloatTensors curvature = models_.curvature();
+  for (const char* factor : {".G", ".H"}) {
+    curvature[std::string("layers.0.WQ") + factor] = curvature[std::string("layers.0.wq") + factor];
+    curvature.erase(std::string("layers.0.wq") + factor);
+  }
+  models_.Write("curvature.safetensors", curvature);
+  EXPECT_THAT(Notes(quick), AllOf(HasSubstr("embed ("), HasSubstr("layers.0.wq ("),
+                                  HasSubstr("match no tensor: layers.0.WQ.G, layers.0.WQ.H.")));
+  FloatTensors importance = models_.base();
+  for (auto& [name, tensor] : importance) std::fill(tensor.values.begin(), tensor.values.end(), 1.0f);
+  importance.erase("layers.0.wq");
+  importance["layers.0.wk2"] = importance["layers.0.wk"];
+  models_.Write("importance.safetensors", importance);
+  EXPECT_THAT(Notes(quick), AllOf(HasSubstr("No curvature and no importance for layers.0.wq ("),
+                                  HasSubstr("layers.0.WQ.H, layers.0.wk2.")));
 }
 
 TEST_F(MvaultFitTest, CommandLinesThatMakeNoSense) {
