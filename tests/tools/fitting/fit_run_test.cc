@@ -70,7 +70,52 @@ TEST_F(FitRunTest, FillsTheBudgetAndIsThePackOfWhatItExports) {
   EXPECT_THAT(VerifyVault(vault, &files), IsOk());
   // Nothing is left lying about.
   EXPECT_THAT(models_.folder().Names(), testing::Not(testing::Contains("v.mvlt.int8")));
-  EXPECT_THAT(models_.folder().Names(), testing::Not(testing::Contains("v.mvlt.fitting")));
+}
+
+TEST_F(FitRunTest, EveryShapeAndFloatTypeGoesThroughWithTheMeanAsTheBase) {
+  TestRandom random(5);
+  const auto tensor = [&](const char* name, const char* dtype, std::vector<uint64_t> shape) {
+    FileTensor t{name, dtype, std::move(shape), ""};
+    uint64_t count = 1;
+    for (const uint64_t dimension : t.shape) count *= dimension;
+    for (uint64_t i = 0; i < count; ++i) {
+      // From 0.5 to 1 in each of the three.
+      const uint32_t mantissa = static_cast<uint32_t>(random.Below(1 << 23));
+      const uint32_t bits = t.dtype == "F32"   ? 0x3F000000 | mantissa
+                            : t.dtype == "F16" ? 0x3800 | mantissa >> 13
+                                               : 0x3F00 | mantissa >> 16;
+      for (size_t byte = 0; byte < (t.dtype == "F32" ? 4 : 2); ++byte) {
+        t.data.push_back(static_cast<char>(bits >> (8 * byte)));
+      }
+    }
+    return t;
+  };
+  files_ = {};
+  for (const std::string name : {"one", "two", "three"}) {
+    FileModel model;
+    model.tensors = {tensor("half", "F16", {4, 40}),  tensor("cube", "BF16", {3, 5, 12}),
+                     tensor("line", "F32", {1, 150}), tensor("bias", "BF16", {9}),
+                     tensor("scalar", "F32", {}),     tensor("nothing", "F16", {0}),
+                     tensor("flat", "F32", {0, 7})};
+    files_.variants.push_back({name, models_.folder().Write(name + ".safetensors", Serialize(model))});
+  }
+  FitRunOptions options = Options();
+  options.lambda = 1e-5;
+  options.export_folder = models_.File("int8");
+  const std::string vault = Fit("v.mvlt", options);
+  ASSERT_THAT(run_, IsOk());
+  std::vector<VariantInput> exported;
+  for (const VariantInput& v : files_.variants) {
+    exported.push_back({v.name, models_.File("int8/variants/" + v.name + ".safetensors")});
+    const FittedVariant& fitted = run_->models.variants[exported.size() - 1];
+    EXPECT_LT(fitted.remaining(), fitted.signal() / 3);
+    for (const VariantTensorFit& t : fitted.tensors) EXPECT_LE(t.remaining, t.signal);
+  }
+  ASSERT_THAT(
+      PackVault(FileSystem::Default(), models_.File("int8/base.safetensors"), exported, models_.File("p.mvlt"), {}),
+      IsOk());
+  EXPECT_TRUE(vault == models_.folder().Read("p.mvlt"));
+  EXPECT_THAT(VerifyVault(FileSystem::Default(), models_.File("v.mvlt")), IsOk());
 }
 
 TEST_F(FitRunTest, ThreadsDoNotMatter) {

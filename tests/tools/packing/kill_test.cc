@@ -191,5 +191,50 @@ TEST_F(KillTest, Compact) {
   ExpectOldOrNew({"compact", vault_});
 }
 
+TEST_F(KillTest, FitStartedAgainGoesOnToTheSameBytes) {
+  TestRandom random(71);
+  const auto floats = [&](uint64_t count) {
+    std::string data;
+    for (uint64_t i = 0; i < count; ++i) {
+      const float value = static_cast<float>(random.Below(2001)) / 1000 - 1;
+      data.append(reinterpret_cast<const char*>(&value), sizeof(value));
+    }
+    return data;
+  };
+  for (const std::string name : {"float", "a", "b"}) {
+    FileModel model;
+    model.tensors = {{"w", "F32", {12, 20}, floats(240)}, {"n", "F32", {8}, floats(8)}};
+    folder_.Write(name + ".safetensors", Serialize(model));
+  }
+  names_ = folder_.Names();
+  const std::vector<std::string> fit = {
+      "fit",      "--base", Model("float"), "--variant", "a=" + Model("a"), "--variant", "b=" + Model("b"),
+      "--lambda", "1e-3",   "--rounds",     "2",         "--threads",       "1",         "-o",
+      vault_};
+  ASSERT_EQ(RunTraced(fit, 0, false).exit_code, 0);
+  const std::string fresh = folder_.Read("v.mvlt");
+  ASSERT_FALSE(fresh == old_);
+  EXPECT_EQ(folder_.Names(), names_);
+  for (const bool after : {false, true}) {
+    int kills = 0;
+    for (int n = 1;; n += 2) {
+      SCOPED_TRACE(absl::StrCat("killed ", after ? "after" : "before", " call ", n));
+      folder_.Write("v.mvlt", old_);
+      const Outcome outcome = RunTraced(fit, n, after);
+      const std::string found = folder_.Read("v.mvlt");
+      if (!outcome.killed) {
+        EXPECT_EQ(outcome.exit_code, 0);
+        break;
+      }
+      ++kills;
+      ASSERT_TRUE(found == old_ || found == fresh);
+      ASSERT_EQ(RunTraced(fit, 0, false).exit_code, 0);
+      ASSERT_TRUE(folder_.Read("v.mvlt") == fresh);
+      ASSERT_EQ(folder_.Names(), names_);
+    }
+    EXPECT_GE(kills, 20);
+  }
+}
+
 }  // namespace
 }  // namespace modelvault
