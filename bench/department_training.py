@@ -2,6 +2,8 @@
 """
 
 import dataclasses
+import functools
+import hashlib
 import json
 import math
 import os
@@ -51,9 +53,43 @@ class Job:
     set_aside: bool
     start: str
     foreign: str
+    inputs: str  # A digest of all files it reads.
 
     def to_json(self):
         return dataclasses.asdict(self)
+
+
+@functools.lru_cache(maxsize=None)
+def _digest_of_file(path):
+    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+
+
+def digest(*paths):
+    """Of what is in the files, in this order."""
+    return hashlib.sha256(" ".join(_digest_of_file(str(path)) for path in paths).encode()).hexdigest()
+
+
+def digest_of_corpus(corpus):
+    names = department_names(corpus)
+    return digest(corpus / "corpus.json", corpus / "base.safetensors",
+                  *(corpus / "variants" / f"{name}.safetensors" for name in names),
+                  *(corpus / "train" / f"{name}.tok" for name in names))
+
+
+def job_inputs(corpus, base, priors, name):
+    return digest(base, *([priors] if priors else []), corpus / "variants" / f"{name}.safetensors",
+                  corpus / "train" / f"{name}.tok")
+
+
+def kept(path, of, make):
+    """What make() gives, kept in a file together with `of`, what it depends on: made again when that is another."""
+    if path.exists():
+        document = json.loads(path.read_text())
+        if document.get("of") == of:
+            return document["result"]
+    result = make()
+    write_json(path, {"of": of, "result": result})
+    return result
 
 
 def read_config(corpus):
@@ -185,17 +221,20 @@ def read_report(job):
 
 
 def is_done(job):
-    """Whether this very job was done: the report is written last, and has the job."""
+    """Whether this very job was done: the report is written last, and has the job. Where files lie does not matter, what
+    is in them does."""
+    def essence(fields):
+        return {key: value for key, value in fields.items() if key not in ("corpus", "base", "priors", "out")}
     path = _report_path(job)
-    return path.exists() and pathlib.Path(job.out).exists() and read_report(job)["job"] == job.to_json()
+    return path.exists() and pathlib.Path(job.out).exists() and essence(read_report(job)["job"]) == essence(job.to_json())
 
 
 def write_json(path, document):
     safetensors.write_bytes(path, [json.dumps(document, indent=1).encode()])
 
 
-def write_priors(base, variants, path):
-    modelvault.Priors.from_variants(base, sorted(pathlib.Path(variants).glob("*.safetensors"))).save(path)
+def write_priors(base, jobs, path):
+    modelvault.Priors.from_variants(base, [job.out for job in jobs]).save(path)
 
 
 def needs(corpus, names):
@@ -214,10 +253,13 @@ def needs(corpus, names):
     return found
 
 
-def speed(corpus, base, priors, name, rounds=40):
+def speed(corpus, base, priors, name, blocks=5):
     """Seconds of processor time a step: a plain fine-tune of the float model on the text, and the ternary model on the
-    text alone, with the teacher's answers from memory, and with the teacher asked at each step. They take turns of
-    `rounds` steps, so that what else the machine does falls on all; the median counts."""
+    text alone, with the teacher's answers from memory, and with the teacher asked at each step. A block is as many steps
+    as there are between two counts of the bytes, so that each has one count; they take turns of `blocks` blocks, so that
+    what else the machine does falls on all, and the median of the blocks' means counts."""
+    block = modelvault.plan.CONTROL_INTERVAL
+    rounds = blocks * block + 1  # The first is for warming up.
     torch.set_num_threads(1)
     config = read_config(corpus)
     length = config["eval_context"]
@@ -241,14 +283,17 @@ def speed(corpus, base, priors, name, rounds=40):
         ticks = []
         modelvault.distill(model, teacher if asked else None, Batches(records, known, 8, 1), rounds, kl=kl,
                            report=lambda _: ticks.append(time.process_time()))
-        return [b - a for a, b in zip(ticks, ticks[1:])]
+        return means(ticks)
+
+    def means(ticks):
+        return [(b - a) / block for a, b in zip(ticks[::block], ticks[block::block])]
 
     def measure_plain():
         steps, ticks = fine_tune(), []
         for _ in range(rounds):
             next(steps)
             ticks.append(time.process_time())
-        return [b - a for a, b in zip(ticks, ticks[1:])]
+        return means(ticks)
 
     found = {}
     for _ in range(3):

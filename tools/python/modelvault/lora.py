@@ -47,8 +47,8 @@ def apply_lora(model: nn.Module, adapter: Union[safetensors.Path, Mapping[str, t
         if isinstance(model.get_submodule(name.rpartition(".")[0]), _OUT_BY_IN):
             transposed = False
         elif transposed is None and flat[0] == flat[1]:
-            raise AttachError(f"{where}: '{target}' is square and not of a layer of torch: fan_in_fan_out= must tell whether "
-                              "it is [in, out]")
+            raise AttachError(f"{where}: '{target}' is square and not of a layer of torch: fan_in_fan_out= must tell "
+                              "whether it is [in, out]")
         elif transposed is None:
             transposed = change.shape != flat
         change = change.T if transposed else change

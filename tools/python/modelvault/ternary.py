@@ -76,7 +76,7 @@ class TernaryWeight(nn.Module):
         groups = -(-base.numel() // GROUP_SIZE) if scales == "group" else 1
         self.register_buffer("base", base.to(torch.float32))
         self.register_buffer("step", per_row(step.to(torch.float32), base))
-        self.scale = nn.Parameter(torch.ones(groups, device=step.device), requires_grad=scales != "fixed")
+        self.scale = nn.Parameter(torch.ones(groups), requires_grad=scales != "fixed")
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:
         """The weight, bit for bit what the exported INT8 weight times its row's step gives."""
