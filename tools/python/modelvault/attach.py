@@ -99,7 +99,7 @@ def attach(model: nn.Module, base: Union[None, safetensors.Path, BaseModel] = No
         parameter.data.copy_(value)
         parameter.requires_grad_(False)
     for f, matches, part in new:
-        value = base.value(matches[0]).to(f.tensor.device) if start == "base" else f.tensor.detach().clone()
+        value = base.value(matches[0]) if start == "base" else f.tensor.detach().clone()
         latent = _register(f, part, value)
         if isinstance(part, TernaryWeight):
             ternaries.append(Ternary(part, latent, matches))
