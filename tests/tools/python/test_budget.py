@@ -61,6 +61,20 @@ class BudgetTest(toy.FolderTest):
         self.assertLess(max(bytes_of_rows), 125)
         self.assertGreater(min(bytes_of_rows), 90)
 
+    def test_a_weight_stored_twice_is_priced_twice(self):
+        moved = []
+        for left_out in ({"head.weight"}, set()):
+            safetensors.write(self.folder / "b", {key: tensor for key, tensor in toy.make_toy().state_dict().items()
+                                                  if key not in left_out})
+            plan = mv.attach(toy.make_toy(), self.folder / "b", 450)
+            with torch.no_grad():
+                plan.ternaries[0].latent.fill_(0.9)
+            # Prices are there after the first eight steps.
+            plan.load_state_dict({**plan.state_dict(), "steps": 8})
+            plan.step(torch.optim.SGD(plan.parameter_groups(), lr=0.1))
+            moved.append(0.9 - float(plan.ternaries[0].latent[0, 0]))
+        self.assertAlmostEqual(moved[1], 2 * moved[0], places=4)
+
     def test_an_impossible_budget_is_an_error(self):
         model, _ = self.train(450)
         mv.plan_of(model).budget_bytes = 3

@@ -118,6 +118,27 @@ class CurvatureTest(toy.FolderTest):
         for name in ("w.H", "w.G"):
             self.assertTrue(torch.allclose(ours[name], theirs[name], atol=1e-5), name)
 
+    def test_gradients_at_each_place(self):
+        # A convolution of width 1 is the same linear layer everywhere.
+        class Places(nn.Module):
+            """The layer for each place, channels last."""
+
+            def __init__(self, layer):
+                super().__init__()
+                self.layer = layer
+
+            def forward(self, x):
+                return self.layer(x).transpose(1, 2) if isinstance(self.layer, nn.Conv1d) else self.layer(x.transpose(1, 2))
+        torch.manual_seed(5)
+        x, layer, linear = torch.randn(6, 4, 7), nn.Conv1d(4, 3, 1), nn.Linear(4, 3)
+        linear.load_state_dict({"weight": layer.weight[:, :, 0], "bias": layer.bias})
+        found = []
+        for kind in (layer, linear):
+            mv.curvature(Places(kind), [x], self.folder / "c")
+            found.append(safetensors.read(self.folder / "c").tensors)
+        for name in ("layer.weight.H", "layer.weight.G"):
+            self.assertTrue(torch.allclose(found[0][name], found[1][name], atol=1e-5), name)
+
     def test_the_model_is_not_changed(self):
         model = toy.make_toy().train()
         model.norm.eval()
