@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from . import model_tensors, safetensors
-from .base_model import BaseModel, Names, candidates
+from .base_model import BaseModel, Names, candidates, names_in
 from .byte_count import ByteCounter
 from .errors import AttachError
 from .grid import GRID_FACTOR
@@ -141,15 +141,9 @@ def _check_model(model: nn.Module, found: List[Found]) -> None:
         raise AttachError("the model has no parameters")
 
 
-def _names_in(base: BaseModel, keys: List[str], names: Names) -> List[str]:
-    """All names that the base's file has for a tensor of the model: a tied one may be stored under each."""
-    found = [base.lookup(key, names) for key in keys]
-    return list(dict.fromkeys(name for name in found if name is not None))
-
-
 def _match(base: BaseModel, found: Found, names: Names) -> List[str]:
     key, parameter = found.keys[0], found.tensor
-    matches = _names_in(base, found.keys, names) or [base.find(key, names)]
+    matches = names_in(base.tensors, found.keys, names) or [base.find(key, names)]
     for name in matches:
         tensor = base.tensors[name]
         _check_shape(base, key, parameter, name)
@@ -165,7 +159,7 @@ def _match(base: BaseModel, found: Found, names: Names) -> List[str]:
 
 
 def _match_buffer(base: BaseModel, found: Found, names: Names) -> Buffer:
-    matches = _names_in(base, found.keys, names)
+    matches = names_in(base.tensors, found.keys, names)
     for name in matches:
         _check_shape(base, found.keys[0], found.tensor, name)
     return Buffer(*found.owners[0], matches)

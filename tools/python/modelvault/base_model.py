@@ -1,6 +1,6 @@
 """The base that variants differ from: INT8 weights with a grid, and all other tensors, from a file or from a model."""
 
-from typing import Callable, Collection, Dict, List, Mapping, Optional, Union
+from typing import Callable, Collection, Dict, Iterable, List, Mapping, Union
 
 import torch
 
@@ -19,6 +19,12 @@ def candidates(key: str, names: Names) -> List[str]:
     if names is not None and key in names:
         return [names[key]]
     return [key] + ([key[:-len(".weight")]] if key.endswith(".weight") else [])
+
+
+def names_in(file: Collection[str], keys: Iterable[str], names: Names) -> List[str]:
+    """All names that a file has for a tensor with these names in the model: a tied one may be stored under each."""
+    found = [next((name for name in candidates(key, names) if name in file), None) for key in keys]
+    return list(dict.fromkeys(name for name in found if name is not None))
 
 
 class BaseModel:
@@ -82,18 +88,14 @@ class BaseModel:
         """A tensor as a model's buffer has it."""
         return (self.value(name) if name in self.steps else self.tensors[name]).to(dtype)
 
-    def lookup(self, key: str, names: Names) -> Optional[str]:
-        """The file's name of a model's tensor, or None."""
-        return next((name for name in candidates(key, names) if name in self.tensors), None)
-
     def find(self, key: str, names: Names) -> str:
         """The file's name of a model's tensor."""
-        name = self.lookup(key, names)
-        if name is None:
+        found = names_in(self.tensors, [key], names)
+        if not found:
             looked_for = " and ".join(repr(c) for c in candidates(key, names))
             raise AttachError(f"{self.where}: no tensor for the model's '{key}' (looked for {looked_for}); names= can "
                               "tell which it is")
-        return name
+        return found[0]
 
     def save(self, path: safetensors.Path) -> None:
         """Writes it as the INT8 file that `mvault pack --base` takes."""

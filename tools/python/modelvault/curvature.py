@@ -10,7 +10,7 @@ from torch.nn import functional
 from torch.nn.utils import parametrize
 
 from . import model_tensors, safetensors
-from .base_model import Names, candidates
+from .base_model import Names, candidates, names_in
 from .errors import AttachError
 from .layer_moments import LayerMoments
 from .model_tensors import Found
@@ -88,10 +88,10 @@ def curvature(model: nn.Module, batches: Iterable[Any], path: safetensors.Path, 
 def _names_of(found: Found, known: Optional[set], names: Names) -> List[str]:
     if known is None:
         return list(dict.fromkeys(candidates(key, names)[0] for key in found.keys))
-    matches = [next((name for name in candidates(key, names) if name in known), None) for key in found.keys]
-    if not any(matches):
+    matches = names_in(known, found.keys, names)
+    if not matches:
         raise AttachError(f"the base has no tensor for the model's '{found.keys[0]}'; names= can tell which it is")
-    return list(dict.fromkeys(name for name in matches if name is not None))
+    return matches
 
 
 @contextlib.contextmanager
