@@ -271,7 +271,7 @@ def speed(corpus, base, priors, name, blocks=5):
     def fine_tune():
         while True:
             for part in records.split(8):
-                optimizer.zero_grad()
+                optimizer.zero_grad(set_to_none=True)
                 functional.cross_entropy(plain(part[:, :-1]).flatten(0, 1), part[:, 1:].flatten()).backward()
                 optimizer.step()
                 yield

@@ -57,7 +57,7 @@ def distill(model: nn.Module, teacher: Teacher, batches: Iterable[Any], steps: i
             # A module's weight that is read more than once in a step is made once.
             with parametrize.cached():
                 loss = _loss(model, teacher, batch, kl) + plan.penalty()
-                optimizer.zero_grad()
+                optimizer.zero_grad(set_to_none=True)
                 loss.backward()
             optimizer.step()
             plan.step(optimizer)
@@ -102,6 +102,6 @@ def _loss(model: nn.Module, teacher: Teacher, batch: Any, kl: float) -> torch.Te
             probabilities = teacher(inputs).softmax(-1)
     # One cross-entropy against the mixture: both terms are linear in it.
     probabilities = probabilities.reshape(-1, logits.shape[-1])
-    mixture = (probabilities if whole else probabilities[kept]).to(logits.dtype) * kl
+    mixture = torch.empty_like(logits).copy_(probabilities if whole else probabilities[kept]).mul_(kl)
     mixture.scatter_add_(1, targets[:, None], torch.full_like(mixture[:, :1], 1 - kl))
-    return -(mixture * functional.log_softmax(logits, -1)).sum() / targets.numel()
+    return -torch.dot(mixture.reshape(-1), functional.log_softmax(logits, -1).reshape(-1)) / targets.numel()

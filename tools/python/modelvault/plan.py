@@ -27,6 +27,7 @@ CONTROL_INTERVAL = 8
 # How fast the price follows: its logarithm moves by this much of the threshold's distance, a count.
 _GAIN = 0.25
 _LEAST_THRESHOLD, _MOST_THRESHOLD = 0.25, 0.95
+_NEARBY = 0.8
 # A hit that costs what most do at a few percent of density: the unit of prices. Where hits are so many that they cost
 # next to nothing, they still have a price.
 _TYPICAL_HIT_BITS = 7.0
@@ -116,18 +117,18 @@ class Plan:
             self._loss_unit = self._mean_gradient()
         for t in self.ternaries:
             if self._price != "loss":
-                _shrink(t.latent, self.shrink * rates[t.latent], self._price_of(t))
+                _shrink(t.latent, self.shrink * rates[id(t.latent)], self._price_of(t))
             # Beyond 1 a latent means nothing more, and would take long to come back.
             t.latent.clamp_(-1.0, 1.0)
             if t.weight.scale.numel() > 1:
                 # A group costs what a weight does if it has a scale of its own.
                 middle = t.weight.scale.median()
                 own = t.weight.scale - middle
-                _shrink(own, self.shrink * rates[t.weight.scale], 1.0)
+                _shrink(own, self.shrink * rates[id(t.weight.scale)], 1.0)
                 t.weight.scale.copy_(middle + own)
         for s in self.sides:
             if self._price != "loss":
-                _shrink(s.latent, self.shrink * rates[s.latent], 1.0)
+                _shrink(s.latent, self.shrink * rates[id(s.latent)], 1.0)
         if self.steps % CONTROL_INTERVAL == 0:
             self._control()
 
@@ -209,10 +210,11 @@ class Plan:
         if self.steps >= CONTROL_INTERVAL:
             self._update_prices()
 
-    def _rates(self, optimizer: torch.optim.Optimizer) -> Dict[nn.Parameter, float]:
-        """By parameter, not by group: an optimiser replaces its groups when it loads a checkpoint."""
-        rates = {p: float(group["lr"]) for group in optimizer.param_groups for p in group["params"]}
-        if any(p not in rates for group in self.parameter_groups() for p in group["params"]):
+    def _rates(self, optimizer: torch.optim.Optimizer) -> Dict[int, float]:
+        """By parameter's id (hashing a tensor is slow), not by group: an optimiser replaces its groups when it loads a
+        checkpoint."""
+        rates = {id(p): float(group["lr"]) for group in optimizer.param_groups for p in group["params"]}
+        if any(id(p) not in rates for group in self.parameter_groups() for p in group["params"]):
             raise AttachError("the optimiser lacks parameters of the plan: make it of plan.parameter_groups()")
         return rates
 
@@ -255,11 +257,15 @@ class Plan:
     def _move_threshold(self, count: ByteCount, codings: Dict[str, Prior]) -> float:
         """Towards the budget from `count`, what the bytes are at the present threshold. Returns by how much the budget is
         exceeded even at the highest, or 1."""
-        magnitude, bits, _ = self._candidates(_LEAST_THRESHOLD, codings)
-        magnitude, order = torch.sort(magnitude, descending=True, stable=True)
-        bytes_down_to = torch.cumsum(bits[order], 0) / 8
-        rest = count.total - self._bytes_above(magnitude, bytes_down_to, self.threshold)
-        wanted = int(torch.searchsorted(bytes_down_to, self.budget_bytes - rest))
+        # Sorting all takes long and the threshold moves little: so first those above a bit less than it.
+        for least in (max(_LEAST_THRESHOLD, _NEARBY * self.threshold), _LEAST_THRESHOLD):
+            magnitude, bits, _ = self._candidates(least, codings)
+            magnitude, order = torch.sort(magnitude, descending=True, stable=True)
+            bytes_down_to = torch.cumsum(bits[order], 0) / 8
+            rest = count.total - self._bytes_above(magnitude, bytes_down_to, self.threshold)
+            wanted = int(torch.searchsorted(bytes_down_to, self.budget_bytes - rest))
+            if wanted < magnitude.numel():
+                break
         threshold = float(magnitude[wanted]) if wanted < magnitude.numel() else _LEAST_THRESHOLD
         self._set_threshold(min(_MOST_THRESHOLD, max(_LEAST_THRESHOLD, threshold)))
         if threshold <= _MOST_THRESHOLD:
@@ -333,4 +339,4 @@ def _shrink(latent: torch.Tensor, amount: float, price: Any) -> None:
         latent.copy_(nn.functional.softshrink(latent, amount * price))
         return
     most = price * amount
-    latent.sub_(torch.minimum(torch.maximum(latent, -most), most))
+    latent.sub_(torch.clamp(latent, -most, most))
