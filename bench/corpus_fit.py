@@ -23,6 +23,11 @@ def fit(programs, out, options, budget):
 
 
 def evaluate(programs, source):
-    """The summary of `mvault eval` of a vault or a folder of models, on the held-out records."""
+    """What `mvault eval` says of a vault or a folder of models, on the held-out records."""
     return harness.run_json([programs.mvault, "eval", source, "--model", CORPUS / "corpus.json", "--tokens",
-                             CORPUS / "heldout", "--json"])["summary"]
+                             CORPUS / "heldout", "--json"])
+
+
+def summary_of(programs, source):
+    """The summary of that."""
+    return evaluate(programs, source)["summary"]
