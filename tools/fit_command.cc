@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -80,7 +81,6 @@ absl::Status Complete(Arguments* a) {
   a->run.curvature.magnitude = a->metric == "magnitude";
   a->run.curvature.use_kronecker = a->metric == "kronecker";
   a->run.curvature.use_importance = a->metric != "identity";
-  if (a->run.work_folder.empty()) a->run.work_folder = a->output + ".fit-work";
   if (!a->report.empty() || !a->json_report.empty()) a->run.curve = {0.25, 0.5, 1, 2};
   return absl::OkStatus();
 }
@@ -93,6 +93,13 @@ absl::Status WriteWhole(FileSystem& file_system, const std::string& path, const 
   return status.ok() ? (*file)->Commit() : status;
 }
 
+// Whether a new file `path` would be in the place of one that is read.
+bool Replaces(const std::string& path, const FitFiles& files) {
+  return SameFile(path, files.base) || SameFile(path, files.curvature) || SameFile(path, files.importance) ||
+         std::any_of(files.variants.begin(), files.variants.end(),
+                     [&](const VariantInput& v) { return SameFile(path, v.path); });
+}
+
 absl::StatusOr<ExitCode> Fit(Session& session, Arguments arguments) {
   if (arguments.group != static_cast<int>(kGroupSize)) {
     return UsageError(session, absl::StrCat("--group ", arguments.group, ": the vault's format has one scale for ",
@@ -102,17 +109,19 @@ absl::StatusOr<ExitCode> Fit(Session& session, Arguments arguments) {
   absl::StatusOr<std::vector<VariantInput>> variants = FindVariants(arguments.variants);
   if (!variants.ok()) return variants.status();
   if (variants->empty()) return UsageError(session, "nothing to fit: give --variants or --variant");
-  for (const VariantInput& v : *variants) {
-    if (SameFile(v.path, arguments.output)) {
-      return UsageError(session, absl::StrCat("-o ", arguments.output, " is one of the files to be fitted"));
+  arguments.files.variants = *std::move(variants);
+  if (Replaces(arguments.output, arguments.files)) {
+    return UsageError(session, absl::StrCat("-o ", arguments.output, " is one of the files to be fitted"));
+  }
+  if (const std::string& folder = arguments.run.export_folder; !folder.empty()) {
+    bool replaces = Replaces(folder + "/base.safetensors", arguments.files);
+    for (const VariantInput& v : arguments.files.variants) {
+      replaces |= Replaces(absl::StrCat(folder, "/variants/", v.name, ".safetensors"), arguments.files);
     }
-    if (!arguments.run.export_folder.empty() &&
-        SameFile(v.path, absl::StrCat(arguments.run.export_folder, "/variants/", v.name, ".safetensors"))) {
-      return UsageError(session, absl::StrCat("--export-int8 ", arguments.run.export_folder,
-                                              " would replace the files to be fitted"));
+    if (replaces) {
+      return UsageError(session, absl::StrCat("--export-int8 ", folder, " would replace the files to be fitted"));
     }
   }
-  arguments.files.variants = *std::move(variants);
   RemainingTime time;
   arguments.run.progress = [&](absl::string_view stage, uint64_t done, uint64_t total) {
     session.console.progress().Update(time.Label(stage, done, total), done, total);

@@ -34,9 +34,9 @@ constexpr uint64_t kFixedOverhead = 2000;
 // Fits at one price after another. Sizes are packed bytes, with an overhead that real vaults correct.
 class Search {
  public:
-  Search(FileSystem& file_system, const FitInput& input, const Fitter& fitter, const std::string& output,
-         const FitRunOptions& options)
-      : file_system_(file_system), input_(input), fitter_(fitter), output_(output), options_(options) {
+  Search(FileSystem& file_system, const FitInput& input, const Fitter& fitter, const WorkFolder& work,
+         const std::string& output, const FitRunOptions& options)
+      : file_system_(file_system), input_(input), fitter_(fitter), work_(work), output_(output), options_(options) {
     overhead_ = kFixedOverhead + kVariantOverhead * input.variant_count();
   }
 
@@ -250,10 +250,10 @@ class Search {
   }
 
   absl::Status Pack(FitRun* run) {
-    // Beside the output, so that a folder that takes the vault takes these, too.
-    const std::string folder = output_ + ".int8";
-    const absl::Status status = WriteAndPack(folder, run);
+    const std::string folder = work_.scratch();
     std::error_code ignored;
+    fs::remove_all(folder, ignored);  // Of a run that was killed.
+    const absl::Status status = WriteAndPack(folder, run);
     fs::remove_all(folder, ignored);
     return status;
   }
@@ -274,6 +274,12 @@ class Search {
     std::error_code error;
     if (report->bytes.file <= options_.budget) {
       fs::rename(aside, output_, error);
+      if (error == std::errc::cross_device_link) {
+        // The work folder is on another file system. Packed again the vault has the same bytes.
+        error.clear();
+        const absl::StatusOr<PackReport> again = PackVault(file_system_, files->base, files->variants, output_, pack);
+        if (!again.ok()) return again.status();
+      }
       if (error) return absl::UnavailableError(absl::StrCat(output_, ": ", error.message()));
     } else {
       fs::remove(aside, error);
@@ -343,6 +349,7 @@ class Search {
   FileSystem& file_system_;
   const FitInput& input_;
   const Fitter& fitter_;
+  const WorkFolder& work_;
   const std::string& output_;
   const FitRunOptions& options_;
   uint64_t overhead_ = 0;
@@ -361,11 +368,12 @@ absl::StatusOr<FitRun> RunFit(FileSystem& file_system, const FitInput& input, co
   if (!options.export_folder.empty()) {
     if (absl::Status status = CheckInt8Folder(input, options.export_folder); !status.ok()) return status;
   }
-  const absl::StatusOr<WorkFolder> work = WorkFolder::Open(file_system, options.work_folder);
+  const absl::StatusOr<WorkFolder> work = WorkFolder::Open(
+      file_system, options.work_folder.empty() ? absl::StrCat(output, ".fit-work") : options.work_folder);
   if (!work.ok()) return work.status();
   const absl::StatusOr<Fitter> fitter = Fitter::Create(&input, options.fit, &*work);
   if (!fitter.ok()) return fitter.status();
-  absl::StatusOr<FitRun> run = Search(file_system, input, *fitter, output, options).Run();
+  absl::StatusOr<FitRun> run = Search(file_system, input, *fitter, *work, output, options).Run();
   if (run.ok() && !options.keep_work_folder) work->Remove();
   return run;
 }

@@ -27,7 +27,8 @@ struct FitRunOptions {
   CurvatureOptions curvature;
   FitOptions fit;
   std::vector<double> curve;  // Budgets, as multiples of this one, to tell the loss at; see FitRun::curve.
-  std::string work_folder;    // Results that a run which was interrupted left; made, and removed at the end.
+  // Results that a run which was interrupted left; made, and removed at the end. Empty: the output's name with .fit-work.
+  std::string work_folder;
   bool keep_work_folder = false;
   std::string export_folder;  // Also leaves base.safetensors and variants/NAME.safetensors there. Empty: no.
   FitStage progress;          // May be empty.
@@ -56,7 +57,8 @@ struct FitRun {
 // Looks for the price of a bit at which everything just fits, and packs that into `output`: byte for byte what
 // PackVault makes of the exported files. Deterministic for any number of threads; a run that was killed and is started
 // again with the same input and work folder gives the same bytes. Errors are those of its parts; kResourceExhausted if
-// the base alone is over the budget, kAlreadyExists for other variants' models in the export folder. On any error `output` is as before.
+// the base alone is over the budget, kAlreadyExists for other variants' models in the export folder, or a work folder
+// with other files. On any error `output` is as before.
 absl::StatusOr<FitRun> RunFit(FileSystem& file_system, const FitInput& input, const std::string& output,
                               const FitRunOptions& options);
 

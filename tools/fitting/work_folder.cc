@@ -17,6 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kExtension[] = ".fitted";
+constexpr char kMark[] = "mvault-fit-work";  // An empty file.
 
 absl::string_view TextOf(const WorkFolder::Key& key) { return {reinterpret_cast<const char*>(key.data()), key.size()}; }
 
@@ -33,11 +34,19 @@ WorkFolder::Key KeyOf(absl::string_view bytes) {
 }
 
 absl::StatusOr<WorkFolder> WorkFolder::Open(FileSystem& file_system, std::string path) {
-  if (!path.empty()) {
-    std::error_code error;
-    fs::create_directories(path, error);
-    if (error) return absl::UnavailableError(absl::StrCat(path, ": ", error.message()));
+  std::error_code error;
+  fs::create_directories(path, error);
+  const fs::path mark = fs::path(path) / kMark;
+  if (!error && !fs::exists(mark, error) && !error) {
+    // Of a run that was killed before it made the mark, an empty folder is left.
+    const bool empty = fs::is_empty(path, error);
+    if (!error && !empty) {
+      return absl::AlreadyExistsError(
+          absl::StrCat(path, " has files, but not of an interrupted fit; remove it or name another work folder"));
+    }
+    if (!error && !std::ofstream(mark)) error = std::make_error_code(std::errc::io_error);
   }
+  if (error) return absl::UnavailableError(absl::StrCat(path, ": ", error.message()));
   return WorkFolder(file_system, std::move(path));
 }
 
@@ -46,7 +55,6 @@ std::string WorkFolder::FileOf(const Key& key) const {
 }
 
 std::optional<std::string> WorkFolder::Load(const Key& key) const {
-  if (path_.empty()) return std::nullopt;
   const absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = file_system_->OpenForRead(FileOf(key));
   constexpr size_t kHash = sizeof(Key);
   if (!file.ok() || (*file)->size() < kHash) return std::nullopt;
@@ -59,7 +67,6 @@ std::optional<std::string> WorkFolder::Load(const Key& key) const {
 }
 
 absl::Status WorkFolder::Store(const Key& key, absl::string_view contents) const {
-  if (path_.empty()) return absl::OkStatus();
   // Renamed once it is whole, but not waited for: should the machine lose it, its hash tells, and it is made again. A
   // disk may take longer to be sure of a file than the fit took to make it.
   const std::string path = FileOf(key);
@@ -76,12 +83,15 @@ absl::Status WorkFolder::Store(const Key& key, absl::string_view contents) const
   return absl::UnavailableError(absl::StrCat(path, ": ", error.message()));
 }
 
+std::string WorkFolder::scratch() const { return (fs::path(path_) / "scratch").string(); }
+
 void WorkFolder::Remove() const {
-  if (path_.empty()) return;
   std::error_code ignored;
   for (const fs::directory_entry& entry : fs::directory_iterator(path_, ignored)) {
     if (entry.path().extension() == kExtension || entry.path().extension() == ".tmp") fs::remove(entry.path(), ignored);
   }
+  // Last: a folder that still has results must be known as ours.
+  fs::remove(fs::path(path_) / kMark, ignored);
   fs::remove(path_, ignored);
 }
 

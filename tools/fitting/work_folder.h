@@ -16,21 +16,25 @@
 
 namespace modelvault {
 
-// Files in a folder of its own, named by a hash of everything their contents depend on, each written whole or not at
+// Files in a folder of its own, which a file in it marks as ours, named by a hash of everything their contents depend on, each written whole or not at
 // all and with a hash of its contents. So whatever is found there is right, and a fit never needs to know how far another one
 // came. Thread-safe.
 class WorkFolder {
  public:
   using Key = std::array<uint8_t, 16>;
 
-  // Makes the folder unless it is there. An empty path: nothing is kept. `file_system` must outlive the result.
+  // Makes the folder unless it is there. kAlreadyExists, and nothing is touched, for a folder that is neither empty nor
+  // one that Open made: its owner's files must not be taken for ours. `file_system` must outlive the result.
   static absl::StatusOr<WorkFolder> Open(FileSystem& file_system, std::string path);
 
   // What was stored under `key`; nothing if it is not there or damaged.
   std::optional<std::string> Load(const Key& key) const;
   absl::Status Store(const Key& key, absl::string_view contents) const;
 
-  // Removes what fits stored, and the folder if nothing else is in it.
+  // A place in it for files that are only needed for a while. Whatever is found there may be removed.
+  std::string scratch() const;
+
+  // Removes what fits stored and the mark, and the folder if nothing else is in it.
   void Remove() const;
 
  private:

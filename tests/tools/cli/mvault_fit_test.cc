@@ -121,6 +121,9 @@ TEST_F(MvaultFitTest, CommandLinesThatMakeNoSense) {
               "--tensor-weight is given twice for 'w1'");
   ExpectError(Fit("v.mvlt", {"--export-int8", models_.folder().path()}), 2, "would replace the files to be fitted");
   ExpectError(Fit("variants/alpha.safetensors"), 2, "is one of the files to be fitted");
+  for (const char* name : {"base.safetensors", "curvature.safetensors", "importance.safetensors"}) {
+    ExpectError(Fit(name), 2, "is one of the files to be fitted");
+  }
   ExpectError(Mvault({"fit", "--base", models_.files().base, "-o", models_.File("v.mvlt")}), 2, "nothing to fit");
   ExpectError(Fit("v.mvlt", {"--floor", "nobody=1"}), 7, "'nobody'");
 }
@@ -137,6 +140,16 @@ TEST_F(MvaultFitTest, AnExportNeverLiesBesideOthersVariants) {
   std::filesystem::remove(models_.File("int8/variants/older.safetensors"));
   EXPECT_EQ(Fit("v.mvlt", options).exit_code, 0);
   EXPECT_NE(models_.folder().Read("int8/variants/alpha.safetensors"), "of a run before");
+}
+
+TEST_F(MvaultFitTest, AnExportNeverTakesTheBasesPlace) {
+  std::filesystem::rename(models_.File("variants"), models_.File("tuned"));
+  const std::string base = models_.folder().Read("base.safetensors");
+  const ProgramRun run = Mvault({"fit", "--base", models_.File("base.safetensors"), "--variants", models_.File("tuned"),
+                                 "--lambda", "1e-2", "-o", models_.File("v.mvlt"), "--export-int8",
+                                 models_.folder().path()});
+  ExpectError(run, 2, "would replace the files to be fitted");
+  EXPECT_TRUE(models_.folder().Read("base.safetensors") == base);
 }
 
 TEST_F(MvaultFitTest, ABudgetBelowTheBaseIsNamed) {

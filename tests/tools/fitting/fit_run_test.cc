@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
 #include <algorithm>
 #include <cmath>
@@ -69,7 +70,7 @@ TEST_F(FitRunTest, FillsTheBudgetAndIsThePackOfWhatItExports) {
     files[v.name] = models_.folder().Read("int8/variants/" + v.name + ".safetensors");
   EXPECT_THAT(VerifyVault(vault, &files), IsOk());
   // Nothing is left lying about.
-  EXPECT_THAT(models_.folder().Names(), testing::Not(testing::Contains("v.mvlt.int8")));
+  EXPECT_THAT(models_.folder().Names(), testing::Not(testing::Contains(HasSubstr("v.mvlt."))));
 }
 
 TEST_F(FitRunTest, EveryShapeAndFloatTypeGoesThroughWithTheMeanAsTheBase) {
@@ -135,11 +136,15 @@ TEST_F(FitRunTest, ARunThatWasKilledGoesOnToTheSameBytes) {
   // As a kill leaves it: some results missing, one of them torn.
   size_t files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(models_.File("work"))) {
+    if (entry.path().extension() != ".fitted") continue;
     if (files % 3 == 0) std::filesystem::remove(entry.path());
     if (files % 3 == 1) std::filesystem::resize_file(entry.path(), std::filesystem::file_size(entry.path()) - 1);
     ++files;
   }
   EXPECT_GE(files, 12u);
+  std::filesystem::create_directories(models_.File("work/scratch/variants"));
+  models_.folder().Write("work/scratch/variants/beta.safetensors", "torn");
+  models_.folder().Write("work/scratch/vault", "torn");
   options.keep_work_folder = false;
   EXPECT_TRUE(Fit("w.mvlt", options) == whole);
   EXPECT_FALSE(std::filesystem::exists(models_.File("work")));
@@ -160,6 +165,58 @@ TEST_F(FitRunTest, ResultsOfOtherInputAreNotTaken) {
   options.work_folder.clear();
   EXPECT_TRUE(Fit("x.mvlt", options) == kept);
   EXPECT_FALSE(first == kept);
+}
+
+TEST_F(FitRunTest, FoldersOfOthersAreNeverEmptied) {
+  FitRunOptions options = Options();
+  options.lambda = 1e-2;
+  options.budget = 1 << 20;
+  options.fit.rounds = 1;
+  for (const char* name : {"v.mvlt.int8", "v.mvlt.fit-work", "empty", "mine"}) {
+    std::filesystem::create_directory(models_.File(name));
+  }
+  models_.folder().Write("v.mvlt.int8/base.safetensors", "mine");
+  Fit("v.mvlt", options);
+  EXPECT_THAT(run_, IsOk()) << "an empty work folder is as good as none";
+  EXPECT_EQ(models_.folder().Read("v.mvlt.int8/base.safetensors"), "mine");
+
+  std::filesystem::create_directory(models_.File("v.mvlt.fit-work"));
+  const std::vector<std::string> mine = {"v.mvlt.fit-work/notes.tmp", "mine/00.fitted"};
+  for (const std::string& name : mine) models_.folder().Write(name, "mine");
+  const std::string before = models_.folder().Read("v.mvlt");
+  Fit("v.mvlt", options);
+  EXPECT_THAT(run_, StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("v.mvlt.fit-work has files")));
+  options.work_folder = models_.File("mine");
+  Fit("v.mvlt", options);
+  EXPECT_THAT(run_, StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("mine has files")));
+  EXPECT_TRUE(models_.folder().Read("v.mvlt") == before);
+  for (const std::string& name : mine) EXPECT_EQ(models_.folder().Read(name), "mine");
+
+  // What a user put into one of ours stays, too.
+  options.work_folder = models_.File("empty");
+  options.keep_work_folder = true;
+  Fit("v.mvlt", options);
+  ASSERT_THAT(run_, IsOk());
+  models_.folder().Write("empty/notes", "mine");
+  options.keep_work_folder = false;
+  Fit("v.mvlt", options);
+  ASSERT_THAT(run_, IsOk());
+  EXPECT_EQ(models_.folder().Read("empty/notes"), "mine");
+}
+
+TEST_F(FitRunTest, AWorkFolderOnAnotherFileSystemGivesTheSameVault) {
+  FitRunOptions options = Options();
+  options.lambda = 1e-2;
+  options.budget = 1 << 20;
+  options.fit.rounds = 1;
+  const std::string here = Fit("v.mvlt", options);
+  std::string there = "/dev/shm/modelvault-fit-XXXXXX";
+  if (mkdtemp(there.data()) == nullptr) GTEST_SKIP() << "there is no memory file system";
+  options.work_folder = there + "/work";
+  EXPECT_TRUE(Fit("w.mvlt", options) == here);
+  EXPECT_THAT(run_, IsOk());
+  EXPECT_TRUE(std::filesystem::is_empty(there));
+  std::filesystem::remove_all(there);
 }
 
 TEST_F(FitRunTest, MoreRoomLosesLess) {
