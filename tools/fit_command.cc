@@ -173,7 +173,7 @@ void AddFitCommand(Command& app, Session& session) {
                  "Also leave the INT8 models there: base.safetensors and variants/NAME.safetensors")
       .TypeName("DIR");
   AddPairs(&command, "--floor", &a->floors, "NAME=NATS",
-           "Variant NAME may lose so much, by the curvature's prediction");
+           "Variant NAME may lose so much, by the curvature's prediction, whatever --tensor-weight says");
   AddPairs(&command, "--weight", &a->weights, "NAME=X", "Variant NAME's errors count X times as much");
   AddPairs(&command, "--tensor-weight", &a->tensor_weights, "TEXT=X",
            "Errors of tensors with TEXT in their name count X times as much");

@@ -110,6 +110,17 @@ void AddNotes(const FitInput& input, const FitRunOptions& options, const FitRun&
     report->add_notes(absl::StrCat(
         "Of the curvature and importance files these match no tensor: ", absl::StrJoin(input.unused(), ", "), "."));
   }
+  if (!options.curvature.tensor_weights.empty()) {
+    std::string note = "Predicted losses count tensors by the weights that were given";
+    for (size_t v = 0; v < run.models.variants.size(); ++v) {
+      const auto floor = options.fit.floors.find(input.variant_name(v));
+      if (floor == options.fit.floors.end()) continue;
+      absl::StrAppend(&note, "; without them '", floor->first, "' loses ",
+                      Number(UnweightedRemaining(run.models.variants[v], input.tensors())), ", of ",
+                      Number(floor->second), " that it may");
+    }
+    report->add_notes(absl::StrCat(note, "."));
+  }
   if (!input.has_base()) {
     report->add_notes("No base was given: it is the mean of the variants.");
   } else if (!options.fit.keep_base) {

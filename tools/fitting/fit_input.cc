@@ -231,23 +231,22 @@ absl::Status FitInput::ReadCurvature(const CurvatureOptions& options) {
     const auto diagonal = importance.tensors.find(tensor.name);
     absl::StatusOr<Curvature> curvature = Curvature::Identity(tensor.rows, tensor.cols);
     std::string path;
-    double weight = 1;
     for (const auto& [part, factor] : options.tensor_weights) {
-      if (tensor.name.find(part) != std::string::npos) weight *= factor;
+      if (tensor.name.find(part) != std::string::npos) tensor.weight *= factor;
     }
     if (options.magnitude) {
       const double square = MeanSquare(tensor.base);
       if (!(square > 0)) continue;
       tensor.use = CurvatureUse::kMagnitude;
       curvature = Curvature::Diagonal(tensor.name, tensor.rows, tensor.cols,
-                                      std::vector<float>(tensor.base.size(), static_cast<float>(1 / square)), 0);
+                                      std::vector<float>(tensor.base.size(), static_cast<float>(tensor.weight / square)), 0);
     } else if (tensor.linear && (g != kronecker.tensors.end() || h != kronecker.tensors.end())) {
       path = files_.curvature;
       if (g == kronecker.tensors.end() || h == kronecker.tensors.end()) {
         return Bad(path, absl::StrCat("has only one of ", tensor.name, ".G and ", tensor.name, ".H"));
       }
       tensor.use = CurvatureUse::kKronecker;
-      Scale(weight, &g->second.values);
+      Scale(tensor.weight, &g->second.values);
       curvature = Curvature::Kronecker(tensor.name, tensor.rows, tensor.cols, g->second.values, h->second.values,
                                        options.damping);
     } else if (diagonal != importance.tensors.end()) {
@@ -256,7 +255,7 @@ absl::Status FitInput::ReadCurvature(const CurvatureOptions& options) {
         return Bad(path, absl::StrCat("tensor ", tensor.name, " has another shape than the base's"));
       }
       tensor.use = CurvatureUse::kDiagonal;
-      Scale(weight, &diagonal->second.values);
+      Scale(tensor.weight, &diagonal->second.values);
       curvature = Curvature::Diagonal(tensor.name, tensor.rows, tensor.cols, diagonal->second.values, options.damping);
     } else {
       continue;
@@ -264,14 +263,15 @@ absl::Status FitInput::ReadCurvature(const CurvatureOptions& options) {
     if (!curvature.ok()) return absl::InvalidArgumentError(absl::StrCat(path, ": ", curvature.status().message()));
     tensor.curvature = *std::move(curvature);
     if (!tensor.linear) continue;
-    known += MeanOwn(tensor) * static_cast<double>(tensor.base.size());
+    known += MeanOwn(tensor) / tensor.weight * static_cast<double>(tensor.base.size());
     count += static_cast<double>(tensor.base.size());
   }
-  const float average = count > 0 ? static_cast<float>(known / count) : 1.0f;
+  const double average = count > 0 ? known / count : 1;
   for (FitTensor& tensor : tensors_) {
     if (tensor.use != CurvatureUse::kIdentity || tensor.base.empty()) continue;
     absl::StatusOr<Curvature> curvature =
-        Curvature::Diagonal(tensor.name, tensor.rows, tensor.cols, std::vector<float>(tensor.base.size(), average), 0);
+        Curvature::Diagonal(tensor.name, tensor.rows, tensor.cols,
+                            std::vector<float>(tensor.base.size(), static_cast<float>(tensor.weight * average)), 0);
     if (!curvature.ok()) return curvature.status();
     tensor.curvature = *std::move(curvature);
   }

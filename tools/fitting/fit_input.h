@@ -41,6 +41,7 @@ struct FitTensor {
   size_t cols = 0;
   CurvatureUse use = CurvatureUse::kIdentity;
   Curvature curvature = Curvature::Identity(1, 1);
+  double weight = 1;  // Of its errors, by CurvatureOptions::tensor_weights; a factor of `curvature`.
   std::vector<float> base;  // Row-major.
 };
 

@@ -64,6 +64,12 @@ double FittedVariant::remaining() const {
   return sum;
 }
 
+double UnweightedRemaining(const FittedVariant& variant, const std::vector<FitTensor>& tensors) {
+  double sum = 0;
+  for (size_t t = 0; t < tensors.size(); ++t) sum += variant.tensors[t].remaining / tensors[t].weight;
+  return sum;
+}
+
 uint64_t FittedVariant::nonzeros() const {
   uint64_t sum = 0;
   for (const VariantTensorFit& t : tensors) sum += t.nonzeros;

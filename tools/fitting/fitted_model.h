@@ -41,6 +41,9 @@ struct FittedVariant {
   uint64_t nonzeros() const;
 };
 
+// What `variant` loses with all tensors of weight 1: in the curvature's own unit.
+double UnweightedRemaining(const FittedVariant& variant, const std::vector<FitTensor>& tensors);
+
 // All of it; tensors are in the order of FitInput::tensors().
 struct FittedModels {
   std::vector<FittedTensor> base;

@@ -21,7 +21,7 @@
 namespace modelvault {
 namespace {
 
-constexpr int kVersion = 4;               // Of the method: results of another are not taken from a work folder.
+constexpr int kVersion = 5;               // Of the method: results of another are not taken from a work folder.
 constexpr double kFirstSymbolBits = 7.2;  // Before anything was fitted: a density of about 4 %, and a sign.
 constexpr double kMostLineBits = 12;      // A row or column that never differed may still.
 constexpr double kHardlyAnything = 0.8;   // Of a tensor's signal is left: another scale is tried.
@@ -270,7 +270,9 @@ absl::StatusOr<FittedVariant> Fitter::FitWithFloor(size_t variant, const std::ve
   double price = lambda / Weight(variant);
   for (int attempt = 0; attempt < kFloorAttempts; ++attempt, price *= kFloorFactor) {
     absl::StatusOr<FittedVariant> fit = FitVariant(variant, weights, base, prices, price);
-    if (!fit.ok() || floor == options_.floors.end() || fit->remaining() <= floor->second) return fit;
+    if (!fit.ok() || floor == options_.floors.end() || UnweightedRemaining(*fit, input_->tensors()) <= floor->second) {
+      return fit;
+    }
   }
   return absl::ResourceExhaustedError(
       absl::StrCat("variant '", name, "': no ternary delta loses as little as ", floor->second));

@@ -40,7 +40,8 @@ struct FitOptions {
   int threads = 0;            // 0: one a core.
   // A variant's errors count so much (1 unless named); positive.
   std::map<std::string, double> weights;
-  // A variant's predicted loss, half the form at the error that is left, may be so large; positive.
+  // A variant's predicted loss, half the form at the error that is left, may be so large, tensor weights apart
+  // (UnweightedRemaining); positive.
   std::map<std::string, double> floors;
 };
 

@@ -39,6 +39,29 @@ TEST_F(FitInputTest, EveryTensorHasTheBestCurvatureThatIsGiven) {
   EXPECT_NE(input.digest(), poorer.digest());
 }
 
+TEST_F(FitInputTest, TensorWeightsMultiplyEveryCurvature) {
+  files_.importance.clear();  // embed and norms then count as much as the others do on average.
+  CurvatureOptions weighted;
+  weighted.tensor_weights = {{"wq", 4}, {"layers.1", 2}, {"embed", 8}};
+  CurvatureOptions magnitude = weighted;
+  magnitude.magnitude = true;
+  CurvatureOptions plain;
+  for (const CurvatureOptions& options : {weighted, magnitude}) {
+    plain.magnitude = options.magnitude;
+    ASSERT_OK_AND_ASSIGN(const FitInput without, FitInput::Open(FileSystem::Default(), files_, plain, 1));
+    ASSERT_OK_AND_ASSIGN(const FitInput with, FitInput::Open(FileSystem::Default(), files_, options, 1));
+    for (size_t t = 0; t < with.tensors().size(); ++t) {
+      const FitTensor& tensor = with.tensors()[t];
+      const double weight = (tensor.name.find("wq") != std::string::npos ? 4 : 1) *
+                            (tensor.name.find("layers.1") != std::string::npos ? 2 : 1) *
+                            (tensor.name == "embed" ? 8 : 1);
+      EXPECT_EQ(tensor.weight, weight) << tensor.name;
+      EXPECT_FLOAT_EQ(tensor.curvature.own(0), static_cast<float>(weight) * without.tensors()[t].curvature.own(0))
+          << tensor.name;
+    }
+  }
+}
+
 TEST_F(FitInputTest, WithoutABaseItIsTheMean) {
   files_.base.clear();
   files_.variants.resize(2);

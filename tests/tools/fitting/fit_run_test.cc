@@ -291,6 +291,25 @@ TEST_F(FitRunTest, WeightsAndFloorsProtect) {
   EXPECT_THAT(run_, StatusIs(absl::StatusCode::kNotFound, HasSubstr("'nobody'")));
 }
 
+TEST_F(FitRunTest, FloorsHoldWithoutTensorWeights) {
+  FitRunOptions options = Options();
+  options.lambda = 1e-2;
+  options.budget = 1 << 20;
+  options.fit.rounds = 1;
+  options.fit.grid = GridRule::kRowRange;  // The same base with weights and without.
+  Fit("v.mvlt", options);
+  ASSERT_THAT(run_, IsOk());
+  const double floor = 1.2 * run_->models.variants[1].remaining();
+  options.curvature.tensor_weights = {{"layers", 0.5}};
+  options.fit.floors["beta"] = floor;
+  Fit("w.mvlt", options);
+  ASSERT_THAT(run_, IsOk());
+  ASSERT_OK_AND_ASSIGN(const FitInput input, FitInput::Open(FileSystem::Default(), files_, options.curvature, 1));
+  const FittedVariant& beta = run_->models.variants[1];
+  EXPECT_LE(UnweightedRemaining(beta, input.tensors()), floor);
+  EXPECT_LT(beta.remaining(), floor) << "weights count in all else";
+}
+
 TEST_F(FitRunTest, LessIsKnownMoreIsLost) {
   // Everything judged by the full curvature: fits that knew less of it leave more, at the same bytes. The base's grid
   // is the same for both.
