@@ -4,9 +4,13 @@ import harness
 
 CORPUS = harness.ROOT.parent / "shared" / "corpus" / "medquad-260k"
 
-# How much more errors of some tensors count than their own curvature says: chosen on slices of the training text.
-TENSOR_WEIGHTS = (".w1=2.5", ".w3=2.5", ".w2=2", ".wk=0.7", "layers.4=1.4", "embed=1.5")
-WEIGHTED = [text for weight in TENSOR_WEIGHTS for text in ("--tensor-weight", weight)]
+# How much more errors of some tensors count than their own curvature says: computed by bench/derive_tensor_weights.
+WEIGHTS_FILE = harness.ROOT / "bench" / "tensor_weights.txt"
+WEIGHTED = ["--tensor-weights", WEIGHTS_FILE]
+
+# The same, tuned by hand on slices of the training text before those could be computed.
+BY_HAND = [text for weight in (".w1=2.5", ".w3=2.5", ".w2=2", ".wk=0.7", "layers.4=1.4", "embed=1.5")
+           for text in ("--tensor-weight", weight)]
 
 
 def check_corpus():
@@ -31,3 +35,22 @@ def evaluate(programs, source):
 def summary_of(programs, source):
     """The summary of that."""
     return evaluate(programs, source)["summary"]
+
+
+# What the base alone takes of 1 MiB (docs/fit.md), and the vault whose parameters are chosen.
+_BASE_BYTES, _ALL, _BUDGET = 215_722, 100, 2**20
+_GRID_FACTOR = 2.5  # The default of `mvault fit`.
+
+
+def fit_slices(programs, names, models, options):
+    """Fits some of the departments as they would be fitted among all: with the bytes that they would have in 1 MiB, and
+    a base with the steps it would have (they go by one over the root of the number of variants). Leaves the INT8 models
+    in `models`; the report."""
+    budget = round(_BASE_BYTES + len(names) * (_BUDGET - _BASE_BYTES) / _ALL)
+    variants = [text for name in names for text in ("--variant", f"{name}={CORPUS / 'variants' / name}.safetensors")]
+    grid = [] if "--grid-factor" in options else ["--grid-factor", f"{_GRID_FACTOR * (len(names) / _ALL) ** 0.5:.6g}"]
+    models.mkdir(parents=True, exist_ok=True)
+    return harness.run_json([
+        programs.mvault, "fit", "--base", CORPUS / "base.safetensors", *variants, "--curvature",
+        CORPUS / "curvature.safetensors", "--importance", CORPUS / "importance.safetensors", "--budget", budget,
+        "--export-int8", models, "-o", models / "fit.mvlt", "--json", *grid, *options])
