@@ -13,6 +13,12 @@ BY_HAND = [text for weight in (".w1=2.5", ".w3=2.5", ".w2=2", ".wk=0.7", "layers
            for text in ("--tensor-weight", weight)]
 
 
+def weights():
+    """Pairs of a text in tensors' names and a factor."""
+    lines = [line for line in WEIGHTS_FILE.read_text().splitlines() if not line.startswith("#")]
+    return [(text, float(factor)) for text, factor in (line.rsplit("=", 1) for line in lines)]
+
+
 def check_corpus():
     if not CORPUS.exists():
         raise harness.Failure(f"there is no corpus in {CORPUS}")

@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "codec/core/codec_format.h"
 #include "tools/command_options.h"
 #include "tools/commands.h"
@@ -16,10 +18,13 @@
 #include "tools/fitting/fit_run.h"
 #include "tools/named_vault.h"
 #include "tools/remaining_time.h"
+#include "tools/text_input.h"
 #include "tools/variant_inputs.h"
 
 namespace modelvault {
 namespace {
+
+constexpr uint64_t kMostWeightsText = 1 << 20;
 
 struct Arguments {
   FitFiles files;
@@ -32,6 +37,7 @@ struct Arguments {
   std::string grid = "curvature";
   std::string metric = "kronecker";
   std::vector<std::string> weights, floors, tensor_weights;  // NAME=x
+  std::string tensor_weights_file;                           // More of them. Empty: none.
   int group = kGroupSize;
   // Left out, for comparisons.
   bool move_base = false, no_base_rate = false, no_scale_refit = false, no_side_tensors = false,
@@ -45,6 +51,26 @@ bool ParsePair(const std::string& text, std::pair<std::string, double>* pair) {
   if (equals == std::string::npos || equals == 0) return false;
   pair->first = text.substr(0, equals);
   return absl::SimpleAtod(text.substr(equals + 1), &pair->second);
+}
+
+// Adds a file's tensor weights to those of the command line: each line as one option, '#' begins a comment line.
+absl::Status ReadTensorWeights(FileSystem& file_system, Arguments* a) {
+  const std::string& path = a->tensor_weights_file;
+  if (path.empty()) return absl::OkStatus();
+  const absl::StatusOr<std::string> text = ReadText(file_system, path, kMostWeightsText);
+  if (!text.ok()) return text.status();
+  size_t number = 0;
+  for (absl::string_view line : absl::StrSplit(*text, '\n')) {
+    ++number;
+    line = absl::StripAsciiWhitespace(line);
+    if (line.empty() || line.front() == '#') continue;
+    std::pair<std::string, double> pair;
+    if (!ParsePair(std::string(line), &pair)) {
+      return absl::InvalidArgumentError(absl::StrCat(path, ": line ", number, ": '", line, "': expected TEXT=number"));
+    }
+    a->tensor_weights.emplace_back(line);
+  }
+  return absl::OkStatus();
 }
 
 // Gives the options' values their places; kInvalidArgument for what does not parse.
@@ -105,6 +131,7 @@ absl::StatusOr<ExitCode> Fit(Session& session, Arguments arguments) {
     return UsageError(session, absl::StrCat("--group ", arguments.group, ": the vault's format has one scale for ",
                                             kGroupSize, " weights"));
   }
+  if (absl::Status status = ReadTensorWeights(session.file_system, &arguments); !status.ok()) return status;
   if (absl::Status status = Complete(&arguments); !status.ok()) return UsageError(session, status.message());
   absl::StatusOr<std::vector<VariantInput>> variants = FindVariants(arguments.variants);
   if (!variants.ok()) return variants.status();
@@ -177,6 +204,8 @@ void AddFitCommand(Command& app, Session& session) {
   AddPairs(&command, "--weight", &a->weights, "NAME=X", "Variant NAME's errors count X times as much");
   AddPairs(&command, "--tensor-weight", &a->tensor_weights, "TEXT=X",
            "Errors of tensors with TEXT in their name count X times as much");
+  command.AddOption("--tensor-weights", &a->tensor_weights_file, "More of these, a line each: modelvault.tensor_weights makes them")
+      .TypeName("FILE");
   command.AddOption("--gain", &a->run.fit.gain, "Multiply the fine-tunes' differences by X before they are fitted")
       .TypeName("X")
       .ShowDefault();

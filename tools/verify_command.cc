@@ -16,6 +16,7 @@
 #include "tools/commands.h"
 #include "tools/named_vault.h"
 #include "tools/printable.h"
+#include "tools/text_input.h"
 #include "vault/format.h"
 #include "vault/ordered_parallel.h"
 
@@ -50,18 +51,6 @@ class Failures {
   Console* console_;
   std::vector<std::pair<std::string, std::string>> list_;
 };
-
-absl::StatusOr<std::string> ReadWhole(FileSystem& file_system, const std::string& path) {
-  const absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = file_system.OpenForRead(path);
-  if (!file.ok()) return file.status();
-  if ((*file)->size() > kMaxChecksumFile) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": ", (*file)->size(), " bytes are no list of checksums"));
-  }
-  std::string text(static_cast<size_t>((*file)->size()), '\0');
-  absl::Status status = (*file)->ReadAt(0, {reinterpret_cast<uint8_t*>(text.data()), text.size()});
-  if (!status.ok()) return status;
-  return text;
-}
 
 absl::Status VerifyModel(const NamedVault& vault, const std::string& name, int threads) {
   const absl::StatusOr<NamedModel> open = vault.OpenModel(name);
@@ -110,7 +99,7 @@ absl::StatusOr<ExitCode> Verify(Session& session, const Arguments& arguments) {
   if (!vault.ok()) return vault.status();
   std::optional<ChecksumList> expected;
   if (!arguments.against.empty()) {
-    const absl::StatusOr<std::string> text = ReadWhole(session.file_system, arguments.against);
+    const absl::StatusOr<std::string> text = ReadText(session.file_system, arguments.against, kMaxChecksumFile);
     if (!text.ok()) return text.status();
     absl::StatusOr<ChecksumList> list = ParseChecksums(*text, arguments.against);
     if (!list.ok()) return list.status();

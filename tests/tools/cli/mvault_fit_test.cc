@@ -110,6 +110,26 @@ TEST_F(MvaultFitTest, NotesNameTensorsWithoutAllTheirCurvature) {
                                   HasSubstr("layers.0.WQ.H, layers.0.wk2.")));
 }
 
+TEST_F(MvaultFitTest, TensorWeightsMayLieInAFile) {
+  const std::vector<std::string> quick = {"--lambda", "1e-2", "--rounds", "1", "--budget", "1MiB"};
+  const auto fit = [&](const std::string& name, std::vector<std::string> more) {
+    more.insert(more.end(), quick.begin(), quick.end());
+    const ProgramRun run = Fit(name, more);
+    EXPECT_EQ(run.exit_code, 0) << run;
+    return models_.folder().Read(name);
+  };
+  const std::string file = models_.File("weights.txt");
+  models_.folder().Write("weights.txt", "# a comment\n\nwq=8\r\n layers.1=0.125\n");
+  const std::string of_file = fit("file.mvlt", {"--tensor-weights", file});
+  EXPECT_TRUE(of_file == fit("options.mvlt", {"--tensor-weight", "wq=8", "--tensor-weight", "layers.1=0.125"}));
+  EXPECT_FALSE(of_file == fit("none.mvlt", {}));
+  ExpectError(Fit("v.mvlt", {"--tensor-weights", file, "--tensor-weight", "wq=1"}), 2,
+              "--tensor-weight is given twice for 'wq'");
+  models_.folder().Write("weights.txt", "wq=8\nlayers.1=much\n");
+  ExpectError(Fit("v.mvlt", {"--tensor-weights", file}), 3, "weights.txt: line 2: 'layers.1=much': expected TEXT=number");
+  ExpectError(Fit("v.mvlt", {"--tensor-weights", models_.File("no.txt")}), 7, "no.txt");
+}
+
 TEST_F(MvaultFitTest, CommandLinesThatMakeNoSense) {
   ExpectError(Fit("v.mvlt", {"--group", "64"}), 2, "--group 64");
   ExpectError(Fit("v.mvlt", {"--weight", "alpha"}), 2, "--weight 'alpha': expected NAME=number");
