@@ -6,7 +6,7 @@ CORPUS = harness.ROOT.parent / "shared" / "corpus" / "medquad-260k"
 
 # How much more errors of some tensors count than their own curvature says: computed by bench/derive_tensor_weights.
 WEIGHTS_FILE = harness.ROOT / "bench" / "tensor_weights.txt"
-WEIGHTED = ["--tensor-weights", WEIGHTS_FILE]
+WEIGHTED = ["--tensor-weights", str(WEIGHTS_FILE)]
 
 # The same, tuned by hand on slices of the training text before those could be computed.
 BY_HAND = [text for weight in (".w1=2.5", ".w3=2.5", ".w2=2", ".wk=0.7", "layers.4=1.4", "embed=1.5")
@@ -15,7 +15,7 @@ BY_HAND = [text for weight in (".w1=2.5", ".w3=2.5", ".w2=2", ".wk=0.7", "layers
 
 def weights():
     """Pairs of a text in tensors' names and a factor."""
-    lines = [line for line in WEIGHTS_FILE.read_text().splitlines() if not line.startswith("#")]
+    lines = [line for line in WEIGHTS_FILE.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
     return [(text, float(factor)) for text, factor in (line.rsplit("=", 1) for line in lines)]
 
 

@@ -171,6 +171,8 @@ class DistillTest(toy.FolderTest):
         for pattern, arguments in (("steps must be positive", (None, batches, 0)),
                                    ("kl > 0 needs a teacher", (None, batches, 1)),
                                    ("batches ran out", (None, [], 1)),
+                                   ("the teacher answers 1 places, there are 48 targets",
+                                    (None, [(*batches[0], torch.full((1, 37), 1 / 37))], 1)),
                                    (r"the model gives logits \[4, 12, 37\] for targets \[4\]",
                                     (None, [(batches[0][0], batches[0][1][:, 0])], 1))):
             with self.subTest(pattern):

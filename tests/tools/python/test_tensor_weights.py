@@ -1,4 +1,4 @@
-"""Weights for `mvault fit --tensor-weight`."""
+"""Weights for `mvault fit --tensor-weights`."""
 
 import math
 import unittest
@@ -98,6 +98,94 @@ class TensorWeightsTest(toy.FolderTest):
         for name, x in both.items():
             self.assertAlmostEqual(x, again[name], places=5)
 
+    def test_importance_alone_is_enough(self):
+        variant = self.make_variant("r")
+        self.write_curvature(variant[0])
+        factors = safetensors.read(self.folder / "c").tensors
+        i = self.write("i2", {n: torch.outer(factors[n + ".G"].diagonal(), factors[n + ".H"].diagonal())
+                              for n in ("a.weight", "b.weight")})
+        c = self.write("c2", {name: torch.diag(f.diagonal()) for name, f in factors.items()})
+        of_importance = mv.tensor_weights([variant], None, importance=i, damping=0)
+        self.assertEqual(set(of_importance), {"a.weight", "b.weight"})
+        for name, x in mv.tensor_weights([variant], c, damping=0).items():
+            self.assertAlmostEqual(x, of_importance[name], places=5)
+
+    def test_places_without_a_target_do_not_count(self):
+        model, restored, _ = self.make_variant("r")
+        c = self.write_curvature(model)
+        targets = torch.zeros(200, dtype=torch.int64)
+        targets[80:] = -100
+        padded = mv.tensor_weights([(model, restored, [(self.inputs, targets)])], c)
+        short = mv.tensor_weights([(model, restored, [self.inputs[:80]])], c)
+        whole = mv.tensor_weights([(model, restored, [self.inputs])], c)
+        for name, x in padded.items():
+            self.assertAlmostEqual(x, short[name], places=5)
+            self.assertNotAlmostEqual(x, whole[name], places=3)
+        with self.assertRaisesRegex(mv.AttachError, "for targets"):
+            mv.tensor_weights([(model, restored, [(self.inputs, targets[:5])])], c)
+
+    def test_models_that_cannot_be_measured(self):
+        model, restored, batches = self.make_variant("r")
+        c = self.write_curvature(model)
+        with self.assertRaisesRegex(mv.AttachError, "float16"):
+            mv.tensor_weights([(model.half(), restored, batches)], c)
+        model.float()
+
+        self.inputs[3] = math.nan
+        with self.assertRaisesRegex(mv.AttachError, "'a.weight'.*not finite"):
+            mv.tensor_weights([(model, restored, batches)], c)
+
+    def test_a_class_that_is_masked_out_changes_nothing(self):
+        class Masked(Two):
+            def __init__(self, value):
+                super().__init__()
+                self.value = value
+
+            def forward(self, x):
+                return super().forward(x).masked_fill(torch.tensor([False, False, False, True]), self.value)
+
+        model, restored, batches = self.make_variant("r")
+        c = self.write_curvature(model)
+        found = []
+        for value in (-1e4, -math.inf):
+            masked = Masked(value)
+            masked.load_state_dict(model.state_dict())
+            found.append(mv.tensor_weights([(masked, restored, batches)], c))
+        self.assertEqual(*found)
+
+    def test_a_tensor_with_two_names_is_paid_for_twice(self):
+        class Tied(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.a, self.b, self.c = (nn.Linear(6, 6, bias=False) for _ in range(3))
+                self.b.weight = self.a.weight
+
+            def forward(self, x):
+                return self.c(torch.tanh(self.b(torch.tanh(self.a(x)))))
+
+        model = Tied()
+        error = {name: 0.1 * torch.randn(6, 6) for name in "ac"}
+        restored = {f"{name}.weight": getattr(model, name).weight.detach() + error[name] for name in "ac"}
+        c = self.write("c", {f"{name}.weight.{factor}": torch.eye(6) for name in "abc" for factor in "GH"})
+        once = mv.tensor_weights([(model, self.write("r1", restored), [self.inputs])], c, limit=1e6)
+        restored["b.weight"] = restored["a.weight"]
+        twice = mv.tensor_weights([(model, self.write("r2", restored), [self.inputs])], c, limit=1e6)
+        self.assertEqual(twice["a.weight"], twice["b.weight"])
+        self.assertAlmostEqual(twice["a.weight"] / twice["c.weight"], 0.5 * once["a.weight"] / once["c.weight"], places=5)
+        restored["b.weight"] = restored["b.weight"] + 1
+        with self.assertRaisesRegex(mv.AttachError, "'a.weight' and 'b.weight' differ"):
+            mv.tensor_weights([(model, self.write("r3", restored), [self.inputs])], c)
+
+    def test_importance_of_another_shape(self):
+        variant = self.make_variant("r")
+        i = self.write("i2", {"a.weight": torch.ones(6, 5)})
+        with self.assertRaisesRegex(mv.ModelFileError, "importance of 'a.weight'"):
+            mv.tensor_weights([variant], None, importance=i)
+
+    def test_the_file_is_what_fit_reads(self):
+        mv.write_tensor_weights({"a.weight": 1.23456, "b": 0.5}, self.folder / "w.txt")
+        self.assertEqual((self.folder / "w.txt").read_text(), "a.weight=1.23\nb=0.5\n")
+
     def test_weights_are_kept_within_the_limit(self):
         variant = self.make_variant("r")
         c = self.write_curvature(variant[0])
@@ -194,7 +282,7 @@ class TensorWeightsTest(toy.FolderTest):
             mv.tensor_weights([(model, restored, batches)],
                               self.write("x", {**factors, "a.weight.G": torch.eye(4)}))
         mv.attach(model)
-        with self.assertRaisesRegex(mv.AttachError, "this model was attached"):
+        with self.assertRaisesRegex(mv.AttachError, "this model has parametrisations"):
             mv.tensor_weights([(model, restored, batches)], c)
 
 

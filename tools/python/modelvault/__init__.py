@@ -12,9 +12,9 @@ from .export import export, load
 from .lora import apply_lora
 from .plan import Plan
 from .priors import Priors
-from .tensor_weights import tensor_weights
+from .tensor_weights import tensor_weights, write_tensor_weights
 from .version import VERSION as __version__
 
 __all__ = ["AttachError", "BaseModel", "ByteCount", "ByteCounter", "ModelFileError", "Plan", "Priors", "Progress",
            "allocate", "apply_lora", "attach", "curvature", "distill", "export", "load", "plan_of",
-           "tensor_weights"]
+           "tensor_weights", "write_tensor_weights"]

@@ -13,7 +13,7 @@ from .errors import AttachError
 from .modes import evaluating
 
 # As functional.cross_entropy has it.
-_NO_TARGET = -100
+NO_TARGET = -100
 
 Teacher = Union[None, nn.Module, Callable[[Any], torch.Tensor]]
 
@@ -85,7 +85,7 @@ def _loss(model: nn.Module, teacher: Teacher, batch: Any, kl: float) -> torch.Te
                           "one dimension more, of classes")
     logits = logits.reshape(-1, logits.shape[-1])
     targets = targets.reshape(-1)
-    kept = targets != _NO_TARGET
+    kept = targets != NO_TARGET
     whole = bool(kept.all())
     if not whole:
         logits, targets = logits[kept], targets[kept]
@@ -102,6 +102,8 @@ def _loss(model: nn.Module, teacher: Teacher, batch: Any, kl: float) -> torch.Te
             probabilities = teacher(inputs).softmax(-1)
     # One cross-entropy against the mixture: both terms are linear in it.
     probabilities = probabilities.reshape(-1, logits.shape[-1])
+    if len(probabilities) != kept.numel():
+        raise AttachError(f"the teacher answers {len(probabilities)} places, there are {kept.numel()} targets")
     mixture = torch.empty_like(logits).copy_(probabilities if whole else probabilities[kept]).mul_(kl)
     mixture.scatter_add_(1, targets[:, None], torch.full_like(mixture[:, :1], 1 - kl))
-    return -torch.dot(mixture.reshape(-1), functional.log_softmax(logits, -1).reshape(-1)) / targets.numel()
+    return -(mixture * functional.log_softmax(logits, -1)).sum() / targets.numel()

@@ -258,8 +258,8 @@ class Plan:
         """Towards the budget from `count`, what the bytes are at the present threshold. Returns by how much the budget is
         exceeded even at the highest, or 1."""
         # Sorting all takes long and the threshold moves little: so first those above a bit less than it.
-        for least in (max(_LEAST_THRESHOLD, _NEARBY * self.threshold), _LEAST_THRESHOLD):
-            magnitude, bits, _ = self._candidates(least, codings)
+        for above in (max(_LEAST_THRESHOLD, _NEARBY * self.threshold), _LEAST_THRESHOLD):
+            magnitude, bits, _ = self._candidates(above, codings)
             magnitude, order = torch.sort(magnitude, descending=True, stable=True)
             bytes_down_to = torch.cumsum(bits[order], 0) / 8
             rest = count.total - self._bytes_above(magnitude, bytes_down_to, self.threshold)

@@ -1,8 +1,8 @@
-"""How much more errors of each tensor cost than the curvature says: what `mvault fit --tensor-weight` takes."""
+"""How much more errors of each tensor cost than the curvature says: what `mvault fit --tensor-weights` takes."""
 
 import copy
 import math
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 import torch
 from torch import nn
@@ -11,6 +11,7 @@ from torch.nn.utils import parametrize
 
 from . import model_tensors, safetensors
 from .base_model import Names, candidates, names_in
+from .distill import NO_TARGET
 from .errors import AttachError, ModelFileError
 from .export import load
 from .model_tensors import Found
@@ -20,21 +21,25 @@ from .modes import evaluating
 Variant = Tuple[nn.Module, safetensors.Path, Iterable[Any]]
 
 
-def tensor_weights(variants: Iterable[Variant], curvature: safetensors.Path, *,
+def tensor_weights(variants: Iterable[Variant], curvature: Optional[safetensors.Path], *,
                    importance: Optional[safetensors.Path] = None, names: Names = None, damping: float = 0.1,
                    limit: float = 4.0) -> Dict[str, float]:
-    """NAME to X for `mvault fit --tensor-weight NAME=X`, in this order, from what a first fit lost.
+    """NAME to X for `mvault fit --tensor-weight NAME=X`, in this order, from what a first fit lost;
+    write_tensor_weights() makes a file of it.
 
     `fit` adds up q, the quadratic form of the curvature, over tensors. Errors of tensors are alike, so all of them
     together cost more than that, and some more than others. With D the error of a tensor (restored less fine-tune), the
     true cost changes with D's size by m = <gradient of KL(fine-tune || restored) at the restored model, D>, the form by
-    2 q(D). X is m / (2 q), both averaged over variants first, divided by the geometric mean over all weights: the price
-    of a byte takes up a common factor. It is kept within 1 / limit ... limit.
+    2 q(D). X is m / (2 q), both averaged over variants first, divided by the geometric mean over all weights whose X is
+    positive: the price of a byte takes up a common factor. It is kept within 1 / limit ... limit; a tensor whose error
+    helps gets the least.
 
-    variants: (model, restored, batches): the fine-tune; the file that the fit restores it from (`--export-int8`, or
-        `mvault restore`); inputs, or tuples that begin with them. model(inputs) gives logits [..., classes]. May be a
-        generator, so that there is one model at a time. No model is changed.
-    curvature, importance, damping: as they were given to `fit`; tensors that have neither keep X = 1, as small ones do.
+    variants: (model, restored, batches): the float32 fine-tune; the file that the fit restores it from (`--export-int8`,
+        or `mvault restore`); inputs, or (inputs, targets, ...), of which targets of -100 mark places that do not count.
+        model(inputs) gives logits [..., classes]. May be a generator that loads one model after the other. No model is
+        changed.
+    curvature, importance, damping: as they were given to `fit`, None for what was not; tensors that have neither keep
+        X = 1, as small ones do.
     names: what the files call a model's tensors, as in attach().
 
     The first fit may have weights of its own: X is in place of them, not on top."""
@@ -47,10 +52,15 @@ def tensor_weights(variants: Iterable[Variant], curvature: safetensors.Path, *,
         file = load(restored)
         everything.update(dict.fromkeys(file))
         for found, all_names, slope, error in _slopes(model, file, restored, batches, names):
-            if found.tensor.dim() < 2 or not metric.knows(all_names[0]):
+            known = [name for name in all_names if metric.knows(name)]
+            if found.tensor.dim() < 2 or not known:
                 continue
-            q = metric.form(all_names[0], error)
-            for name in all_names:
+            # `fit` adds up the form for each name that a tensor has.
+            q = sum(metric.form(name, error) for name in known)
+            if not (math.isfinite(slope) and math.isfinite(q)):
+                raise AttachError(f"'{known[0]}': the divergence's gradient ({slope}) or the curvature's form ({q}) is not "
+                                  "finite")
+            for name in known:
                 true[name] = true.get(name, 0.0) + slope
                 form[name] = form.get(name, 0.0) + 2 * q
                 sizes[name] = error.numel()
@@ -60,11 +70,16 @@ def tensor_weights(variants: Iterable[Variant], curvature: safetensors.Path, *,
     return _as_factors(_normalised(ratios, sizes, limit), everything)
 
 
+def write_tensor_weights(weights: Mapping[str, float], path: safetensors.Path) -> None:
+    """What tensor_weights() gave, to three digits, as a file for `mvault fit --tensor-weights`."""
+    safetensors.write_bytes(path, ["".join(f"{name}={weight:.3g}\n" for name, weight in weights.items()).encode()])
+
+
 class _Metric:
     """The quadratic form of `fit`, without weights."""
 
-    def __init__(self, curvature: safetensors.Path, importance: Optional[safetensors.Path], damping: float):
-        self._factors = safetensors.read(curvature).tensors
+    def __init__(self, curvature: Optional[safetensors.Path], importance: Optional[safetensors.Path], damping: float):
+        self._factors = {} if curvature is None else safetensors.read(curvature).tensors
         self._diagonals = {} if importance is None else safetensors.read(importance).tensors
         self._damping = damping
 
@@ -75,7 +90,11 @@ class _Metric:
         """Half the form of an error."""
         error = error.flatten(1)
         if not self._has_factors(name):
-            diagonal = self._diagonals[name].to(torch.float64).reshape(error.shape)
+            diagonal = self._diagonals[name].to(torch.float64)
+            if diagonal.flatten(1).shape != error.shape:
+                raise ModelFileError(f"the importance of '{name}' is {list(diagonal.shape)}, the model has "
+                                     f"{list(error.shape)} weights")
+            diagonal = diagonal.flatten(1)
             return 0.5 * float(((diagonal + self._damping * diagonal.mean()) * error.square()).sum())
         g, h = (self._damped(self._factors[name + end]) for end in (".G", ".H"))
         if len(g) != error.shape[0] or len(h) != error.shape[1]:
@@ -95,9 +114,12 @@ def _slopes(model: nn.Module, file: Mapping[str, torch.Tensor], path: safetensor
             names: Names) -> List[Tuple[Found, List[str], float, torch.Tensor]]:
     """For each parameter its names in the file, <gradient, error> and the error."""
     if any(parametrize.is_parametrized(module) for module in model.modules()):
-        raise AttachError("tensor_weights takes the float fine-tune; this model was attached")
+        raise AttachError("tensor_weights takes the float fine-tune; this model has parametrisations (attach() makes such)")
     other = copy.deepcopy(model)
     found = model_tensors.parameters(other)
+    for f in found:
+        if f.tensor.dtype != torch.float32:
+            raise AttachError(f"'{f.keys[0]}' is {f.tensor.dtype}; errors are measured in float32: model.float()")
     all_names = [_put(f, file, path, names) for f in found]
     for f in model_tensors.buffers(other):
         if names_in(file, f.keys, names):
@@ -110,11 +132,11 @@ def _slopes(model: nn.Module, file: Mapping[str, torch.Tensor], path: safetensor
         f.tensor.requires_grad_(True)
     with evaluating(model), evaluating(other):
         for batch in batches:
-            inputs = batch[0] if isinstance(batch, (tuple, list)) else batch
+            inputs, targets = (batch[0], batch[1:2]) if isinstance(batch, (tuple, list)) else (batch, ())
             with torch.no_grad():
-                theirs = _log_probabilities(model, inputs)
+                theirs = _log_probabilities(model, inputs, targets)
             with torch.enable_grad():
-                divergence = functional.kl_div(_log_probabilities(other, inputs), theirs, reduction="sum",
+                divergence = functional.kl_div(_log_probabilities(other, inputs, targets), theirs, reduction="sum",
                                                log_target=True)
                 gradients = torch.autograd.grad(divergence, [f.tensor for f in found], allow_unused=True)
             positions += len(theirs)
@@ -134,6 +156,10 @@ def _put(found: Found, file: Mapping[str, torch.Tensor], path: safetensors.Path,
         raise AttachError(f"{path}: no tensor for the model's '{found.keys[0]}' (looked for {looked_for}); names= can "
                           "tell which it is")
     value = file[matches[0]]
+    for name in matches[1:]:
+        if not torch.equal(file[name], value):
+            raise AttachError(f"{path}: '{matches[0]}' and '{name}' differ, but are one tensor, '{found.keys[0]}', in the "
+                              "model")
     if value.shape != found.tensor.shape:
         raise AttachError(f"{path}: '{matches[0]}' is {list(value.shape)}, the model's '{found.keys[0]}' is "
                           f"{list(found.tensor.shape)}")
@@ -142,9 +168,16 @@ def _put(found: Found, file: Mapping[str, torch.Tensor], path: safetensors.Path,
     return matches
 
 
-def _log_probabilities(model: nn.Module, inputs: Any) -> torch.Tensor:
+def _log_probabilities(model: nn.Module, inputs: Any, targets: Sequence[Optional[torch.Tensor]]) -> torch.Tensor:
+    """[places, classes], without places that have no target."""
     logits = model(inputs)
-    return functional.log_softmax(logits.reshape(-1, logits.shape[-1]), -1)
+    log_probabilities = functional.log_softmax(logits.reshape(-1, logits.shape[-1]), -1)
+    if not targets or targets[0] is None:
+        return log_probabilities
+    if targets[0].shape != logits.shape[:-1]:
+        raise AttachError(f"the model gives logits {list(logits.shape)} for targets {list(targets[0].shape)}; expected "
+                          "one dimension more, of classes")
+    return log_probabilities[targets[0].reshape(-1) != NO_TARGET]
 
 
 def _normalised(ratios: Mapping[str, float], sizes: Mapping[str, int], limit: float) -> Dict[str, float]:
@@ -165,6 +198,6 @@ def _as_factors(weights: Mapping[str, float], everything: Iterable[str]) -> Dict
     for name in sorted(everything, key=lambda n: (len(n), n)):
         already = math.prod(factor for part, factor in factors.items() if part in name)
         wanted = weights.get(name, 1.0)
-        if wanted != already:
+        if not math.isclose(wanted, already, rel_tol=1e-9):
             factors[name] = wanted / already
     return factors
