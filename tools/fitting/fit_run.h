@@ -58,7 +58,7 @@ struct FitRun {
 // PackVault makes of the exported files. Deterministic for any number of threads; a run that was killed and is started
 // again with the same input and work folder gives the same bytes. Errors are those of its parts; kResourceExhausted if
 // the base alone is over the budget, kAlreadyExists for other variants' models in the export folder, or a work folder
-// with other files. On any error `output` is as before.
+// with other files, kAborted for one that another fit uses. On any error `output` is as before.
 absl::StatusOr<FitRun> RunFit(FileSystem& file_system, const FitInput& input, const std::string& output,
                               const FitRunOptions& options);
 

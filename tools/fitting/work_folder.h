@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -16,15 +17,16 @@
 
 namespace modelvault {
 
-// Files in a folder of its own, which a file in it marks as ours, named by a hash of everything their contents depend on, each written whole or not at
-// all and with a hash of its contents. So whatever is found there is right, and a fit never needs to know how far another one
-// came. Thread-safe.
+// Files in a folder of its own, which a file in it marks as ours, named by a hash of everything their contents depend
+// on, each written whole or not at all and with a hash of its contents. So whatever is found there is right, and a fit
+// never needs to know how far another one came. The folder is locked as long as the object lives. Thread-safe.
 class WorkFolder {
  public:
   using Key = std::array<uint8_t, 16>;
 
   // Makes the folder unless it is there. kAlreadyExists, and nothing is touched, for a folder that is neither empty nor
-  // one that Open made: its owner's files must not be taken for ours. `file_system` must outlive the result.
+  // one that Open made: its owner's files must not be taken for ours; kAborted for one that another fit uses.
+  // `file_system` must outlive the result.
   static absl::StatusOr<WorkFolder> Open(FileSystem& file_system, std::string path);
 
   // What was stored under `key`; nothing if it is not there or damaged.
@@ -34,15 +36,17 @@ class WorkFolder {
   // A place in it for files that are only needed for a while. Whatever is found there may be removed.
   std::string scratch() const;
 
-  // Removes what fits stored and the mark, and the folder if nothing else is in it.
+  // Removes what fits stored and scratch(), and if nothing else is in the folder, the mark and the folder.
   void Remove() const;
 
  private:
-  WorkFolder(FileSystem& file_system, std::string path) : file_system_(&file_system), path_(std::move(path)) {}
+  WorkFolder(FileSystem& file_system, std::string path, std::unique_ptr<FileLock> lock)
+      : file_system_(&file_system), path_(std::move(path)), lock_(std::move(lock)) {}
   std::string FileOf(const Key& key) const;
 
   FileSystem* file_system_;
   std::string path_;
+  std::unique_ptr<FileLock> lock_;  // Of the mark.
   std::unique_ptr<std::atomic<uint64_t>> next_temp_ = std::make_unique<std::atomic<uint64_t>>(0);
 };
 

@@ -11,6 +11,7 @@
 #include "nlohmann/json.hpp"
 #include "tests/tools/cli/program_run.h"
 #include "tests/tools/fitting/fitting_files.h"
+#include "vault/file_system.h"
 
 namespace modelvault {
 namespace {
@@ -170,6 +171,17 @@ TEST_F(MvaultFitTest, AnExportNeverTakesTheBasesPlace) {
                                  models_.folder().path()});
   ExpectError(run, 2, "would replace the files to be fitted");
   EXPECT_TRUE(models_.folder().Read("base.safetensors") == base);
+}
+
+TEST_F(MvaultFitTest, TwoFitsNeverShareAWorkFolder) {
+  std::filesystem::create_directory(models_.File("v.mvlt.fit-work"));
+  const std::string mark = models_.folder().Write("v.mvlt.fit-work/mvault-fit-work", "");
+  {
+    const auto lock = FileSystem::Default().Lock(mark);
+    ASSERT_TRUE(lock.ok());
+    ExpectError(Fit("v.mvlt", {"--lambda", "1e-2", "--rounds", "1"}), 6, "v.mvlt.fit-work is in use by another fit");
+  }
+  EXPECT_EQ(Fit("v.mvlt", {"--lambda", "1e-2", "--rounds", "1"}).exit_code, 0);
 }
 
 TEST_F(MvaultFitTest, ABudgetBelowTheBaseIsNamed) {

@@ -1,0 +1,76 @@
+#include "tools/fitting/work_folder.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "tests/status_matchers.h"
+#include "tests/temp_folder.h"
+
+namespace modelvault {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+TEST(WorkFolderTest, OneFitAtATime) {
+  const TempFolder folder;
+  const std::string path = folder.File("work");
+  absl::StatusOr<WorkFolder> first = WorkFolder::Open(FileSystem::Default(), path);
+  ASSERT_THAT(first, IsOk());
+  ASSERT_THAT(first->Store(KeyOf("key"), "contents"), IsOk());
+  std::optional<WorkFolder> moved(*std::move(first));
+  EXPECT_THAT(WorkFolder::Open(FileSystem::Default(), path),
+              StatusIs(absl::StatusCode::kAborted, HasSubstr("work is in use by another fit")));
+  EXPECT_EQ(moved->Load(KeyOf("key")), "contents");
+  moved.reset();
+  const absl::StatusOr<WorkFolder> next = WorkFolder::Open(FileSystem::Default(), path);
+  ASSERT_THAT(next, IsOk());
+  EXPECT_EQ(next->Load(KeyOf("key")), "contents");
+}
+
+TEST(WorkFolderTest, AfterRemoveTheFolderIsFreeForTheNext) {
+  const TempFolder folder;
+  const absl::StatusOr<WorkFolder> first = WorkFolder::Open(FileSystem::Default(), folder.File("work"));
+  ASSERT_THAT(first, IsOk());
+  first->Remove();
+  EXPECT_THAT(folder.Names(), IsEmpty());
+  const absl::StatusOr<WorkFolder> next = WorkFolder::Open(FileSystem::Default(), folder.File("work"));
+  ASSERT_THAT(next, IsOk()) << "the first one's lock is on a file that has no name any more";
+  EXPECT_THAT(WorkFolder::Open(FileSystem::Default(), folder.File("work")), StatusIs(absl::StatusCode::kAborted));
+}
+
+TEST(WorkFolderTest, RemoveTakesOnlyWhatFitsStored) {
+  const TempFolder folder;
+  const std::string key = "0123456789abcdef0123456789abcdef.fitted";
+  {
+    const absl::StatusOr<WorkFolder> work = WorkFolder::Open(FileSystem::Default(), folder.path());
+    ASSERT_THAT(work, IsOk());
+    ASSERT_THAT(work->Store(KeyOf("key"), "contents"), IsOk());
+    std::filesystem::create_directories(work->scratch() + "/variants");
+    folder.Write("scratch/variants/beta.safetensors", "torn");
+    folder.Write(key + ".7.tmp", "torn");
+    for (const char* name : {"notes.tmp", "0123.fitted", "7.tmp"}) folder.Write(name, "mine");
+    folder.Write(key + ".mine.tmp", "mine");
+    folder.Write(key + "..tmp", "mine");
+    work->Remove();
+    EXPECT_THAT(folder.Names(), ElementsAre("0123.fitted", key + "..tmp", key + ".mine.tmp", "7.tmp", "mvault-fit-work",
+                                            "notes.tmp"));
+  }
+  EXPECT_THAT(WorkFolder::Open(FileSystem::Default(), folder.path()), IsOk()) << "it is a work folder still";
+  for (const std::string& name : folder.Names()) {
+    if (name != "mvault-fit-work") std::filesystem::remove(folder.File(name));
+  }
+  const absl::StatusOr<WorkFolder> work = WorkFolder::Open(FileSystem::Default(), folder.path());
+  ASSERT_THAT(work, IsOk());
+  work->Remove();
+  EXPECT_FALSE(std::filesystem::exists(folder.path()));
+}
+
+}  // namespace
+}  // namespace modelvault
