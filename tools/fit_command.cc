@@ -1,7 +1,10 @@
 #include <algorithm>
+#include <cmath>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -10,6 +13,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "codec/core/codec_format.h"
 #include "tools/command_options.h"
 #include "tools/commands.h"
@@ -54,21 +59,29 @@ bool ParsePair(const std::string& text, std::pair<std::string, double>* pair) {
 }
 
 // Adds a file's tensor weights to those of the command line: each line as one option, '#' begins a comment line.
+// kInvalidArgument names the file and the line.
 absl::Status ReadTensorWeights(FileSystem& file_system, Arguments* a) {
   const std::string& path = a->tensor_weights_file;
   if (path.empty()) return absl::OkStatus();
   const absl::StatusOr<std::string> text = ReadText(file_system, path, kMostWeightsText);
   if (!text.ok()) return text.status();
+  absl::string_view lines = *text;
+  absl::ConsumePrefix(&lines, "\xEF\xBB\xBF");  // Some editors begin UTF-8 with it.
   size_t number = 0;
-  for (absl::string_view line : absl::StrSplit(*text, '\n')) {
+  for (absl::string_view line : absl::StrSplit(lines, '\n')) {
     ++number;
     line = absl::StripAsciiWhitespace(line);
     if (line.empty() || line.front() == '#') continue;
+    const auto bad = [&](absl::string_view what) {
+      return absl::InvalidArgumentError(absl::StrCat(path, ": line ", number, ": '", line, "': ", what));
+    };
     std::pair<std::string, double> pair;
-    if (!ParsePair(std::string(line), &pair)) {
-      return absl::InvalidArgumentError(absl::StrCat(path, ": line ", number, ": '", line, "': expected TEXT=number"));
+    if (!ParsePair(std::string(line), &pair)) return bad("expected TEXT=number");
+    if (!(pair.second > 0) || !std::isfinite(pair.second)) return bad("a weight must be positive");
+    for (const auto& [part, weight] : a->run.curvature.tensor_weights) {
+      if (part == pair.first) return bad(absl::StrCat("a weight is given twice for '", part, "'"));
     }
-    a->tensor_weights.emplace_back(line);
+    a->run.curvature.tensor_weights.push_back(pair);
   }
   return absl::OkStatus();
 }
@@ -120,10 +133,49 @@ absl::Status WriteWhole(FileSystem& file_system, const std::string& path, const 
 }
 
 // Whether a new file `path` would be in the place of one that is read.
-bool Replaces(const std::string& path, const FitFiles& files) {
+bool Replaces(const std::string& path, const Arguments& a) {
+  const FitFiles& files = a.files;
   return SameFile(path, files.base) || SameFile(path, files.curvature) || SameFile(path, files.importance) ||
+         SameFile(path, a.tensor_weights_file) ||
          std::any_of(files.variants.begin(), files.variants.end(),
                      [&](const VariantInput& v) { return SameFile(path, v.path); });
+}
+
+// Whether files written to `a` and `b`, which need not exist, would be one.
+bool SameOutput(const std::string& a, const std::string& b) {
+  if (SameFile(a, b)) return true;
+  std::error_code error;
+  const auto place = [&](const std::string& path) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
+  };
+  const std::filesystem::path first = place(a);
+  return !error && first == place(b) && !error;
+}
+
+// kInvalidArgument if a file that is written would replace one that is read, or another one that is written.
+absl::Status CheckOutputs(const Arguments& a) {
+  const std::pair<const char*, const std::string&> outputs[] = {
+      {"-o", a.output}, {"--report", a.report}, {"--json-report", a.json_report}};
+  for (const auto& [option, path] : outputs) {
+    if (path.empty()) continue;
+    if (Replaces(path, a)) {
+      return absl::InvalidArgumentError(absl::StrCat(option, " ", path, " is one of the files to be read"));
+    }
+    for (const auto& [other, other_path] : outputs) {
+      if (other == option) break;
+      if (SameOutput(path, other_path)) {
+        return absl::InvalidArgumentError(absl::StrCat(option, " ", path, " is the file of ", other));
+      }
+    }
+  }
+  const std::string& folder = a.run.export_folder;
+  if (folder.empty()) return absl::OkStatus();
+  bool replaces = Replaces(folder + "/base.safetensors", a);
+  for (const VariantInput& v : a.files.variants) {
+    replaces |= Replaces(absl::StrCat(folder, "/variants/", v.name, ".safetensors"), a);
+  }
+  if (!replaces) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("--export-int8 ", folder, " would replace files to be read"));
 }
 
 absl::StatusOr<ExitCode> Fit(Session& session, Arguments arguments) {
@@ -131,24 +183,13 @@ absl::StatusOr<ExitCode> Fit(Session& session, Arguments arguments) {
     return UsageError(session, absl::StrCat("--group ", arguments.group, ": the vault's format has one scale for ",
                                             kGroupSize, " weights"));
   }
-  if (absl::Status status = ReadTensorWeights(session.file_system, &arguments); !status.ok()) return status;
   if (absl::Status status = Complete(&arguments); !status.ok()) return UsageError(session, status.message());
+  if (absl::Status status = ReadTensorWeights(session.file_system, &arguments); !status.ok()) return status;
   absl::StatusOr<std::vector<VariantInput>> variants = FindVariants(arguments.variants);
   if (!variants.ok()) return variants.status();
   if (variants->empty()) return UsageError(session, "nothing to fit: give --variants or --variant");
   arguments.files.variants = *std::move(variants);
-  if (Replaces(arguments.output, arguments.files)) {
-    return UsageError(session, absl::StrCat("-o ", arguments.output, " is one of the files to be fitted"));
-  }
-  if (const std::string& folder = arguments.run.export_folder; !folder.empty()) {
-    bool replaces = Replaces(folder + "/base.safetensors", arguments.files);
-    for (const VariantInput& v : arguments.files.variants) {
-      replaces |= Replaces(absl::StrCat(folder, "/variants/", v.name, ".safetensors"), arguments.files);
-    }
-    if (replaces) {
-      return UsageError(session, absl::StrCat("--export-int8 ", folder, " would replace the files to be fitted"));
-    }
-  }
+  if (absl::Status status = CheckOutputs(arguments); !status.ok()) return UsageError(session, status.message());
   RemainingTime time;
   arguments.run.progress = [&](absl::string_view stage, uint64_t done, uint64_t total) {
     session.console.progress().Update(time.Label(stage, done, total), done, total);
@@ -204,7 +245,9 @@ void AddFitCommand(Command& app, Session& session) {
   AddPairs(&command, "--weight", &a->weights, "NAME=X", "Variant NAME's errors count X times as much");
   AddPairs(&command, "--tensor-weight", &a->tensor_weights, "TEXT=X",
            "Errors of tensors with TEXT in their name count X times as much");
-  command.AddOption("--tensor-weights", &a->tensor_weights_file, "More of these, a line each: modelvault.tensor_weights makes them")
+  command
+      .AddOption("--tensor-weights", &a->tensor_weights_file,
+                 "More of these, a line each: modelvault.tensor_weights makes them")
       .TypeName("FILE");
   command.AddOption("--gain", &a->run.fit.gain, "Multiply the fine-tunes' differences by X before they are fitted")
       .TypeName("X")

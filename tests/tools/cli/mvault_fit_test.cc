@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nlohmann/json.hpp"
@@ -124,10 +125,18 @@ TEST_F(MvaultFitTest, TensorWeightsMayLieInAFile) {
   const std::string of_file = fit("file.mvlt", {"--tensor-weights", file});
   EXPECT_TRUE(of_file == fit("options.mvlt", {"--tensor-weight", "wq=8", "--tensor-weight", "layers.1=0.125"}));
   EXPECT_FALSE(of_file == fit("none.mvlt", {}));
-  ExpectError(Fit("v.mvlt", {"--tensor-weights", file, "--tensor-weight", "wq=1"}), 2,
-              "--tensor-weight is given twice for 'wq'");
-  models_.folder().Write("weights.txt", "wq=8\nlayers.1=much\n");
-  ExpectError(Fit("v.mvlt", {"--tensor-weights", file}), 3, "weights.txt: line 2: 'layers.1=much': expected TEXT=number");
+  ExpectError(Fit("v.mvlt", {"--tensor-weights", file, "--tensor-weight", "wq=1"}), 3,
+              "weights.txt: line 3: 'wq=8': a weight is given twice for 'wq'");
+  models_.folder().Write("weights.txt", "\xEF\xBB\xBFwq=8\nlayers.1=0.125");
+  EXPECT_TRUE(of_file == fit("marked.mvlt", {"--tensor-weights", file})) << "a byte order mark";
+  for (const auto& [line, what] : std::vector<std::pair<std::string, std::string>>{
+           {"layers.1=much", "expected TEXT=number"},
+           {"wq=4", "a weight is given twice for 'wq'"},
+           {"layers.1=0", "a weight must be positive"},
+           {"layers.1=inf", "a weight must be positive"}}) {
+    models_.folder().Write("weights.txt", "wq=8\n" + line + "\n");
+    ExpectError(Fit("v.mvlt", {"--tensor-weights", file}), 3, "weights.txt: line 2: '" + line + "': " + what);
+  }
   ExpectError(Fit("v.mvlt", {"--tensor-weights", models_.File("no.txt")}), 7, "no.txt");
 }
 
@@ -140,11 +149,25 @@ TEST_F(MvaultFitTest, CommandLinesThatMakeNoSense) {
   ExpectError(Fit("v.mvlt", {"--floor", "beta=2", "--floor", "beta=2"}), 2, "--floor is given twice for 'beta'");
   ExpectError(Fit("v.mvlt", {"--tensor-weight", "w1=2", "--tensor-weight", "w1=3"}), 2,
               "--tensor-weight is given twice for 'w1'");
-  ExpectError(Fit("v.mvlt", {"--export-int8", models_.folder().path()}), 2, "would replace the files to be fitted");
-  ExpectError(Fit("variants/alpha.safetensors"), 2, "is one of the files to be fitted");
-  for (const char* name : {"base.safetensors", "curvature.safetensors", "importance.safetensors"}) {
-    ExpectError(Fit(name), 2, "is one of the files to be fitted");
+  ExpectError(Fit("v.mvlt", {"--export-int8", models_.folder().path()}), 2, "would replace files to be read");
+  models_.folder().Write("weights.txt", "wq=2\n");
+  const std::vector<std::string> weights = {"--tensor-weights", models_.File("weights.txt")};
+  for (const char* name : {"base.safetensors", "curvature.safetensors", "importance.safetensors",
+                           "variants/alpha.safetensors", "weights.txt"}) {
+    const std::string path = models_.File(name);
+    const std::string before = models_.folder().Read(name);
+    ExpectError(Fit(name, weights), 2, "-o " + path + " is one of the files to be read");
+    for (const char* option : {"--report", "--json-report"}) {
+      ExpectError(Fit("v.mvlt", {weights[0], weights[1], option, path}), 2,
+                  std::string(option) + " " + path + " is one of the files to be read");
+    }
+    EXPECT_TRUE(models_.folder().Read(name) == before) << name;
   }
+  // None of these exist yet.
+  ExpectError(Fit("v.mvlt", {"--report", models_.File("variants/../v.mvlt")}), 2, "is the file of -o");
+  ExpectError(Fit("v.mvlt", {"--json-report", models_.File("v.mvlt")}), 2, "is the file of -o");
+  ExpectError(Fit("v.mvlt", {"--report", models_.File("r"), "--json-report", models_.File("r")}), 2,
+              "is the file of --report");
   ExpectError(Mvault({"fit", "--base", models_.files().base, "-o", models_.File("v.mvlt")}), 2, "nothing to fit");
   ExpectError(Fit("v.mvlt", {"--floor", "nobody=1"}), 7, "'nobody'");
 }
@@ -169,7 +192,7 @@ TEST_F(MvaultFitTest, AnExportNeverTakesTheBasesPlace) {
   const ProgramRun run = Mvault({"fit", "--base", models_.File("base.safetensors"), "--variants", models_.File("tuned"),
                                  "--lambda", "1e-2", "-o", models_.File("v.mvlt"), "--export-int8",
                                  models_.folder().path()});
-  ExpectError(run, 2, "would replace the files to be fitted");
+  ExpectError(run, 2, "would replace files to be read");
   EXPECT_TRUE(models_.folder().Read("base.safetensors") == base);
 }
 
