@@ -10,8 +10,8 @@
 
 namespace modelvault {
 
-// All of a text file that a person or a script wrote. kInvalidArgument if it has more than `most` bytes; otherwise errors of
-// the file system.
+// All of a text file that a person or a script wrote. kInvalidArgument if it has more than `most` bytes; otherwise
+// errors of the file system.
 absl::StatusOr<std::string> ReadText(FileSystem& file_system, const std::string& path, uint64_t most);
 
 }  // namespace modelvault

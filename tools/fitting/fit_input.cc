@@ -238,8 +238,9 @@ absl::Status FitInput::ReadCurvature(const CurvatureOptions& options) {
       const double square = MeanSquare(tensor.base);
       if (!(square > 0)) continue;
       tensor.use = CurvatureUse::kMagnitude;
+      const float weight = static_cast<float>(tensor.weight / square);
       curvature = Curvature::Diagonal(tensor.name, tensor.rows, tensor.cols,
-                                      std::vector<float>(tensor.base.size(), static_cast<float>(tensor.weight / square)), 0);
+                                      std::vector<float>(tensor.base.size(), weight), 0);
     } else if (tensor.linear && (g != kronecker.tensors.end() || h != kronecker.tensors.end())) {
       path = files_.curvature;
       if (g == kronecker.tensors.end() || h == kronecker.tensors.end()) {

@@ -266,8 +266,8 @@ class Search {
     pack.progress = [&](absl::string_view stage, uint64_t done, uint64_t total) {
       if (options_.progress) options_.progress(stage, done, total);
     };
-    // Aside, until it is known to be within the budget: nothing else may take the output's place. In the folder, so that
-    // what a killed run leaves of it goes with the folder.
+    // Aside, until it is known to be within the budget: nothing else may take the output's place. In the folder, so
+    // that what a killed run leaves of it goes with the folder.
     const std::string aside = (fs::path(folder) / "vault").string();
     const absl::StatusOr<PackReport> report = PackVault(file_system_, files->base, files->variants, aside, pack);
     if (!report.ok()) return report.status();
