@@ -1,7 +1,9 @@
 """Bytes: what is predicted is what is packed, and the budget is met."""
 
 import re
+import sys
 import unittest
+import unittest.mock
 
 import toy
 import torch
@@ -45,6 +47,23 @@ class BudgetTest(toy.FolderTest):
         plan.budget_bytes = 390
         _, packed = self.stored(model, plan)
         self.assertLess(abs(packed / 390 - 1), 0.02)
+
+    def test_where_the_search_for_a_threshold_begins_does_not_matter(self):
+        _, plan = self.train(450)
+        # pylint: disable=protected-access
+        first = plan.threshold
+        count, codings = plan._measure(plan._codings)
+        reached = set()
+        for budget in (300, 440, 450, 460, 600, 5000):
+            plan.budget_bytes = budget
+            found = []
+            for nearby in (0.0, 0.8, 1.0):
+                with unittest.mock.patch.object(sys.modules["modelvault.plan"], "_NEARBY", nearby):
+                    plan._set_threshold(first)
+                    found.append((plan._move_threshold(count, codings), plan.threshold))
+            self.assertEqual(found, found[:1] * 3, budget)
+            reached.add(found[0])
+        self.assertGreater(len(reached), 4)
 
     def test_a_budget_that_is_not_needed_is_not_an_error(self):
         predicted, packed = self.stored(*self.train(100_000))
