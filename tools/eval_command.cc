@@ -17,6 +17,7 @@
 #include "tools/eval/transformer.h"
 #include "tools/eval_models.h"
 #include "tools/eval_report.h"
+#include "tools/text_file.h"
 #include "vault/ordered_parallel.h"
 
 namespace modelvault {
@@ -117,20 +118,13 @@ absl::StatusOr<EvalReport> Evaluate(Session& session, const Arguments& arguments
   return report;
 }
 
-absl::Status WriteWhole(FileSystem& file_system, const std::string& path, const std::string& text) {
-  const absl::StatusOr<std::unique_ptr<AtomicFile>> file = file_system.CreateAtomic(path);
-  if (!file.ok()) return file.status();
-  absl::Status status = (*file)->Append({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
-  return status.ok() ? (*file)->Commit() : status;
-}
-
 absl::StatusOr<ExitCode> Eval(Session& session, Arguments arguments) {
   if (arguments.base.empty()) arguments.base = Beside(arguments.model, "base.safetensors");
   if (arguments.finetunes.empty()) arguments.finetunes = Beside(arguments.model, "variants");
   const absl::StatusOr<EvalReport> report = Evaluate(session, arguments);
   if (!report.ok()) return report.status();
   if (!arguments.report.empty()) {
-    if (absl::Status status = WriteWhole(session.file_system, arguments.report, EvalToHtml(*report)); !status.ok()) {
+    if (absl::Status status = WriteTextFile(session.file_system, arguments.report, EvalToHtml(*report)); !status.ok()) {
       return status;
     }
   }

@@ -23,13 +23,11 @@
 #include "tools/fitting/fit_run.h"
 #include "tools/named_vault.h"
 #include "tools/remaining_time.h"
-#include "tools/text_input.h"
+#include "tools/text_file.h"
 #include "tools/variant_inputs.h"
 
 namespace modelvault {
 namespace {
-
-constexpr uint64_t kMostWeightsText = 1 << 20;
 
 struct Arguments {
   FitFiles files;
@@ -63,7 +61,7 @@ bool ParsePair(const std::string& text, std::pair<std::string, double>* pair) {
 absl::Status ReadTensorWeights(FileSystem& file_system, Arguments* a) {
   const std::string& path = a->tensor_weights_file;
   if (path.empty()) return absl::OkStatus();
-  const absl::StatusOr<std::string> text = ReadText(file_system, path, kMostWeightsText);
+  const absl::StatusOr<std::string> text = ReadTextFile(file_system, path);
   if (!text.ok()) return text.status();
   absl::string_view lines = *text;
   absl::ConsumePrefix(&lines, "\xEF\xBB\xBF");  // Some editors begin UTF-8 with it.
@@ -122,14 +120,6 @@ absl::Status Complete(Arguments* a) {
   a->run.curvature.use_importance = a->metric != "identity";
   if (!a->report.empty() || !a->json_report.empty()) a->run.curve = {0.25, 0.5, 1, 2};
   return absl::OkStatus();
-}
-
-absl::Status WriteWhole(FileSystem& file_system, const std::string& path, const std::string& text) {
-  if (path.empty()) return absl::OkStatus();
-  const absl::StatusOr<std::unique_ptr<AtomicFile>> file = file_system.CreateAtomic(path);
-  if (!file.ok()) return file.status();
-  absl::Status status = (*file)->Append({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
-  return status.ok() ? (*file)->Commit() : status;
 }
 
 // Whether a new file `path` would be in the place of one that is read.
@@ -200,9 +190,10 @@ absl::StatusOr<ExitCode> Fit(Session& session, Arguments arguments) {
   const absl::StatusOr<FitRun> run = RunFit(session.file_system, *input, arguments.output, arguments.run);
   if (!run.ok()) return run.status();
   const proto::FitReport report = MakeFitReport(arguments.output, *input, arguments.run, *run);
-  absl::Status status = WriteWhole(session.file_system, arguments.report, FitToHtml(report));
-  if (status.ok()) {
-    status = WriteWhole(session.file_system, arguments.json_report, FitToJson(report).dump(1, ' ', true) + "\n");
+  absl::Status status;
+  if (!arguments.report.empty()) status = WriteTextFile(session.file_system, arguments.report, FitToHtml(report));
+  if (status.ok() && !arguments.json_report.empty()) {
+    status = WriteTextFile(session.file_system, arguments.json_report, FitToJson(report).dump(1, ' ', true) + "\n");
   }
   if (!status.ok()) return status;
   if (arguments.json) {

@@ -16,7 +16,7 @@
 #include "tools/commands.h"
 #include "tools/named_vault.h"
 #include "tools/printable.h"
-#include "tools/text_input.h"
+#include "tools/text_file.h"
 #include "vault/format.h"
 #include "vault/ordered_parallel.h"
 
@@ -99,7 +99,7 @@ absl::StatusOr<ExitCode> Verify(Session& session, const Arguments& arguments) {
   if (!vault.ok()) return vault.status();
   std::optional<ChecksumList> expected;
   if (!arguments.against.empty()) {
-    const absl::StatusOr<std::string> text = ReadText(session.file_system, arguments.against, kMaxChecksumFile);
+    const absl::StatusOr<std::string> text = ReadTextFile(session.file_system, arguments.against, kMaxChecksumFile);
     if (!text.ok()) return text.status();
     absl::StatusOr<ChecksumList> list = ParseChecksums(*text, arguments.against);
     if (!list.ok()) return list.status();

@@ -19,7 +19,7 @@
 #include "tools/demo/pipeline.h"
 #include "tools/demo/report.h"
 #include "tools/demo/table.h"
-#include "tools/demo/text_file.h"
+#include "tools/text_file.h"
 #include "vault/file_system.h"
 
 namespace modelvault::demo {

@@ -1,24 +1,16 @@
-#include "tools/demo/text_file.h"
-
-#include <stdint.h>
+#include "tools/text_file.h"
 
 #include <memory>
 
 #include "absl/strings/str_cat.h"
 
-namespace modelvault::demo {
-namespace {
+namespace modelvault {
 
-constexpr uint64_t kMostBytes = 1 << 20;
-
-}  // namespace
-
-absl::StatusOr<std::string> ReadTextFile(FileSystem& file_system, const std::string& path) {
+absl::StatusOr<std::string> ReadTextFile(FileSystem& file_system, const std::string& path, uint64_t most) {
   const absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = file_system.OpenForRead(path);
   if (!file.ok()) return file.status();
-  if ((*file)->size() > kMostBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": ", (*file)->size(), " bytes, expected at most ", kMostBytes));
+  if ((*file)->size() > most) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": ", (*file)->size(), " bytes, expected at most ", most));
   }
   std::string text((*file)->size(), '\0');
   if (auto s = (*file)->ReadAt(0, {reinterpret_cast<uint8_t*>(text.data()), text.size()}); !s.ok()) return s;
@@ -32,4 +24,4 @@ absl::Status WriteTextFile(FileSystem& file_system, const std::string& path, abs
   return status.ok() ? (*file)->Commit() : status;
 }
 
-}  // namespace modelvault::demo
+}  // namespace modelvault
