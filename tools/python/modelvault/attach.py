@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from . import model_tensors, safetensors
-from .base_model import BaseModel, Names, candidates, names_in
+from .base_model import BaseModel, Names, candidates, find_names, names_in
 from .byte_count import ByteCounter
 from .errors import AttachError
 from .grid import GRID_FACTOR
@@ -143,7 +143,7 @@ def _check_model(model: nn.Module, found: List[Found]) -> None:
 
 def _match(base: BaseModel, found: Found, names: Names) -> List[str]:
     key, parameter = found.keys[0], found.tensor
-    matches = names_in(base.tensors, found.keys, names) or [base.find(key, names)]
+    matches = find_names(base.tensors, found.keys, names, base.where)
     for name in matches:
         tensor = base.tensors[name]
         _check_shape(base, key, parameter, name)

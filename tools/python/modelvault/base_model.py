@@ -27,6 +27,16 @@ def names_in(file: Collection[str], keys: Iterable[str], names: Names) -> List[s
     return list(dict.fromkeys(name for name in found if name is not None))
 
 
+def find_names(file: Collection[str], keys: List[str], names: Names, where: str) -> List[str]:
+    """names_in(), of a tensor that the file `where` must have."""
+    found = names_in(file, keys, names)
+    if not found:
+        looked_for = " and ".join(repr(c) for c in candidates(keys[0], names))
+        raise AttachError(f"{where}: no tensor for the model's '{keys[0]}' (looked for {looked_for}); names= can tell "
+                          "which it is")
+    return found
+
+
 class BaseModel:
     """Tensors in the order of the file, whose order every variant shares. `weights` names the INT8 tensors that have
     a grid; `steps` has it."""
@@ -87,15 +97,6 @@ class BaseModel:
     def buffer(self, name: str, dtype: torch.dtype) -> torch.Tensor:
         """A tensor as a model's buffer has it."""
         return (self.value(name) if name in self.steps else self.tensors[name]).to(dtype)
-
-    def find(self, key: str, names: Names) -> str:
-        """The file's name of a model's tensor."""
-        found = names_in(self.tensors, [key], names)
-        if not found:
-            looked_for = " and ".join(repr(c) for c in candidates(key, names))
-            raise AttachError(f"{self.where}: no tensor for the model's '{key}' (looked for {looked_for}); names= can "
-                              "tell which it is")
-        return found[0]
 
     def save(self, path: safetensors.Path) -> None:
         """Writes it as the INT8 file that `mvault pack --base` takes."""

@@ -11,9 +11,7 @@ from torch.nn.utils import parametrize
 from .attach import plan_of
 from .errors import AttachError
 from .modes import evaluating
-
-# As functional.cross_entropy has it.
-NO_TARGET = -100
+from .targets import kept_places
 
 Teacher = Union[None, nn.Module, Callable[[Any], torch.Tensor]]
 
@@ -80,12 +78,9 @@ def _forever(batches: Iterable[Any]) -> Iterator[Any]:
 def _loss(model: nn.Module, teacher: Teacher, batch: Any, kl: float) -> torch.Tensor:
     inputs, targets = batch[0], batch[1]
     logits = model(inputs)
-    if logits.shape[:-1] != targets.shape:
-        raise AttachError(f"the model gives logits {list(logits.shape)} for targets {list(targets.shape)}; expected "
-                          "one dimension more, of classes")
+    kept = kept_places(logits, targets)
     logits = logits.reshape(-1, logits.shape[-1])
     targets = targets.reshape(-1)
-    kept = targets != NO_TARGET
     whole = bool(kept.all())
     if not whole:
         logits, targets = logits[kept], targets[kept]

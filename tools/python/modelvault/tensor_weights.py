@@ -10,12 +10,12 @@ from torch.nn import functional
 from torch.nn.utils import parametrize
 
 from . import model_tensors, safetensors
-from .base_model import Names, candidates, names_in
-from .distill import NO_TARGET
+from .base_model import Names, find_names, names_in
 from .errors import AttachError, ModelFileError
 from .export import load
 from .model_tensors import Found
 from .modes import evaluating
+from .targets import kept_places
 
 # A fine-tune, the file it is restored from, and text.
 Variant = Tuple[nn.Module, safetensors.Path, Iterable[Any]]
@@ -150,11 +150,7 @@ def _slopes(model: nn.Module, file: Mapping[str, torch.Tensor], path: safetensor
 
 def _put(found: Found, file: Mapping[str, torch.Tensor], path: safetensors.Path, names: Names) -> List[str]:
     """Gives a tensor the file's values; its names there."""
-    matches = names_in(file, found.keys, names)
-    if not matches:
-        looked_for = " and ".join(repr(c) for c in candidates(found.keys[0], names))
-        raise AttachError(f"{path}: no tensor for the model's '{found.keys[0]}' (looked for {looked_for}); names= can "
-                          "tell which it is")
+    matches = find_names(file, found.keys, names, str(path))
     value = file[matches[0]]
     for name in matches[1:]:
         if not torch.equal(file[name], value):
@@ -174,10 +170,7 @@ def _log_probabilities(model: nn.Module, inputs: Any, targets: Sequence[Optional
     log_probabilities = functional.log_softmax(logits.reshape(-1, logits.shape[-1]), -1)
     if not targets or targets[0] is None:
         return log_probabilities
-    if targets[0].shape != logits.shape[:-1]:
-        raise AttachError(f"the model gives logits {list(logits.shape)} for targets {list(targets[0].shape)}; expected "
-                          "one dimension more, of classes")
-    return log_probabilities[targets[0].reshape(-1) != NO_TARGET]
+    return log_probabilities[kept_places(logits, targets[0])]
 
 
 def _normalised(ratios: Mapping[str, float], sizes: Mapping[str, int], limit: float) -> Dict[str, float]:
