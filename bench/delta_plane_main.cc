@@ -6,7 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "bench/delta_plane.h"
 #include "bench/whole_file.h"
-#include "tools/command_line.h"
+#include "tools/mvault/cli/command_line.h"
 
 namespace modelvault::bench {
 namespace {

@@ -9,8 +9,8 @@
 
 #include "absl/strings/str_format.h"
 #include "bench/large_model.h"
-#include "tools/command_line.h"
-#include "tools/command_options.h"
+#include "tools/mvault/cli/command_line.h"
+#include "tools/mvault/cli/command_options.h"
 
 int main(int argc, char** argv) {
   std::string folder;

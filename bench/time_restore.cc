@@ -11,7 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
 #include "restore/restorer.h"
-#include "tools/command_line.h"
+#include "tools/mvault/cli/command_line.h"
 
 namespace modelvault::bench {
 namespace {

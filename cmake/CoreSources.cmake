@@ -6,13 +6,13 @@ set(MODELVAULT_CODEC_CORE_SOURCES
     column_order.cc
     core_status.cc
     gap_tables.cc
-    model.cc
     prediction.cc
     prefix_code.cc
     prefix_runs.cc
     rans_decoder.cc
     segment_decoder.cc
     segment_gaps.cc
+    shared_tables.cc
     variant_layout.cc
     xxh64.cc)
 set(MODELVAULT_VAULT_CORE_SOURCES vault_view.cc)

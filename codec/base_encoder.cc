@@ -27,10 +27,10 @@ void ForEachSkip(absl::Span<const uint8_t> bytes, const uint8_t* like, Skip skip
 
 }  // namespace
 
-BaseEncoder::BaseEncoder(const Model* model, uint32_t chunk_size) : model_(model), chunk_size_(chunk_size) {
-  for (size_t i = 0; i < model->table_count(); ++i) {
+BaseEncoder::BaseEncoder(const SharedTables* shared, uint32_t chunk_size) : shared_(shared), chunk_size_(chunk_size) {
+  for (size_t i = 0; i < shared->table_count(); ++i) {
     CodeLengths lengths;
-    model->ReadTable(static_cast<uint8_t>(i), lengths.length.data(), &lengths.only);
+    shared->ReadTable(static_cast<uint8_t>(i), lengths.length.data(), &lengths.only);
     tables_.emplace_back(lengths);
   }
 }
@@ -75,10 +75,10 @@ std::string BaseEncoder::Encode(uint64_t chunk, absl::Span<const uint8_t> raw) c
       out.Symbol(tables_[table], byte);
     }
   };
-  size_t tensor = raw.empty() ? 0 : model_->FindTensor(begin);
+  size_t tensor = raw.empty() ? 0 : shared_->FindTensor(begin);
   size_t at = 0;
   while (at < raw.size()) {
-    const TensorRecord& t = model_->tensor(tensor);
+    const TensorRecord& t = shared_->tensor(tensor);
     const uint64_t in_tensor = begin + at - t.offset;
     if (in_tensor == t.size) {
       ++tensor;
@@ -102,7 +102,7 @@ std::string BaseEncoder::Encode(uint64_t chunk, absl::Span<const uint8_t> raw) c
     const unsigned width = static_cast<unsigned>(std::bit_width(t.dictionary_rows - 1u));
     uint64_t best = FreshBits(t.tables[0], piece);
     for (unsigned d = 0; d < t.dictionary_rows; ++d) {
-      const uint8_t* row = model_->dictionary(t) + d * t.cols + column;
+      const uint8_t* row = shared_->dictionary(t) + d * t.cols + column;
       const uint64_t bits = CopyBits(t, piece, row);
       if (bits == kImpossible || bits + width >= best) continue;
       best = bits + width;

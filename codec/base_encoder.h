@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
-#include "codec/core/model.h"
+#include "codec/core/shared_tables.h"
 #include "codec/prefix_coding.h"
 
 namespace modelvault {
@@ -18,9 +18,9 @@ void AddCopiedRow(absl::Span<const uint8_t> bytes, const uint8_t* like, Histogra
 // Immutable, thread-safe. `model` must outlive it.
 class BaseEncoder {
  public:
-  BaseEncoder(const Model* model, uint32_t chunk_size);
+  BaseEncoder(const SharedTables* shared, uint32_t chunk_size);
 
-  uint64_t chunk_count() const { return (model_->data_size() + chunk_size_ - 1) / chunk_size_; }
+  uint64_t chunk_count() const { return (shared_->data_size() + chunk_size_ - 1) / chunk_size_; }
   uint32_t chunk_size() const { return chunk_size_; }
 
   // The stored bytes of chunk `chunk`, whose raw bytes (chunk_size of them, fewer only in the last) are `raw`: of the
@@ -32,7 +32,7 @@ class BaseEncoder {
   uint64_t FreshBits(uint8_t table, absl::Span<const uint8_t> bytes) const;
   uint64_t CopyBits(const TensorRecord& t, absl::Span<const uint8_t> bytes, const uint8_t* like) const;
 
-  const Model* model_;
+  const SharedTables* shared_;
   uint32_t chunk_size_;
   std::vector<PrefixCode> tables_;
 };

@@ -107,7 +107,7 @@ void EncodeMode(Sink* sink, CoderState* state, DType dtype, TensorMode mode) {
 
 // Visits the weights of a piece in decoding order: run(level, indices into the piece, count).
 template <typename Run>
-void ForEachRun(const Model& model, const Piece& piece, bool by_class, unsigned t, Run run) {
+void ForEachRun(const SharedTables& shared, const Piece& piece, bool by_class, unsigned t, Run run) {
   const TensorRecord& record = *piece.record;
   const bool columns = by_class && (record.flags & kFlagColumnPrior) != 0;
   std::vector<uint8_t> order;
@@ -116,12 +116,12 @@ void ForEachRun(const Model& model, const Piece& piece, bool by_class, unsigned 
     order.resize(static_cast<size_t>(record.cols));
     strips.resize(ColumnOrder::StripCount(order.size()));
     ColumnOrder built{order.data(), strips.data(), order.size()};
-    static_cast<void>(built.Build(model, record));  // There is room.
+    static_cast<void>(built.Build(shared, record));  // There is room.
   }
   std::array<uint32_t, kStripSize> indices;
   for (const Strip& strip : piece.strips) {
     const uint32_t first = static_cast<uint32_t>(strip.in_tensor - piece.in_tensor);
-    const unsigned row = by_class ? ClassStep(model.RowClass(record, strip.row)) : 0;
+    const unsigned row = by_class ? ClassStep(shared.RowClass(record, strip.row)) : 0;
     uint32_t begin = 0;
     for (unsigned c = 0; begin < strip.size; ++c) {
       const StripColumns* classes = columns ? &strips[strip.in_line / kStripSize] : nullptr;
@@ -139,7 +139,7 @@ void ForEachRun(const Model& model, const Piece& piece, bool by_class, unsigned 
 
 class SegmentWriter {
  public:
-  explicit SegmentWriter(const Model& model) : model_(model) {
+  explicit SegmentWriter(const SharedTables& shared) : shared_(shared) {
     for (Pending& p : pending_) p = {};
   }
 
@@ -177,7 +177,7 @@ class SegmentWriter {
   void EncodeGaps(const Piece& piece, const std::vector<WeightGroup>& groups, bool by_class, unsigned level);
   void OpenGap(unsigned level) { pending_[level] = {true, out_.Gap(level), 0}; }
 
-  const Model& model_;
+  const SharedTables& shared_;
   RansEncoder out_;
   CoderState state_;
   std::array<Pending, kLevelCount> pending_;
@@ -226,10 +226,10 @@ SegmentWriter::Choice SegmentWriter::GapCost(const Piece& piece, const std::vect
   std::array<uint64_t, 2 * 48 + 1> weights{}, hits{};
   const TensorRecord& record = *piece.record;
   for (const Strip& strip : piece.strips) {
-    const unsigned row = by_class ? ClassStep(model_.RowClass(record, strip.row)) : 0;
+    const unsigned row = by_class ? ClassStep(shared_.RowClass(record, strip.row)) : 0;
     const size_t first = static_cast<size_t>(strip.in_tensor - piece.in_tensor);
     for (uint32_t i = 0; i < strip.size; ++i) {
-      const unsigned step = row + (by_class ? ClassStep(model_.ColumnClass(record, strip.in_line + i)) : 0);
+      const unsigned step = row + (by_class ? ClassStep(shared_.ColumnClass(record, strip.in_line + i)) : 0);
       ++weights[step];
       if (piece.actual[first + i] != piece.predicted[first + i]) ++hits[step];
     }
@@ -260,7 +260,7 @@ SegmentWriter::Choice SegmentWriter::GapCost(const Piece& piece, const std::vect
   EncodeLevel(&counter, &state, record, best.level);
   ScaleCoder scales(&groups, piece.in_tensor);
   scales.Begin(&counter, &state);
-  ForEachRun(model_, piece, by_class, best.level, [&](unsigned level, absl::Span<const uint32_t> indices) {
+  ForEachRun(shared_, piece, by_class, best.level, [&](unsigned level, absl::Span<const uint32_t> indices) {
     for (uint32_t i : indices) {
       const int delta = Delta(piece, i);
       if (delta != 0 && scales.Code(&counter, piece.in_tensor + i, &state) == 0) {
@@ -310,7 +310,7 @@ void SegmentWriter::EncodeGaps(const Piece& piece, const std::vector<WeightGroup
   EncodeLevel(&out_, &state_, *piece.record, level_of_tensor);
   ScaleCoder scales(&groups, piece.in_tensor);
   scales.Begin(&out_, &state_);
-  ForEachRun(model_, piece, by_class, level_of_tensor, [&](unsigned level, absl::Span<const uint32_t> indices) {
+  ForEachRun(shared_, piece, by_class, level_of_tensor, [&](unsigned level, absl::Span<const uint32_t> indices) {
     Pending& pending = pending_[level];
     if (!pending.open) OpenGap(level);
     for (uint32_t i : indices) {
@@ -385,7 +385,7 @@ absl::Status ReadPiece(DataSource* base, DataSource* variant, Piece* piece) {
 
 absl::StatusOr<std::string> SegmentEncoder::Encode(uint64_t segment, DataSource* base, DataSource* variant) const {
   const uint64_t end = std::min(layout_->data_size(), (segment + 1) * segment_size_);
-  SegmentWriter writer(layout_->model());
+  SegmentWriter writer(layout_->shared());
   StripCursor cursor(layout_, segment * segment_size_);
   while (!cursor.at_end() && cursor.strip().offset < end) {
     Piece piece;

@@ -1,5 +1,5 @@
 #include "codec/core/core_status.h"
-#include "codec/core/model.h"
+#include "codec/core/shared_tables.h"
 #include "codec/core/variant_layout.h"
 #include "codec/core/xxh64.h"
 #include "firmware_riscv/modelvault_loader.h"
@@ -12,11 +12,11 @@ using modelvault::ChunkPlace;
 using modelvault::ColumnOrder;
 using modelvault::CoreStatus;
 using modelvault::IndexView;
-using modelvault::Model;
 using modelvault::Section;
 using modelvault::SectionPlace;
 using modelvault::SegmentPlace;
 using modelvault::SegmentSource;
+using modelvault::SharedTables;
 using modelvault::StripColumns;
 using modelvault::TableCache;
 using modelvault::TensorRecord;
@@ -139,7 +139,7 @@ struct mv_loader {
   Contents contents;
   Arena arena;
   size_t fixed;  // What mv_open() took of the arena.
-  Model model;
+  SharedTables shared;
   ColumnOrder order;
   TableCache tables;
 
@@ -253,7 +253,7 @@ CoreStatus mv_loader::Open(mv_place* place) {
 
   *place = MV_PLACE_MODEL;
   size_t count;
-  const CoreStatus counted = Model::CountTensors(section, &count);
+  const CoreStatus counted = SharedTables::CountTensors(section, &count);
   if (counted != CoreStatus::kOk) return counted;
   if (count != header.tensor_count) return CoreStatus::kBadModel;
   const size_t tensors = static_cast<size_t>(count);
@@ -262,15 +262,15 @@ CoreStatus mv_loader::Open(mv_place* place) {
     *place = MV_PLACE_MEMORY;
     return CoreStatus::kWorkspaceTooSmall;
   }
-  const CoreStatus parsed = model.Parse(section, records, tensors);
+  const CoreStatus parsed = shared.Parse(section, records, tensors);
   if (parsed != CoreStatus::kOk) return parsed;
-  if (model.data_size() != header.base_data_size) return CoreStatus::kBadModel;
+  if (shared.data_size() != header.base_data_size) return CoreStatus::kBadModel;
 
   *place = MV_PLACE_MEMORY;
-  order.columns = static_cast<size_t>(model.max_prior_cols());
+  order.columns = static_cast<size_t>(shared.max_prior_cols());
   order.strips = static_cast<StripColumns*>(arena.Take(ColumnOrder::StripCount(order.columns), sizeof(*order.strips)));
   order.order = static_cast<uint8_t*>(arena.Take(order.columns, sizeof(*order.order)));
-  tables.memory = static_cast<uint8_t*>(arena.Take(1, TableCache::Size(model.code_bits())));
+  tables.memory = static_cast<uint8_t*>(arena.Take(1, TableCache::Size(shared.code_bits())));
   if (order.strips == nullptr || order.order == nullptr || tables.memory == nullptr) {
     return CoreStatus::kWorkspaceTooSmall;
   }
@@ -288,9 +288,9 @@ CoreStatus mv_loader::Start(const mv_variant& variant, size_t tile_size) {
   size = 0;
   const CoreStatus opened = contents.OpenBlob(variant, &blob, &blob_head);
   if (opened != CoreStatus::kOk) return opened;
-  VariantLayout* const tensors = new (At{layout}) VariantLayout(&model);
+  VariantLayout* const tensors = new (At{layout}) VariantLayout(&shared);
   if (blob_head.own_layout) {
-    const size_t count = model.tensor_count();
+    const size_t count = shared.tensor_count();
     VariantTensor* const own = static_cast<VariantTensor*>(arena.Take(count, sizeof(VariantTensor)));
     if (own == nullptr) return CoreStatus::kWorkspaceTooSmall;
     const CoreStatus parsed = tensors->Parse(blob_head.layout, own, count);
@@ -318,7 +318,8 @@ mv_error mv_memory_needed(const uint8_t* vault, size_t vault_size, size_t tile_s
   CoreStatus status = contents.Open(&unused);
   size_t columns = 0;
   unsigned code_bits = 0;
-  if (status == CoreStatus::kOk) status = Model::Measure(contents.SectionBytes(Section::kModel), &columns, &code_bits);
+  if (status == CoreStatus::kOk)
+    status = SharedTables::Measure(contents.SectionBytes(Section::kModel), &columns, &code_bits);
   if (status != CoreStatus::kOk) return ToError(status);
 
   const IndexView& index = contents.index;

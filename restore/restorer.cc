@@ -22,13 +22,13 @@ std::string Hex(const std::array<uint8_t, 16>& digest) {
 // The base as a coder reads it.
 class VaultBaseSource : public DataSource {
  public:
-  VaultBaseSource(const VaultReader* reader, const Model& model)
+  VaultBaseSource(const VaultReader* reader, const SharedTables& shared)
       : reader_(reader),
-        model_(model),
-        memory_(reader, model, nullptr, kMinTileSize),
-        decoder_(&model, reader->header().chunk_size, memory_.chunks(), memory_.workspace().tables) {}
+        shared_(shared),
+        memory_(reader, shared, nullptr, kMinTileSize),
+        decoder_(&shared, reader->header().chunk_size, memory_.chunks(), memory_.workspace().tables) {}
 
-  uint64_t size() const override { return model_.data_size(); }
+  uint64_t size() const override { return shared_.data_size(); }
 
   absl::Status Read(uint64_t offset, absl::Span<uint8_t> out) override {
     const CoreStatus status = decoder_.Read(offset, {out.data(), out.size()});
@@ -40,7 +40,7 @@ class VaultBaseSource : public DataSource {
 
  private:
   const VaultReader* reader_;
-  const Model& model_;
+  const SharedTables& shared_;
   StreamMemory memory_;
   BaseDecoder decoder_;
 };
@@ -58,11 +58,11 @@ absl::StatusOr<std::unique_ptr<Restorer>> Restorer::FromReader(std::unique_ptr<V
   restorer->reader_ = std::move(reader);
   const VaultReader& vault = *restorer->reader_;
   const ByteView section = vault.model_section();
-  absl::StatusOr<std::unique_ptr<const ParsedModel>> model =
-      ParsedModel::Parse(std::string(reinterpret_cast<const char*>(section.data), section.size));
-  if (!model.ok()) return absl::DataLossError(absl::StrCat(vault.path(), ": ", model.status().message()));
-  restorer->model_ = *std::move(model);
-  const Model& parsed = restorer->model();
+  absl::StatusOr<std::unique_ptr<const ParsedSharedTables>> shared =
+      ParsedSharedTables::Parse(std::string(reinterpret_cast<const char*>(section.data), section.size));
+  if (!shared.ok()) return absl::DataLossError(absl::StrCat(vault.path(), ": ", shared.status().message()));
+  restorer->shared_ = *std::move(shared);
+  const SharedTables& parsed = restorer->shared();
   if (parsed.tensor_count() != vault.header().tensor_count || parsed.data_size() != vault.header().base_data_size) {
     return absl::DataLossError(absl::StrFormat(
         "%s: MODEL section: %d tensors of %d bytes, but the header says %d of %d", vault.path(), parsed.tensor_count(),
@@ -98,16 +98,16 @@ absl::StatusOr<std::unique_ptr<const VaultModel>> Restorer::OpenVariant(absl::st
 }
 
 std::unique_ptr<DataSource> Restorer::BaseSource() const {
-  return std::make_unique<VaultBaseSource>(reader_.get(), model());
+  return std::make_unique<VaultBaseSource>(reader_.get(), shared());
 }
 
 VaultModel::VaultModel(const Restorer* restorer, std::string name)
-    : restorer_(restorer), name_(std::move(name)), layout_(&restorer->model()) {}
+    : restorer_(restorer), name_(std::move(name)), layout_(&restorer->shared()) {}
 
 absl::Status VaultModel::Parse() {
   const VaultReader& vault = restorer_->vault();
   if (blob_->has_own_layout()) {
-    tensors_.resize(restorer_->model().tensor_count());
+    tensors_.resize(restorer_->shared().tensor_count());
     const CoreStatus status = layout_.Parse(blob_->layout(), tensors_.data(), tensors_.size());
     if (status != CoreStatus::kOk) {
       return absl::DataLossError(
@@ -143,7 +143,7 @@ absl::Status VaultModel::Describe(CoreStatus status, uint64_t position) const {
 absl::Status VaultModel::ReadTiles(uint64_t begin, uint64_t end, const RestoreOptions& options,
                                    const Consumer& consumer) const {
   const VaultHeader& header = restorer_->vault().header();
-  StreamMemory memory(&restorer_->vault(), restorer_->model(), blob_.get(), options.tile_size);
+  StreamMemory memory(&restorer_->vault(), restorer_->shared(), blob_.get(), options.tile_size);
   VariantStream stream(&layout_, header.chunk_size, header.segment_size, memory.chunks(), memory.segments(),
                        memory.workspace(), options.trace);
   CoreStatus status = stream.Start(begin, end, options.tile_size);

@@ -15,7 +15,7 @@
 #include "codec/core/segment_decoder.h"
 #include "codec/core/variant_layout.h"
 #include "codec/data_source.h"
-#include "codec/model_builder.h"
+#include "codec/shared_tables_builder.h"
 #include "restore/core/variant_stream.h"
 #include "vault/file_system.h"
 #include "vault/vault_reader.h"
@@ -83,7 +83,7 @@ class Restorer {
   static absl::StatusOr<std::unique_ptr<Restorer>> FromReader(std::unique_ptr<VaultReader> reader);
 
   const VaultReader& vault() const { return *reader_; }
-  const Model& model() const { return model_->model(); }
+  const SharedTables& shared() const { return shared_->tables(); }
 
   // Names for error messages, in the base's data order; without them tensors are called by number.
   void set_tensor_names(std::vector<std::string> names) { tensor_names_ = std::move(names); }
@@ -100,7 +100,7 @@ class Restorer {
   Restorer() = default;
 
   std::unique_ptr<VaultReader> reader_;
-  std::unique_ptr<const ParsedModel> model_;
+  std::unique_ptr<const ParsedSharedTables> shared_;
   std::vector<std::string> tensor_names_;
 };
 

@@ -2,10 +2,11 @@
 
 namespace modelvault {
 
-StreamMemory::StreamMemory(const VaultReader* reader, const Model& model, const VaultBlob* blob, size_t tile_size)
+StreamMemory::StreamMemory(const VaultReader* reader, const SharedTables& shared, const VaultBlob* blob,
+                           size_t tile_size)
     : reader_(reader),
       blob_(blob),
-      order_(static_cast<size_t>(model.max_prior_cols())),
+      order_(static_cast<size_t>(shared.max_prior_cols())),
       strips_(ColumnOrder::StripCount(order_.size())),
       tile_(TileBufferSize(tile_size)) {}
 

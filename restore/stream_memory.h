@@ -15,7 +15,7 @@ namespace modelvault {
 class StreamMemory {
  public:
   // `blob` may be null (the base). Everything must outlive this, and this the streams that use it.
-  StreamMemory(const VaultReader* reader, const Model& model, const VaultBlob* blob, size_t tile_size);
+  StreamMemory(const VaultReader* reader, const SharedTables& shared, const VaultBlob* blob, size_t tile_size);
   StreamMemory(const StreamMemory&) = delete;
   StreamMemory& operator=(const StreamMemory&) = delete;
 

@@ -81,7 +81,7 @@ void BM_BaseDecode(benchmark::State& state) {
   std::vector<uint8_t> out(tensor.base().size());
   WideTableCache cache;
   for (auto _ : state) {
-    BaseDecoder decoder(&tensor.model(), chunk_size, {&FetchChunk, &chunks}, &cache);
+    BaseDecoder decoder(&tensor.shared(), chunk_size, {&FetchChunk, &chunks}, &cache);
     if (decoder.Read(0, {out.data(), out.size()}) != CoreStatus::kOk) state.SkipWithError("a chunk does not decode");
     benchmark::DoNotOptimize(out.data());
   }

@@ -27,22 +27,22 @@ T Must(absl::StatusOr<T> result) {
   return *std::move(result);
 }
 
-std::unique_ptr<const ParsedModel> MakeModel(const TensorSpec& spec, const std::vector<uint8_t>& base,
-                                             const std::vector<std::vector<uint8_t>>& siblings) {
+std::unique_ptr<const ParsedSharedTables> MakeModel(const TensorSpec& spec, const std::vector<uint8_t>& base,
+                                                    const std::vector<std::vector<uint8_t>>& siblings) {
   DeltaStatistics statistics({spec});
   for (const std::vector<uint8_t>& sibling : siblings) {
     statistics.Add(0, 0, base, sibling);
     statistics.AddVariant(0);
   }
   MemoryDataSource source(base);
-  return Must(ParsedModel::Parse(Must(BuildModel({spec}, &source, statistics))));
+  return Must(ParsedSharedTables::Parse(Must(BuildSharedTables({spec}, &source, statistics))));
 }
 
 }  // namespace
 
 CodedTensor::CodedTensor(TensorSpec spec, std::vector<uint8_t> base, const std::vector<std::vector<uint8_t>>& siblings,
                          DType variant_dtype)
-    : spec_(spec), base_(std::move(base)), model_(MakeModel(spec, base_, siblings)), tensors_(1), layout_(&model()) {
+    : spec_(spec), base_(std::move(base)), shared_(MakeModel(spec, base_, siblings)), tensors_(1), layout_(&shared()) {
   if (variant_dtype == spec.dtype) return;
   const LayoutEntry entry{0, variant_dtype, 0};
   const std::string stored = SerializeLayout({&entry, 1});
@@ -55,7 +55,7 @@ CodedTensor::CodedTensor(TensorSpec spec, std::vector<uint8_t> base, const std::
 }
 
 std::vector<std::string> CodedTensor::EncodeBase(uint32_t chunk_size) const {
-  const BaseEncoder encoder(&model(), chunk_size);
+  const BaseEncoder encoder(&shared(), chunk_size);
   std::vector<std::string> chunks;
   for (uint64_t c = 0; c < encoder.chunk_count(); ++c) {
     chunks.push_back(encoder.Encode(c, absl::MakeConstSpan(base_).subspan(c * chunk_size, chunk_size)));
@@ -70,7 +70,7 @@ std::string CodedTensor::Encode(const std::vector<uint8_t>& variant) const {
 }
 
 bool CodedTensor::DecodeStrips(const std::string& segment, std::vector<uint8_t>* variant, TensorMode* mode) const {
-  std::vector<uint8_t> order(static_cast<size_t>(model().max_prior_cols()));
+  std::vector<uint8_t> order(static_cast<size_t>(shared().max_prior_cols()));
   std::vector<StripColumns> strips(ColumnOrder::StripCount(order.size()));
   const VariantTensor tensor = layout_.tensor(0);
   switch (tensor.prediction) {

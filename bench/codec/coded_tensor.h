@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "codec/core/model.h"
+#include "codec/core/shared_tables.h"
 #include "codec/core/variant_layout.h"
-#include "codec/model_builder.h"
 #include "codec/segment_encoder.h"
+#include "codec/shared_tables_builder.h"
 #include "codec/tensor_spec.h"
 
 namespace modelvault::bench {
@@ -26,7 +26,7 @@ class CodedTensor {
 
   const std::vector<uint8_t>& base() const { return base_; }
   uint64_t elements() const { return spec_.rows * spec_.cols; }
-  const Model& model() const { return model_->model(); }
+  const SharedTables& shared() const { return shared_->tables(); }
   const VariantLayout& layout() const { return layout_; }
 
   // The stored chunks of the base.
@@ -44,7 +44,7 @@ class CodedTensor {
 
   TensorSpec spec_;
   std::vector<uint8_t> base_;
-  std::unique_ptr<const ParsedModel> model_;
+  std::unique_ptr<const ParsedSharedTables> shared_;
   std::vector<VariantTensor> tensors_;
   VariantLayout layout_;
 };

@@ -2,8 +2,9 @@
 
 namespace modelvault {
 
-[[gnu::cold]] BaseDecoder::BaseDecoder(const Model* model, uint32_t chunk_size, ChunkSource source, TableCache* cache)
-    : model_(model),
+[[gnu::cold]] BaseDecoder::BaseDecoder(const SharedTables* shared, uint32_t chunk_size, ChunkSource source,
+                                       TableCache* cache)
+    : shared_(shared),
       chunk_size_(chunk_size),
       source_(source),
       cache_(cache),
@@ -20,7 +21,7 @@ namespace modelvault {
       near_table_(nullptr) {
   memset(cache_->tag, 0, sizeof(cache_->tag));
   cache_->next = 0;
-  const unsigned bits = model->code_bits();
+  const unsigned bits = shared->code_bits();
   for (size_t i = 0; i < kMaxTablesPerTensor; ++i) {
     cache_->tables[i] = {cache_->memory + i * PrefixTable::Size(bits), bits};
   }
@@ -44,7 +45,7 @@ namespace modelvault {
   cache_->next = static_cast<uint8_t>((slot + 1) % kMaxTablesPerTensor);
   uint8_t lengths[256];
   int only;
-  model_->ReadTable(number, lengths, &only);
+  shared_->ReadTable(number, lengths, &only);
   cache_->tables[slot].Build(lengths, only);
   cache_->tag[slot] = static_cast<uint16_t>(number + 1);
   return &cache_->tables[slot];
@@ -54,7 +55,7 @@ namespace modelvault {
   tensor_index_ = index;
   row_known_ = false;
   row_kind_ = 0;
-  const TensorRecord& t = model_->tensor(index);
+  const TensorRecord& t = shared_->tensor(index);
   for (const PrefixTable*& plane : planes_) plane = nullptr;
   skip_table_ = near_table_ = nullptr;
   // Tables already there are claimed first, so that the rest cannot evict them.
@@ -79,10 +80,10 @@ namespace modelvault {
   if (!stream_.Start(stored)) return CoreStatus::kBadStream;
   ++chunks_begun_;
   position_ = chunk * chunk_size_;
-  const size_t left = model_->data_size() - position_;
+  const size_t left = shared_->data_size() - position_;
   chunk_end_ = position_ + (left < chunk_size_ ? left : chunk_size_);
-  const size_t index = model_->FindTensor(position_);
-  in_tensor_ = position_ - model_->tensor(index).offset;
+  const size_t index = shared_->FindTensor(position_);
+  in_tensor_ = position_ - shared_->tensor(index).offset;
   EnterTensor(index);
   return CoreStatus::kOk;
 }
@@ -104,7 +105,7 @@ namespace modelvault {
 
 // `size` bytes of a copied row, from `column` on; `rest` ≥ size are left of it in this chunk.
 [[gnu::hot]] CoreStatus BaseDecoder::ProduceCopy(const TensorRecord& t, size_t column, size_t rest, uint8_t* out, size_t size) {
-  memcpy(out, model_->dictionary(t) + (row_kind_ - 1u) * t.cols + column, size);
+  memcpy(out, shared_->dictionary(t) + (row_kind_ - 1u) * t.cols + column, size);
   size_t at = 0;
   while (at < size) {
     if (row_skip_ > 0) {
@@ -127,11 +128,11 @@ namespace modelvault {
 // Decodes `size` bytes, all inside the chunk in progress.
 [[gnu::hot]] CoreStatus BaseDecoder::Produce(uint8_t* out, size_t size) {
   while (size > 0) {
-    const TensorRecord* t = &model_->tensor(tensor_index_);
+    const TensorRecord* t = &shared_->tensor(tensor_index_);
     while (in_tensor_ == t->size) {  // Over the end, and over empty tensors.
       in_tensor_ = 0;
       EnterTensor(tensor_index_ + 1);
-      t = &model_->tensor(tensor_index_);
+      t = &shared_->tensor(tensor_index_);
     }
     size_t run = size;
     if (run > t->size - in_tensor_) run = t->size - in_tensor_;
@@ -165,7 +166,7 @@ namespace modelvault {
 }
 
 [[gnu::hot]] CoreStatus BaseDecoder::Read(size_t offset, ByteSpan out) {
-  const size_t data_size = model_->data_size();
+  const size_t data_size = shared_->data_size();
   if (offset > data_size || out.size > data_size - offset) return CoreStatus::kBadArgument;
   size_t done = 0;
   while (done < out.size) {

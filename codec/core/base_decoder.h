@@ -4,8 +4,8 @@
 
 #include "codec/core/bytes.h"
 #include "codec/core/core_status.h"
-#include "codec/core/model.h"
 #include "codec/core/prefix_code.h"
+#include "codec/core/shared_tables.h"
 
 namespace modelvault {
 
@@ -38,7 +38,7 @@ struct WideTableCache : TableCache {
 class BaseDecoder {
  public:
   // `model` and `cache` must outlive the decoder; `chunk_size` is the header's.
-  BaseDecoder(const Model* model, uint32_t chunk_size, ChunkSource source, TableCache* cache);
+  BaseDecoder(const SharedTables* shared, uint32_t chunk_size, ChunkSource source, TableCache* cache);
 
   // Writes base bytes [offset, offset + out.size), which must lie inside the data section. Going on where the last call
   // ended costs nothing extra; any other place costs decoding from its chunk's start. A chunk that has been decoded to
@@ -57,7 +57,7 @@ class BaseDecoder {
   CoreStatus Produce(uint8_t* out, size_t size);
   const PrefixTable* Table(uint8_t number);
 
-  const Model* model_;
+  const SharedTables* shared_;
   uint32_t chunk_size_;
   ChunkSource source_;
   TableCache* cache_;

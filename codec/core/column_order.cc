@@ -2,10 +2,10 @@
 
 namespace modelvault {
 
-[[gnu::hot]] bool ColumnOrder::Build(const Model& model, const TensorRecord& t) {
+[[gnu::hot]] bool ColumnOrder::Build(const SharedTables& shared, const TensorRecord& t) {
   if (t.cols > columns) return false;
   const size_t cols = static_cast<size_t>(t.cols);
-  const uint8_t* packed = model.column_classes(t);
+  const uint8_t* packed = shared.column_classes(t);
   for (size_t begin = 0; begin < cols; begin += kStripSize) {
     const size_t count = cols - begin < kStripSize ? cols - begin : kStripSize;
     uint8_t classes[kStripSize];

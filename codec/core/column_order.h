@@ -5,7 +5,7 @@
 
 #include "codec/core/bytes.h"
 #include "codec/core/codec_format.h"
-#include "codec/core/model.h"
+#include "codec/core/shared_tables.h"
 
 namespace modelvault {
 
@@ -28,7 +28,7 @@ struct ColumnOrder {
 
   static constexpr size_t StripCount(size_t columns) { return (columns + kStripSize - 1) / kStripSize; }
   // Sorts the columns of `t`; false if there is not room enough.
-  [[nodiscard]] bool Build(const Model& model, const TensorRecord& t);
+  [[nodiscard]] bool Build(const SharedTables& shared, const TensorRecord& t);
 };
 
 }  // namespace modelvault

@@ -63,7 +63,7 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
       const int level = level_offset_ + record.level;
       if (level < 0 || level >= static_cast<int>(kLevelCount)) return CoreStatus::kBadStream;
       level_ = static_cast<unsigned>(level);
-      if (mode_ == TensorMode::kGap && (record.flags & kFlagColumnPrior) && !order_.Build(layout_->model(), record)) {
+      if (mode_ == TensorMode::kGap && (record.flags & kFlagColumnPrior) && !order_.Build(layout_->shared(), record)) {
         return CoreStatus::kWorkspaceTooSmall;
       }
       break;

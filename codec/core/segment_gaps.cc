@@ -99,7 +99,7 @@ inline void StorePair(uint16_t* p, uint32_t pair) { memcpy(__builtin_assume_alig
   // Without classes it does not matter where lines end.
   const size_t line = by_row || by_column ? static_cast<size_t>(record.cols) : size;
   size_t in_line = by_row || by_column ? strip.in_line : 0;
-  const uint8_t* row_classes = layout_->model().row_classes(record) + static_cast<size_t>(strip.row / 2);
+  const uint8_t* row_classes = layout_->shared().row_classes(record) + static_cast<size_t>(strip.row / 2);
   unsigned row_shift = strip.row % 2 * 4;
   uint8_t* const io_end = io + size;
   unsigned row_level = level_;

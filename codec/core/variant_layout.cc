@@ -16,7 +16,7 @@ namespace {
 }  // namespace
 
 [[gnu::cold]] CoreStatus VariantLayout::Parse(ByteView bytes, VariantTensor* tensors, size_t capacity) {
-  const size_t count = model_->tensor_count();
+  const size_t count = shared_->tensor_count();
   if (capacity < count) return CoreStatus::kWorkspaceTooSmall;
   ByteReader reader(bytes);
   size_t data_size = 0;
@@ -25,7 +25,7 @@ namespace {
     uint8_t dtype;
     if (!reader.ReadSize(&index) || !reader.ReadU8(&dtype)) return CoreStatus::kTruncated;
     if (index >= count || ElementSize(dtype) == 0) return CoreStatus::kBadBlob;
-    const TensorRecord& base = model_->tensor(static_cast<size_t>(index));
+    const TensorRecord& base = shared_->tensor(static_cast<size_t>(index));
     size_t opaque_size = 0;
     if (dtype == 0) {
       if (!reader.ReadSize(&opaque_size)) return CoreStatus::kTruncated;
@@ -55,14 +55,14 @@ namespace {
 
 [[gnu::hot]] VariantTensor VariantLayout::tensor(size_t i) const {
   if (own_ != nullptr) return own_[i];
-  const TensorRecord& base = model_->tensor(i);
+  const TensorRecord& base = shared_->tensor(i);
   VariantTensor t = Describe(base, static_cast<uint32_t>(i), base.dtype, base.size);
   t.offset = base.offset;
   return t;
 }
 
 [[gnu::cold]] size_t VariantLayout::FindTensor(size_t offset) const {
-  if (own_ == nullptr) return model_->FindTensor(offset);
+  if (own_ == nullptr) return shared_->FindTensor(offset);
   size_t low = 0, high = tensor_count();
   while (high - low > 1) {
     const size_t middle = low + (high - low) / 2;

@@ -5,8 +5,8 @@
 
 #include "codec/core/bytes.h"
 #include "codec/core/core_status.h"
-#include "codec/core/model.h"
 #include "codec/core/prediction.h"
+#include "codec/core/shared_tables.h"
 
 namespace modelvault {
 
@@ -23,14 +23,14 @@ struct VariantTensor {
 // A variant's tensors. Without a layout of its own it is the base's, and needs no memory.
 class VariantLayout {
  public:
-  explicit VariantLayout(const Model* model) : model_(model), data_size_(model->data_size()) {}
+  explicit VariantLayout(const SharedTables* shared) : shared_(shared), data_size_(shared->data_size()) {}
 
   // Parses the stored layout (blob flag bit 0; `bytes` is exactly it) into the caller's `tensors`, which must outlive
   // this and have room for the model's tensor_count(). Checks that every base tensor occurs once.
   [[nodiscard]] CoreStatus Parse(ByteView bytes, VariantTensor* tensors, size_t capacity);
 
-  const Model& model() const { return *model_; }
-  size_t tensor_count() const { return model_->tensor_count(); }
+  const SharedTables& shared() const { return *shared_; }
+  size_t tensor_count() const { return shared_->tensor_count(); }
   size_t data_size() const { return data_size_; }
   bool is_base_layout() const { return own_ == nullptr; }
   VariantTensor tensor(size_t i) const;
@@ -39,7 +39,7 @@ class VariantLayout {
   size_t FindTensor(size_t offset) const;
 
  private:
-  const Model* model_;
+  const SharedTables* shared_;
   const VariantTensor* own_ = nullptr;
   size_t data_size_;
 };
@@ -62,7 +62,7 @@ class StripCursor {
   bool at_end() const { return index_ == layout_->tensor_count(); }
   size_t tensor_index() const { return index_; }
   const VariantTensor& tensor() const { return tensor_; }
-  const TensorRecord& record() const { return layout_->model().tensor(tensor_.base_index); }
+  const TensorRecord& record() const { return layout_->shared().tensor(tensor_.base_index); }
   const Strip& strip() const { return strip_; }
   void Next();
 

@@ -5,13 +5,13 @@
 namespace modelvault {
 
 [[gnu::cold]] VariantStream::VariantStream(const VariantLayout* layout, uint32_t chunk_size, uint32_t segment_size,
-                             ChunkSource chunks, SegmentSource segments, StreamWorkspace workspace,
-                             const SegmentTrace* trace)
+                                           ChunkSource chunks, SegmentSource segments, StreamWorkspace workspace,
+                                           const SegmentTrace* trace)
     : layout_(layout),
       segment_size_(segment_size),
       segments_(segments),
       workspace_(workspace),
-      base_(&layout->model(), chunk_size, chunks, workspace.tables),
+      base_(&layout->shared(), chunk_size, chunks, workspace.tables),
       delta_(layout, workspace.order, trace),
       cursor_(layout, layout->data_size()) {}
 

@@ -16,9 +16,9 @@ namespace {
 // The chunks of a base, with a decoder on top that counts its fetches.
 class CodedBase {
  public:
-  CodedBase(const Model* model, const Bytes& data, uint32_t chunk_size)
-      : cache_(std::make_unique<WideTableCache>()), decoder_(model, chunk_size, {&Fetch, this}, cache_.get()) {
-    const BaseEncoder encoder(model, chunk_size);
+  CodedBase(const SharedTables* shared, const Bytes& data, uint32_t chunk_size)
+      : cache_(std::make_unique<WideTableCache>()), decoder_(shared, chunk_size, {&Fetch, this}, cache_.get()) {
+    const BaseEncoder encoder(shared, chunk_size);
     for (uint64_t c = 0; c < encoder.chunk_count(); ++c) {
       const size_t size = std::min<size_t>(chunk_size, data.size() - c * chunk_size);
       chunks_.push_back(encoder.Encode(c, absl::MakeConstSpan(data).subspan(c * chunk_size, size)));
@@ -79,7 +79,7 @@ PrefixCode CodeOf(const std::string& table) {
 void ExpectRoundTrip(const TestBase& base, uint32_t chunk_size) {
   SCOPED_TRACE(testing::Message() << "chunk size " << chunk_size);
   const Bytes& data = base.data();
-  CodedBase coded(&base.model(), data, chunk_size);
+  CodedBase coded(&base.shared(), data, chunk_size);
   ASSERT_EQ(coded.chunks().size(), (data.size() + chunk_size - 1) / chunk_size);
   Bytes all(data.size());
   ASSERT_EQ(coded.Read(0, &all), CoreStatus::kOk);
@@ -179,7 +179,7 @@ TEST(BaseCodingTest, RepeatedRowsComeBackWhereverAChunkCutsThem) {
     for (double changed : {0.0, 0.004, 0.1}) {
       SCOPED_TRACE(testing::Message() << cols << " columns, changed " << changed);
       const TestBase base = DictionaryBase(cols, changed);
-      ASSERT_TRUE(base.model().tensor(1).flags & kFlagDictionary);
+      ASSERT_TRUE(base.shared().tensor(1).flags & kFlagDictionary);
       ASSERT_NO_FATAL_FAILURE(ExpectRoundTrips(base));
     }
   }
@@ -187,7 +187,7 @@ TEST(BaseCodingTest, RepeatedRowsComeBackWhereverAChunkCutsThem) {
 
 TEST(BaseCodingTest, RepeatedRowsCostNextToNothing) {
   const TestBase base = DictionaryBase(300, 0);
-  CodedBase coded(&base.model(), base.data(), 4096);
+  CodedBase coded(&base.shared(), base.data(), 4096);
   size_t stored = 0;
   for (const std::string& chunk : coded.chunks()) stored += chunk.size();
   EXPECT_LT(stored, 200 * 300 + 10000u);  // A third of the rows is fresh, below 8 bits a weight.
@@ -200,7 +200,7 @@ TEST(BaseCodingTest, CodedBytesAreNearTheEntropy) {
   Histogram histogram{};
   for (uint8_t byte : base.data()) ++histogram[byte];
   const uint64_t bits = CodedBits(histogram, OptimalCodeLengths(histogram));
-  CodedBase coded(&base.model(), base.data(), 65536);
+  CodedBase coded(&base.shared(), base.data(), 65536);
   size_t stored = 0;
   for (const std::string& chunk : coded.chunks()) stored += chunk.size();
   EXPECT_GT(8 * stored, bits);
@@ -221,7 +221,7 @@ TEST(BaseCodingTest, MoreTablesThanTheCacheHoldsComeBack) {
     specs.push_back(spec);
   }
   const TestBase base(specs, data);
-  ASSERT_GT(base.model().table_count(), 2 * kMaxTablesPerTensor);
+  ASSERT_GT(base.shared().table_count(), 2 * kMaxTablesPerTensor);
   ASSERT_NO_FATAL_FAILURE(ExpectRoundTrips(base));
 }
 
@@ -299,7 +299,7 @@ TEST(BaseCodingTest, TheEncoderChoosesTheNearestDictionaryRow) {
   stream.Raw(0, 1);
   stream.Symbol(code, 2);  // "ab", a byte that differs in no bits at all,
   stream.Symbol(code, 1);  // "d", and another.
-  EXPECT_EQ(CodedBase(&base.model(), base.data(), 256).chunks()[0], stream.Finish());
+  EXPECT_EQ(CodedBase(&base.shared(), base.data(), 256).chunks()[0], stream.Finish());
 }
 
 TEST(BaseCodingTest, SkipsOfEveryLengthAreCodedAsDocumentedAndComeBack) {
@@ -314,7 +314,7 @@ TEST(BaseCodingTest, SkipsOfEveryLengthAreCodedAsDocumentedAndComeBack) {
       Bytes row(dictionary.begin() + static_cast<std::ptrdiff_t>(2 * cols), dictionary.end());
       if (rest >= 0) row[skip] = static_cast<uint8_t>(row[skip] + 9);
       const CopiedRows rows(cols, dictionary, row);
-      CodedBase coded(&rows.base.model(), row, 65536);
+      CodedBase coded(&rows.base.shared(), row, 65536);
 
       PrefixEncoder stream;
       stream.Raw(1, 1);
@@ -355,7 +355,7 @@ TEST(BaseCodingTest, ARowCutByAChunkIsCopiedFromItsColumnOn) {
   row[299] = static_cast<uint8_t>(dictionary[600 + 299] + 1);
   const CopiedRows rows(600, dictionary, row);
   ASSERT_NO_FATAL_FAILURE(ExpectRoundTrip(rows.base, 256));
-  CodedBase coded(&rows.base.model(), row, 256);
+  CodedBase coded(&rows.base.shared(), row, 256);
   ASSERT_EQ(coded.chunks().size(), 3u);
   PrefixEncoder stream;
   stream.Raw(1, 1);
@@ -373,7 +373,7 @@ TEST(BaseDecoderTest, GoingOnCostsNoNewChunkAndGoingBackDoes) {
   Random random(13);
   const std::vector<TensorSpec> specs = {{DType::kI8, 1, 3000}};
   const TestBase base(specs, RandomData(&random, specs));
-  CodedBase coded(&base.model(), base.data(), 1024);
+  CodedBase coded(&base.shared(), base.data(), 1024);
   Bytes piece(100);
   ASSERT_EQ(coded.Read(0, &piece), CoreStatus::kOk);
   ASSERT_EQ(coded.Read(100, &piece), CoreStatus::kOk);
@@ -390,7 +390,7 @@ TEST(BaseDecoderTest, RefusesWhatLiesOutsideTheData) {
   Random random(14);
   const std::vector<TensorSpec> specs = {{DType::kI8, 1, 300}};
   const TestBase base(specs, RandomData(&random, specs));
-  CodedBase coded(&base.model(), base.data(), 256);
+  CodedBase coded(&base.shared(), base.data(), 256);
   Bytes one(1), none;
   EXPECT_EQ(coded.Read(300, &one), CoreStatus::kBadArgument);
   EXPECT_EQ(coded.Read(~uint64_t{0}, &one), CoreStatus::kBadArgument);
@@ -402,7 +402,7 @@ TEST(BaseDecoderTest, RefusesWhatLiesOutsideTheData) {
 
 TEST(BaseDecoderTest, AFetchThatFailsIsReportedAndTheNextReadIsRight) {
   const TestBase base = DictionaryBase(64, 0.1);
-  CodedBase coded(&base.model(), base.data(), 4096);
+  CodedBase coded(&base.shared(), base.data(), 4096);
   Bytes piece(6000);
   ASSERT_EQ(coded.Read(10, &piece), CoreStatus::kOk);
   coded.FailFetches(true);
@@ -420,8 +420,8 @@ TEST(BaseDecoderTest, ADamagedChunkIsAnErrorOrWrongBytesAndTheOthersStayReadable
     Random random(15);
     const std::vector<TensorSpec> specs = {{DType::kI8, 1, 300}, {DType::kF32, 1, 100}, {DType::kI8, 1, 100}};
     const TestBase base = dictionary ? DictionaryBase(9, 0.2) : TestBase(specs, RandomData(&random, specs));
-    ASSERT_EQ((base.model().tensor(1).flags & kFlagDictionary) != 0, dictionary);
-    CodedBase coded(&base.model(), base.data(), 256);
+    ASSERT_EQ((base.shared().tensor(1).flags & kFlagDictionary) != 0, dictionary);
+    CodedBase coded(&base.shared(), base.data(), 256);
     const std::string chunk = coded.chunks()[1];
     Bytes piece(256);
     const absl::Span<const uint8_t> second = absl::MakeConstSpan(base.data()).subspan(256, 256);
@@ -449,7 +449,7 @@ TEST(BaseDecoderTest, AChunkDecodesToItsOwnBytesInAnothersPlace) {
   Random random(16);
   const std::vector<TensorSpec> specs = {{DType::kI8, 1, 512}};
   const TestBase base(specs, RandomData(&random, specs));
-  CodedBase coded(&base.model(), base.data(), 256);
+  CodedBase coded(&base.shared(), base.data(), 256);
   std::swap(coded.chunks()[0], coded.chunks()[1]);
   Bytes all(512);
   // Nothing in the stream says where it belongs: that is for the container's checksums and digests to notice.
@@ -468,7 +468,7 @@ class CopiedStreamTest : public testing::Test {
 
   // What `stream` says as chunk 0.
   CoreStatus Decode(PrefixEncoder* stream, Bytes* out) {
-    CodedBase coded(&rows_.base.model(), rows_.base.data(), 512);
+    CodedBase coded(&rows_.base.shared(), rows_.base.data(), 512);
     coded.chunks()[0] = stream->Finish();
     out->assign(512, 0xEE);
     const CoreStatus status = coded.Read(0, out);
@@ -570,7 +570,7 @@ TEST_F(CopiedStreamTest, NothingFollowsASkipToTheEnd) {
   for (bool another : {false, true}) {
     const Bytes row(dictionary_.begin(), dictionary_.begin() + 255);
     const CopiedRows rows(255, row, row);
-    CodedBase coded(&rows.base.model(), row, 256);
+    CodedBase coded(&rows.base.shared(), row, 256);
     stream.Raw(1, 1);
     stream.Symbol(rows.skips, 255);
     if (another) stream.Symbol(rows.skips, 0);
@@ -581,7 +581,7 @@ TEST_F(CopiedStreamTest, NothingFollowsASkipToTheEnd) {
 }
 
 TEST_F(CopiedStreamTest, AfterABadRowTheRestIsStillReadable) {
-  CodedBase coded(&rows_.base.model(), rows_.base.data(), 512);
+  CodedBase coded(&rows_.base.shared(), rows_.base.data(), 512);
   PrefixEncoder stream;
   FirstRow(&stream);
   Row(&stream, 3);

@@ -165,11 +165,11 @@ TestBase::TestBase(std::vector<TensorSpec> specs, Bytes data, const std::vector<
     }
   }
   MemoryDataSource source(data_);
-  parsed_ = Must(ParsedModel::Parse(Must(BuildModel(specs, &source, deltas))));
+  parsed_ = Must(ParsedSharedTables::Parse(Must(BuildSharedTables(specs, &source, deltas))));
 }
 
 TestBase::TestBase(const std::string& section, Bytes data)
-    : data_(std::move(data)), parsed_(Must(ParsedModel::Parse(section))) {}
+    : data_(std::move(data)), parsed_(Must(ParsedSharedTables::Parse(section))) {}
 
 TestBase RandomBase(Random* random, const std::vector<RecordFields>& records) {
   std::vector<TensorSpec> specs;
@@ -177,7 +177,7 @@ TestBase RandomBase(Random* random, const std::vector<RecordFields>& records) {
   return TestBase(WriteModel({}, records), RandomData(random, specs));
 }
 
-TestLayout::TestLayout(const Model& model, const std::string& stored)
+TestLayout::TestLayout(const SharedTables& model, const std::string& stored)
     : tensors_(model.tensor_count()), layout_(&model) {
   if (stored.empty()) return;
   const CoreStatus status = layout_.Parse(View(stored), tensors_.data(), tensors_.size());
@@ -190,7 +190,7 @@ TestLayout::TestLayout(const Model& model, const std::string& stored)
 CodedVariant EncodeVariant(const TestBase& base, const TestVariant& variant, uint32_t segment_size) {
   CodedVariant coded;
   if (!variant.layout.empty()) coded.layout = SerializeLayout(variant.layout);
-  const TestLayout layout(base.model(), coded.layout);
+  const TestLayout layout(base.shared(), coded.layout);
   const SegmentEncoder encoder(&layout.layout(), segment_size);
   MemoryDataSource base_source(base.data()), variant_source(variant.data);
   for (uint64_t s = 0; s < encoder.segment_count(); ++s) {
@@ -256,7 +256,7 @@ CoreStatus DecodeSegment(const VariantLayout& layout, const Bytes& base, ByteVie
 
 DecodedVariant DecodeVariant(const TestBase& base, const CodedVariant& coded, uint32_t segment_size,
                              const DecodeOptions& options) {
-  const TestLayout layout(base.model(), coded.layout);
+  const TestLayout layout(base.shared(), coded.layout);
   DecodedVariant decoded;
   decoded.data.assign(layout.layout().data_size(), 0xEE);
   for (uint64_t s = 0; s < coded.segments.size() && decoded.status == CoreStatus::kOk; ++s) {

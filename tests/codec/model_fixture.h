@@ -10,11 +10,11 @@
 
 #include "absl/types/span.h"
 #include "codec/core/base_decoder.h"
-#include "codec/core/model.h"
 #include "codec/core/segment_decoder.h"
+#include "codec/core/shared_tables.h"
 #include "codec/core/variant_layout.h"
-#include "codec/model_builder.h"
 #include "codec/segment_encoder.h"
+#include "codec/shared_tables_builder.h"
 #include "codec/tensor_spec.h"
 #include "tests/codec/random.h"
 
@@ -69,21 +69,21 @@ RecordFields RandomPrior(Random* random, uint64_t rows, uint64_t cols, uint8_t f
 
 class TestBase {
  public:
-  // MODEL as BuildModel makes it, with the deltas of `siblings`, which have the base's layout.
+  // MODEL as BuildSharedTables makes it, with the deltas of `siblings`, which have the base's layout.
   TestBase(std::vector<TensorSpec> specs, Bytes data, const std::vector<Bytes>& siblings = {});
   // MODEL as given; it must describe `data`.
   TestBase(const std::string& section, Bytes data);
 
   const Bytes& data() const { return data_; }
-  const Model& model() const { return parsed_->model(); }
+  const SharedTables& shared() const { return parsed_->tables(); }
   const std::string& section() const { return parsed_->section(); }
   absl::Span<const uint8_t> tensor(size_t i) const {
-    return absl::MakeConstSpan(data_).subspan(model().tensor(i).offset, model().tensor(i).size);
+    return absl::MakeConstSpan(data_).subspan(shared().tensor(i).offset, shared().tensor(i).size);
   }
 
  private:
   Bytes data_;
-  std::unique_ptr<const ParsedModel> parsed_;
+  std::unique_ptr<const ParsedSharedTables> parsed_;
 };
 
 // A base with these records, which have no tables, and random data.
@@ -109,7 +109,7 @@ struct CodedVariant {
 class TestLayout {
  public:
   // `stored` is a layout as stored; empty: the base's. One that does not parse ends the program.
-  TestLayout(const Model& model, const std::string& stored);
+  TestLayout(const SharedTables& shared, const std::string& stored);
   TestLayout(const TestLayout&) = delete;
   TestLayout& operator=(const TestLayout&) = delete;
 

@@ -164,8 +164,8 @@ int64_t Signed(uint64_t v, unsigned bits) {
 // One tensor in one segment.
 class TensorDecoder {
  public:
-  TensorDecoder(const Model& model, const Tensor& tensor, Segment* segment)
-      : model_(model), tensor_(tensor), segment_(segment), stream_(&segment->stream) {}
+  TensorDecoder(const SharedTables& shared, const Tensor& tensor, Segment* segment)
+      : shared_(shared), tensor_(tensor), segment_(segment), stream_(&segment->stream) {}
 
   bool Begin() {
     const bool i8 = tensor_.dtype == 3;
@@ -239,13 +239,13 @@ class TensorDecoder {
     std::vector<uint64_t> order(strip.size);
     std::iota(order.begin(), order.end(), 0);
     const auto column_class = [&](uint64_t i) {
-      return mode_ == 1 && (t.flags & kFlagColumnPrior) ? model_.ColumnClass(t, strip.column + i) : 0;
+      return mode_ == 1 && (t.flags & kFlagColumnPrior) ? shared_.ColumnClass(t, strip.column + i) : 0;
     };
     std::stable_sort(order.begin(), order.end(),
                      [&](uint64_t a, uint64_t b) { return column_class(a) < column_class(b); });
     for (uint64_t i : order) {
       int64_t l = t_;
-      if (mode_ == 1 && (t.flags & kFlagRowPrior)) l += step(model_.RowClass(t, strip.row));
+      if (mode_ == 1 && (t.flags & kFlagRowPrior)) l += step(shared_.RowClass(t, strip.row));
       l += step(column_class(i));
       const unsigned level = static_cast<unsigned>(std::min<int64_t>(63, l));
       out[i] = tensor_.predicted[strip.at + i];
@@ -298,7 +298,7 @@ class TensorDecoder {
     return stream_->ok;
   }
 
-  const Model& model_;
+  const SharedTables& shared_;
   const Tensor& tensor_;
   Segment* segment_;
   Stream* stream_;
@@ -310,7 +310,7 @@ class TensorDecoder {
 };
 
 Tensor Describe(const TestBase& base, const LayoutEntry& entry) {
-  const TensorRecord& record = base.model().tensor(entry.base_index);
+  const TensorRecord& record = base.shared().tensor(entry.base_index);
   Tensor t;
   t.base = &record;
   t.dtype = static_cast<unsigned>(entry.dtype);
@@ -344,8 +344,8 @@ Tensor Describe(const TestBase& base, const LayoutEntry& entry) {
 bool ReferenceDecode(const TestBase& base, const std::vector<LayoutEntry>& layout, const CodedVariant& coded,
                      uint32_t segment_size, Bytes* data) {
   std::vector<LayoutEntry> entries = layout;
-  for (size_t i = 0; layout.empty() && i < base.model().tensor_count(); ++i) {
-    const TensorRecord& t = base.model().tensor(i);
+  for (size_t i = 0; layout.empty() && i < base.shared().tensor_count(); ++i) {
+    const TensorRecord& t = base.shared().tensor(i);
     entries.push_back({i, t.dtype, t.size});
   }
   std::vector<Tensor> tensors;
@@ -379,7 +379,7 @@ bool ReferenceDecode(const TestBase& base, const std::vector<LayoutEntry>& layou
       if (offset >= (s + 1) * segment_size) break;
       if (strip.tensor != tensor) {
         tensor = strip.tensor;
-        decoder.emplace(base.model(), tensors[tensor], &segment);
+        decoder.emplace(base.shared(), tensors[tensor], &segment);
         if (!decoder->Begin()) return false;
       }
       if (!decoder->Decode(strip, data->data() + offset)) return false;

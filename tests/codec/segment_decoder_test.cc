@@ -275,7 +275,7 @@ TEST(SegmentDecoderTest, AWorkspaceTooSmallForTheColumnsIsReported) {
   Random random(1);
   const TestBase base = RandomBase(
       &random, {RandomPrior(&random, 3, 600, kFlagColumnPrior), RandomPrior(&random, 3, 700, kFlagRowPrior)});
-  EXPECT_EQ(base.model().max_prior_cols(), 600u);
+  EXPECT_EQ(base.shared().max_prior_cols(), 600u);
   for (unsigned mode : {1u, 5u}) {
     // Nothing but the mode and the level: what follows shows that the columns were not the problem.
     const std::string stream = StreamWriter().Mode(DType::kI8, mode).Level(0).Take();
@@ -289,7 +289,7 @@ TEST(SegmentDecoderTest, AWorkspaceTooSmallForTheColumnsIsReported) {
   // Whole variants need no more room than the widest column prior.
   const TestVariant variant{Ternary(&random, base.data(), 0.1, 3), {}};
   DecodeOptions enough;
-  enough.order_columns = base.model().max_prior_cols();
+  enough.order_columns = base.shared().max_prior_cols();
   const DecodedVariant decoded = DecodeVariant(base, EncodeVariant(base, variant, 4096), 4096, enough);
   EXPECT_EQ(decoded.status, CoreStatus::kOk);
   EXPECT_TRUE(decoded.data == variant.data);
@@ -408,7 +408,7 @@ TEST(SegmentDecoderTest, StreamsOfRandomBytesStayInside) {
 
 TEST(SegmentDecoderTest, ADecoderCanStartAnewAfterAnError) {
   const AllModes all = MakeAllModes();
-  const TestLayout layout(all.base.model(), "");
+  const TestLayout layout(all.base.shared(), "");
   std::vector<uint8_t> order(40);
   std::vector<StripColumns> strips(ColumnOrder::StripCount(40));
   SegmentDecoder decoder(&layout.layout(), {order.data(), strips.data(), order.size()});
@@ -504,17 +504,17 @@ TEST(ColumnOrderTest, SortsEachStripsColumnsByClass) {
     Random random(cols);
     const RecordFields fields = RandomPrior(&random, 1, cols, kFlagColumnPrior);
     const TestBase base = One(fields, Bytes(cols));
-    const Model& model = base.model();
+    const SharedTables& shared = base.shared();
     std::vector<uint8_t> order(cols);
     std::vector<StripColumns> strips(ColumnOrder::StripCount(cols));
     ASSERT_EQ(strips.size(), (cols + 255) / 256);
     ColumnOrder columns{order.data(), strips.data(), order.size()};
-    ASSERT_TRUE(columns.Build(model, model.tensor(0)));
+    ASSERT_TRUE(columns.Build(shared, shared.tensor(0)));
     for (size_t begin = 0; begin < cols; begin += 256) {
       const size_t count = std::min<size_t>(256, cols - begin);
       std::vector<uint8_t> expected(count);
       for (size_t j = 0; j < count; ++j) expected[j] = static_cast<uint8_t>(j);
-      const auto class_of = [&](uint8_t j) { return model.ColumnClass(model.tensor(0), begin + j); };
+      const auto class_of = [&](uint8_t j) { return shared.ColumnClass(shared.tensor(0), begin + j); };
       std::stable_sort(expected.begin(), expected.end(),
                        [&](uint8_t a, uint8_t b) { return class_of(a) < class_of(b); });
       ASSERT_TRUE(std::equal(expected.begin(), expected.end(), order.begin() + static_cast<std::ptrdiff_t>(begin)));
@@ -537,7 +537,7 @@ TEST(ColumnOrderTest, SortsEachStripsColumnsByClass) {
       ASSERT_EQ(std::all_of(strip.counts[0] + strip.class_count, strip.counts[0] + 16, [](int n) { return n == 0; }), true);
     }
     columns.columns = cols - 1;
-    EXPECT_FALSE(columns.Build(model, model.tensor(0)));
+    EXPECT_FALSE(columns.Build(shared, shared.tensor(0)));
   }
 }
 

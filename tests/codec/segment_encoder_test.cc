@@ -157,12 +157,12 @@ Bytes ChangeTensor(Random* random, const TensorRecord& record, absl::Span<const 
 
 // Ternary, each weight with the chance that the tensor's prior gives it when t is 6.
 Bytes FollowPrior(Random* random, const TestBase& base, size_t tensor, int scale) {
-  const Model& model = base.model();
-  const TensorRecord& t = model.tensor(tensor);
+  const SharedTables& shared = base.shared();
+  const TensorRecord& t = shared.tensor(tensor);
   return Ternary(
       random, base.tensor(tensor),
       [&](size_t i) {
-        const unsigned steps = ClassStep(model.RowClass(t, i / t.cols)) + ClassStep(model.ColumnClass(t, i % t.cols));
+        const unsigned steps = ClassStep(shared.RowClass(t, i / t.cols)) + ClassStep(shared.ColumnClass(t, i % t.cols));
         return -std::expm1(-4 * std::exp2(std::min(6 + steps, 63u) / -4.0));
       },
       [=](size_t) { return scale; });
@@ -170,14 +170,14 @@ Bytes FollowPrior(Random* random, const TestBase& base, size_t tensor, int scale
 
 TestVariant ChangeModel(Random* random, const TestBase& base, bool own_layout) {
   TestVariant variant;
-  const Model& model = base.model();
-  std::vector<size_t> order(model.tensor_count());
+  const SharedTables& shared = base.shared();
+  std::vector<size_t> order(shared.tensor_count());
   std::iota(order.begin(), order.end(), 0);
   if (own_layout) {
     for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random->Below(i)]);
   }
   for (size_t i : order) {
-    const TensorRecord& record = model.tensor(i);
+    const TensorRecord& record = shared.tensor(i);
     LayoutEntry entry{i, record.dtype, record.size};
     if (own_layout && random->Chance(0.5)) {
       if (record.dtype == DType::kOpaque || random->Chance(0.2)) {
@@ -245,7 +245,7 @@ TEST(SegmentCodingTest, AnyPriorOfAnyWidthComesBack) {
       for (Change change : {Change::kTernary, Change::kSaturating, Change::kMixed, Change::kSmallSteps}) {
         TestVariant variant;
         for (size_t i = 0; i < 3; ++i) {
-          const TensorRecord& t = base.model().tensor(i);
+          const TensorRecord& t = base.shared().tensor(i);
           // One way or another the variant follows its prior, or the prior would not be used.
           Bytes tensor = change == Change::kSmallSteps || i == 1
                              ? ChangeTensor(&random, t, base.tensor(i), t.dtype, t.size, change)
@@ -314,7 +314,7 @@ TEST(SegmentCodingTest, EverySegmentDecodesOnItsOwn) {
   const TestVariant variant = ChangeModel(&random, base, false);
   const CodedVariant coded = EncodeVariant(base, variant, 4096);
   ASSERT_GT(coded.segments.size(), 4u);
-  const TestLayout layout(base.model(), "");
+  const TestLayout layout(base.shared(), "");
   for (uint64_t s = coded.segments.size(); s-- > 0;) {
     Bytes data(variant.data.size(), 0xEE);
     ASSERT_EQ(DecodeSegment(layout.layout(), base.data(), View(coded.segments[s]), s, 4096, {}, &data),
@@ -396,7 +396,7 @@ class SegmentChoiceTest : public testing::Test {
   std::unique_ptr<TestBase> base_;
 };
 
-TEST_F(SegmentChoiceTest, HasPriors) { EXPECT_EQ(base_->model().tensor(0).flags & kBothPriors, kBothPriors); }
+TEST_F(SegmentChoiceTest, HasPriors) { EXPECT_EQ(base_->shared().tensor(0).flags & kBothPriors, kBothPriors); }
 
 TEST_F(SegmentChoiceTest, TheBaseItselfIsSame) {
   EXPECT_EQ(ModeOf(base_->data()), TensorMode::kSame);
@@ -436,7 +436,7 @@ TEST(SegmentChoicesTest, FloatsNearTheBaseAreResidualsAndUnrelatedOnesRaw) {
     Random random(8);
     const std::vector<TensorSpec> specs = {{dtype, 20, 100}};
     const TestBase base(specs, RandomData(&random, specs));
-    const TensorRecord& t = base.model().tensor(0);
+    const TensorRecord& t = base.shared().tensor(0);
     const Bytes near = ChangeTensor(&random, t, base.data(), dtype, t.size, Change::kNoise);
     EXPECT_THAT(Modes(base, {near, {}}), ElementsAre(TensorMode::kResidual));
     EXPECT_LE(CodedSize(base, {near, {}}), 2000u * 6 / 8 + 20) << "half the elements a step of about 50";
@@ -665,7 +665,7 @@ TEST(SegmentEncoderTest, ReportsSourcesThatFail) {
   const std::vector<TensorSpec> specs = {{DType::kF32, 1, 3000}};
   const TestBase base(specs, RandomData(&random, specs));
   for (bool narrowed : {false, true}) {
-    const TestLayout layout(base.model(), narrowed ? SerializeLayout({{0, DType::kF16, 0}}) : "");
+    const TestLayout layout(base.shared(), narrowed ? SerializeLayout({{0, DType::kF16, 0}}) : "");
     const SegmentEncoder encoder(&layout.layout(), 4096);
     const Bytes short_bytes(2000);
     MemoryDataSource whole(base.data()), part(short_bytes);

@@ -12,17 +12,17 @@ namespace modelvault {
 namespace {
 
 // Parses an exact copy on the heap.
-CoreStatus Parse(const Model& model, const std::string& stored, VariantLayout* layout,
+CoreStatus Parse(const SharedTables& shared, const std::string& stored, VariantLayout* layout,
                  std::vector<VariantTensor>* own) {
   const Bytes copy(stored.begin(), stored.end());
-  own->resize(model.tensor_count());
+  own->resize(shared.tensor_count());
   return layout->Parse(View(copy), own->data(), own->size());
 }
 
-CoreStatus Parse(const Model& model, const std::string& stored) {
-  VariantLayout layout(&model);
+CoreStatus Parse(const SharedTables& shared, const std::string& stored) {
+  VariantLayout layout(&shared);
   std::vector<VariantTensor> own;
-  return Parse(model, stored, &layout, &own);
+  return Parse(shared, stored, &layout, &own);
 }
 
 RecordFields Fields(DType dtype, uint64_t rows, uint64_t cols, uint8_t flags = 0) {
@@ -51,7 +51,7 @@ std::vector<Strip> ExpectedStrips(const VariantLayout& layout, std::vector<size_
   std::vector<Strip> strips;
   for (size_t i = 0; i < layout.tensor_count(); ++i) {
     const VariantTensor t = layout.tensor(i);
-    const TensorRecord& record = layout.model().tensor(t.base_index);
+    const TensorRecord& record = layout.shared().tensor(t.base_index);
     const bool by_rows = record.has_prior() && t.element_size == 1 && t.size == record.size;
     const uint64_t line = by_rows ? record.cols : t.size;
     for (uint64_t at = 0; at < t.size;) {
@@ -116,17 +116,17 @@ void ExpectStrips(const VariantLayout& layout) {
 TEST(VariantLayoutTest, WithoutALayoutOfItsOwnAVariantIsLaidOutLikeTheBase) {
   const TestBase base = BaseOf(
       {Fields(DType::kI8, 3, 7), Fields(DType::kF32, 0, 7), Fields(DType::kF32, 2, 5), Fields(DType::kOpaque, 1, 9)});
-  const VariantLayout layout(&base.model());
+  const VariantLayout layout(&base.shared());
   EXPECT_TRUE(layout.is_base_layout());
   EXPECT_EQ(layout.tensor_count(), 4u);
   EXPECT_EQ(layout.data_size(), 21u + 40 + 9);
   for (size_t i = 0; i < 4; ++i) {
     const VariantTensor t = layout.tensor(i);
     EXPECT_EQ(t.base_index, i);
-    EXPECT_EQ(t.offset, base.model().tensor(i).offset);
-    EXPECT_EQ(t.size, base.model().tensor(i).size);
-    EXPECT_EQ(t.dtype, base.model().tensor(i).dtype);
-    EXPECT_EQ(t.element_size, base.model().tensor(i).element_size);
+    EXPECT_EQ(t.offset, base.shared().tensor(i).offset);
+    EXPECT_EQ(t.size, base.shared().tensor(i).size);
+    EXPECT_EQ(t.dtype, base.shared().tensor(i).dtype);
+    EXPECT_EQ(t.element_size, base.shared().tensor(i).element_size);
     EXPECT_EQ(t.prediction, Prediction::kCopy);
   }
 }
@@ -139,9 +139,9 @@ TEST(VariantLayoutTest, ALayoutReordersAndRetypesTensors) {
                                               {1, DType::kBf16, 0},
                                               {0, DType::kOpaque, 1000},
                                               {3, DType::kOpaque, 5}});
-  VariantLayout layout(&base.model());
+  VariantLayout layout(&base.shared());
   std::vector<VariantTensor> own;
-  ASSERT_EQ(Parse(base.model(), stored, &layout, &own), CoreStatus::kOk);
+  ASSERT_EQ(Parse(base.shared(), stored, &layout, &own), CoreStatus::kOk);
   EXPECT_FALSE(layout.is_base_layout());
   const uint32_t index[] = {4, 2, 1, 0, 3};
   const uint64_t size[] = {16, 9, 20, 1000, 5};
@@ -165,19 +165,19 @@ TEST(VariantLayoutTest, ALayoutReordersAndRetypesTensors) {
 TEST(VariantLayoutTest, EveryTruncationAndEveryByteTooManyIsAnError) {
   const TestBase base = BaseOf({Fields(DType::kI8, 3, 7), Fields(DType::kOpaque, 1, 9), Fields(DType::kF32, 2, 5)});
   const std::string stored = SerializeLayout({{2, DType::kF16, 0}, {1, DType::kOpaque, 70000}, {0, DType::kI8, 0}});
-  ASSERT_EQ(Parse(base.model(), stored), CoreStatus::kOk);
+  ASSERT_EQ(Parse(base.shared(), stored), CoreStatus::kOk);
   for (size_t size = 0; size < stored.size(); ++size) {
-    EXPECT_EQ(Parse(base.model(), stored.substr(0, size)), CoreStatus::kTruncated) << size;
+    EXPECT_EQ(Parse(base.shared(), stored.substr(0, size)), CoreStatus::kTruncated) << size;
   }
-  EXPECT_EQ(Parse(base.model(), stored + '\0'), CoreStatus::kBadBlob);
+  EXPECT_EQ(Parse(base.shared(), stored + '\0'), CoreStatus::kBadBlob);
 }
 
 TEST(VariantLayoutTest, RefusesLyingFields) {
   const TestBase base = BaseOf({Fields(DType::kI8, 3, 7), Fields(DType::kF32, 2, 5), Fields(DType::kOpaque, 1, 9),
                                 Fields(DType::kI8, 1, kMaxDataSize / 2)});
-  const Model& model = base.model();
+  const SharedTables& shared = base.shared();
   const LayoutEntry huge{3, DType::kI8, 0};
-  const auto status = [&](const std::vector<LayoutEntry>& entries) { return Parse(model, SerializeLayout(entries)); };
+  const auto status = [&](const std::vector<LayoutEntry>& entries) { return Parse(shared, SerializeLayout(entries)); };
   EXPECT_EQ(status({{0, DType::kI8, 0}, {1, DType::kF32, 0}, {2, DType::kOpaque, 9}, huge}), CoreStatus::kOk);
   EXPECT_EQ(status({{0, DType::kI8, 0}, {0, DType::kI8, 0}, {2, DType::kOpaque, 9}, huge}), CoreStatus::kBadBlob);
   EXPECT_EQ(status({{0, DType::kI8, 0}, {4, DType::kF32, 0}, {2, DType::kOpaque, 9}, huge}), CoreStatus::kBadBlob);
@@ -195,7 +195,7 @@ TEST(VariantLayoutTest, RefusesLyingFields) {
   EXPECT_EQ(status({{0, DType::kI8, 0}, {1, DType::kF32, 0}, {2, DType::kOpaque, 9}, {3, DType::kF64, 0}}),
             CoreStatus::kBadBlob);
   // Less room than tensors.
-  VariantLayout layout(&model);
+  VariantLayout layout(&shared);
   std::vector<VariantTensor> own(3);
   EXPECT_EQ(layout.Parse({}, own.data(), own.size()), CoreStatus::kWorkspaceTooSmall);
 }
@@ -211,7 +211,7 @@ TEST(VariantLayoutTest, EveryRepetitionOfATensorIsFound) {
       entries.push_back({rest % 5, DType::kI8, 0});
       seen |= 1u << rest % 5;
     }
-    ASSERT_EQ(Parse(base.model(), SerializeLayout(entries)), seen == 31 ? CoreStatus::kOk : CoreStatus::kBadBlob)
+    ASSERT_EQ(Parse(base.shared(), SerializeLayout(entries)), seen == 31 ? CoreStatus::kOk : CoreStatus::kBadBlob)
         << code;
   }
 }
@@ -224,19 +224,19 @@ TEST(StripCursorTest, StripsAreTheDocumentedOnes) {
               Fields(DType::kI8, 7, 0), Fields(DType::kI8, 4, 600, both), Fields(DType::kI8, 5, 600),
               Fields(DType::kOpaque, 1, 0), Fields(DType::kOpaque, 1, 513), Fields(DType::kU8, 2, 700, both),
               Fields(DType::kI8, 1, 1), Fields(DType::kBool, 1, 0)});
-  ASSERT_NO_FATAL_FAILURE(ExpectStrips(VariantLayout(&base.model())));
+  ASSERT_NO_FATAL_FAILURE(ExpectStrips(VariantLayout(&base.shared())));
 
   // Another order, and types of other sizes, for which rows are no lines.
   std::vector<LayoutEntry> entries;
-  for (size_t i = base.model().tensor_count(); i-- > 0;) {
-    entries.push_back({i, base.model().tensor(i).dtype, base.model().tensor(i).size});
+  for (size_t i = base.shared().tensor_count(); i-- > 0;) {
+    entries.push_back({i, base.shared().tensor(i).dtype, base.shared().tensor(i).size});
   }
   entries[12 - 1].dtype = DType::kF16;                 // On a prior of 16 columns.
   entries[12 - 3].dtype = DType::kU8;                  // On a prior, still one byte.
   entries[12 - 4] = {4, DType::kOpaque, 3 * 257};      // On a prior, opaque, as many bytes.
   entries[12 - 6] = {6, DType::kOpaque, 4 * 600 + 1};  // On a prior, opaque, another size.
   entries[12 - 9].opaque_size = 300;
-  const TestLayout own(base.model(), SerializeLayout(entries));
+  const TestLayout own(base.shared(), SerializeLayout(entries));
   ASSERT_NO_FATAL_FAILURE(ExpectStrips(own.layout()));
 }
 
@@ -252,14 +252,14 @@ TEST(StripCursorTest, RandomModelsHaveTheDocumentedStrips) {
                                prior ? static_cast<uint8_t>(2 * (1 + random.Below(3))) : uint8_t{0}));
     }
     const TestBase base = BaseOf(records);
-    ASSERT_NO_FATAL_FAILURE(ExpectStrips(VariantLayout(&base.model())));
+    ASSERT_NO_FATAL_FAILURE(ExpectStrips(VariantLayout(&base.shared())));
   }
 }
 
 TEST(StripCursorTest, SegmentsPartitionTheStrips) {
   const TestBase base = BaseOf({Fields(DType::kI8, 1, 10), Fields(DType::kI8, 40, 300, kFlagRowPrior),
                                 Fields(DType::kF32, 1, 999), Fields(DType::kI8, 1, 3)});
-  const VariantLayout layout(&base.model());
+  const VariantLayout layout(&base.shared());
   for (uint32_t segment_size : {4096u, 8192u, 1u << 24}) {
     const uint64_t count = SegmentCount(layout.data_size(), segment_size);
     EXPECT_EQ(count, (layout.data_size() + segment_size - 1) / segment_size);
@@ -282,16 +282,16 @@ TEST(StripCursorTest, SegmentsPartitionTheStrips) {
 
 TEST(StripCursorTest, AModelWithoutBytesHasNoStrips) {
   const TestBase none = BaseOf({});
-  EXPECT_TRUE(Walk(VariantLayout(&none.model()), 0).empty());
+  EXPECT_TRUE(Walk(VariantLayout(&none.shared()), 0).empty());
   const TestBase empty = BaseOf({Fields(DType::kI8, 0, 5), Fields(DType::kF32, 5, 0)});
-  EXPECT_TRUE(Walk(VariantLayout(&empty.model()), 0).empty());
+  EXPECT_TRUE(Walk(VariantLayout(&empty.shared()), 0).empty());
 }
 
 TEST(StripCursorTest, WalksOffsetsBeyondFourGigabytes) {
   const TestBase base =
       BaseOf({Fields(DType::kI8, 1, (uint64_t{1} << 40) + 5), Fields(DType::kI8, uint64_t{1} << 33, 0),
               Fields(DType::kF64, uint64_t{1} << 30, 1 << 10)});
-  const VariantLayout layout(&base.model());
+  const VariantLayout layout(&base.shared());
   StripCursor cursor(&layout, (uint64_t{1} << 40) - 256);
   EXPECT_EQ(cursor.strip().in_tensor, (uint64_t{1} << 40) - 256);
   cursor.Next();

@@ -61,7 +61,7 @@ TestBase SmallModel(Random* random, uint64_t rows, uint64_t cols) {
     std::copy(weights.begin(), weights.end(), sibling.begin());
   }
   TestBase base(specs, data, siblings);
-  if ((base.model().tensor(0).flags & (kFlagDictionary | kFlagRowPrior)) != (kFlagDictionary | kFlagRowPrior)) {
+  if ((base.shared().tensor(0).flags & (kFlagDictionary | kFlagRowPrior)) != (kFlagDictionary | kFlagRowPrior)) {
     std::fprintf(stderr, "the small model has no dictionary or no prior\n");
     std::abort();
   }
@@ -71,7 +71,7 @@ TestBase SmallModel(Random* random, uint64_t rows, uint64_t cols) {
 std::string Chunk(const TestBase& base, uint32_t chunk_size, uint64_t chunk) {
   const size_t begin = static_cast<size_t>(chunk) * chunk_size;
   const size_t size = std::min<size_t>(chunk_size, base.data().size() - begin);
-  return BaseEncoder(&base.model(), chunk_size).Encode(chunk, absl::MakeConstSpan(base.data()).subspan(begin, size));
+  return BaseEncoder(&base.shared(), chunk_size).Encode(chunk, absl::MakeConstSpan(base.data()).subspan(begin, size));
 }
 
 void WriteModels(SeedWriter* out) {
@@ -88,27 +88,27 @@ void WriteModels(SeedWriter* out) {
 
 void WriteLayouts(SeedWriter* out) {
   Random random(2);
-  const std::string model = Piece(WriteModel(
+  const std::string shared = Piece(WriteModel(
       {}, {RandomPrior(&random, 3, 300, kFlagRowPrior), RawRecord(DType::kF32, 5, 70), RawRecord(DType::kI8, 0, 4),
            RawRecord(DType::kOpaque, 1, 600), RandomPrior(&random, 9, 20, kFlagColumnPrior)}));
   out->Write("layout", "same_order",
-             model + SerializeLayout({{0, DType::kI8, 0},
-                                      {1, DType::kF32, 0},
-                                      {2, DType::kI8, 0},
-                                      {3, DType::kOpaque, 600},
-                                      {4, DType::kI8, 0}}));
+             shared + SerializeLayout({{0, DType::kI8, 0},
+                                       {1, DType::kF32, 0},
+                                       {2, DType::kI8, 0},
+                                       {3, DType::kOpaque, 600},
+                                       {4, DType::kI8, 0}}));
   out->Write("layout", "retyped",
-             model + SerializeLayout({{4, DType::kF16, 0},
-                                      {3, DType::kOpaque, 70000},
-                                      {2, DType::kF64, 0},
-                                      {0, DType::kU8, 0},
-                                      {1, DType::kBf16, 0}}));
+             shared + SerializeLayout({{4, DType::kF16, 0},
+                                       {3, DType::kOpaque, 70000},
+                                       {2, DType::kF64, 0},
+                                       {0, DType::kU8, 0},
+                                       {1, DType::kBf16, 0}}));
   out->Write("layout", "opaque",
-             model + SerializeLayout({{3, DType::kOpaque, 0},
-                                      {0, DType::kOpaque, 900},
-                                      {4, DType::kOpaque, 181},
-                                      {1, DType::kOpaque, 1},
-                                      {2, DType::kOpaque, 3}}));
+             shared + SerializeLayout({{3, DType::kOpaque, 0},
+                                       {0, DType::kOpaque, 900},
+                                       {4, DType::kOpaque, 181},
+                                       {1, DType::kOpaque, 1},
+                                       {2, DType::kOpaque, 3}}));
   out->Write("layout", "no_tensors", Piece(WriteModel({}, {})));
 }
 

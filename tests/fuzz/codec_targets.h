@@ -16,9 +16,9 @@
 #include <vector>
 
 #include "codec/core/base_decoder.h"
-#include "codec/core/model.h"
 #include "codec/core/prediction.h"
 #include "codec/core/segment_decoder.h"
+#include "codec/core/shared_tables.h"
 #include "codec/core/variant_layout.h"
 
 namespace modelvault {
@@ -61,28 +61,28 @@ class FuzzInput {
 struct FuzzModel {
   explicit FuzzModel(std::vector<uint8_t> bytes) : section(std::move(bytes)) {
     uint64_t count;
-    status = Model::CountTensors({section.data(), section.size()}, &count);
+    status = SharedTables::CountTensors({section.data(), section.size()}, &count);
     if (status != CoreStatus::kOk) return;
     Check(count <= section.size());
     records.resize(static_cast<size_t>(count));
-    status = model.Parse({section.data(), section.size()}, records.data(), records.size());
+    status = shared.Parse({section.data(), section.size()}, records.data(), records.size());
   }
 
   std::vector<uint8_t> section;
   std::vector<TensorRecord> records;
-  Model model;
+  SharedTables shared;
   CoreStatus status;
 };
 
 inline CoreStatus FuzzModelSection(const uint8_t* data, size_t size) {
   const FuzzModel fuzzed(FuzzInput(data, size).Rest());
   if (fuzzed.status != CoreStatus::kOk) return fuzzed.status;
-  const Model& model = fuzzed.model;
-  Check(model.table_count() <= kMaxTables);
-  for (size_t i = 0; i < model.table_count(); ++i) {
+  const SharedTables& shared = fuzzed.shared;
+  Check(shared.table_count() <= kMaxTables);
+  for (size_t i = 0; i < shared.table_count(); ++i) {
     uint8_t lengths[256];
     int only;
-    model.ReadTable(static_cast<uint8_t>(i), lengths, &only);
+    shared.ReadTable(static_cast<uint8_t>(i), lengths, &only);
     uint32_t sum = 0;
     for (uint8_t length : lengths) {
       Check(length <= kMaxCodeLength);
@@ -91,30 +91,30 @@ inline CoreStatus FuzzModelSection(const uint8_t* data, size_t size) {
     Check(only < 0 ? sum == 1u << kMaxCodeLength : sum == 0 && only < 256);
   }
   uint64_t data_size = 0;
-  for (size_t i = 0; i < model.tensor_count(); ++i) {
-    const TensorRecord& t = model.tensor(i);
+  for (size_t i = 0; i < shared.tensor_count(); ++i) {
+    const TensorRecord& t = shared.tensor(i);
     Check(t.offset == data_size && t.size <= kMaxDataSize);
     Check(t.size == t.rows * t.cols * t.element_size);
     Check(t.element_size == ElementSize(static_cast<uint8_t>(t.dtype)) && t.level < kLevelCount);
     data_size += t.size;
     if (t.size > 0) {
-      Check(model.FindTensor(t.offset) == i && model.FindTensor(t.offset + t.size - 1) == i);
+      Check(shared.FindTensor(t.offset) == i && shared.FindTensor(t.offset + t.size - 1) == i);
     }
-    for (unsigned p = 0; p < t.element_size; ++p) Check(t.tables[p] == kRawPlane || t.tables[p] < model.table_count());
+    for (unsigned p = 0; p < t.element_size; ++p) Check(t.tables[p] == kRawPlane || t.tables[p] < shared.table_count());
     if (t.flags & kFlagDictionary) {
-      Check(t.dictionary_rows > 0 && t.skip_table < model.table_count() && t.near_table < model.table_count());
+      Check(t.dictionary_rows > 0 && t.skip_table < shared.table_count() && t.near_table < shared.table_count());
       // The first and the last byte are inside the section.
-      const uint8_t* rows = model.dictionary(t);
+      const uint8_t* rows = shared.dictionary(t);
       Check(rows[0] + rows[t.dictionary_rows * t.cols - 1] >= 0);
     }
     if (t.flags & kFlagRowPrior)
-      Check(model.RowClass(t, 0) < kClassCount && model.RowClass(t, t.rows - 1) < kClassCount);
+      Check(shared.RowClass(t, 0) < kClassCount && shared.RowClass(t, t.rows - 1) < kClassCount);
     if (t.flags & kFlagColumnPrior) {
-      Check(t.cols <= model.max_prior_cols() && model.max_prior_cols() <= kMaxPriorColumns);
-      for (uint64_t c = 0; c < t.cols; ++c) Check(model.ColumnClass(t, c) < kClassCount);
+      Check(t.cols <= shared.max_prior_cols() && shared.max_prior_cols() <= kMaxPriorColumns);
+      for (uint64_t c = 0; c < t.cols; ++c) Check(shared.ColumnClass(t, c) < kClassCount);
     }
   }
-  Check(data_size == model.data_size());
+  Check(data_size == shared.data_size());
   return CoreStatus::kOk;
 }
 
@@ -123,9 +123,9 @@ inline CoreStatus FuzzLayout(const uint8_t* data, size_t size) {
   const FuzzModel fuzzed(input.Piece());
   if (fuzzed.status != CoreStatus::kOk) return fuzzed.status;
   const std::vector<uint8_t> stored = input.Rest();
-  const size_t count = fuzzed.model.tensor_count();
+  const size_t count = fuzzed.shared.tensor_count();
   std::vector<VariantTensor> own(count);
-  VariantLayout layout(&fuzzed.model);
+  VariantLayout layout(&fuzzed.shared);
   const CoreStatus status = layout.Parse({stored.data(), stored.size()}, own.data(), count);
   if (status != CoreStatus::kOk) return status;
   std::vector<bool> seen(count);
@@ -166,7 +166,7 @@ inline CoreStatus FuzzBaseChunk(const uint8_t* data, size_t size) {
   const uint64_t number = input.Byte();
   const FuzzModel fuzzed(input.Piece());
   if (fuzzed.status != CoreStatus::kOk) return fuzzed.status;
-  const uint64_t data_size = fuzzed.model.data_size();
+  const uint64_t data_size = fuzzed.shared.data_size();
   if (data_size == 0) return CoreStatus::kOk;
   const uint64_t chunks = (data_size - 1) / chunk_size + 1;
   const uint64_t begin = number % chunks * chunk_size;
@@ -178,7 +178,7 @@ inline CoreStatus FuzzBaseChunk(const uint8_t* data, size_t size) {
     return CoreStatus::kOk;
   };
   const auto cache = std::make_unique<WideTableCache>();
-  BaseDecoder decoder(&fuzzed.model, chunk_size, {fetch, const_cast<std::vector<uint8_t>*>(&stored)}, cache.get());
+  BaseDecoder decoder(&fuzzed.shared, chunk_size, {fetch, const_cast<std::vector<uint8_t>*>(&stored)}, cache.get());
   const std::unique_ptr<uint8_t[]> whole(new uint8_t[length]), parts(new uint8_t[length]);
   const CoreStatus status = decoder.Read(begin, {whole.get(), length});
   Check(status == CoreStatus::kOk || status == CoreStatus::kBadStream);
@@ -207,8 +207,8 @@ inline CoreStatus FuzzSegment(const uint8_t* data, size_t size) {
   const FuzzModel fuzzed(input.Piece());
   if (fuzzed.status != CoreStatus::kOk) return fuzzed.status;
   const std::vector<uint8_t> stored = input.Piece();
-  VariantLayout layout(&fuzzed.model);
-  std::vector<VariantTensor> own(fuzzed.model.tensor_count());
+  VariantLayout layout(&fuzzed.shared);
+  std::vector<VariantTensor> own(fuzzed.shared.tensor_count());
   if (!stored.empty()) {
     const CoreStatus status = layout.Parse({stored.data(), stored.size()}, own.data(), own.size());
     if (status != CoreStatus::kOk) return status;
@@ -216,7 +216,7 @@ inline CoreStatus FuzzSegment(const uint8_t* data, size_t size) {
   if (layout.data_size() == 0) return CoreStatus::kOk;
   const uint64_t segment = number % SegmentCount(layout.data_size(), kSegmentSize);
   const std::vector<uint8_t> stream = input.Rest();
-  const size_t columns = static_cast<size_t>(fuzzed.model.max_prior_cols());
+  const size_t columns = static_cast<size_t>(fuzzed.shared.max_prior_cols());
   std::vector<uint8_t> order(columns);
   std::vector<StripColumns> strips(ColumnOrder::StripCount(columns));
   SegmentDecoder decoder(&layout, {order.data(), strips.data(), columns});

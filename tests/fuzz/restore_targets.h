@@ -70,8 +70,8 @@ inline CoreStatus FuzzVariantStream(const uint8_t* data, size_t size) {
   const FuzzModel fuzzed(input.Piece());
   if (fuzzed.status != CoreStatus::kOk) return fuzzed.status;
   const std::vector<uint8_t> stored_layout = input.Piece();
-  VariantLayout layout(&fuzzed.model);
-  std::vector<VariantTensor> own(fuzzed.model.tensor_count());
+  VariantLayout layout(&fuzzed.shared);
+  std::vector<VariantTensor> own(fuzzed.shared.tensor_count());
   if (!stored_layout.empty()) {
     const CoreStatus status = layout.Parse({stored_layout.data(), stored_layout.size()}, own.data(), own.size());
     if (status != CoreStatus::kOk) return status;
@@ -84,7 +84,7 @@ inline CoreStatus FuzzVariantStream(const uint8_t* data, size_t size) {
     segments.stored.push_back(std::move(segment));
   }
 
-  const size_t columns = static_cast<size_t>(fuzzed.model.max_prior_cols());
+  const size_t columns = static_cast<size_t>(fuzzed.shared.max_prior_cols());
   const size_t tile_sizes[] = {256, size_t{257} + choice, 4096};
   std::vector<uint8_t> order(columns), tile(TileBufferSize(4096));
   std::vector<StripColumns> strips(ColumnOrder::StripCount(columns));

@@ -220,13 +220,13 @@ CodedModels Encode(const PlainModels& plain, uint32_t chunk_size, uint32_t segme
     }
   }
   MemoryDataSource base(coded.base);
-  auto section = BuildModel(plain.specs, &base, statistics);
+  auto section = BuildSharedTables(plain.specs, &base, statistics);
   Check(section.ok());
-  auto model = ParsedModel::Parse(*std::move(section));
-  Check(model.ok());
-  coded.model = *std::move(model);
+  auto shared = ParsedSharedTables::Parse(*std::move(section));
+  Check(shared.ok());
+  coded.shared = *std::move(shared);
 
-  const BaseEncoder encoder(&coded.model->model(), chunk_size);
+  const BaseEncoder encoder(&coded.shared->tables(), chunk_size);
   for (uint64_t c = 0; c < encoder.chunk_count(); ++c) {
     const size_t begin = static_cast<size_t>(c * chunk_size);
     const size_t size = std::min<size_t>(chunk_size, coded.base.size() - begin);
@@ -238,7 +238,7 @@ CodedModels Encode(const PlainModels& plain, uint32_t chunk_size, uint32_t segme
     out.data = v.data;
     out.digests = DigestsOf(v.data);
     out.header = absl::StrCat("{\"role\":\"", v.name, "\"}");
-    out.layout = std::make_unique<VariantLayout>(&coded.model->model());
+    out.layout = std::make_unique<VariantLayout>(&coded.shared->tables());
     if (!v.layout.empty()) {
       out.stored_layout = SerializeLayout(v.layout);
       out.tensors.resize(plain.specs.size());
@@ -264,7 +264,7 @@ absl::Status WriteCodedVault(FileSystem& file_system, const std::string& path, c
                               .segment_size = models.segment_size,
                               .base_data_size = models.base.size(),
                               .tensor_count = static_cast<uint32_t>(models.specs.size())};
-  auto writer = VaultWriter::Create(file_system, path, params, models.model->section());
+  auto writer = VaultWriter::Create(file_system, path, params, models.shared->section());
   if (!writer.ok()) return writer.status();
   for (const std::string& chunk : models.chunks) {
     if (absl::Status s = (*writer)->AppendBaseChunk(chunk); !s.ok()) return s;

@@ -11,8 +11,8 @@
 
 #include "absl/status/status.h"
 #include "codec/core/variant_layout.h"
-#include "codec/model_builder.h"
 #include "codec/segment_encoder.h"
+#include "codec/shared_tables_builder.h"
 #include "codec/tensor_spec.h"
 #include "tests/vault/test_vault.h"
 #include "vault/file_system.h"
@@ -56,7 +56,7 @@ struct CodedModels {
   TestBytes base;
   ModelDigests base_digests;
   std::string base_header;
-  std::unique_ptr<const ParsedModel> model;
+  std::unique_ptr<const ParsedSharedTables> shared;
   std::vector<std::string> chunks;
   std::vector<CodedVariant> variants;
 

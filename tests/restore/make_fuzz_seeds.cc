@@ -65,7 +65,7 @@ std::string StreamSeed(const CodedModels& models, const CodedVariant& variant, u
   std::string seed;
   seed += static_cast<char>(chunk_shift);
   seed += '\x40';
-  seed += Piece(models.model->section()) + Piece(variant.stored_layout);
+  seed += Piece(models.shared->section()) + Piece(variant.stored_layout);
   seed += static_cast<char>(models.chunks.size());
   for (const std::string& chunk : models.chunks) seed += Piece(chunk);
   for (const std::string& segment : variant.segments) seed += Piece(segment);

@@ -92,20 +92,20 @@ class FarBaseTest : public testing::Test {
     variant_ = std::make_unique<FarSource>(kFar, variant_tail);
 
     const std::string section = FarModel(second);
-    auto model = ParsedModel::Parse(section);
+    auto model = ParsedSharedTables::Parse(section);
     ASSERT_THAT(model, IsOk());
     const VaultParams params = {
         .chunk_size = kUnit, .segment_size = kUnit, .base_data_size = base_->size(), .tensor_count = 2};
     const std::string path = folder_.File("v.mvlt");
     ASSERT_OK_AND_ASSIGN(const auto writer, VaultWriter::Create(FileSystem::Default(), path, params, section));
-    const BaseEncoder chunks(&(*model)->model(), kUnit);
+    const BaseEncoder chunks(&(*model)->tables(), kUnit);
     ASSERT_EQ(chunks.chunk_count(), kFar / kUnit + 1);
     // A table's only symbol has no bits.
     for (uint64_t c = 0; c < kFar / kUnit; ++c) ASSERT_THAT(writer->AppendBaseChunk(PrefixEncoder().Finish()), IsOk());
     ASSERT_THAT(writer->AppendBaseChunk(chunks.Encode(kFar / kUnit, base_tail)), IsOk());
     ASSERT_THAT(writer->FinishBase({}, "{}"), IsOk());
 
-    const VariantLayout layout(&(*model)->model());
+    const VariantLayout layout(&(*model)->tables());
     const SegmentEncoder segments(&layout, kUnit);
     ASSERT_EQ(segments.segment_count(), kFar / kUnit + 1);
     ASSERT_OK_AND_ASSIGN(const std::string last, segments.Encode(kFar / kUnit, base_.get(), variant_.get()));

@@ -67,7 +67,7 @@ class Pieces {
 class TestStream {
  public:
   TestStream(const CodedModels& models, const CodedVariant& variant, size_t tile_size)
-      : TestStream(models, variant, tile_size, static_cast<size_t>(models.model->model().max_prior_cols())) {}
+      : TestStream(models, variant, tile_size, static_cast<size_t>(models.shared->tables().max_prior_cols())) {}
 
   TestStream(const CodedModels& models, const CodedVariant& variant, size_t tile_size, size_t columns)
       : chunks_(&models.chunks),
@@ -138,12 +138,12 @@ INSTANTIATE_TEST_SUITE_P(Variants, VariantStreamTest, testing::ValuesIn(VariantN
 });
 
 TEST(VariantStreamFixtureTest, TheModelsHaveWhatTheTestsAreAbout) {
-  const Model& model = Models().model->model();
-  EXPECT_EQ(model.max_prior_cols(), 300u);
+  const SharedTables& shared = Models().shared->tables();
+  EXPECT_EQ(shared.max_prior_cols(), 300u);
   bool dictionary = false, row_prior = false;
-  for (size_t t = 0; t < model.tensor_count(); ++t) {
-    dictionary = dictionary || (model.tensor(t).flags & kFlagDictionary) != 0;
-    row_prior = row_prior || (model.tensor(t).flags & kFlagRowPrior) != 0;
+  for (size_t t = 0; t < shared.tensor_count(); ++t) {
+    dictionary = dictionary || (shared.tensor(t).flags & kFlagDictionary) != 0;
+    row_prior = row_prior || (shared.tensor(t).flags & kFlagRowPrior) != 0;
   }
   EXPECT_TRUE(dictionary);
   EXPECT_TRUE(row_prior);
@@ -336,7 +336,7 @@ TEST_P(VariantStreamTest, NothingIsTakenFromTheHeap) {
 TEST(VariantStreamWorkspaceTest, OneColumnLessThanTheWidestPriorIsTooSmall) {
   const CodedModels& models = Models();
   const CodedVariant& variant = models.variant("ternary");
-  const size_t columns = static_cast<size_t>(models.model->model().max_prior_cols());
+  const size_t columns = static_cast<size_t>(models.shared->tables().max_prior_cols());
   TestStream enough(models, variant, 256, columns);
   TestStream too_small(models, variant, 256, columns - 1);
   TestBytes bytes;

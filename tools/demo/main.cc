@@ -13,13 +13,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
-#include "tools/command_line.h"
 #include "tools/demo/departments.h"
 #include "tools/demo/model_file.h"
 #include "tools/demo/pipeline.h"
 #include "tools/demo/report.h"
 #include "tools/demo/table.h"
-#include "tools/text_file.h"
+#include "tools/formats/text_file.h"
+#include "tools/mvault/cli/command_line.h"
 #include "vault/file_system.h"
 
 namespace modelvault::demo {

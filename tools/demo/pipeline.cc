@@ -12,7 +12,7 @@
 #include "tools/demo/model_file.h"
 #include "tools/demo/parallel.h"
 #include "tools/demo/random.h"
-#include "tools/text_file.h"
+#include "tools/formats/text_file.h"
 
 namespace modelvault::demo {
 namespace {

@@ -8,8 +8,8 @@
 
 #include "codec/base_encoder.h"
 #include "codec/core/variant_layout.h"
-#include "codec/model_builder.h"
 #include "codec/segment_encoder.h"
+#include "codec/shared_tables_builder.h"
 #include "tools/packing/model_file.h"
 #include "tools/packing/pack.h"
 #include "vault/ordered_parallel.h"
@@ -50,19 +50,20 @@ absl::StatusOr<PackedSize> MeasurePackedSize(const std::vector<FitTensor>& tenso
   const std::vector<TensorSpec> specs = SpecsOf(ExportedTensors(tensors));
   const std::vector<uint8_t> base = ExportedBase(models);
   MemoryDataSource source(base);
-  absl::StatusOr<std::string> section = BuildModel(specs, &source, CountDifferences(specs, models));
+  absl::StatusOr<std::string> section = BuildSharedTables(specs, &source, CountDifferences(specs, models));
   if (!section.ok()) return section.status();
   PackedSize size;
   size.model = section->size();
-  const absl::StatusOr<std::unique_ptr<const ParsedModel>> model = ParsedModel::Parse(*std::move(section));
-  if (!model.ok()) return model.status();
-  const BaseEncoder encoder(&(*model)->model(), base.size() > kLargeBase ? kLargeChunk : kSmallChunk);
+  const absl::StatusOr<std::unique_ptr<const ParsedSharedTables>> shared =
+      ParsedSharedTables::Parse(*std::move(section));
+  if (!shared.ok()) return shared.status();
+  const BaseEncoder encoder(&(*shared)->tables(), base.size() > kLargeBase ? kLargeChunk : kSmallChunk);
   for (uint64_t c = 0; c < encoder.chunk_count(); ++c) {
     const size_t begin = static_cast<size_t>(c * encoder.chunk_size());
     const size_t bytes = std::min<size_t>(encoder.chunk_size(), base.size() - begin);
     size.base += encoder.Encode(c, absl::MakeSpan(base).subspan(begin, bytes)).size() + kChunkEntry;
   }
-  const VariantLayout layout(&(*model)->model());
+  const VariantLayout layout(&(*shared)->tables());
   const SegmentEncoder segments(&layout, PackOptions().segment_size);
   const absl::Status status = OrderedParallel<std::vector<uint64_t>>(
       models.variants.size(), ThreadCount(threads),

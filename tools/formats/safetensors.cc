@@ -386,6 +386,11 @@ std::optional<uint64_t> ElementCount(absl::Span<const uint64_t> shape) {
   return count;
 }
 
+uint64_t Elements(const TensorInfo& tensor) {
+  if (!DtypeBits(tensor.dtype).has_value()) return tensor.size();
+  return ElementCount(tensor.shape).value_or(0);
+}
+
 absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(absl::Span<const uint8_t> header_bytes, uint64_t data_size,
                                                          absl::string_view file_name) {
   if (header_bytes.size() < kLengthSize) {

@@ -44,6 +44,9 @@ std::optional<uint32_t> DtypeBits(absl::string_view dtype);
 // Elements in a tensor of this shape: 1 for a scalar, 0 if any dimension is 0; nothing if it does not fit 64 bits.
 std::optional<uint64_t> ElementCount(absl::Span<const uint64_t> shape);
 
+// Elements of a tensor from a valid header; bytes where its dtype is not known.
+uint64_t Elements(const TensorInfo& tensor);
+
 struct SafetensorsHeader {
   // In data order: by begin, then end, then name. Together they cover the data section without hole or overlap.
   std::vector<TensorInfo> tensors;

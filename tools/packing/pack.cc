@@ -11,8 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "codec/base_encoder.h"
-#include "codec/model_builder.h"
 #include "codec/segment_encoder.h"
+#include "codec/shared_tables_builder.h"
 #include "restore/restorer.h"
 #include "tools/formats/safetensors.h"
 #include "tools/packing/model_file.h"
@@ -115,9 +115,9 @@ absl::Status Analyze(const std::vector<TensorSpec>& base_specs, const BaseFactor
       });
 }
 
-absl::Status WriteBase(const Model& model, const BaseFactory& base, const PackOptions& options, VaultWriter* writer,
-                       uint32_t chunk_size) {
-  const BaseEncoder encoder(&model, chunk_size);
+absl::Status WriteBase(const SharedTables& shared, const BaseFactory& base, const PackOptions& options,
+                       VaultWriter* writer, uint32_t chunk_size) {
+  const BaseEncoder encoder(&shared, chunk_size);
   const uint64_t batch = std::max<uint64_t>(1, kChunkBatchSize / chunk_size);
   const uint64_t batches = (encoder.chunk_count() + batch - 1) / batch;
   return OrderedParallel<std::vector<std::string>>(
@@ -144,13 +144,13 @@ absl::Status WriteBase(const Model& model, const BaseFactory& base, const PackOp
       });
 }
 
-absl::Status PrepareLayouts(const Model& model, const ModelDigests& base_digests, uint32_t segment_size,
+absl::Status PrepareLayouts(const SharedTables& shared, const ModelDigests& base_digests, uint32_t segment_size,
                             std::vector<OpenInput>* inputs) {
   for (OpenInput& input : *inputs) {
-    input.layout = std::make_unique<VariantLayout>(&model);
+    input.layout = std::make_unique<VariantLayout>(&shared);
     if (input.match.own_layout) {
       input.stored_layout = SerializeLayout(input.match.tensors);
-      input.tensors.resize(model.tensor_count());
+      input.tensors.resize(shared.tensor_count());
       const CoreStatus status = input.layout->Parse(
           {reinterpret_cast<const uint8_t*>(input.stored_layout.data()), input.stored_layout.size()},
           input.tensors.data(), input.tensors.size());
@@ -350,14 +350,14 @@ absl::StatusOr<PackReport> Conclude(VaultWriter* writer, const SafetensorsFile* 
 
 // A vault tells of the base's tensors twice: in its file header for those who read files, in MODEL for the codec.
 absl::Status CheckHeaderAgainstModel(const VaultReader& vault, absl::Span<const TensorInfo> tensors,
-                                     const Model& model) {
-  if (tensors.size() != model.tensor_count()) {
+                                     const SharedTables& shared) {
+  if (tensors.size() != shared.tensor_count()) {
     return absl::DataLossError(absl::StrCat(vault.path(), ": the base's file header has ", tensors.size(),
-                                            " tensors, MODEL has ", model.tensor_count()));
+                                            " tensors, MODEL has ", shared.tensor_count()));
   }
   for (size_t i = 0; i < tensors.size(); ++i) {
     const TensorSpec spec = SpecOf(tensors[i]);
-    const TensorRecord& record = model.tensor(i);
+    const TensorRecord& record = shared.tensor(i);
     if (spec.dtype == record.dtype && spec.rows == record.rows && spec.cols == record.cols) continue;
     return absl::DataLossError(absl::StrCat(vault.path(), ": tensor '", absl::CEscape(tensors[i].name),
                                             "' of the base's file header is not tensor number ", i, " of MODEL"));
@@ -383,10 +383,10 @@ absl::StatusOr<PackReport> PackVault(FileSystem& file_system, absl::string_view 
   FileDataSource data(&*base);
   absl::StatusOr<ModelDigests> base_digests = DigestSource(&data);
   if (!base_digests.ok()) return base_digests.status();
-  absl::StatusOr<std::string> section = BuildModel(specs, &data, statistics);
+  absl::StatusOr<std::string> section = BuildSharedTables(specs, &data, statistics);
   if (!section.ok()) return section.status();
-  absl::StatusOr<std::unique_ptr<const ParsedModel>> model = ParsedModel::Parse(*section);
-  if (!model.ok()) return model.status();
+  absl::StatusOr<std::unique_ptr<const ParsedSharedTables>> shared = ParsedSharedTables::Parse(*section);
+  if (!shared.ok()) return shared.status();
 
   VaultParams params;
   params.chunk_size = options.chunk_size != 0 ? options.chunk_size : base->data_size() > kLargeBase ? 64 << 10 : 4096;
@@ -395,7 +395,7 @@ absl::StatusOr<PackReport> PackVault(FileSystem& file_system, absl::string_view 
   params.tensor_count = static_cast<uint32_t>(specs.size());
   absl::StatusOr<std::unique_ptr<VaultWriter>> writer = VaultWriter::Create(file_system, output, params, *section);
   if (!writer.ok()) return writer.status();
-  const Model& parsed = (*model)->model();
+  const SharedTables& parsed = (*shared)->tables();
   absl::Status status = WriteBase(parsed, base_source, options, writer->get(), params.chunk_size);
   if (status.ok()) status = (*writer)->FinishBase(*base_digests, base->header_bytes());
   if (status.ok()) status = PrepareLayouts(parsed, *base_digests, params.segment_size, &*inputs);
@@ -423,7 +423,7 @@ absl::StatusOr<PackReport> AddVariants(FileSystem& file_system, absl::string_vie
       ParseSafetensorsHeader({reinterpret_cast<const uint8_t*>(header.data()), header.size()},
                              vault.header().base_data_size, absl::StrCat(vault.path(), ": base"));
   if (!base.ok()) return absl::DataLossError(base.status().message());
-  absl::Status status = CheckHeaderAgainstModel(vault, base->tensors, (*restorer)->model());
+  absl::Status status = CheckHeaderAgainstModel(vault, base->tensors, (*restorer)->shared());
   if (!status.ok()) return status;
   const std::vector<TensorSpec> specs = SpecsOf(base->tensors);
   const BaseFactory base_source = [&] { return (*restorer)->BaseSource(); };
@@ -431,7 +431,7 @@ absl::StatusOr<PackReport> AddVariants(FileSystem& file_system, absl::string_vie
   if (!inputs.ok()) return inputs.status();
   status = Analyze(specs, base_source, options, &*inputs, nullptr);
   if (status.ok()) {
-    status = PrepareLayouts((*restorer)->model(), vault.base_digests(), vault.header().segment_size, &*inputs);
+    status = PrepareLayouts((*restorer)->shared(), vault.base_digests(), vault.header().segment_size, &*inputs);
   }
   if (status.ok()) status = WriteVariants(base_source, options, *inputs, writer->get());
   if (!status.ok()) return status;

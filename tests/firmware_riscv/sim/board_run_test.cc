@@ -4,8 +4,8 @@
 
 #include <string>
 
-#include "tests/tools/cli/cli_models.h"
-#include "tests/tools/cli/program_run.h"
+#include "tests/tools/mvault/cli_models.h"
+#include "tests/tools/mvault/program_run.h"
 
 namespace modelvault {
 namespace {

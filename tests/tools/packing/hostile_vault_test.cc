@@ -107,8 +107,8 @@ TEST(HostileVaultTest, TheHonestVaultVerifiesAndHasWhatTheTestsAreAbout) {
   EXPECT_TRUE(blob("fleet").has_own_layout());
   EXPECT_TRUE(blob("same").empty());
   EXPECT_GT(vault.BytesBySection().unused, 0u);
-  const Model& model = restorer->model();
-  EXPECT_NE(model.tensor(0).flags & kFlagDictionary, 0);
+  const SharedTables& shared = restorer->shared();
+  EXPECT_NE(shared.tensor(0).flags & kFlagDictionary, 0);
   // What is repaired after a forgery that changes nothing is nothing.
   std::string repaired = small.bytes;
   RepairEverything(&repaired);

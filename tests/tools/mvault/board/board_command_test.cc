@@ -1,0 +1,254 @@
+// `mvault board` with boards that are faked, also badly. The real one: tests/firmware_riscv/sim/board_run_test.cc.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/tools/mvault/board/fake_board.h"
+#include "tests/tools/mvault/cli_models.h"
+#include "tests/tools/mvault/program_run.h"
+
+namespace modelvault {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+std::map<std::string, std::string> HashesOf(const std::string& vault) {
+  const nlohmann::json list = Mvault({"ls", vault, "--json"}).Json();
+  std::map<std::string, std::string> hashes = {{"base", list.at("base").at("xxh64").get<std::string>()}};
+  for (const nlohmann::json& v : list.at("variants")) {
+    hashes[v.at("name").get<std::string>()] = v.at("xxh64").get<std::string>();
+  }
+  return hashes;
+}
+
+class BoardCommandTest : public testing::Test {
+ protected:
+  BoardCommandTest() : vault_(models_.Pack()), hashes_(HashesOf(vault_)), board_(hashes_) {}
+
+  ProgramRun Run(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), {"board", vault_});
+    for (const std::string& option : board_.Options()) arguments.push_back(option);
+    return Mvault(arguments);
+  }
+
+  const CliModels models_;
+  const std::string vault_;
+  const std::map<std::string, std::string> hashes_;
+  const FakeBoard board_;
+};
+
+TEST_F(BoardCommandTest, TellsWhatTheBoardMeasured) {
+  const ProgramRun run = Run({"few", "--mhz", "10", "--json"});
+  ASSERT_EQ(run.exit_code, 0) << run;
+  const nlohmann::json json = run.Json();
+  EXPECT_EQ(json.at("name"), "few");
+  EXPECT_EQ(json.at("ok"), true);
+  EXPECT_EQ(json.at("status"), "ok");
+  EXPECT_EQ(json.at("xxh64"), hashes_.at("few"));
+  EXPECT_EQ(json.at("host_xxh64"), hashes_.at("few"));
+  EXPECT_EQ(json.at("matches_host"), true);
+  EXPECT_EQ(json.at("data_bytes"), 1234);
+  EXPECT_EQ(json.at("instructions"), 900 + 2 * (15000 + 3500 + 50) + 100);
+  EXPECT_EQ(json.at("cycles"), 60000);
+  EXPECT_EQ(json.at("flash_reads"), 820);
+  EXPECT_EQ(json.at("flash_read_bytes"), 3280);
+  EXPECT_DOUBLE_EQ(json.at("total_ms"), 6.0);
+  EXPECT_DOUBLE_EQ(json.at("one_pass_ms"), 3.07);
+  EXPECT_EQ(json.at("window_bytes"), 4096);
+  EXPECT_EQ(json.at("ram_bytes"), 26700);
+  EXPECT_EQ(json.at("phases").size(), 8u);
+  EXPECT_EQ(json.at("error"), nullptr);
+}
+
+TEST_F(BoardCommandTest, TextNamesTheFigures) {
+  const ProgramRun run = Run({"few", "--mhz", "10", "--functions"});
+  ASSERT_EQ(run.exit_code, 0) << run;
+  EXPECT_THAT(run.out, AllOf(HasSubstr("3.07 ms: open 0.15, verify 2.92"), HasSubstr("6.00 ms: open 0.15"),
+                             HasSubstr("modelled"), HasSubstr("26,700 bytes"), HasSubstr("  Slow "),
+                             HasSubstr("verify: hash"), HasSubstr(hashes_.at("few"))));
+  EXPECT_EQ(run.err, "");
+}
+
+TEST_F(BoardCommandTest, BaseIsAModelLikeAnother) {
+  for (const char* base : {"--base", "base"}) {
+    const ProgramRun run = Run({base, "--json"});
+    ASSERT_EQ(run.exit_code, 0) << run;
+    EXPECT_EQ(run.Json().at("name"), "base");
+    EXPECT_EQ(run.Json().at("xxh64"), hashes_.at("base"));
+  }
+}
+
+TEST_F(BoardCommandTest, AllMeasuresEveryModel) {
+  const ProgramRun run = Run({"--all", "--json", "--jobs", "2"});
+  ASSERT_EQ(run.exit_code, 0) << run;
+  const nlohmann::json json = run.Json();
+  ASSERT_EQ(json.at("results").size(), hashes_.size());
+  EXPECT_EQ(json.at("results").at(0).at("name"), "base");
+  for (const nlohmann::json& result : json.at("results")) {
+    EXPECT_EQ(result.at("ok"), true) << result;
+    EXPECT_EQ(result.at("xxh64"), hashes_.at(result.at("name").get<std::string>()));
+  }
+  EXPECT_EQ(json.at("summary").at("models"), hashes_.size() - 1);
+  const ProgramRun text = Run({"--all"});
+  EXPECT_EQ(text.exit_code, 0) << text;
+  EXPECT_THAT(text.out, AllOf(HasSubstr("median"), HasSubstr("worst"), HasSubstr("7 of 7 models verified")));
+}
+
+TEST_F(BoardCommandTest, ABoardThatDoesNotVerifyIsAFailure) {
+  board_.SetBehaviour(R"(
+echo "measure status=digest-mismatch bytes=5 xxh64=0000000000000000 expected=$hash tile=4096 static_ram=1 ram_code=1 stack=1 name=$name"
+exit 1
+)");
+  const ProgramRun run = Run({"few", "--json"});
+  EXPECT_EQ(run.exit_code, 1) << run;
+  EXPECT_THAT(run.err, AllOf(StartsWith("mvault: error: "), HasSubstr("'few'"), HasSubstr("digest-mismatch")));
+  EXPECT_EQ(run.Json().at("ok"), false);
+  EXPECT_EQ(run.Json().at("matches_host"), false);
+  EXPECT_THAT(run.Json().at("error").get<std::string>(), HasSubstr("digest-mismatch"));
+}
+
+TEST_F(BoardCommandTest, OneBadModelDoesNotStopTheOthers) {
+  board_.SetBehaviour(R"(
+[ "$name" != many ] || hash=0123456789abcdef
+echo "measure status=ok bytes=5 xxh64=$hash expected=$hash tile=4096 static_ram=1 ram_code=1 stack=1 name=$name"
+exit 0
+)");
+  const ProgramRun run = Run({"--all", "--json"});
+  EXPECT_EQ(run.exit_code, 1) << run;
+  EXPECT_THAT(run.err, AllOf(HasSubstr("'many'"), HasSubstr("the board restored 0123456789abcdef, the host")));
+  const nlohmann::json json = run.Json();
+  size_t failed = 0;
+  for (const nlohmann::json& result : json.at("results")) failed += result.at("ok") == true ? 0 : 1;
+  EXPECT_EQ(failed, 1u);
+  EXPECT_EQ(json.at("results").size(), hashes_.size());
+}
+
+TEST_F(BoardCommandTest, AGoodWordIsNotBelievedAlone) {
+  // A bad exit code, another model, a hash that is not the stored one.
+  for (
+      const char* behaviour :
+      {R"(echo "measure status=ok bytes=5 xxh64=$hash expected=$hash tile=1 static_ram=1 ram_code=1 stack=1 name=$name"; exit 1)",
+       R"(echo "measure status=ok bytes=5 xxh64=$hash expected=$hash tile=1 static_ram=1 ram_code=1 stack=1 name=other"; exit 0)",
+       R"(echo "measure status=ok bytes=5 xxh64=$hash expected=0 tile=1 static_ram=1 ram_code=1 stack=1 name=$name"; exit 0)"}) {
+    board_.SetBehaviour(behaviour);
+    EXPECT_EQ(Run({"few"}).exit_code, 1) << behaviour;
+  }
+}
+
+TEST_F(BoardCommandTest, AProgramThatTrapsIsReportedWithItsLastWords) {
+  board_.SetBehaviour("echo; echo 'trap cause=5'; echo; exit 2");
+  const ProgramRun run = Run({"few"});
+  EXPECT_EQ(run.exit_code, 70);
+  EXPECT_THAT(run.err, AllOf(HasSubstr("no result"), HasSubstr("code 2"), HasSubstr("trap cause=5")));
+}
+
+TEST_F(BoardCommandTest, AnEmulatorThatFailsIsReportedWithItsError) {
+  board_.SetBehaviour("echo 'cannot load plugin' >&2; exit 1");
+  const ProgramRun run = Run({"few"});
+  EXPECT_EQ(run.exit_code, 70);
+  EXPECT_THAT(run.err, HasSubstr("cannot load plugin"));
+}
+
+TEST_F(BoardCommandTest, CountsThatAreNoneAreReported) {
+  board_.SetBehaviour(R"(
+echo broken >"$out"
+echo "measure status=ok bytes=5 xxh64=$hash expected=$hash tile=1 static_ram=1 ram_code=1 stack=1 name=$name"
+exit 0
+)");
+  const ProgramRun run = Run({"few"});
+  EXPECT_EQ(run.exit_code, 70);
+  EXPECT_THAT(run.err, HasSubstr("cycle plugin's report"));
+}
+
+TEST_F(BoardCommandTest, TheBoardGetsTheVaultTheStrapAndTheWaitStates) {
+  board_.SetBehaviour(R"(
+for argument; do
+  case "$argument" in
+    *unit=1,*) cp --sparse=always "${argument##*file=}" "$here/vault.img" ;;
+    *wait=24*) echo "wait states as asked" ;;
+  esac
+done
+dd if="$code" bs=1 skip=262144 count=256 2>/dev/null >"$here/strap"
+dd if="$code" bs=1 count=8 2>/dev/null >"$here/code"
+stat -c %s "$code" >"$here/code_size"
+echo "last words"
+exit 3
+)");
+  const ProgramRun run = Run({"few", "--mhz", "240", "--tile", "512"});
+  EXPECT_EQ(run.exit_code, 70);
+  EXPECT_EQ(board_.folder().Read("strap"), std::string("MVST\2\0\0\0\0\2\0\0\0\0\0\0few", 19) + std::string(237, '\0'));
+  EXPECT_EQ(board_.folder().Read("code"), "firmware");
+  EXPECT_EQ(board_.folder().Read("code_size"), "33554432\n");
+  const std::string vault = models_.folder().Read("all.mvlt"), image = board_.folder().Read("vault.img");
+  ASSERT_EQ(image.size(), 32u << 20);
+  EXPECT_TRUE(image.substr(0, vault.size()) == vault);
+  EXPECT_EQ(image.find_first_not_of('\0', vault.size()), std::string::npos);
+}
+
+TEST_F(BoardCommandTest, NothingIsLeftBehind) {
+  const TempFolder temp;
+  std::string command = "TMPDIR='" + temp.path() + "' '" MODELVAULT_PROGRAM "' board '" + vault_ + "' --all >/dev/null";
+  for (const std::string& option : board_.Options()) command += " '" + option + "'";
+  EXPECT_EQ(system(command.c_str()), 0);
+  EXPECT_TRUE(temp.Names().empty());
+}
+
+TEST_F(BoardCommandTest, AVaultMustFitThePartition) {
+  const ProgramRun run = Run({"few", "--partition", "4KiB"});
+  EXPECT_EQ(run.exit_code, 4);
+  EXPECT_THAT(run.err, AllOf(HasSubstr("all.mvlt"), HasSubstr("4,096"), HasSubstr("--partition")));
+}
+
+TEST_F(BoardCommandTest, MissingPiecesAreNamed) {
+  ProgramRun run = Mvault({"board", vault_, "few", "--emulator", "no-such-emulator"});
+  EXPECT_EQ(run.exit_code, 7);
+  EXPECT_THAT(run.err, AllOf(HasSubstr("no-such-emulator"), HasSubstr("qemu-system-misc"), HasSubstr("--emulator")));
+  run = Mvault({"board", vault_, "few", "--emulator", models_.File("nothing")});
+  EXPECT_EQ(run.exit_code, 7);
+  EXPECT_THAT(run.err, HasSubstr(models_.File("nothing")));
+  std::filesystem::remove(board_.folder().File("modelvault_board.bin"));
+  run = Run({"few"});
+  EXPECT_EQ(run.exit_code, 7);
+  EXPECT_THAT(run.err, AllOf(HasSubstr("modelvault_board.bin"), HasSubstr("--firmware")));
+  board_.folder().Write("modelvault_board.bin", "firmware");
+  std::filesystem::remove(board_.folder().File("modelvault_cycles.so"));
+  run = Run({"few"});
+  EXPECT_EQ(run.exit_code, 7);
+  EXPECT_THAT(run.err, AllOf(HasSubstr("modelvault_cycles.so"), HasSubstr("--plugin")));
+}
+
+TEST_F(BoardCommandTest, FirmwareThatReachesTheStrapIsRefused) {
+  for (const size_t size : {size_t{0}, size_t{0x40001}}) {
+    board_.folder().Write("modelvault_board.bin", std::string(size, 'x'));
+    const ProgramRun run = Run({"few"});
+    EXPECT_EQ(run.exit_code, 3);
+    EXPECT_THAT(run.err, HasSubstr("modelvault_board.bin"));
+  }
+}
+
+TEST_F(BoardCommandTest, CommandLinesThatMakeNoSense) {
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{},
+                                             {"few", "--base"},
+                                             {"few", "--all"},
+                                             {"--base", "--all"},
+                                             {"few", "--tile", "255"},
+                                             {"few", "--tile", "1MiB"},
+                                             {"few", "--partition", "33MiB"},
+                                             {"few", "--partition", "0"},
+                                             {"few", "--mhz", "0"},
+                                             {"few", "--flash-mbps", "0"},
+                                             {"few", "--jobs", "-1"}}) {
+    EXPECT_EQ(Run(arguments).exit_code, 2) << testing::PrintToString(arguments);
+  }
+  EXPECT_EQ(Run({"nobody"}).exit_code, 7);
+}
+
+}  // namespace
+}  // namespace modelvault

@@ -1,0 +1,119 @@
+// A disk that fails, and a vault that somebody else is writing: every command, every operation.
+#include <errno.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/tools/mvault/cli_models.h"
+#include "tests/tools/mvault/program_run.h"
+#include "tests/vault/faulty_file_system.h"
+
+namespace modelvault {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class MvaultFaultTest : public testing::Test {
+ protected:
+  // Runs the command with each of its disk operations failing in turn. Whatever fails must say so, with the exit code
+  // of storage that fails, and leave all files as they were.
+  void FailEachOperation(const std::vector<std::string>& arguments) {
+    const std::string vault = models_.folder().Read("all.mvlt");
+    const std::vector<std::string> names = models_.folder().Names();
+    FaultyFileSystem disk;
+    ASSERT_EQ(MvaultOn(disk, arguments).exit_code, 0);
+    const int count = disk.count();
+    ASSERT_GT(count, 3);
+    Restore(vault, names);
+    int failures = 0;
+    for (int n = 1; n <= count; ++n) {
+      SCOPED_TRACE(absl::StrCat(arguments[0], ": fault at operation ", n, " of ", count));
+      disk.FailAt(n, EIO);
+      const ProgramRun run = MvaultOn(disk, arguments);
+      disk.Repair();
+      if (run.exit_code == 0) {  // Some operations have another way round.
+        Restore(vault, names);
+        continue;
+      }
+      ++failures;
+      EXPECT_TRUE(run.exit_code == 5 || (arguments[0] == "verify" && run.exit_code == 1)) << run.exit_code << run.err;
+      EXPECT_THAT(run.err, StartsWith("mvault: error: "));
+      if (run.err.find("is in place") == std::string::npos) {
+        EXPECT_EQ(models_.folder().Names(), names);
+        EXPECT_EQ(models_.folder().Read("all.mvlt"), vault);
+      }
+      Restore(vault, names);
+    }
+    EXPECT_GT(failures, count / 2);
+  }
+
+  // Undoes what a run that succeeded has done.
+  void Restore(const std::string& vault, const std::vector<std::string>& names) {
+    models_.folder().Write("all.mvlt", vault);
+    for (const std::string& name : models_.folder().Names()) {
+      if (std::find(names.begin(), names.end(), name) == names.end()) std::filesystem::remove(models_.File(name));
+    }
+  }
+
+  CliModels models_;
+  std::string vault_ = models_.Pack();
+};
+
+TEST_F(MvaultFaultTest, Restore) {
+  FailEachOperation({"restore", vault_, "few", "-o", models_.File("new"), "--threads", "1"});
+}
+
+TEST_F(MvaultFaultTest, Verify) { FailEachOperation({"verify", vault_, "--threads", "1"}); }
+
+TEST_F(MvaultFaultTest, Rename) { FailEachOperation({"rename", vault_, "few", "fewer"}); }
+
+TEST_F(MvaultFaultTest, Rm) { FailEachOperation({"rm", vault_, "few"}); }
+
+TEST_F(MvaultFaultTest, Info) { FailEachOperation({"info", vault_, "--threads", "1"}); }
+
+TEST_F(MvaultFaultTest, Diff) { FailEachOperation({"info", vault_, "few"}); }
+
+TEST_F(MvaultFaultTest, Add) {
+  FailEachOperation({"add", vault_, "--variant", "new=" + models_.variant("few"), "--threads", "1"});
+}
+
+TEST_F(MvaultFaultTest, AFullDiskLeavesNoOutput) {
+  FaultyFileSystem disk;
+  const std::vector<std::string> names = models_.folder().Names();
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"pack", "--base", models_.base(), "--variants", models_.variants(), "-o",
+                                 models_.File("new.mvlt")},
+        {"restore", vault_, "few", "-o", models_.File("new")},
+        {"compact", vault_}}) {
+    disk.FailAt(DiskOperation::kWrite, 1, ENOSPC, /*lasting=*/true);
+    const ProgramRun run = MvaultOn(disk, arguments);
+    EXPECT_EQ(run.exit_code, 5) << arguments[0] << run.err;
+    EXPECT_THAT(run.err, HasSubstr("No space left")) << arguments[0];
+    EXPECT_EQ(models_.folder().Names(), names) << arguments[0];
+  }
+}
+
+TEST_F(MvaultFaultTest, AVaultThatSomebodyElseWritesIsLocked) {
+  FaultyFileSystem disk;  // Its pauses take no time.
+  const auto lock = FileSystem::Default().Lock(vault_);
+  ASSERT_TRUE(lock.ok());
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"rename", vault_, "few", "fewer"},
+        {"rm", vault_, "few"},
+        {"compact", vault_},
+        {"add", vault_, "--variant", "new=" + models_.variant("few")},
+        {"replace", vault_, "--variant", "few=" + models_.variant("many")}}) {
+    const ProgramRun run = MvaultOn(disk, arguments);
+    EXPECT_EQ(run.exit_code, 6) << arguments[0] << run.err;
+    EXPECT_THAT(run.err, HasSubstr(vault_)) << arguments[0];
+  }
+  EXPECT_EQ(MvaultOn(disk, {"verify", vault_}).exit_code, 0) << "reading needs no lock";
+}
+
+}  // namespace
+}  // namespace modelvault

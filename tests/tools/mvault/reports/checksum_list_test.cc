@@ -1,0 +1,75 @@
+#include "tools/mvault/reports/checksum_list.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "tests/status_matchers.h"
+
+namespace modelvault {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr char kHash[] = "00112233445566778899aabbccddeeff";
+
+Xxh3Digest Digest(uint8_t first) {
+  Xxh3Digest digest = {};
+  digest[0] = first;
+  return digest;
+}
+
+TEST(ChecksumListTest, IsReadAsItWasWritten) {
+  const ChecksumList list = {{"data/base", Digest(1)},
+                             {"header/base", Digest(2)},
+                             {"data/two words  and more", Digest(3)},
+                             {"data/h\xC3\xB4pital", Digest(255)}};
+  EXPECT_THAT(ParseChecksums(FormatChecksums(list), "sums"), IsOkAndHolds(list));
+}
+
+TEST(ChecksumListTest, PassesOverCommentsAndEmptyLines) {
+  const std::string text = absl::StrCat("# a comment\n\n", kHash, "  data/legal\n#", kHash, "  data/other\n");
+  ASSERT_OK_AND_ASSIGN(const ChecksumList list, ParseChecksums(text, "sums"));
+  ASSERT_EQ(list.size(), 1u);
+  EXPECT_EQ(Hex(list.at("data/legal")), kHash);
+}
+
+TEST(ChecksumListTest, ReadsUpperCaseAndALastLineWithoutAnEnd) {
+  ASSERT_OK_AND_ASSIGN(const ChecksumList list,
+                       ParseChecksums("00112233445566778899AABBCCDDEEFF  header/legal", "sums"));
+  EXPECT_EQ(Hex(list.at("header/legal")), kHash);
+}
+
+TEST(ChecksumListTest, RefusesOtherLinesNamingThem) {
+  const std::string kBad[] = {
+      "hello",
+      kHash,
+      absl::StrCat(kHash, " data/legal"),
+      absl::StrCat(kHash, "  legal"),
+      absl::StrCat(" ", kHash, "  data/legal"),
+      absl::StrCat(std::string(kHash).substr(1), "  data/legal"),
+      absl::StrCat("0", kHash, "  data/legal"),
+      absl::StrCat(std::string(kHash).replace(3, 1, "g"), "  data/legal"),
+  };
+  for (const std::string& line : kBad) {
+    EXPECT_THAT(ParseChecksums(absl::StrCat("# comment\n", line, "\n"), "my.sums"),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("my.sums: line 2: ")))
+        << line;
+  }
+}
+
+TEST(ChecksumListTest, RefusesAHashGivenTwice) {
+  const std::string line = absl::StrCat(kHash, "  data/legal\n");
+  EXPECT_THAT(ParseChecksums(line + line, "sums"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("line 2: 'data/legal' is given twice")));
+}
+
+TEST(ChecksumListTest, RefusesAListOfNothing) {
+  for (const char* text : {"", "\n", "# only a comment\n"}) {
+    EXPECT_THAT(ParseChecksums(text, "sums"), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("no checksums")));
+  }
+}
+
+}  // namespace
+}  // namespace modelvault

@@ -1,8 +1,0 @@
-#include "tools/added_variants.h"
-#include "tools/commands.h"
-
-namespace modelvault {
-
-void AddAddCommand(Command& app, Session& session) { AddVariantsCommand(app, session, /*replace=*/false); }
-
-}  // namespace modelvault

@@ -1,0 +1,261 @@
+#include "tools/mvault/board/board_emulator.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+
+extern char** environ;
+
+namespace modelvault {
+namespace {
+
+constexpr char kEmulator[] = "qemu-system-riscv32";
+constexpr char kEmulatorPackage[] = "qemu-system-misc";
+constexpr uint32_t kStrapMagic = 0x5453564D;
+constexpr uint32_t kStrapMeasure = 2;
+constexpr size_t kStrapSize = 256;
+// A program that hangs must not hang us; the slowest honest one takes seconds.
+constexpr std::chrono::minutes kTimeLimit(10);
+constexpr std::chrono::milliseconds kPollInterval(5);
+
+// A folder of ours that is removed unless it is kept.
+class ScratchFolder {
+ public:
+  explicit ScratchFolder(std::string path) : path_(std::move(path)) {}
+  ~ScratchFolder() {
+    if (path_.empty()) return;
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  const std::string& path() const { return path_; }
+  std::string File(const char* name) const { return path_ + "/" + name; }
+  std::string Keep() { return std::exchange(path_, ""); }
+
+ private:
+  std::string path_;
+};
+
+absl::StatusOr<std::string> MakeFolder(const std::string& parent) {
+  std::string path = parent + "/modelvault-board-XXXXXX";
+  if (mkdtemp(path.data()) == nullptr) {
+    return absl::UnavailableError(absl::StrCat(parent, ": cannot make a folder there: ", strerror(errno)));
+  }
+  return path;
+}
+
+// `begin`, then zeros up to `strap` at kStrapOffset (if any), then zeros up to a bank's size, as holes.
+absl::Status WriteBank(const std::string& path, absl::string_view begin, absl::string_view strap) {
+  std::ofstream out(path, std::ios::binary);
+  out.write(begin.data(), static_cast<std::streamsize>(begin.size()));
+  if (!strap.empty()) {
+    out.seekp(kStrapOffset);
+    out.write(strap.data(), static_cast<std::streamsize>(strap.size()));
+  }
+  out.close();
+  std::error_code error;
+  if (out.good()) std::filesystem::resize_file(path, kFlashBankSize, error);
+  if (!out.good() || error) return absl::UnavailableError(absl::StrCat(path, ": cannot write the flash image"));
+  return absl::OkStatus();
+}
+
+std::string ReadIfThere(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+}
+
+// A path inside one of the emulator's options, where a comma ends a value.
+std::string Escaped(const std::string& path) { return absl::StrReplaceAll(path, {{",", ",,"}}); }
+
+bool IsProgram(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(path, ignored) && access(path.c_str(), X_OK) == 0;
+}
+
+absl::StatusOr<std::string> FindEmulator(const std::string& given) {
+  const std::string name = given.empty() ? kEmulator : given;
+  if (name.find('/') != std::string::npos) {
+    if (IsProgram(name)) return name;
+    return absl::NotFoundError(absl::StrCat("there is no emulator ", name));
+  }
+  const char* path = getenv("PATH");
+  for (const auto folder : absl::StrSplit(path != nullptr ? path : "", ':', absl::SkipEmpty())) {
+    const std::string candidate = absl::StrCat(folder, "/", name);
+    if (IsProgram(candidate)) return candidate;
+  }
+  return absl::NotFoundError(absl::StrCat("the emulator ", name, " is not installed (Debian: apt-get install ",
+                                          kEmulatorPackage, "), and --emulator does not name one"));
+}
+
+// ../share/modelvault, seen from the running program; empty if there is no such folder.
+std::string InstalledFolder() {
+  std::error_code error;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error) return "";
+  const std::filesystem::path folder = self.parent_path().parent_path() / "share" / "modelvault";
+  return std::filesystem::is_directory(folder, error) ? folder.string() : "";
+}
+
+absl::StatusOr<std::string> FindFile(const std::string& given, const char* name, const std::string& built,
+                                     const char* what, const char* option) {
+  std::vector<std::string> places;
+  if (!given.empty()) {
+    places.push_back(given);
+  } else {
+    if (const std::string installed = InstalledFolder(); !installed.empty()) places.push_back(installed + "/" + name);
+    places.push_back(built);
+  }
+  std::string tried;
+  for (const std::string& place : places) {
+    std::error_code ignored;
+    if (std::filesystem::is_regular_file(place, ignored)) return place;
+    absl::StrAppend(&tried, tried.empty() ? "" : " and ", place);
+  }
+  return absl::NotFoundError(absl::StrCat("there is no ", what, " (tried ", tried,
+                                          "): build the target firmware_riscv (with MODELVAULT_RISCV=ON), or give it with ", option));
+}
+
+// Waits for `pid`, at most kTimeLimit; then kills it. The result is as EmulatorRun::exit_code, or nothing.
+absl::StatusOr<int> WaitFor(pid_t pid) {
+  const auto deadline = std::chrono::steady_clock::now() + kTimeLimit;
+  for (;;) {
+    int status = 0;
+    const pid_t ended = waitpid(pid, &status, WNOHANG);
+    if (ended == pid) return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    if (ended < 0 && errno != EINTR) {
+      return absl::UnavailableError(absl::StrCat("cannot wait for the emulator: ", strerror(errno)));
+    }
+    if (std::chrono::steady_clock::now() > deadline) {
+      kill(pid, SIGKILL);
+      waitpid(pid, &status, 0);
+      return absl::UnavailableError(
+          absl::StrCat("the board program did not end within ", kTimeLimit.count(), " minutes and was stopped"));
+    }
+    std::this_thread::sleep_for(kPollInterval);
+  }
+}
+
+absl::StatusOr<int> RunProgram(const std::vector<std::string>& arguments, const std::string& out,
+                               const std::string& err) {
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  std::vector<char*> argv;
+  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  pid_t pid = 0;
+  const int error = posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) return absl::UnavailableError(absl::StrCat(argv[0], ": cannot be started: ", strerror(error)));
+  return WaitFor(pid);
+}
+
+}  // namespace
+
+std::string MeasureStrap(absl::string_view name, uint32_t tile_size) {
+  std::string strap;
+  for (const uint32_t word : {kStrapMagic, kStrapMeasure, tile_size, uint32_t{0}}) {
+    for (int shift = 0; shift < 32; shift += 8) strap.push_back(static_cast<char>(word >> shift & 0xFF));
+  }
+  strap.append(name.data(), std::min(name.size(), kMaxStrapName));
+  strap.resize(kStrapSize);
+  return strap;
+}
+
+absl::StatusOr<BoardFiles> FindBoardFiles(BoardFiles given) {
+  absl::StatusOr<std::string> emulator = FindEmulator(given.emulator);
+  if (!emulator.ok()) return emulator.status();
+  given.emulator = *std::move(emulator);
+  absl::StatusOr<std::string> firmware =
+      FindFile(given.firmware, "modelvault_board.bin", MODELVAULT_BOARD_FIRMWARE, "firmware image", "--firmware");
+  if (!firmware.ok()) return firmware.status();
+  given.firmware = *std::move(firmware);
+  absl::StatusOr<std::string> plugin =
+      FindFile(given.plugin, "modelvault_cycles.so", MODELVAULT_CYCLE_PLUGIN, "cycle plugin", "--plugin");
+  if (!plugin.ok()) return plugin.status();
+  given.plugin = *std::move(plugin);
+  if (given.symbols.empty()) {
+    given.symbols = std::filesystem::path(given.firmware).replace_extension(".symbols").string();
+  }
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(given.symbols, ignored)) given.symbols.clear();
+  return given;
+}
+
+absl::StatusOr<std::unique_ptr<BoardEmulator>> BoardEmulator::Create(const BoardFiles& files,
+                                                                     absl::Span<const uint8_t> vault) {
+  std::error_code error;
+  const std::filesystem::path parent = std::filesystem::temp_directory_path(error);
+  absl::StatusOr<std::string> made = MakeFolder(error ? "/tmp" : parent.string());
+  if (!made.ok()) return made.status();
+  ScratchFolder folder(*std::move(made));
+  absl::Status status =
+      WriteBank(folder.File("vault.img"), {reinterpret_cast<const char*>(vault.data()), vault.size()}, "");
+  if (!status.ok()) return status;
+  return std::unique_ptr<BoardEmulator>(new BoardEmulator(files, folder.Keep()));
+}
+
+BoardEmulator::~BoardEmulator() { ScratchFolder removed(folder_); }
+
+absl::StatusOr<EmulatorRun> BoardEmulator::Run(absl::string_view strap, uint64_t wait_states) const {
+  const std::string firmware = ReadIfThere(files_.firmware);
+  if (firmware.empty() || firmware.size() > kStrapOffset) {
+    return absl::InvalidArgumentError(absl::StrCat(files_.firmware, ": ", firmware.size(),
+                                                   " bytes: expected a firmware image of 1 to ", kStrapOffset));
+  }
+  absl::StatusOr<std::string> made = MakeFolder(folder_);
+  if (!made.ok()) return made.status();
+  const ScratchFolder folder(*std::move(made));
+  if (absl::Status status = WriteBank(folder.File("code.img"), firmware, strap); !status.ok()) return status;
+  std::string plugin =
+      absl::StrCat(Escaped(files_.plugin), ",out=", Escaped(folder.File("counts")), ",wait=", wait_states);
+  if (!files_.symbols.empty()) absl::StrAppend(&plugin, ",symbols=", Escaped(files_.symbols));
+  const auto bank = [](int unit, const std::string& path) {
+    return absl::StrCat("if=pflash,unit=", unit, ",format=raw,readonly=on,file=", Escaped(path));
+  };
+  const absl::StatusOr<int> exit_code = RunProgram({files_.emulator,
+                                                    "-M",
+                                                    "virt",
+                                                    "-m",
+                                                    "128K",
+                                                    "-bios",
+                                                    "none",
+                                                    "-display",
+                                                    "none",
+                                                    "-monitor",
+                                                    "none",
+                                                    "-serial",
+                                                    "stdio",
+                                                    "-icount",
+                                                    "shift=0",
+                                                    "-drive",
+                                                    bank(0, folder.File("code.img")),
+                                                    "-drive",
+                                                    bank(1, folder_ + "/vault.img"),
+                                                    "-plugin",
+                                                    plugin},
+                                                   folder.File("out"), folder.File("err"));
+  if (!exit_code.ok()) return exit_code.status();
+  return EmulatorRun{*exit_code, ReadIfThere(folder.File("out")), ReadIfThere(folder.File("err")),
+                     ReadIfThere(folder.File("counts"))};
+}
+
+}  // namespace modelvault

@@ -1,0 +1,109 @@
+// What one run of the board program measured: the line it prints and the cycle plugin's counts, read and made into
+// times.
+#ifndef MODELVAULT_TOOLS_MVAULT_BOARD_BOARD_FIGURES_H_
+#define MODELVAULT_TOOLS_MVAULT_BOARD_BOARD_FIGURES_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace modelvault {
+
+// Beyond this the plugin refuses.
+inline constexpr uint64_t kMaxWaitStates = 1000;
+
+// Wait states d of a flash access such that a word read by one instruction takes 1 + d cycles, as nearly as whole
+// cycles can, of the mhz * 4 / flash_mbps that the flash needs for 4 bytes: round(4 * mhz / flash_mbps) - 1, at least
+// 0, before rounding. 38 MB/s (10^6 bytes) at 120 MHz: 12. Both must be positive.
+uint64_t WaitStates(double mhz, double flash_mbps);
+
+// The line "measure status=… name=NAME" that the board program prints.
+struct BoardLine {
+  std::string status;  // "ok", or the error's name.
+  uint64_t bytes = 0;
+  std::string xxh64;  // Of what the board restored; 16 hexadecimal digits, as `expected`, the one stored.
+  std::string expected;
+  uint64_t tile_size = 0;
+  uint64_t static_ram = 0;  // Code apart.
+  uint64_t ram_code = 0;
+  uint64_t stack = 0;
+  std::string name;
+};
+
+// Finds the line in all that the board printed. kNotFound if there is none; kInternal for one that lacks a field.
+absl::StatusOr<BoardLine> ParseBoardLine(absl::string_view output);
+
+struct CycleCounts {
+  uint64_t instructions = 0;
+  uint64_t executing = 0;  // Cycles without waiting for flash.
+  uint64_t data_wait = 0;
+  uint64_t fetch_wait = 0;
+  uint64_t flash_reads = 0;
+  uint64_t flash_read_bytes = 0;
+
+  uint64_t cycles() const { return executing + data_wait + fetch_wait; }
+  void Add(const CycleCounts& other);
+};
+
+struct FunctionCounts {
+  std::string name;
+  CycleCounts counts;
+};
+
+struct PhaseCounts {
+  CycleCounts counts;
+  std::vector<FunctionCounts> functions;  // In the plugin's order; one, "(elsewhere)", without symbols.
+};
+
+// What the firmware marks (firmware_riscv/board.h). The last two are what lies between the steps of a pass: the program
+// around the loader, and the consumer.
+enum class BoardPhase : int {
+  kElse = 0,  // Start-up, and what is no part of a restore.
+  kOpen = 1,
+  kVerifyDecode = 2,
+  kVerifyHash = 3,
+  kUseDecode = 4,
+  kUseHash = 5,
+  kConsole = 6,
+  kVerifyElse = 7,
+  kUseElse = 8,
+};
+// "verify: decode" and so on.
+std::string BoardPhaseName(int phase);
+
+// By number; phases in which nothing ran are not there.
+using BoardPhases = std::map<int, PhaseCounts>;
+
+// Reads the plugin's report (firmware_riscv/sim/cycle_plugin.cc). kInternal if it is none.
+absl::StatusOr<BoardPhases> ParseCounts(absl::string_view report);
+
+// The sum over the phases of one pass, or of the opening.
+CycleCounts OpenCounts(const BoardPhases& phases);
+CycleCounts VerifyCounts(const BoardPhases& phases);
+CycleCounts UseCounts(const BoardPhases& phases);
+
+// Times of a restore in milliseconds at a clock. Start-up and printing are no part of them.
+struct BoardTimes {
+  double total = 0;       // Opening, verify pass and use pass: the three after it, and also the four after those.
+  double open = 0;        // Header, tables, index.
+  double verify = 0;      // The pass that only hashes.
+  double use = 0;         // The pass that hands tiles over, and hashes again.
+  double decode = 0;      // Computing alone, both passes,
+  double hash = 0;        // likewise;
+  double other = 0;       // computing while opening and between tiles;
+  double flash_wait = 0;  // waiting for flash, data and instructions, in all of them.
+  double one_pass = 0;    // Opening and the verify pass.
+  // Modelled, not measured: as if a DMA channel fetched all data from flash while the processor computes, in each pass
+  // by itself. A pass then takes the longer of the two, and what instructions wait.
+  double modelled_total = 0;
+  double modelled_one_pass = 0;
+};
+BoardTimes TimesAt(const BoardPhases& phases, double mhz);
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_TOOLS_MVAULT_BOARD_BOARD_FIGURES_H_

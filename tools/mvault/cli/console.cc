@@ -1,0 +1,36 @@
+#include "tools/mvault/cli/console.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
+#include "tools/mvault/cli/printable.h"
+
+namespace modelvault {
+
+void Console::Print(absl::string_view text) {
+  progress_.Clear();
+  fwrite(text.data(), 1, text.size(), out_);  // Flush() finds out about errors.
+}
+
+void Console::PrintJson(const Json& json) {
+  Print(absl::StrCat(json.dump(/*indent=*/2, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace), "\n"));
+}
+
+void Console::PrintError(const absl::Status& status) {
+  progress_.Clear();
+  const std::string line = absl::StrCat("mvault: error: ", Printable(status.message()), "\n");
+  fwrite(line.data(), 1, line.size(), err_);
+}
+
+absl::Status Console::Flush() {
+  progress_.Clear();
+  errno = 0;
+  if (fflush(out_) == 0 && ferror(out_) == 0) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat("standard output: ", errno != 0 ? strerror(errno) : "write failed"));
+}
+
+}  // namespace modelvault

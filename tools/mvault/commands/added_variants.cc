@@ -1,0 +1,94 @@
+#include "tools/mvault/commands/added_variants.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "nlohmann/json.hpp"
+#include "tools/mvault/cli/byte_size.h"
+#include "tools/mvault/cli/command_options.h"
+#include "tools/mvault/cli/printable.h"
+#include "tools/mvault/commands/variant_inputs.h"
+#include "tools/packing/pack.h"
+#include "vault/vault_reader.h"
+
+namespace modelvault {
+namespace {
+
+struct Arguments {
+  bool replace = false;
+  std::string vault;
+  VariantArguments variants;
+  std::optional<uint64_t> budget;
+  int threads = 0;
+  bool json = false;
+};
+
+absl::StatusOr<uint64_t> FileSize(FileSystem& file_system, const std::string& path) {
+  const absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = file_system.OpenForRead(path);
+  if (!file.ok()) return file.status();
+  return (*file)->size();
+}
+
+absl::StatusOr<ExitCode> Run(Session& session, const Arguments& arguments) {
+  const absl::StatusOr<std::vector<VariantInput>> variants = FindVariants(arguments.variants);
+  if (!variants.ok()) return variants.status();
+  if (variants->empty()) return UsageError(session, "no variant is given: use --variants or --variant");
+  const absl::StatusOr<uint64_t> old_size = FileSize(session.file_system, arguments.vault);
+  if (!old_size.ok()) return old_size.status();
+  PackOptions options;
+  options.budget = arguments.budget;
+  options.threads = arguments.threads;
+  options.progress = [&](absl::string_view stage, uint64_t done, uint64_t total) {
+    session.console.progress().Update(stage, done, total);
+  };
+  const absl::StatusOr<PackReport> report =
+      AddVariants(session.file_system, arguments.vault, *variants, arguments.replace, options);
+  if (!report.ok()) return report.status();
+  if (arguments.json) {
+    Json json = {{"command", arguments.replace ? "replace" : "add"},
+                 {"vault", arguments.vault},
+                 {"old_bytes", *old_size},
+                 {"new_bytes", report->bytes.file}};
+    Json& list = json["variants"] = Json::array();
+    for (const PackedVariant& v : report->variants) {
+      list.push_back({{"name", v.name}, {"file_bytes", v.file_size}, {"stored_bytes", v.stored_size}});
+    }
+    session.console.PrintJson(json);
+    return ExitCode::kOk;
+  }
+  std::string text;
+  for (const PackedVariant& v : report->variants) {
+    absl::StrAppend(&text, Printable(v.name), ": ", Grouped(v.stored_size), " bytes stored, restored and compared\n");
+  }
+  absl::StrAppend(&text, Printable(arguments.vault), ": ", Grouped(report->bytes.file),
+                  " bytes (before: ", Grouped(*old_size), ")\n");
+  session.console.Print(text);
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void AddVariantsCommand(Command& app, Session& session, bool replace) {
+  const std::string name = replace ? "replace" : "add";
+  Command command = app.AddCommand(
+      name, replace ? "Give variants of a vault new contents" : "Add variants to a vault, leaving the others alone");
+  auto arguments = std::make_shared<Arguments>();
+  arguments->replace = replace;
+  AddVaultArgument(&command, &arguments->vault);
+  AddVariantOptions(&command, &arguments->variants);
+  AddSizeOption(&command, "--budget", &arguments->budget, "Bytes the vault may have; more is an error (exit code 4)");
+  AddThreadsOption(&command, &arguments->threads);
+  AddJsonFlag(&command, &arguments->json);
+  SetFooter(&command,
+            absl::StrCat("  mvault ", name, " all.mvlt --variant legal=legal.safetensors\n", "  mvault ", name,
+                         " all.mvlt --variants departments --budget 1MiB\n"),
+            replace ? "Each name must be in the vault. The bytes of other variants stay where they are."
+                    : "No name may be in the vault yet. The bytes of other variants stay where they are.");
+  command.OnParsed(
+      [&session, arguments] { session.command = [&session, arguments] { return Run(session, *arguments); }; });
+}
+
+}  // namespace modelvault

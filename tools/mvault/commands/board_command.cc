@@ -1,0 +1,210 @@
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
+#include "tools/mvault/board/board_emulator.h"
+#include "tools/mvault/board/board_figures.h"
+#include "tools/mvault/board/board_report.h"
+#include "tools/mvault/cli/byte_size.h"
+#include "tools/mvault/cli/command_options.h"
+#include "tools/mvault/commands/commands.h"
+#include "tools/mvault/named_vault.h"
+#include "tools/mvault/reports/formatting.h"
+#include "vault/format.h"
+#include "vault/ordered_parallel.h"
+
+namespace modelvault {
+namespace {
+
+constexpr uint64_t kDefaultPartition = 1 << 20;
+constexpr uint64_t kMinTile = 256;
+constexpr uint64_t kMaxTile = 64 << 10;
+
+struct Arguments {
+  std::string vault;
+  std::string name;
+  bool base = false;
+  bool all = false;
+  BoardClock clock;
+  std::optional<uint64_t> tile;
+  std::optional<uint64_t> partition;
+  int jobs = 0;
+  bool functions = false;
+  BoardFiles files;
+  bool json = false;
+};
+
+// The last line that is not empty, for messages.
+std::string LastLine(const std::string& text) {
+  size_t end = text.size();
+  while (end > 0 && (text[end - 1] == '\n' || text[end - 1] == '\r')) --end;
+  const size_t begin = end == 0 ? 0 : text.rfind('\n', end - 1) + 1;
+  return text.substr(begin, end - begin);
+}
+
+// The vault as it goes into the board's flash.
+absl::StatusOr<std::vector<uint8_t>> ReadForBoard(const VaultReader& vault, uint64_t partition) {
+  const uint64_t size = vault.file().size();
+  if (size > partition) {
+    return absl::ResourceExhaustedError(absl::StrCat(vault.path(), ": ", Grouped(size),
+                                                     " bytes do not fit into the board's partition of ",
+                                                     Grouped(partition), " (see --partition)"));
+  }
+  std::vector<uint8_t> bytes(static_cast<size_t>(size));
+  if (absl::Status status = vault.file().ReadAt(0, absl::MakeSpan(bytes)); !status.ok()) return status;
+  return bytes;
+}
+
+// Restores the model on the board and on the host.
+absl::StatusOr<BoardResult> Measure(const NamedVault& vault, const BoardEmulator& board, const Arguments& arguments,
+                                    const std::string& name) {
+  const bool is_base = name == kReservedVariantName;
+  if (name.size() > kMaxStrapName) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", name, "': the board is asked for names of at most ", kMaxStrapName, " bytes"));
+  }
+  const absl::StatusOr<EmulatorRun> run =
+      board.Run(MeasureStrap(is_base ? "" : name, static_cast<uint32_t>(arguments.tile.value_or(0))),
+                arguments.clock.wait_states());
+  if (!run.ok()) return run.status();
+  absl::StatusOr<BoardLine> line = ParseBoardLine(run->output);
+  if (!line.ok()) {
+    const std::string last = LastLine(run->output.empty() ? run->errors : run->output);
+    return absl::InternalError(absl::StrCat("'", name, "': ", std::string(line.status().message()),
+                                            "; it ended with code ", run->exit_code,
+                                            last.empty() ? "" : " and the words: ", last));
+  }
+  absl::StatusOr<BoardPhases> phases = ParseCounts(run->counts);
+  if (!phases.ok()) return phases.status();
+
+  BoardResult result;
+  result.name = name;
+  result.line = *std::move(line);
+  result.phases = *std::move(phases);
+  result.board_ok = run->exit_code == 0 && result.line.status == "ok" && result.line.name == name &&
+                    result.line.xxh64 == result.line.expected;
+  const absl::StatusOr<NamedModel> model = vault.OpenModel(name);
+  const absl::Status status = model.ok() ? model->model->Verify() : model.status();
+  if (status.ok()) {
+    result.host_xxh64 = FormatXxh64(model->model->digests().xxh64);
+  } else {
+    result.host_error = std::string(status.message());
+  }
+  return result;
+}
+
+absl::StatusOr<ExitCode> Board(Session& session, const Arguments& arguments) {
+  if ((arguments.name.empty() ? 0 : 1) + (arguments.base ? 1 : 0) + (arguments.all ? 1 : 0) != 1) {
+    return UsageError(session, "give the name of a variant, or --base, or --all");
+  }
+  if (arguments.tile.has_value() && (*arguments.tile < kMinTile || *arguments.tile > kMaxTile)) {
+    return UsageError(session, absl::StrCat("--tile: expected ", kMinTile, " to ", kMaxTile, " bytes"));
+  }
+  const uint64_t partition = arguments.partition.value_or(kDefaultPartition);
+  if (partition == 0 || partition > kFlashBankSize) {
+    return UsageError(session, absl::StrCat("--partition: expected 1 to ", kFlashBankSize, " bytes"));
+  }
+  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault);
+  if (!vault.ok()) return vault.status();
+  std::vector<std::string> names;
+  if (arguments.all || arguments.base || arguments.name == kReservedVariantName) {
+    names.push_back(kReservedVariantName);
+  } else {
+    if (absl::Status found = vault->vault().Find(arguments.name).status(); !found.ok()) return found;
+    names.push_back(arguments.name);
+  }
+  if (arguments.all) {
+    for (const VaultVariant& v : vault->vault().variants()) names.push_back(v.name);
+  }
+  const absl::StatusOr<std::vector<uint8_t>> bytes = ReadForBoard(vault->vault(), partition);
+  if (!bytes.ok()) return bytes.status();
+  const absl::StatusOr<BoardFiles> files = FindBoardFiles(arguments.files);
+  if (!files.ok()) return files.status();
+  const absl::StatusOr<std::unique_ptr<BoardEmulator>> board = BoardEmulator::Create(*files, *bytes);
+  if (!board.ok()) return board.status();
+
+  std::vector<BoardResult> results;
+  const absl::Status status = OrderedParallel<BoardResult>(
+      names.size(), ThreadCount(arguments.jobs),
+      [&](uint64_t i) { return Measure(*vault, **board, arguments, names[i]); },
+      [&](uint64_t i, BoardResult result) {
+        if (!result.ok()) session.console.PrintError(absl::DataLossError(BoardFailure(result)));
+        results.push_back(std::move(result));
+        session.console.progress().Update("board", i + 1, names.size());
+        return absl::OkStatus();
+      });
+  if (!status.ok()) return status;
+
+  bool ok = true;
+  for (const BoardResult& result : results) ok = ok && result.ok();
+  if (arguments.json) {
+    Json json = {{"vault", arguments.vault},
+                 {"mhz", arguments.clock.mhz},
+                 {"flash_mbps", arguments.clock.flash_mbps},
+                 {"wait_states", arguments.clock.wait_states()}};
+    if (arguments.all) {
+      json["results"] = Json::array();
+      for (const BoardResult& result : results) {
+        json["results"].push_back(BoardResultToJson(result, arguments.clock, arguments.functions));
+      }
+      json["summary"] = BoardSummaryToJson(Summarize(results, arguments.clock.mhz));
+    } else {
+      json.update(BoardResultToJson(results[0], arguments.clock, arguments.functions));
+    }
+    session.console.PrintJson(json);
+  } else {
+    session.console.Print(arguments.all ? FormatBoardResults(results, arguments.clock)
+                                        : FormatBoardResult(results[0], arguments.clock, arguments.functions));
+  }
+  return ok ? ExitCode::kOk : ExitCode::kDifferent;
+}
+
+}  // namespace
+
+void AddBoardCommand(Command& app, Session& session) {
+  Command command = app.AddCommand("board", "Restore a variant on the emulated board and count its cycles");
+  auto arguments = std::make_shared<Arguments>();
+  AddVaultArgument(&command, &arguments->vault);
+  command.AddOption("NAME", &arguments->name, "The variant; 'base' is the base");
+  command.AddFlag("--base", &arguments->base, "The base instead of a variant");
+  command.AddFlag("--all", &arguments->all, "The base and every variant, and the median and the worst of them");
+  command.AddOption("--mhz", &arguments->clock.mhz, "The board's clock")
+      .TypeName("MHZ")
+      .Range(1.0, 10000.0)
+      .ShowDefault();
+  command.AddOption("--flash-mbps", &arguments->clock.flash_mbps, "What its flash reads, in 10^6 bytes a second")
+      .TypeName("MBPS")
+      .Range(0.1, 100000.0)
+      .ShowDefault();
+  AddSizeOption(&command, "--tile", &arguments->tile, "Bytes handed over at a time; default: the firmware's, 4096");
+  AddSizeOption(&command, "--partition", &arguments->partition, "Flash for the vault; default: 1MiB");
+  command.AddFlag("--functions", &arguments->functions, "Tell the program's functions apart");
+  command.AddOption("--jobs", &arguments->jobs, "Emulators side by side with --all; 0: one a core")
+      .TypeName("N")
+      .Range(0, 1024)
+      .ShowDefault();
+  command.AddOption("--emulator", &arguments->files.emulator, "The emulator; default: qemu-system-riscv32")
+      .TypeName("PROGRAM");
+  command.AddOption("--firmware", &arguments->files.firmware,
+                   "The firmware's flat image; default: the one built or installed")
+      .TypeName("FILE");
+  command.AddOption("--plugin", &arguments->files.plugin, "The cycle plugin; default: the one built or installed")
+      .TypeName("FILE");
+  AddJsonFlag(&command, &arguments->json);
+  SetFooter(&command,
+            "  mvault board all.mvlt legal\n  mvault board all.mvlt legal --functions\n"
+            "  mvault board all.mvlt --all --json\n",
+            "The vault goes into the flash of an emulated RV32IMAC board with 128 KiB of RAM, whose firmware restores\n"
+            "the model twice: a pass that verifies, a pass that uses. Times are cycles counted with the table of\n"
+            "docs/design.md, divided by --mhz; the machine this runs on does not matter. Exit code 1: a model was not\n"
+            "verified on the board, or is not what the host restores.");
+  command.OnParsed(
+      [&session, arguments] { session.command = [&session, arguments] { return Board(session, *arguments); }; });
+}
+
+}  // namespace modelvault

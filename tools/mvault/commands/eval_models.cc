@@ -1,0 +1,66 @@
+#include "tools/mvault/commands/eval_models.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "restore/model_source.h"
+#include "tools/formats/safetensors.h"
+#include "tools/mvault/commands/variant_inputs.h"
+#include "tools/packing/model_file.h"
+
+namespace modelvault {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool IsFolder(const std::string& path) {
+  std::error_code error;
+  return fs::is_directory(path, error);
+}
+
+}  // namespace
+
+absl::StatusOr<EvalModels> EvalModels::Open(FileSystem& file_system, const std::string& path) {
+  EvalModels result(file_system);
+  if (IsFolder(path)) {
+    const std::string inner = (fs::path(path) / "variants").string();
+    const absl::StatusOr<std::vector<VariantInput>> inputs = FindVariants({IsFolder(inner) ? inner : path, {}});
+    if (!inputs.ok()) return inputs.status();
+    for (const VariantInput& input : *inputs) {
+      const absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = file_system.OpenForRead(input.path);
+      if (!file.ok()) return file.status();
+      result.models_.push_back({input.name, (*file)->size(), input.path});
+    }
+    return result;
+  }
+  absl::StatusOr<NamedVault> vault = NamedVault::Open(file_system, path);
+  if (!vault.ok()) return vault.status();
+  result.vault_ = *std::move(vault);
+  for (const VaultVariant& v : result.vault_->vault().variants()) result.models_.push_back({v.name, v.stored_size, ""});
+  std::sort(result.models_.begin(), result.models_.end(),
+            [](const Model& a, const Model& b) { return a.name < b.name; });
+  if (result.models_.empty()) return absl::InvalidArgumentError(absl::StrCat(path, ": no variants in it"));
+  return result;
+}
+
+absl::StatusOr<FloatTensors> EvalModels::Read(const Model& model) const {
+  if (!vault_.has_value()) return ReadFloatModel(*file_system_, model.path);
+  const absl::StatusOr<NamedModel> open = vault_->OpenModel(model.name);
+  if (!open.ok()) return open.status();
+  ModelSource source(open->model.get(), vault_->vault().header().segment_size);
+  return ReadFloatTensors(absl::StrCat("variant '", model.name, "'"), open->tensors, &source);
+}
+
+absl::StatusOr<FloatTensors> ReadFloatModel(FileSystem& file_system, absl::string_view path) {
+  const absl::StatusOr<SafetensorsFile> file = SafetensorsFile::Open(file_system, path);
+  if (!file.ok()) return file.status();
+  FileDataSource source(&*file);
+  return ReadFloatTensors(path, file->tensors(), &source);
+}
+
+}  // namespace modelvault

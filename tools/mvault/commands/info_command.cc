@@ -1,0 +1,309 @@
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "nlohmann/json.hpp"
+#include "tools/mvault/cli/byte_size.h"
+#include "tools/mvault/cli/command_options.h"
+#include "tools/mvault/cli/printable.h"
+#include "tools/mvault/cli/text_table.h"
+#include "tools/mvault/commands/commands.h"
+#include "tools/mvault/named_vault.h"
+#include "tools/mvault/reports/accounting.h"
+#include "tools/mvault/reports/checksum_list.h"
+#include "tools/mvault/reports/formatting.h"
+#include "tools/mvault/reports/model_diff.h"
+#include "vault/format.h"
+
+namespace modelvault {
+namespace {
+
+struct Arguments {
+  std::string vault;
+  std::string name;
+  int threads = 0;
+  bool json = false;
+};
+
+// How BASE codes a tensor: "2 tables", "raw bytes", "1 table, 3 repeated rows".
+std::string BaseCoding(const TensorRecord& t) {
+  if (t.size == 0) return "empty";
+  size_t coded = 0;
+  for (size_t plane = 0; plane < t.element_size; ++plane) coded += t.tables[plane] != kRawPlane ? 1 : 0;
+  std::string text = coded == 0 ? "raw bytes"
+                     : coded == t.element_size
+                         ? "prefix codes"
+                         : absl::StrFormat("prefix codes for %d of %d byte planes", coded, t.element_size);
+  if ((t.flags & kFlagDictionary) != 0) {
+    absl::StrAppend(&text, ", ", t.dictionary_rows, t.dictionary_rows == 1 ? " repeated row" : " repeated rows");
+  }
+  return text;
+}
+
+// Where variants' differences are expected in a tensor.
+std::string PriorText(const TensorRecord& t) {
+  const bool rows = (t.flags & kFlagRowPrior) != 0;
+  const bool columns = (t.flags & kFlagColumnPrior) != 0;
+  return rows && columns ? "rows, columns" : rows ? "rows" : columns ? "columns" : "-";
+}
+
+// "gap", or with several segments "gap (7), raw (1)".
+std::string ModesText(const TensorAccount& account) {
+  std::vector<std::string> modes;
+  std::vector<std::string> counted;
+  for (size_t m = 0; m < kTensorModeCount; ++m) {
+    if (account.segments[m] == 0) continue;
+    modes.push_back(ModeName(static_cast<TensorMode>(m)));
+    counted.push_back(absl::StrCat(modes.back(), " (", account.segments[m], ")"));
+  }
+  if (modes.empty()) return "same";  // Of a variant that is the base, or an empty tensor: nothing is stored.
+  return modes.size() == 1 ? modes[0] : absl::StrJoin(counted, ", ");
+}
+
+std::string ScalesText(const TensorAccount& account) {
+  std::string text = "-";
+  if (account.most_scale > 0) {
+    text = account.least_scale == account.most_scale ? absl::StrCat(account.most_scale)
+                                                     : absl::StrCat(account.least_scale, "-", account.most_scale);
+  }
+  if (account.escaped_groups > 0) absl::StrAppend(&text, " + ", account.escaped_groups, " free");
+  return text;
+}
+
+Json ModesJson(const std::array<uint64_t, kTensorModeCount>& counts) {
+  Json json = Json::object();
+  for (size_t m = 0; m < kTensorModeCount; ++m) {
+    if (counts[m] > 0) json[ModeName(static_cast<TensorMode>(m))] = counts[m];
+  }
+  return json;
+}
+
+// What info tells of base and variants alike.
+Json ModelJson(const NamedVault& vault, const NamedModel& open, const std::string& path) {
+  const ModelDigests& digests = open.model->digests();
+  return {{"vault", path},
+          {"name", open.model->name()},
+          {"file_bytes", open.header.size() + open.model->data_size()},
+          {"header_bytes", open.header.size()},
+          {"data_bytes", open.model->data_size()},
+          {"stored_bytes", open.model->stored_size()},
+          {"weights", vault.weights()},
+          {"bits_per_weight", BitsPerWeight(open.model->stored_size(), vault.weights())},
+          {"xxh3_128", Hex(digests.xxh3)},
+          {"xxh64", FormatXxh64(digests.xxh64)}};
+}
+
+std::string ModelText(const NamedVault& vault, const NamedModel& open) {
+  const ModelDigests& digests = open.model->digests();
+  return absl::StrFormat(
+      "%s: %s bytes of file (%s of header, %s of data), stored in %s bytes, %s bits a weight\n"
+      "digests of the data: XXH3-128 %s, XXH64 %s\n\n",
+      Printable(open.model->name()), Grouped(open.header.size() + open.model->data_size()), Grouped(open.header.size()),
+      Grouped(open.model->data_size()), Grouped(open.model->stored_size()),
+      FormatBits(BitsPerWeight(open.model->stored_size(), vault.weights())), Hex(digests.xxh3),
+      FormatXxh64(digests.xxh64));
+}
+
+// The base's tensors with their shares of BASE.
+Json BaseTensorsJson(const NamedVault& vault, const std::vector<uint64_t>& bytes) {
+  Json json = Json::array();
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    const TensorInfo& info = vault.tensors()[i];
+    const TensorRecord& record = vault.restorer().shared().tensor(i);
+    Json tables = Json::array();
+    for (size_t plane = 0; plane < record.element_size; ++plane) {
+      tables.push_back(record.tables[plane] == kRawPlane ? Json(nullptr) : Json(record.tables[plane]));
+    }
+    json.push_back({{"name", info.name},
+                    {"dtype", info.dtype},
+                    {"shape", info.shape},
+                    {"coding", BaseCoding(record)},
+                    {"tables", tables},
+                    {"repeated_rows", (record.flags & kFlagDictionary) != 0 ? record.dictionary_rows : 0},
+                    {"row_prior", (record.flags & kFlagRowPrior) != 0},
+                    {"column_prior", (record.flags & kFlagColumnPrior) != 0},
+                    {"stored_bytes", bytes[i]},
+                    {"bits_per_weight", BitsPerWeight(bytes[i], Elements(info))}});
+  }
+  return json;
+}
+
+std::string BaseTensorsText(const NamedVault& vault, const std::vector<uint64_t>& bytes) {
+  TextTable table({"tensor", "dtype", "shape", "coding", "prior", ">bytes", ">bits/weight"});
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    const TensorInfo& info = vault.tensors()[i];
+    const TensorRecord& record = vault.restorer().shared().tensor(i);
+    table.AddRow({Printable(info.name), Printable(info.dtype), FormatShape(info.shape), BaseCoding(record),
+                  PriorText(record), Grouped(bytes[i]), FormatBits(BitsPerWeight(bytes[i], Elements(info)))});
+  }
+  return table.Format();
+}
+
+absl::StatusOr<ExitCode> InfoOfVault(Session& session, const Arguments& arguments, const NamedVault& vault) {
+  const absl::StatusOr<VaultAccount> account =
+      AccountVault(vault, arguments.threads,
+                   [&](uint64_t done, uint64_t total) { session.console.progress().Update("account", done, total); });
+  if (!account.ok()) return account.status();
+  const VaultHeader& header = vault.vault().header();
+  const ModelDigests digests = vault.vault().base_digests();
+  const size_t variant_count = vault.vault().variants().size();
+  if (arguments.json) {
+    Json json = {{"vault", arguments.vault},
+                 {"bytes", account->file},
+                 {"format", absl::StrCat(kVersionMajor, ".", kVersionMinor)},
+                 {"wide_chunks", (header.features & kFeatureWideChunks) != 0},
+                 {"wide_index", (header.features & kFeatureWideIndex) != 0},
+                 {"chunk_size", header.chunk_size},
+                 {"segment_size", header.segment_size},
+                 {"weights", vault.weights()},
+                 {"base_data_bytes", header.base_data_size},
+                 {"base_xxh3_128", Hex(digests.xxh3)},
+                 {"base_xxh64", FormatXxh64(digests.xxh64)},
+                 {"variants", variant_count},
+                 {"sections", PartsToJson(SectionParts(vault.vault().BytesBySection()))},
+                 {"parts", PartsToJson(Parts(*account))},
+                 {"tensors_by_mode", ModesJson(account->tensors_by_mode)},
+                 {"base_tensors", BaseTensorsJson(vault, account->base_tensors)}};
+    session.console.PrintJson(json);
+    return ExitCode::kOk;
+  }
+  std::string text = absl::StrFormat(
+      "%s: %s bytes, format %d.%d, a base and %d variants of %s weights\n"
+      "chunks of %s bytes, segments of %s bytes\n"
+      "base: %s bytes of data, XXH3-128 %s, XXH64 %s\n\n%s\n",
+      Printable(arguments.vault), Grouped(account->file), kVersionMajor, kVersionMinor, variant_count,
+      Grouped(vault.weights()), Grouped(header.chunk_size), Grouped(header.segment_size),
+      Grouped(header.base_data_size), Hex(digests.xxh3), FormatXxh64(digests.xxh64),
+      FormatParts(Parts(*account), account->file));
+  std::vector<std::string> modes;
+  for (size_t m = 0; m < kTensorModeCount; ++m) {
+    if (account->tensors_by_mode[m] == 0) continue;
+    modes.push_back(absl::StrCat(ModeName(static_cast<TensorMode>(m)), " ", Grouped(account->tensors_by_mode[m])));
+  }
+  if (!modes.empty()) absl::StrAppend(&text, "variants' tensors by coding: ", absl::StrJoin(modes, ", "), "\n\n");
+  absl::StrAppend(&text, "base tensors (rounded shares of BASE):\n", BaseTensorsText(vault, account->base_tensors));
+  session.console.Print(text);
+  return ExitCode::kOk;
+}
+
+absl::StatusOr<ExitCode> InfoOfBase(Session& session, const Arguments& arguments, const NamedVault& vault,
+                                    const NamedModel& open) {
+  const absl::StatusOr<std::vector<uint64_t>> bytes =
+      AccountBase(vault, arguments.threads,
+                  [&](uint64_t done, uint64_t total) { session.console.progress().Update("account", done, total); });
+  if (!bytes.ok()) return bytes.status();
+  if (arguments.json) {
+    Json json = ModelJson(vault, open, arguments.vault);
+    json["tensors"] = BaseTensorsJson(vault, *bytes);
+    session.console.PrintJson(json);
+  } else {
+    session.console.Print(ModelText(vault, open) + BaseTensorsText(vault, *bytes));
+  }
+  return ExitCode::kOk;
+}
+
+Json VariantTensorsJson(const NamedModel& open, const VariantAccount& account,
+                        const std::vector<TensorDifference>& differences) {
+  Json json = Json::array();
+  for (size_t i = 0; i < open.tensors.size(); ++i) {
+    const TensorAccount& tensor = account.tensors[i];
+    const TensorDifference& difference = differences[i];
+    const bool scaled = tensor.most_scale > 0;
+    json.push_back({{"name", open.tensors[i].name},
+                    {"dtype", open.tensors[i].dtype},
+                    {"shape", open.tensors[i].shape},
+                    {"modes", ModesJson(tensor.segments)},
+                    {"elements", difference.elements},
+                    {"differing", difference.differing},
+                    {"density", difference.elements == 0 ? 0
+                                                         : static_cast<double>(difference.differing) /
+                                                               static_cast<double>(difference.elements)},
+                    {"least_scale", scaled ? Json(tensor.least_scale) : Json(nullptr)},
+                    {"most_scale", scaled ? Json(tensor.most_scale) : Json(nullptr)},
+                    {"stored_scales", tensor.stored_scales},
+                    {"free_groups", tensor.escaped_groups},
+                    {"symbol_bytes", tensor.symbol_bytes},
+                    {"scale_bytes", tensor.scale_bytes},
+                    {"stored_bytes", tensor.bytes()},
+                    {"bits_per_weight", BitsPerWeight(tensor.bytes(), difference.elements)}});
+  }
+  return json;
+}
+
+std::string VariantTensorsText(const NamedModel& open, const VariantAccount& account,
+                               const std::vector<TensorDifference>& differences) {
+  TextTable table({"tensor", "dtype", "shape", "coding", ">differ", ">density", ">scales", ">bytes", ">for scales",
+                   ">bits/weight"});
+  size_t same = 0;
+  for (size_t i = 0; i < open.tensors.size(); ++i) {
+    const TensorAccount& tensor = account.tensors[i];
+    const TensorDifference& difference = differences[i];
+    if (difference.differing == 0 && tensor.bytes() == 0) {
+      ++same;
+      continue;
+    }
+    table.AddRow({Printable(open.tensors[i].name), Printable(open.tensors[i].dtype), FormatShape(open.tensors[i].shape),
+                  ModesText(tensor), Grouped(difference.differing), Percent(difference.differing, difference.elements),
+                  ScalesText(tensor), Grouped(tensor.bytes()), Grouped(tensor.scale_bytes),
+                  FormatBits(BitsPerWeight(tensor.bytes(), difference.elements))});
+  }
+  std::string text = same < open.tensors.size() ? table.Format() : "";
+  if (same > 0) absl::StrAppendFormat(&text, "%d tensors more have the base's values and take no bytes\n", same);
+  absl::StrAppendFormat(&text, "head of the blob: %s bytes; tensors' bytes are rounded shares of the rest\n",
+                        Grouped(account.head_bytes));
+  return text;
+}
+
+absl::StatusOr<ExitCode> InfoOfVariant(Session& session, const Arguments& arguments, const NamedVault& vault,
+                                       const NamedModel& open) {
+  const absl::StatusOr<VariantAccount> account = AccountVariant(*open.model, vault);
+  if (!account.ok()) return account.status();
+  const absl::StatusOr<NamedModel> base = vault.OpenModel(kReservedVariantName);
+  if (!base.ok()) return base.status();
+  const absl::StatusOr<std::vector<TensorDifference>> differences =
+      CompareModels(vault, open, *base, "compare", &session.console.progress());
+  if (!differences.ok()) return differences.status();
+  if (arguments.json) {
+    Json json = ModelJson(vault, open, arguments.vault);
+    json["head_bytes"] = account->head_bytes;
+    json["tensors"] = VariantTensorsJson(open, *account, *differences);
+    session.console.PrintJson(json);
+    return ExitCode::kOk;
+  }
+  session.console.Print(ModelText(vault, open) + VariantTensorsText(open, *account, *differences));
+  return ExitCode::kOk;
+}
+
+absl::StatusOr<ExitCode> Info(Session& session, const Arguments& arguments) {
+  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault);
+  if (!vault.ok()) return vault.status();
+  if (arguments.name.empty()) return InfoOfVault(session, arguments, *vault);
+  const absl::StatusOr<NamedModel> open = vault->OpenModel(arguments.name);
+  if (!open.ok()) return open.status();
+  return open->model->is_base() ? InfoOfBase(session, arguments, *vault, *open)
+                                : InfoOfVariant(session, arguments, *vault, *open);
+}
+
+}  // namespace
+
+void AddInfoCommand(Command& app, Session& session) {
+  Command command = app.AddCommand("info", "Tell where a vault's bytes go, or how one model is coded");
+  auto arguments = std::make_shared<Arguments>();
+  AddVaultArgument(&command, &arguments->vault);
+  command.AddOption("NAME", &arguments->name, "A variant, or 'base'; default: the whole vault");
+  AddThreadsOption(&command, &arguments->threads);
+  AddJsonFlag(&command, &arguments->json);
+  SetFooter(&command, "  mvault info all.mvlt\n  mvault info all.mvlt legal\n  mvault info all.mvlt base --json\n",
+            "Decodes everything it tells about. Sections and blobs are exact; what shares a stream is told apart by\n"
+            "the bits the decoder spends on it: rounded shares, which add up exactly. Scales are in steps of the INT8\n"
+            "grid; 'free' counts groups whose weights have magnitudes of their own.");
+  command.OnParsed(
+      [&session, arguments] { session.command = [&session, arguments] { return Info(session, *arguments); }; });
+}
+
+}  // namespace modelvault

@@ -1,0 +1,95 @@
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "nlohmann/json.hpp"
+#include "tools/mvault/cli/byte_size.h"
+#include "tools/mvault/cli/command_options.h"
+#include "tools/mvault/cli/printable.h"
+#include "tools/mvault/cli/text_table.h"
+#include "tools/mvault/commands/commands.h"
+#include "tools/mvault/named_vault.h"
+#include "tools/mvault/reports/checksum_list.h"
+#include "tools/mvault/reports/formatting.h"
+#include "vault/format.h"
+
+namespace modelvault {
+namespace {
+
+constexpr size_t kShownDigest = 12;  // Hexadecimal digits in text; JSON has all of them.
+
+struct Arguments {
+  std::string vault;
+  std::string sort = "name";
+  bool json = false;
+};
+
+struct Row {
+  std::string name;
+  uint64_t stored_size;
+  ModelDigests digests;
+};
+
+absl::StatusOr<ExitCode> Ls(Session& session, const Arguments& arguments) {
+  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault);
+  if (!vault.ok()) return vault.status();
+  const VaultBytes sections = vault->vault().BytesBySection();
+  std::vector<Row> variants;
+  for (const VaultVariant& v : vault->vault().variants()) variants.push_back({v.name, v.stored_size, v.digests});
+  if (arguments.sort == "size") {
+    std::stable_sort(variants.begin(), variants.end(),
+                     [](const Row& a, const Row& b) { return a.stored_size > b.stored_size; });
+  }
+  const Row base = {kReservedVariantName, sections.base, vault->vault().base_digests()};
+  if (arguments.json) {
+    const auto to_json = [&](const Row& row) -> Json {
+      return {{"name", row.name},
+              {"stored_bytes", row.stored_size},
+              {"bits_per_weight", BitsPerWeight(row.stored_size, vault->weights())},
+              {"xxh3_128", Hex(row.digests.xxh3)},
+              {"xxh64", FormatXxh64(row.digests.xxh64)}};
+    };
+    Json json = {{"vault", arguments.vault},
+                 {"bytes", sections.file},
+                 {"weights", vault->weights()},
+                 {"base", to_json(base)},
+                 {"variants", Json::array()}};
+    for (const Row& row : variants) json["variants"].push_back(to_json(row));
+    session.console.PrintJson(json);
+    return ExitCode::kOk;
+  }
+  TextTable table({"name", ">bytes", ">share", ">bits/weight", "digest"});
+  const auto add = [&](const Row& row) {
+    table.AddRow({Printable(row.name), Grouped(row.stored_size), Percent(row.stored_size, sections.file),
+                  FormatBits(BitsPerWeight(row.stored_size, vault->weights())),
+                  Hex(row.digests.xxh3).substr(0, kShownDigest)});
+  };
+  add(base);
+  for (const Row& row : variants) add(row);
+  session.console.Print(
+      absl::StrFormat("%s%d variants, %s bytes\n", table.Format(), variants.size(), Grouped(sections.file)));
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void AddLsCommand(Command& app, Session& session) {
+  Command command = app.AddCommand("ls", "List the models of a vault");
+  auto arguments = std::make_shared<Arguments>();
+  AddVaultArgument(&command, &arguments->vault);
+  command.AddOption("--sort", &arguments->sort, "Order of the variants: by 'name', or the largest first by 'size'")
+      .TypeName("ORDER")
+      .OneOf({"name", "size"})
+      .ShowDefault();
+  AddJsonFlag(&command, &arguments->json);
+  SetFooter(&command, "  mvault ls all.mvlt\n  mvault ls all.mvlt --sort size\n",
+            "Bytes are a variant's stored bytes, for the base its coded data; shares are of the whole file. Bits a\n"
+            "weight count the base's INT8 elements, or all its elements where it has no INT8 ones.");
+  command.OnParsed(
+      [&session, arguments] { session.command = [&session, arguments] { return Ls(session, *arguments); }; });
+}
+
+}  // namespace modelvault

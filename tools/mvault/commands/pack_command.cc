@@ -1,0 +1,143 @@
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "nlohmann/json.hpp"
+#include "tools/mvault/cli/byte_size.h"
+#include "tools/mvault/cli/command_options.h"
+#include "tools/mvault/cli/printable.h"
+#include "tools/mvault/commands/commands.h"
+#include "tools/mvault/commands/variant_inputs.h"
+#include "tools/mvault/named_vault.h"
+#include "tools/mvault/reports/accounting.h"
+#include "tools/mvault/reports/formatting.h"
+#include "tools/packing/pack.h"
+#include "vault/format.h"
+
+namespace modelvault {
+namespace {
+
+// Above so many bytes of input the report goes by section only: the finer account decodes everything once more.
+constexpr uint64_t kMostToAccount = uint64_t{1} << 30;
+
+struct Arguments {
+  std::string base;
+  VariantArguments variants;
+  std::string output;
+  std::optional<uint64_t> budget;
+  std::optional<uint64_t> chunk_size;
+  std::optional<uint64_t> segment_size;
+  int threads = 0;
+  bool json = false;
+};
+
+Json ToJson(const Arguments& arguments, const PackReport& report, const std::optional<VaultAccount>& account) {
+  Json json;
+  json["vault"] = arguments.output;
+  json["bytes"] = report.bytes.file;
+  json["budget"] = arguments.budget.has_value() ? Json(*arguments.budget) : Json(nullptr);
+  json["input_bytes"] = report.input_size;
+  json["base_file_bytes"] = report.base_file_size;
+  Json& variants = json["variants"] = Json::array();
+  for (const PackedVariant& v : report.variants) {
+    variants.push_back({{"name", v.name}, {"file_bytes", v.file_size}, {"stored_bytes", v.stored_size}});
+  }
+  json["sections"] = PartsToJson(SectionParts(report.bytes));
+  json["parts"] = account.has_value() ? PartsToJson(Parts(*account)) : Json(nullptr);
+  return json;
+}
+
+std::string ToText(const Arguments& arguments, const PackReport& report, const std::optional<VaultAccount>& account) {
+  std::string text = absl::StrFormat("%s: %s bytes: a base and %d variants, %s bytes of files (%.1f times as much)\n",
+                                     Printable(arguments.output), Grouped(report.bytes.file), report.variants.size(),
+                                     Grouped(report.input_size),
+                                     static_cast<double>(report.input_size) / static_cast<double>(report.bytes.file));
+  if (arguments.budget.has_value()) {
+    absl::StrAppend(&text, "budget: ", Grouped(*arguments.budget), " bytes, ",
+                    Grouped(*arguments.budget - report.bytes.file), " of them left\n");
+  }
+  absl::StrAppend(&text, "every model was restored and compared with its file\n\n",
+                  FormatParts(account.has_value() ? Parts(*account) : SectionParts(report.bytes), report.bytes.file));
+  return text;
+}
+
+// Whether `size`, if given, is a size the format allows.
+bool IsAllowed(const std::optional<uint64_t>& size, uint32_t least, uint32_t most) {
+  return !size.has_value() || (*size >= least && *size <= most && *size % kSizeGranularity == 0);
+}
+
+absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
+  if (!IsAllowed(arguments.chunk_size, kMinChunkSize, kMaxChunkSize)) {
+    return UsageError(session, "--chunk-size: expected 256 bytes to 16 MiB, a multiple of 256");
+  }
+  if (!IsAllowed(arguments.segment_size, kMinSegmentSize, kMaxSegmentSize)) {
+    return UsageError(session, "--segment-size: expected 4 KiB to 16 MiB, a multiple of 256");
+  }
+  const absl::StatusOr<std::vector<VariantInput>> variants = FindVariants(arguments.variants);
+  if (!variants.ok()) return variants.status();
+  if (variants->empty()) return UsageError(session, "nothing to pack beside the base: give --variants or --variant");
+  bool overwrites = SameFile(arguments.base, arguments.output);
+  for (const VariantInput& v : *variants) overwrites = overwrites || SameFile(v.path, arguments.output);
+  if (overwrites)
+    return UsageError(session, absl::StrCat("-o ", arguments.output, " is one of the files to be packed"));
+
+  PackOptions options;
+  options.budget = arguments.budget;
+  options.threads = arguments.threads;
+  if (arguments.chunk_size.has_value()) options.chunk_size = static_cast<uint32_t>(*arguments.chunk_size);
+  if (arguments.segment_size.has_value()) options.segment_size = static_cast<uint32_t>(*arguments.segment_size);
+  Progress& progress = session.console.progress();
+  options.progress = [&](absl::string_view stage, uint64_t done, uint64_t total) {
+    progress.Update(stage, done, total);
+  };
+  const absl::StatusOr<PackReport> report =
+      PackVault(session.file_system, arguments.base, *variants, arguments.output, options);
+  if (!report.ok()) return report.status();
+
+  std::optional<VaultAccount> account;
+  if (report->input_size <= kMostToAccount) {
+    const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.output);
+    if (!vault.ok()) return vault.status();
+    absl::StatusOr<VaultAccount> made = AccountVault(
+        *vault, arguments.threads, [&](uint64_t done, uint64_t total) { progress.Update("account", done, total); });
+    if (!made.ok()) return made.status();
+    account = *std::move(made);
+  }
+  if (arguments.json) {
+    session.console.PrintJson(ToJson(arguments, *report, account));
+  } else {
+    session.console.Print(ToText(arguments, *report, account));
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void AddPackCommand(Command& app, Session& session) {
+  Command command = app.AddCommand("pack", "Pack a base and its variants into a new vault");
+  auto arguments = std::make_shared<Arguments>();
+  command.AddOption("--base", &arguments->base, "The base model: a safetensors file").TypeName("FILE").Required();
+  AddVariantOptions(&command, &arguments->variants);
+  command.AddOption("-o,--output", &arguments->output, "The vault; an existing file is replaced once all is verified")
+      .TypeName("VAULT")
+      .Required();
+  AddSizeOption(&command, "--budget", &arguments->budget, "Bytes the vault may have; more is an error (exit code 4)");
+  AddSizeOption(&command, "--chunk-size", &arguments->chunk_size,
+                "Raw bytes of the base that decode on their own: 256 to 16MiB, a multiple of 256; "
+                "default 4KiB, for bases above 64 MiB 64KiB");
+  AddSizeOption(&command, "--segment-size", &arguments->segment_size,
+                "Raw bytes of a variant that decode on their own: 4KiB to 16MiB, a multiple of 256; default 1MiB");
+  AddThreadsOption(&command, &arguments->threads);
+  AddJsonFlag(&command, &arguments->json);
+  SetFooter(&command,
+            "  mvault pack --base base.safetensors --variants departments --budget 1MiB -o all.mvlt\n"
+            "  mvault pack --base base.safetensors --variant legal=legal.safetensors -o one.mvlt\n",
+            "Every file must have the base's tensor names and shapes; dtypes may differ. All that is written is\n"
+            "restored and compared with its file before the vault takes its name.");
+  command.OnParsed(
+      [&session, arguments] { session.command = [&session, arguments] { return Pack(session, *arguments); }; });
+}
+
+}  // namespace modelvault

@@ -1,0 +1,128 @@
+#include <algorithm>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "nlohmann/json.hpp"
+#include "tools/mvault/cli/byte_size.h"
+#include "tools/mvault/cli/command_options.h"
+#include "tools/mvault/cli/printable.h"
+#include "tools/mvault/commands/commands.h"
+#include "tools/mvault/named_vault.h"
+#include "vault/format.h"
+
+namespace modelvault {
+namespace {
+
+struct Arguments {
+  std::string vault;
+  std::string name;
+  bool base = false;
+  std::string tensor;
+  std::string output;
+  int threads = 0;
+  bool json = false;
+};
+
+absl::Span<const uint8_t> Bytes(const std::string& text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+// Writes the file of `open`, or of its tensor `tensor` alone, and gives it its name only once all was verified.
+absl::StatusOr<uint64_t> WriteModel(Session& session, const Arguments& arguments, const NamedModel& open,
+                                    const TensorInfo* tensor) {
+  std::string header = open.header;
+  if (tensor != nullptr) {
+    absl::StatusOr<std::string> own = SafetensorsHeaderFor({tensor, 1}, {});
+    if (!own.ok()) return own.status();
+    header = *std::move(own);
+  }
+  const absl::StatusOr<std::unique_ptr<AtomicFile>> file = session.file_system.CreateAtomic(arguments.output);
+  if (!file.ok()) return file.status();
+  if (absl::Status status = (*file)->Append(Bytes(header)); !status.ok()) return status;
+  const uint64_t begin = tensor != nullptr ? tensor->begin : 0;
+  const uint64_t size = tensor != nullptr ? tensor->size() : open.model->data_size();
+  RestoreOptions options;
+  options.threads = arguments.threads;
+  const auto consumer = [&](uint64_t offset, absl::Span<const uint8_t> bytes) {
+    session.console.progress().Update("restore", offset + bytes.size() - begin, size);
+    return (*file)->Append(bytes);
+  };
+  const absl::Status status = tensor != nullptr ? open.model->ReadRange(begin, begin + size, options, consumer)
+                                                : open.model->Restore(options, consumer);
+  if (!status.ok()) return status;
+  if (absl::Status committed = (*file)->Commit(); !committed.ok()) return committed;
+  return (*file)->size();
+}
+
+absl::StatusOr<ExitCode> RestoreModel(Session& session, const Arguments& arguments) {
+  if (arguments.base != arguments.name.empty()) return UsageError(session, "give the name of a variant, or --base");
+  if (arguments.output == "-") {
+    return UsageError(session,
+                      "-o -: a model is not written to standard output, because the verdict over it comes only after "
+                      "its last byte; give a file");
+  }
+  if (SameFile(arguments.vault, arguments.output)) {
+    return UsageError(session, absl::StrCat("-o ", arguments.output, " is the vault itself"));
+  }
+  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault);
+  if (!vault.ok()) return vault.status();
+  const std::string name = arguments.base ? kReservedVariantName : arguments.name;
+  const absl::StatusOr<NamedModel> open = vault->OpenModel(name);
+  if (!open.ok()) return open.status();
+  const TensorInfo* tensor = nullptr;
+  if (!arguments.tensor.empty()) {
+    const auto found = std::find_if(open->tensors.begin(), open->tensors.end(),
+                                    [&](const TensorInfo& t) { return t.name == arguments.tensor; });
+    if (found == open->tensors.end()) {
+      return absl::NotFoundError(
+          absl::StrCat(arguments.vault, ": '", name, "' has no tensor '", arguments.tensor, "'"));
+    }
+    tensor = &*found;
+  }
+  const absl::StatusOr<uint64_t> size = WriteModel(session, arguments, *open, tensor);
+  if (!size.ok()) return size.status();
+  if (arguments.json) {
+    session.console.PrintJson({{"vault", arguments.vault},
+                               {"name", name},
+                               {"tensor", tensor != nullptr ? Json(tensor->name) : Json(nullptr)},
+                               {"output", arguments.output},
+                               {"bytes", *size},
+                               {"verified", tensor != nullptr ? "checksums" : "digests"}});
+  } else {
+    session.console.Print(absl::StrFormat(
+        "%s: %s bytes, %s\n", Printable(arguments.output), Grouped(*size),
+        tensor != nullptr ? "stored checksums verified (the digest covers whole models)" : "digests verified"));
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void AddRestoreCommand(Command& app, Session& session) {
+  Command command = app.AddCommand("restore", "Give a model back, byte for byte the file that was packed");
+  auto arguments = std::make_shared<Arguments>();
+  AddVaultArgument(&command, &arguments->vault);
+  command.AddOption("NAME", &arguments->name, "The variant; 'base' is the base");
+  command.AddFlag("--base", &arguments->base, "The base instead of a variant");
+  command.AddOption("--tensor", &arguments->tensor, "Only this tensor, in a safetensors file of its own")
+      .TypeName("TENSOR");
+  command.AddOption("-o,--output", &arguments->output, "The file to write; an existing one is replaced at the end")
+      .TypeName("FILE")
+      .Required();
+  AddThreadsOption(&command, &arguments->threads);
+  AddJsonFlag(&command, &arguments->json);
+  SetFooter(&command,
+            "  mvault restore all.mvlt legal -o legal.safetensors\n"
+            "  mvault restore all.mvlt --base -o base.safetensors\n"
+            "  mvault restore all.mvlt legal --tensor embed -o embed.safetensors\n",
+            "FILE appears only after the model's digests have been compared; on any error it stays as it was. With\n"
+            "--tensor the stored checksums of everything that is read are compared, but not the digest, which covers\n"
+            "whole models.");
+  command.OnParsed(
+      [&session, arguments] { session.command = [&session, arguments] { return RestoreModel(session, *arguments); }; });
+}
+
+}  // namespace modelvault

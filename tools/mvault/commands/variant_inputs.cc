@@ -1,0 +1,84 @@
+#include "tools/mvault/commands/variant_inputs.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "vault/variant_name.h"
+
+namespace modelvault {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kExtension[] = ".safetensors";
+
+bool IsPair(const std::string& text) {
+  const size_t equals = text.find('=');
+  return equals != std::string::npos && equals + 1 < text.size();
+}
+
+absl::Status FolderError(const std::string& folder, const std::error_code& error) {
+  const std::string message = absl::StrCat(folder, ": ", error.message());
+  if (error == std::errc::no_such_file_or_directory) return absl::NotFoundError(message);
+  if (error == std::errc::not_a_directory) return absl::InvalidArgumentError(message);
+  return absl::UnavailableError(message);
+}
+
+absl::Status AddFolder(const std::string& folder, std::vector<VariantInput>* inputs) {
+  const size_t before = inputs->size();
+  std::error_code error;
+  fs::directory_iterator entries(folder, error);
+  for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
+    const fs::path& path = entries->path();
+    // A copy of a folder from another system may bring hidden files that only look like models.
+    if (path.extension() != kExtension || path.filename().native().front() == '.') continue;
+    inputs->push_back({path.stem().string(), path.string()});
+  }
+  if (error) return FolderError(folder, error);
+  if (inputs->size() == before) return absl::InvalidArgumentError(absl::StrCat(folder, ": no *", kExtension, " in it"));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddVariantOptions(Command* command, VariantArguments* arguments) {
+  command->AddOption("--variants", &arguments->folder,
+                   "Folder: every *.safetensors in it is a variant, named by the file's stem")
+      .TypeName("DIR");
+  command->AddOption("--variant", &arguments->pairs, "One variant: its name and its file; may be given many times")
+      .TypeName("NAME=FILE")
+      .OneValue()
+      .Check([](const std::string& text) { return IsPair(text) ? "" : "'" + text + "' is not NAME=FILE"; });
+}
+
+absl::StatusOr<std::vector<VariantInput>> FindVariants(const VariantArguments& arguments) {
+  std::vector<VariantInput> inputs;
+  if (!arguments.folder.empty()) {
+    if (absl::Status status = AddFolder(arguments.folder, &inputs); !status.ok()) return status;
+  }
+  for (const std::string& pair : arguments.pairs) {
+    const size_t equals = pair.find('=');
+    if (!IsPair(pair)) {
+      return absl::InvalidArgumentError(absl::StrCat("--variant '", pair, "': expected NAME=FILE"));
+    }
+    inputs.push_back({pair.substr(0, equals), pair.substr(equals + 1)});
+  }
+  for (const VariantInput& input : inputs) {
+    if (absl::Status status = ValidateVariantName(input.name); !status.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(input.path, ": ", status.message()));
+    }
+  }
+  std::sort(inputs.begin(), inputs.end(), [](const VariantInput& a, const VariantInput& b) { return a.name < b.name; });
+  const auto twice = std::adjacent_find(inputs.begin(), inputs.end(),
+                                        [](const VariantInput& a, const VariantInput& b) { return a.name == b.name; });
+  if (twice != inputs.end()) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("variant '", twice->name, "' is given twice: ", twice->path, " and ", (twice + 1)->path));
+  }
+  return inputs;
+}
+
+}  // namespace modelvault

@@ -1,0 +1,120 @@
+#include "tools/mvault/commands/vault_edit.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "nlohmann/json.hpp"
+#include "tools/mvault/cli/byte_size.h"
+#include "tools/mvault/cli/printable.h"
+
+namespace modelvault {
+namespace {
+
+constexpr uint64_t kPiece = 1 << 20;
+
+absl::Status Changed(const VaultReader& written, absl::string_view what) {
+  return absl::InternalError(absl::StrCat(written.path(), ": ", what, " did not come through the change unchanged"));
+}
+
+// Compares `size` bytes of two files.
+absl::Status CompareBytes(const VaultReader& original, uint64_t from, const VaultReader& written, uint64_t to,
+                          uint64_t size, absl::string_view what) {
+  std::vector<uint8_t> a;
+  std::vector<uint8_t> b;
+  for (uint64_t done = 0; done < size; done += a.size()) {
+    a.resize(static_cast<size_t>(std::min(kPiece, size - done)));
+    b.resize(a.size());
+    if (absl::Status status = original.file().ReadAt(from + done, absl::MakeSpan(a)); !status.ok()) return status;
+    if (absl::Status status = written.file().ReadAt(to + done, absl::MakeSpan(b)); !status.ok()) return status;
+    if (a != b) return Changed(written, what);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckVariant(const VaultReader& original, const VaultVariant& old, const VaultReader& written,
+                          const std::string& new_name) {
+  const std::string what = absl::StrCat("variant '", new_name, "'");
+  const absl::StatusOr<const VaultVariant*> found = written.Find(new_name);
+  if (!found.ok()) return found.status();
+  const VaultVariant& now = **found;
+  if (now.stored_size != old.stored_size || now.digests != old.digests || now.checksum32 != old.checksum32) {
+    return Changed(written, what);
+  }
+  const absl::StatusOr<std::string> old_header = original.variant_header(old.name);
+  if (!old_header.ok()) return old_header.status();
+  const absl::StatusOr<std::string> new_header = written.variant_header(new_name);
+  if (!new_header.ok()) return new_header.status();
+  if (*old_header != *new_header) return Changed(written, absl::StrCat("the file header of ", what));
+  return CompareBytes(original, old.offset, written, now.offset, old.stored_size, what);
+}
+
+}  // namespace
+
+absl::Status CheckKept(const VaultReader& original, const VaultReader& written, const VaultChanges& changes) {
+  if (original.params() != written.params() || original.base_digests() != written.base_digests() ||
+      original.base_header() != written.base_header()) {
+    return Changed(written, "the base");
+  }
+  constexpr std::pair<Section, const char*> kKept[] = {
+      {Section::kModel, "MODEL"}, {Section::kChunks, "CHUNKS"}, {Section::kBase, "BASE"}};
+  for (const auto& [section, name] : kKept) {
+    const SectionPlace& old = original.header().section(section);
+    const SectionPlace& now = written.header().section(section);
+    if (old.size != now.size || old.checksum != now.checksum) return Changed(written, name);
+    absl::Status status = CompareBytes(original, old.offset, written, now.offset, old.size, name);
+    if (!status.ok()) return status;
+  }
+  const std::set<std::string> removed(changes.remove.begin(), changes.remove.end());
+  const std::map<std::string, std::string> renamed(changes.rename.begin(), changes.rename.end());
+  for (const VaultVariant& old : original.variants()) {
+    if (removed.count(old.name) != 0) continue;
+    const auto rename = renamed.find(old.name);
+    const std::string& name = rename == renamed.end() ? old.name : rename->second;
+    if (absl::Status status = CheckVariant(original, old, written, name); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<VaultEdit> ApplyChanges(FileSystem& file_system, absl::string_view path, const VaultChanges& changes) {
+  absl::StatusOr<std::unique_ptr<VaultWriter>> writer = EditVault(file_system, path, changes);
+  if (!writer.ok()) return writer.status();
+  if (absl::Status status = (*writer)->Finish(); !status.ok()) return status;
+  VaultEdit edit;
+  {
+    const absl::StatusOr<std::unique_ptr<VaultReader>> written = (*writer)->OpenWritten();
+    if (!written.ok()) return written.status();
+    const VaultReader& original = *(*writer)->original();
+    if (absl::Status status = CheckKept(original, **written, changes); !status.ok()) return status;
+    if (absl::Status status = (*written)->CheckPadding(); !status.ok()) return status;
+    edit = {original.header().file_size, (*writer)->file_size(), original.variants().size(),
+            (*written)->variants().size()};
+  }
+  if (absl::Status status = (*writer)->Commit(); !status.ok()) return status;
+  return edit;
+}
+
+absl::StatusOr<ExitCode> EditAndPrint(Session& session, const std::string& command, const std::string& path,
+                                      const VaultChanges& changes, bool json) {
+  const absl::StatusOr<VaultEdit> edit = ApplyChanges(session.file_system, path, changes);
+  if (!edit.ok()) return edit.status();
+  if (json) {
+    session.console.PrintJson({{"command", command},
+                               {"vault", path},
+                               {"old_bytes", edit->old_size},
+                               {"new_bytes", edit->new_size},
+                               {"old_variants", edit->old_variants},
+                               {"new_variants", edit->new_variants}});
+  } else {
+    session.console.Print(absl::StrFormat("%s: %s bytes, %d variants (before: %s bytes, %d variants)\n",
+                                          Printable(path), Grouped(edit->new_size), edit->new_variants,
+                                          Grouped(edit->old_size), edit->old_variants));
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace modelvault

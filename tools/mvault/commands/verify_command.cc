@@ -1,0 +1,184 @@
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "nlohmann/json.hpp"
+#include "tools/formats/text_file.h"
+#include "tools/mvault/cli/byte_size.h"
+#include "tools/mvault/cli/command_options.h"
+#include "tools/mvault/cli/printable.h"
+#include "tools/mvault/commands/commands.h"
+#include "tools/mvault/named_vault.h"
+#include "tools/mvault/reports/checksum_list.h"
+#include "vault/format.h"
+#include "vault/ordered_parallel.h"
+
+namespace modelvault {
+namespace {
+
+// Larger lists than any vault could have: 2^32 variants are not verified by hand.
+constexpr uint64_t kMaxChecksumFile = uint64_t{1} << 32;
+
+struct Arguments {
+  std::string vault;
+  std::vector<std::string> names;
+  std::string against;
+  int threads = 0;
+  bool json = false;
+};
+
+// What went wrong, in the order it was found.
+class Failures {
+ public:
+  explicit Failures(Console* console) : console_(console) {}
+
+  // `name` is the model at fault; empty for the container.
+  void Add(const std::string& name, const absl::Status& status) {
+    if (status.ok()) return;
+    console_->PrintError(status);
+    list_.emplace_back(name, std::string(status.message()));
+  }
+  const std::vector<std::pair<std::string, std::string>>& list() const { return list_; }
+
+ private:
+  Console* console_;
+  std::vector<std::pair<std::string, std::string>> list_;
+};
+
+absl::Status VerifyModel(const NamedVault& vault, const std::string& name, int threads) {
+  const absl::StatusOr<NamedModel> open = vault.OpenModel(name);
+  if (!open.ok()) return open.status();
+  RestoreOptions options;
+  options.threads = threads;
+  return open->model->Verify(options);
+}
+
+// The model that "data/NAME" or "header/NAME" speaks of.
+std::string ModelOf(const std::string& what) { return what.substr(what.find('/') + 1); }
+
+// Holds a vault's checksums against a list. With `names` only theirs count.
+void Compare(const NamedVault& vault, const ChecksumList& expected, const std::string& list_path,
+             const std::vector<std::string>& names, Failures* failures) {
+  const std::string& path = vault.vault().path();
+  const absl::StatusOr<ChecksumList> actual = StoredChecksums(vault);
+  if (!actual.ok()) {
+    failures->Add("", actual.status());
+    return;
+  }
+  const auto counts = [&](const std::string& what) {
+    return names.empty() || std::find(names.begin(), names.end(), ModelOf(what)) != names.end();
+  };
+  const auto fail = [&](const std::string& what, const std::string& message) {
+    failures->Add(ModelOf(what), absl::DataLossError(absl::StrCat(path, ": ", what, ": ", message)));
+  };
+  for (const auto& [what, digest] : expected) {
+    if (!counts(what)) continue;
+    const auto found = actual->find(what);
+    if (found == actual->end()) {
+      fail(what, absl::StrCat("missing from the vault, expected ", Hex(digest), " by ", list_path));
+    } else if (found->second != digest) {
+      fail(what, absl::StrCat("expected ", Hex(digest), " by ", list_path, ", found ", Hex(found->second)));
+    }
+  }
+  for (const auto& [what, digest] : *actual) {
+    if (counts(what) && expected.count(what) == 0) {
+      fail(what, absl::StrCat("extra in the vault (", Hex(digest), "), not in ", list_path));
+    }
+  }
+}
+
+absl::StatusOr<ExitCode> Verify(Session& session, const Arguments& arguments) {
+  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault);
+  if (!vault.ok()) return vault.status();
+  std::optional<ChecksumList> expected;
+  if (!arguments.against.empty()) {
+    const absl::StatusOr<std::string> text = ReadTextFile(session.file_system, arguments.against, kMaxChecksumFile);
+    if (!text.ok()) return text.status();
+    absl::StatusOr<ChecksumList> list = ParseChecksums(*text, arguments.against);
+    if (!list.ok()) return list.status();
+    expected = *std::move(list);
+  }
+  std::vector<std::string> names;
+  for (const std::string& name : arguments.names) {
+    if (name != kReservedVariantName) {
+      if (absl::Status status = vault->vault().Find(name).status(); !status.ok()) return status;
+    }
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  if (names.empty()) {
+    names.push_back(kReservedVariantName);
+    for (const VaultVariant& v : vault->vault().variants()) names.push_back(v.name);
+  }
+
+  Failures failures(&session.console);
+  failures.Add("", vault->vault().CheckPadding());
+  failures.Add("", vault->vault().CheckBaseSection());
+  // Many small models side by side, or the segments of each large one.
+  struct Verdict {
+    absl::Status status;
+  };
+  const int threads = ThreadCount(arguments.threads);
+  const bool side_by_side = names.size() >= static_cast<size_t>(threads);
+  const absl::Status status = OrderedParallel<Verdict>(
+      names.size(), side_by_side ? threads : 1,
+      [&](uint64_t i) -> absl::StatusOr<Verdict> {
+        return Verdict{VerifyModel(*vault, names[i], side_by_side ? 1 : threads)};
+      },
+      [&](uint64_t i, Verdict verdict) {
+        failures.Add(names[i], verdict.status);
+        session.console.progress().Update("verify", i + 1, names.size());
+        return absl::OkStatus();
+      });
+  if (!status.ok()) return status;
+  // The stored digests are those of what was just restored: one that differs is a failure already.
+  if (expected.has_value()) Compare(*vault, *expected, arguments.against, arguments.names, &failures);
+
+  const bool ok = failures.list().empty();
+  if (arguments.json) {
+    Json json = {{"vault", arguments.vault}, {"ok", ok}, {"models", names.size()}, {"failures", Json::array()}};
+    json["against"] = expected.has_value() ? Json(arguments.against) : Json(nullptr);
+    for (const auto& [name, error] : failures.list()) {
+      json["failures"].push_back({{"name", name.empty() ? Json(nullptr) : Json(name)}, {"error", error}});
+    }
+    session.console.PrintJson(json);
+  } else if (ok) {
+    session.console.Print(absl::StrFormat("%s: %d models restored, all digests verified%s\n",
+                                          Printable(arguments.vault), names.size(),
+                                          expected.has_value() ? ", all checksums as listed" : ""));
+  } else {
+    session.console.Print(absl::StrFormat("%s: %d failures in %d models\n", Printable(arguments.vault),
+                                          failures.list().size(), names.size()));
+  }
+  return ok ? ExitCode::kOk : ExitCode::kDifferent;
+}
+
+}  // namespace
+
+void AddVerifyCommand(Command& app, Session& session) {
+  Command command = app.AddCommand("verify", "Restore models and compare their digests");
+  auto arguments = std::make_shared<Arguments>();
+  AddVaultArgument(&command, &arguments->vault);
+  command.AddArguments("NAME", &arguments->names, /*required=*/false,
+                   "Models to verify: variants, or 'base'; default: all of them");
+  command.AddOption("--against", &arguments->against, "Compare with this output of 'mvault checksums', too")
+      .TypeName("SUMS");
+  AddThreadsOption(&command, &arguments->threads);
+  AddJsonFlag(&command, &arguments->json);
+  SetFooter(&command,
+            "  mvault verify all.mvlt\n  mvault verify all.mvlt legal marketing\n"
+            "  mvault verify all.mvlt --against all.sums\n",
+            "Checks the container, restores every model and compares its digests and its file header. A line on\n"
+            "standard error for each failure; one bad model does not stop the others. With --against, hashes that\n"
+            "differ, and models that are missing or extra, are failures (with NAMEs, only theirs count).");
+  command.OnParsed(
+      [&session, arguments] { session.command = [&session, arguments] { return Verify(session, *arguments); }; });
+}
+
+}  // namespace modelvault

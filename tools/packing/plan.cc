@@ -1,0 +1,146 @@
+#include "tools/packing/plan.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <vector>
+
+#include "codec/base_encoder.h"
+#include "codec/delta_statistics.h"
+#include "codec/shared_tables_builder.h"
+#include "tools/formats/safetensors.h"
+#include "tools/packing/model_file.h"
+#include "vault/format.h"
+#include "vault/manifest.h"
+#include "vault/ordered_parallel.h"
+
+namespace modelvault {
+namespace {
+
+// As PackVault chooses.
+constexpr uint64_t kLargeBase = 64 << 20;
+constexpr uint32_t kSmallChunk = 4 << 10;
+constexpr uint32_t kLargeChunk = 64 << 10;
+
+constexpr uint64_t kJobSize = 1 << 20;         // Raw bytes of the base one job codes.
+constexpr uint64_t kNameSize = 16;             // A guess at a variant's name.
+constexpr double kBlobOverhead = 2 + 4 + 1.0;  // Flags, the coder's first state, padding to 4 bytes on average.
+constexpr uint32_t kSampleVariants = 256;      // As many headers are really coded; more cost in proportion.
+
+// Stored bytes of some chunks.
+struct ChunkBytes {
+  ChunkBytes() {}
+  uint64_t bytes = 0;
+};
+
+absl::StatusOr<uint64_t> CodedBaseSize(const SafetensorsFile& file, const SharedTables& shared, uint32_t chunk_size,
+                                       int threads, const std::function<void(uint64_t, uint64_t)>& progress) {
+  const BaseEncoder encoder(&shared, chunk_size);
+  const uint64_t batch = std::max<uint64_t>(1, kJobSize / chunk_size);
+  const uint64_t jobs = (encoder.chunk_count() + batch - 1) / batch;
+  uint64_t total = 0;
+  const absl::Status status = OrderedParallel<ChunkBytes>(
+      jobs, ThreadCount(threads),
+      [&](uint64_t job) -> absl::StatusOr<ChunkBytes> {
+        ChunkBytes size;
+        std::vector<uint8_t> raw;
+        for (uint64_t chunk = job * batch; chunk < std::min(encoder.chunk_count(), (job + 1) * batch); ++chunk) {
+          const uint64_t begin = chunk * chunk_size;
+          raw.resize(static_cast<size_t>(std::min<uint64_t>(chunk_size, file.data_size() - begin)));
+          if (absl::Status read = file.ReadData(begin, absl::MakeSpan(raw)); !read.ok()) return read;
+          size.bytes += encoder.Encode(chunk, raw).size();
+        }
+        return size;
+      },
+      [&](uint64_t job, ChunkBytes size) {
+        total += size.bytes;
+        if (progress) progress(job + 1, jobs);
+        return absl::OkStatus();
+      });
+  if (!status.ok()) return status;
+  return total;
+}
+
+// MANIFEST's bytes with `variants` whose headers are the base's.
+absl::StatusOr<uint64_t> ManifestSize(const std::string& header, uint32_t variants) {
+  FileHeaders headers;
+  headers.base = header;
+  for (uint32_t i = 0; i < variants; ++i) {
+    HeaderDifference& difference = headers.variants.emplace_back(DiffHeader(header, header));
+    // A header of its own has a hash of its own, which does not compress.
+    difference.xxh3 ^= uint64_t{i} * 0x9E3779B97F4A7C15u;
+  }
+  const absl::StatusOr<std::string> section = EncodeManifest(headers);
+  if (!section.ok()) return section.status();
+  return section->size();
+}
+
+}  // namespace
+
+double AffordableDensity(double bits) {
+  constexpr double kMost = 2.0 / 3;
+  if (!(bits > 0)) return 0;
+  if (bits >= std::log2(3.0)) return 1;
+  double low = 0;
+  double high = kMost;
+  for (int i = 0; i < 60; ++i) {
+    const double p = (low + high) / 2;
+    const double cost = p - p * std::log2(p) - (1 - p) * std::log2(1 - p);
+    (cost < bits ? low : high) = p;
+  }
+  return low;
+}
+
+absl::StatusOr<VaultPlan> PlanVault(FileSystem& file_system, const std::string& base_path, uint64_t budget,
+                                    uint32_t variants, int threads,
+                                    const std::function<void(uint64_t, uint64_t)>& progress) {
+  const absl::StatusOr<SafetensorsFile> base = SafetensorsFile::Open(file_system, base_path);
+  if (!base.ok()) return base.status();
+  const std::vector<TensorSpec> specs = SpecsOf(base->tensors());
+  FileDataSource data(&*base);
+  absl::StatusOr<std::string> section = BuildSharedTables(specs, &data, DeltaStatistics(specs));
+  if (!section.ok()) return section.status();
+  VaultPlan plan;
+  plan.model_bytes = section->size();
+  const absl::StatusOr<std::unique_ptr<const ParsedSharedTables>> shared =
+      ParsedSharedTables::Parse(*std::move(section));
+  if (!shared.ok()) return shared.status();
+  const uint32_t chunk_size = base->data_size() > kLargeBase ? kLargeChunk : kSmallChunk;
+  const absl::StatusOr<uint64_t> coded = CodedBaseSize(*base, (*shared)->tables(), chunk_size, threads, progress);
+  if (!coded.ok()) return coded.status();
+  const uint64_t chunks = base->data_size() / chunk_size + (base->data_size() % chunk_size != 0 ? 1 : 0);
+  plan.base_bytes = *coded;
+  plan.chunks_bytes = chunks * (base->data_size() >= kWideChunksFrom ? kWideChunkEntrySize : kNarrowChunkEntrySize);
+  plan.base_file_size = base->data_offset() + base->data_size();
+
+  const uint32_t sampled = std::min(variants, kSampleVariants);
+  const absl::StatusOr<uint64_t> alone = ManifestSize(base->header_bytes(), 0);
+  if (!alone.ok()) return alone.status();
+  const absl::StatusOr<uint64_t> together = ManifestSize(base->header_bytes(), sampled);
+  if (!together.ok()) return together.status();
+  const double header_each = (static_cast<double>(*together) - static_cast<double>(*alone)) / sampled;
+  constexpr uint64_t kSectionPadding = 4 * kAlignment / 2;
+  plan.fixed_bytes = kHeaderSize + *alone + kSectionPadding;
+  const size_t entry = budget > kMaxNarrowIndexOffset ? kWideIndexEntrySize : kNarrowIndexEntrySize;
+  plan.overhead_per_variant = static_cast<double>(entry + 1 + kNameSize) + header_each + kBlobOverhead;
+  plan.overhead_bytes = static_cast<uint64_t>(std::llround(plan.overhead_per_variant * variants));
+
+  uint64_t int8 = 0;
+  uint64_t all = 0;
+  for (const TensorInfo& tensor : base->tensors()) {
+    all += Elements(tensor);
+    if (tensor.dtype == "I8") int8 += Elements(tensor);
+  }
+  plan.weights = int8 > 0 ? int8 : all;
+  plan.taken = plan.model_bytes + plan.chunks_bytes + plan.base_bytes + plan.fixed_bytes + plan.overhead_bytes;
+  plan.bytes_left = budget > plan.taken ? budget - plan.taken : 0;
+  plan.bytes_left_per_variant = plan.bytes_left / variants;
+  plan.fits = plan.bytes_left > 0;
+  if (plan.weights > 0) {
+    plan.bits_per_weight = 8 * static_cast<double>(plan.bytes_left_per_variant) / static_cast<double>(plan.weights);
+  }
+  if (int8 > 0) plan.density = AffordableDensity(plan.bits_per_weight);
+  return plan;
+}
+
+}  // namespace modelvault

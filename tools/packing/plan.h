@@ -1,0 +1,47 @@
+// What fits into a vault of a given size beside a base, before there are any variants.
+#ifndef MODELVAULT_TOOLS_PACKING_PLAN_H_
+#define MODELVAULT_TOOLS_PACKING_PLAN_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "vault/file_system.h"
+
+namespace modelvault {
+
+struct VaultPlan {
+  uint64_t weights = 0;  // The base's INT8 elements; all its elements where there are none of those.
+  uint64_t base_file_size = 0;
+  // Of the vault: coded, not estimated.
+  uint64_t model_bytes = 0;
+  uint64_t chunks_bytes = 0;
+  uint64_t base_bytes = 0;
+  // Estimates: header, the base's file header in MANIFEST, padding.
+  uint64_t fixed_bytes = 0;
+  // Index entry, name, file header, blob's flags, coder's state, padding.
+  double overhead_per_variant = 0;
+  uint64_t overhead_bytes = 0;  // Of all variants.
+
+  uint64_t taken = 0;  // All of the above.
+  bool fits = false;   // Something is left of the budget.
+  uint64_t bytes_left = 0;
+  uint64_t bytes_left_per_variant = 0;
+  double bits_per_weight = 0;
+  std::optional<double> density;  // Of ternary differences; only where there are INT8 weights.
+};
+
+// Codes the base as PackVault would for it alone, a chunk at a time, counting bytes only. `variants` is at least 1.
+absl::StatusOr<VaultPlan> PlanVault(FileSystem& file_system, const std::string& base_path, uint64_t budget,
+                                    uint32_t variants, int threads,
+                                    const std::function<void(uint64_t done, uint64_t total)>& progress);
+
+// The share of weights that may differ at `bits` a weight: p with H(p) + p = bits, a position and a sign each. At most
+// 2/3, where ternary digits are dearest: with more bits than log2(3) there is room for any of them, and it is 1.
+double AffordableDensity(double bits);
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_TOOLS_PACKING_PLAN_H_
