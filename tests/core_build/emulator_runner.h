@@ -9,7 +9,7 @@
 
 namespace modelvault {
 
-// What the board printed of one model (firmware_riscv/measure.h).
+// What the board printed of one model (firmware_riscv/app/measure.h).
 struct BoardModel {
   std::string status;
   uint64_t bytes = 0;

@@ -59,7 +59,7 @@ struct PhaseCounts {
   std::vector<FunctionCounts> functions;  // In the plugin's order; one, "(elsewhere)", without symbols.
 };
 
-// What the firmware marks (firmware_riscv/board.h). The last two are what lies between the steps of a pass: the program
+// What the firmware marks (firmware_riscv/app/board.h). The last two are what lies between the steps of a pass: the program
 // around the loader, and the consumer.
 enum class BoardPhase : int {
   kElse = 0,  // Start-up, and what is no part of a restore.

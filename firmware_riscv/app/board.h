@@ -1,0 +1,58 @@
+// What a board offers the firmware beside its flash (flash_driver.h): a console, counters, memory, straps, a way out.
+// One file implements it for one board; virt_board.cc does for QEMU's `virt`, with the memory map of virt_128k.ld.
+#ifndef MODELVAULT_FIRMWARE_RISCV_APP_BOARD_H_
+#define MODELVAULT_FIRMWARE_RISCV_APP_BOARD_H_
+
+#include "codec/core/bytes.h"
+#include "firmware_riscv/boot/flash_driver.h"
+
+namespace modelvault {
+
+// The console. ReadCharacter() waits for one.
+void PrintCharacter(char c);
+char ReadCharacter();
+
+// The vault's partition in flash; and the whole bank from there on, where larger vaults than the partition can be
+// measured.
+ByteView VaultPartition();
+ByteView VaultBank();
+
+// The flash driver, for the sectors of the boot selection.
+const mv_flash* BoardFlash();
+
+// Instructions retired since reset. Exact under QEMU's -icount.
+uint64_t InstructionsRetired();
+
+// What the firmware is doing, for whoever measures from outside. A board without such an observer leaves this empty.
+enum class Phase : uint8_t {
+  kOther = 0,
+  kOpen = 1,
+  kVerifyDecode = 2,
+  kVerifyHash = 3,
+  kUseDecode = 4,
+  kUseHash = 5,
+  kConsole = 6,
+  kVerifyElse = 7,  // Around the loader: between its steps, and the consumer.
+  kUseElse = 8,
+};
+void BeginPhase(Phase phase);
+
+// RAM that nothing else uses, aligned to 8 bytes: for the loader, and what it leaves is the application's.
+ByteSpan FreeRam();
+
+// RAM in use beside that, in bytes: variables; code and constants copied from flash; and the deepest the stack has been
+// since reset, of the bytes it has.
+uint32_t StaticBytes();
+uint32_t RamCodeBytes();
+uint32_t StackBytesUsed();
+uint32_t StackBytes();
+
+// The boot strap block: 256 bytes that automation puts beside the code (straps.h).
+ByteView StrapBlock();
+
+}  // namespace modelvault
+
+// Ends the emulator, or halts; a code of 0 means success.
+extern "C" [[noreturn]] void Exit(int code);
+
+#endif  // MODELVAULT_FIRMWARE_RISCV_APP_BOARD_H_

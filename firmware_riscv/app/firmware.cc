@@ -1,0 +1,200 @@
+#include "firmware_riscv/app/firmware.h"
+
+#include "firmware_riscv/app/board.h"
+#include "firmware_riscv/app/print.h"
+
+namespace modelvault {
+namespace {
+
+// Where the application would compute with the weights. This one reads them.
+void Touch(void*, const uint8_t* tile, size_t) { static_cast<void>(*static_cast<const volatile uint8_t*>(tile)); }
+
+const char* SourceName(BootSource source) {
+  switch (source) {
+    case BootSource::kNothing:
+      return "nothing";
+    case BootSource::kSelected:
+      return "selected";
+    case BootSource::kTrial:
+      return "trial";
+    case BootSource::kLastGood:
+      return "last-good";
+    case BootSource::kBase:
+      return "base";
+  }
+  return "nothing";
+}
+
+void PrintFault(const mv_fault& fault) {
+  Print(mv_place_name(fault.place));
+  if (fault.place == MV_PLACE_BASE) {
+    Print(" ");
+    PrintNumber(fault.number);
+  } else if (fault.place == MV_PLACE_DELTA) {
+    Print(" segment ");
+    PrintNumber(fault.number);
+  }
+}
+
+}  // namespace
+
+void PrintName(ByteView name) {
+  if (name.size == 0) {
+    Print("base");
+  } else {
+    Print(reinterpret_cast<const char*>(name.data), name.size);
+  }
+}
+
+Firmware::Firmware(ByteView partition, ByteSpan memory, const mv_flash* flash, size_t tile_size)
+    : partition_(partition),
+      memory_(memory),
+      tile_size_(tile_size != 0 ? tile_size : MV_DEFAULT_TILE_SIZE),
+      selection_(flash) {}
+
+void Firmware::PrintOpenFailure(const mv_fault& fault) {
+  Print("vault: ");
+  Print(mv_error_name(last_error_));
+  Print(" in ");
+  PrintFault(fault);
+  Print("\n");
+}
+
+mv_error Firmware::Open() {
+  mv_fault fault;
+  BeginPhase(Phase::kOpen);
+  last_error_ = mv_open(partition_.data, partition_.size, memory_.data, memory_.size, &loader_, &fault);
+  BeginPhase(Phase::kOther);
+  if (last_error_ != MV_OK) PrintOpenFailure(fault);
+  if (last_error_ != MV_OK && fault.place == MV_PLACE_INDEX) {
+    const mv_error error = mv_open_base(partition_.data, partition_.size, memory_.data, memory_.size, &loader_, &fault);
+    if (error == MV_OK) {
+      base_only_ = true;
+      Print("vault: its base alone\n");
+      return MV_OK;
+    }
+    last_error_ = error;
+    PrintOpenFailure(fault);
+  }
+  if (last_error_ != MV_OK) return last_error_;
+  Print("vault: a base and ");
+  PrintNumber(mv_count(loader_));
+  Print(" variants\n");
+  return MV_OK;
+}
+
+void Firmware::PrintFailure(const char* doing, const mv_variant& variant, mv_error error) {
+  last_error_ = error;
+  Print(doing);
+  Print(": ");
+  Print(mv_error_name(error));
+  if (error != MV_WORKSPACE_TOO_SMALL && error != MV_BAD_ARGUMENT) {
+    Print(" in ");
+    PrintFault(mv_diagnose(loader_, &variant));
+  }
+  Print("\n");
+}
+
+PassResult Firmware::Verify(const mv_variant& variant) {
+  const PassResult result = RunPass(loader_, variant, tile_size_, Pass::kVerify, nullptr);
+  if (result.verdict != MV_VERIFIED) PrintFailure("  verify pass", variant, result.error);
+  return result;
+}
+
+uint32_t Firmware::Run(ByteView name, mv_error* error) {
+  mv_variant variant;
+  if (name.size == 0) {
+    mv_base(loader_, &variant);
+  } else {
+    *error = mv_find(loader_, reinterpret_cast<const char*>(name.data), name.size, &variant);
+    if (*error != MV_OK) {
+      last_error_ = *error;
+      return MV_REJECTED;
+    }
+  }
+  last_pass_ = Verify(variant);
+  if (last_pass_.verdict == MV_VERIFIED) {
+    const TileUser user = {Touch, nullptr};
+    last_pass_ = RunPass(loader_, variant, tile_size_, Pass::kUse, &user);
+    if (last_pass_.verdict != MV_VERIFIED) PrintFailure("  use pass", variant, last_pass_.error);
+  }
+  *error = last_pass_.error;
+  return last_pass_.verdict;
+}
+
+void Firmware::Tell(const BootReport& report) {
+  switch (report.event) {
+    case BootEvent::kSectorDamaged:
+      Print("selection: sector ");
+      PrintNumber(report.number);
+      Print(" holds no record: ignored\n");
+      return;
+    case BootEvent::kTrial:
+      Print("boot: ");
+      PrintName(report.name);
+      Print(" is on test, attempt ");
+      PrintNumber(report.number);
+      Print(" of ");
+      PrintNumber(kMaxAttempts);
+      break;
+    case BootEvent::kGivenUp:
+      Print("boot: ");
+      PrintName(report.name);
+      Print(" is given up after ");
+      PrintNumber(report.number);
+      Print(" attempts");
+      break;
+    case BootEvent::kStart:
+      Print("boot: restoring ");
+      PrintName(report.name);
+      break;
+    case BootEvent::kFailed:
+      Print("boot: ");
+      PrintName(report.name);
+      Print(" is not used: ");
+      Print(mv_error_name(report.error));
+      break;
+    case BootEvent::kConfirmed:
+      Print("boot: ");
+      PrintName(report.name);
+      Print(" is good and confirmed");
+      break;
+    case BootEvent::kRejected:
+      Print("boot: ");
+      PrintName(report.name);
+      Print(" is rejected");
+      break;
+    case BootEvent::kNotMarked:
+      Print("selection: cannot be written: ");
+      Print(mv_error_name(report.error));
+      last_error_ = report.error;
+      break;
+  }
+  Print("\n");
+}
+
+mv_error Firmware::Boot() {
+  const BootHost host = {
+      [](void* self, ByteView name, mv_error* error) { return static_cast<Firmware*>(self)->Run(name, error); },
+      [](void* self, const BootReport& report) { static_cast<Firmware*>(self)->Tell(report); }, this};
+  BootResult result = {BootSource::kNothing, {}, last_error_};
+  if (loader_ != nullptr) result = base_only_ ? BootBase(host) : modelvault::Boot(&selection_, host);
+  Print("boot status=");
+  Print(mv_error_name(result.error));
+  Print(" source=");
+  Print(SourceName(result.source));
+  Print(" bytes=");
+  PrintNumber(last_pass_.bytes);
+  Print(" xxh64=");
+  PrintHex(last_pass_.digest);
+  Print(" name=");
+  if (result.source == BootSource::kNothing) {
+    Print("-");
+  } else {
+    PrintName(result.name);
+  }
+  Print("\n");
+  return result.error;
+}
+
+}  // namespace modelvault

@@ -1,0 +1,27 @@
+// Boots what is selected, then serves the console; or does what the straps say. Exit codes: 0 done; 1 nothing could be
+// proven, or the straps ask for what there is not; 2 a trap (virt_board.cc).
+#include "firmware_riscv/app/board.h"
+#include "firmware_riscv/app/console.h"
+#include "firmware_riscv/app/firmware.h"
+#include "firmware_riscv/app/measure.h"
+#include "firmware_riscv/app/print.h"
+#include "firmware_riscv/app/straps.h"
+
+using modelvault::StrapCommand;
+
+int main() {
+  modelvault::Straps straps;
+  if (!modelvault::ReadStraps(modelvault::StrapBlock(), &straps)) {
+    modelvault::Print("straps: bad-argument\n");
+    return 1;
+  }
+  if (straps.command == StrapCommand::kMeasure) return modelvault::Measure(straps);
+
+  modelvault::Firmware firmware(modelvault::VaultPartition(), modelvault::FreeRam(), modelvault::BoardFlash(),
+                                straps.tile_size);
+  mv_error error = firmware.Open();
+  if (straps.command != StrapCommand::kConsole) error = firmware.Boot();
+  if (straps.command == StrapCommand::kBootAndExit) return error == MV_OK ? 0 : 1;
+  modelvault::RunConsole(&firmware);
+  return 0;
+}

@@ -1,0 +1,68 @@
+#include "firmware_riscv/app/measure.h"
+
+#include "firmware_riscv/app/board.h"
+#include "firmware_riscv/loader/modelvault_loader.h"
+#include "firmware_riscv/app/print.h"
+#include "firmware_riscv/app/restore_pass.h"
+
+namespace modelvault {
+namespace {
+
+// The least a consumer can do: what handing over costs, without what computing would.
+void Touch(void* context, const uint8_t* tile, size_t) { *static_cast<volatile uint8_t*>(context) = *tile; }
+
+void PrintField(const char* name, uint64_t value) {
+  Print(name);
+  PrintNumber(value);
+}
+
+}  // namespace
+
+int Measure(const Straps& straps) {
+  const ByteView vault = VaultBank();
+  const ByteSpan memory = FreeRam();
+  const size_t tile_size = straps.tile_size != 0 ? straps.tile_size : MV_DEFAULT_TILE_SIZE;
+  mv_loader* loader;
+  mv_variant variant = {};
+  PassResult result = {MV_NOT_FINISHED, MV_REJECTED, 0, 0};
+
+  BeginPhase(Phase::kOpen);
+  result.error = mv_open(vault.data, vault.size, memory.data, memory.size, &loader, nullptr);
+  if (result.error == MV_OK) {
+    if (straps.name_size == 0) {
+      mv_base(loader, &variant);
+    } else {
+      result.error = mv_find(loader, straps.name, straps.name_size, &variant);
+    }
+  }
+  BeginPhase(Phase::kOther);
+  if (result.error == MV_OK) result = RunPass(loader, variant, tile_size, Pass::kVerify, nullptr);
+  if (result.verdict == MV_VERIFIED) {
+    uint8_t touched;
+    const TileUser user = {Touch, &touched};
+    result = RunPass(loader, variant, tile_size, Pass::kUse, &user);
+  }
+  const bool ok = result.error == MV_OK && result.verdict == MV_VERIFIED;
+
+  Print("measure status=");
+  Print(mv_error_name(result.error));
+  PrintField(" bytes=", result.bytes);
+  Print(" xxh64=");
+  PrintHex(result.digest);
+  Print(" expected=");
+  PrintHex(variant.digest);
+  PrintField(" tile=", tile_size);
+  PrintField(" static_ram=", StaticBytes() + (loader != nullptr ? mv_memory_used(loader) : 0));
+  PrintField(" ram_code=", RamCodeBytes());
+  PrintField(" stack=", StackBytesUsed());
+  Print(" name=");
+  if (straps.name_size == 0) {
+    Print("base");
+  } else {
+    Print(straps.name, straps.name_size);
+  }
+  Print("\n");
+  return ok ? 0 : 1;
+}
+
+}  // namespace modelvault

@@ -1,0 +1,30 @@
+// One pass over a model: the loader's tiles to a consumer, a verdict at the end.
+#ifndef MODELVAULT_FIRMWARE_RISCV_APP_RESTORE_PASS_H_
+#define MODELVAULT_FIRMWARE_RISCV_APP_RESTORE_PASS_H_
+
+#include "firmware_riscv/loader/modelvault_loader.h"
+
+namespace modelvault {
+
+// A model is proven before it is used: nothing can hold it in between, so it is restored twice, and proven twice.
+enum class Pass : uint8_t { kVerify, kUse };
+
+// Gets the tiles of a use pass, in order.
+struct TileUser {
+  void (*use)(void* context, const uint8_t* tile, size_t size);
+  void* context;
+};
+
+struct PassResult {
+  mv_error error;
+  uint32_t verdict;  // MV_VERIFIED or not verified.
+  uint64_t bytes;    // Handed over.
+  uint64_t digest;   // Of those.
+};
+
+// `user` may be null (Pass::kVerify needs none).
+PassResult RunPass(mv_loader* loader, const mv_variant& variant, size_t tile_size, Pass pass, const TileUser* user);
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_FIRMWARE_RISCV_APP_RESTORE_PASS_H_

@@ -1,0 +1,40 @@
+/* What the boot selection asks of a part's flash: two erasable sectors, words to program, everything readable in place.
+ * A port fills one mv_flash (docs/porting.md); the functions below put NOR's rules around its callbacks. */
+#ifndef MODELVAULT_FIRMWARE_RISCV_BOOT_FLASH_DRIVER_H_
+#define MODELVAULT_FIRMWARE_RISCV_BOOT_FLASH_DRIVER_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "firmware_riscv/loader/modelvault_loader.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The sectors of the boot selection. They hold nothing else, and lie outside the vault's partition. */
+#define MV_SELECTION_SECTORS 2u
+
+typedef struct mv_flash {
+  /* Where the sectors can be read, and how large they are. */
+  const uint8_t* sector[MV_SELECTION_SECTORS];
+  uint32_t sector_size;
+  /* Sets every bit of a sector. Returns when it is done and the sector can be read again. */
+  mv_error (*erase)(void* context, unsigned sector);
+  /* Clears the bits that are zero in `word`; `offset`, in the sector, is a multiple of 4. Returns as erase() does. */
+  mv_error (*program)(void* context, unsigned sector, uint32_t offset, uint32_t word);
+  void* context;
+} mv_flash;
+
+/* Both check the place first (MV_FLASH_BAD_PLACE). MV_FLASH_FAILED if not all of the sector reads as ones afterwards. */
+mv_error mv_flash_erase(const mv_flash* flash, unsigned sector);
+
+/* MV_FLASH_SETS_BIT, and nothing is written, if a bit that is zero would have to become one: that takes an erase.
+ * MV_FLASH_FAILED if the word does not read back. */
+mv_error mv_flash_program(const mv_flash* flash, unsigned sector, uint32_t offset, uint32_t word);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* MODELVAULT_FIRMWARE_RISCV_BOOT_FLASH_DRIVER_H_ */

@@ -1,0 +1,103 @@
+// What the loader's errors and places are called. Apart from the loader: firmware that prints nothing does not link it.
+#include "codec/core/core_status.h"
+#include "firmware_riscv/loader/modelvault_loader.h"
+
+namespace {
+
+using modelvault::CoreStatus;
+
+constexpr bool Same(mv_error error, CoreStatus status) {
+  return static_cast<unsigned>(error) == static_cast<unsigned>(status);
+}
+static_assert(Same(MV_OK, CoreStatus::kOk) && Same(MV_TRUNCATED, CoreStatus::kTruncated) &&
+              Same(MV_BAD_MAGIC, CoreStatus::kBadMagic) && Same(MV_UNKNOWN_VERSION, CoreStatus::kUnknownVersion) &&
+              Same(MV_BAD_HEADER, CoreStatus::kBadHeader) &&
+              Same(MV_CHECKSUM_MISMATCH, CoreStatus::kChecksumMismatch) &&
+              Same(MV_BAD_SECTION, CoreStatus::kBadSection) && Same(MV_BAD_MODEL, CoreStatus::kBadModel) &&
+              Same(MV_BAD_TABLE, CoreStatus::kBadTable) && Same(MV_BAD_CHUNK, CoreStatus::kBadChunk) &&
+              Same(MV_BAD_INDEX, CoreStatus::kBadIndex) && Same(MV_BAD_BLOB, CoreStatus::kBadBlob) &&
+              Same(MV_BAD_STREAM, CoreStatus::kBadStream) && Same(MV_BAD_MODE, CoreStatus::kBadMode) &&
+              Same(MV_OUT_OF_RANGE, CoreStatus::kOutOfRange) && Same(MV_NOT_FOUND, CoreStatus::kNotFound) &&
+              Same(MV_WORKSPACE_TOO_SMALL, CoreStatus::kWorkspaceTooSmall) &&
+              Same(MV_DIGEST_MISMATCH, CoreStatus::kDigestMismatch) && Same(MV_READ_FAILED, CoreStatus::kReadFailed) &&
+              Same(MV_BAD_ARGUMENT, CoreStatus::kBadArgument));
+
+}  // namespace
+
+const char* mv_error_name(mv_error error) {
+  switch (error) {
+    case MV_OK:
+      return "ok";
+    case MV_TRUNCATED:
+      return "truncated";
+    case MV_BAD_MAGIC:
+      return "bad-magic";
+    case MV_UNKNOWN_VERSION:
+      return "unknown-version";
+    case MV_BAD_HEADER:
+      return "bad-header";
+    case MV_CHECKSUM_MISMATCH:
+      return "checksum-mismatch";
+    case MV_BAD_SECTION:
+      return "bad-section";
+    case MV_BAD_MODEL:
+      return "bad-model";
+    case MV_BAD_TABLE:
+      return "bad-table";
+    case MV_BAD_CHUNK:
+      return "bad-chunk";
+    case MV_BAD_INDEX:
+      return "bad-index";
+    case MV_BAD_BLOB:
+      return "bad-blob";
+    case MV_BAD_STREAM:
+      return "bad-stream";
+    case MV_BAD_MODE:
+      return "bad-mode";
+    case MV_OUT_OF_RANGE:
+      return "out-of-range";
+    case MV_NOT_FOUND:
+      return "not-found";
+    case MV_WORKSPACE_TOO_SMALL:
+      return "workspace-too-small";
+    case MV_DIGEST_MISMATCH:
+      return "digest-mismatch";
+    case MV_READ_FAILED:
+      return "read-failed";
+    case MV_BAD_ARGUMENT:
+      return "bad-argument";
+    case MV_MISALIGNED:
+      return "misaligned";
+    case MV_NOT_FINISHED:
+      return "not-finished";
+    case MV_FLASH_BAD_PLACE:
+      return "flash-bad-place";
+    case MV_FLASH_SETS_BIT:
+      return "flash-sets-bit";
+    case MV_FLASH_FAILED:
+      return "flash-failed";
+  }
+  return "unknown-error";
+}
+
+const char* mv_place_name(mv_place place) {
+  switch (place) {
+    case MV_PLACE_UNKNOWN:
+      return "unknown place";
+    case MV_PLACE_HEADER:
+      return "header";
+    case MV_PLACE_MODEL:
+      return "model";
+    case MV_PLACE_CHUNKS:
+      return "chunk directory";
+    case MV_PLACE_BASE:
+      return "base chunk";
+    case MV_PLACE_INDEX:
+      return "index";
+    case MV_PLACE_DELTA:
+      return "delta";
+    case MV_PLACE_MEMORY:
+      return "memory";
+  }
+  return "unknown place";
+}

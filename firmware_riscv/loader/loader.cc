@@ -1,0 +1,465 @@
+#include "codec/core/core_status.h"
+#include "codec/core/shared_tables.h"
+#include "codec/core/variant_layout.h"
+#include "codec/core/xxh64.h"
+#include "firmware_riscv/loader/modelvault_loader.h"
+#include "restore/core/variant_stream.h"
+#include "vault/core/vault_view.h"
+
+using modelvault::BlobHead;
+using modelvault::ByteView;
+using modelvault::ChunkPlace;
+using modelvault::ColumnOrder;
+using modelvault::CoreStatus;
+using modelvault::IndexView;
+using modelvault::Section;
+using modelvault::SectionPlace;
+using modelvault::SegmentPlace;
+using modelvault::SegmentSource;
+using modelvault::SharedTables;
+using modelvault::StripColumns;
+using modelvault::TableCache;
+using modelvault::TensorRecord;
+using modelvault::VariantEntry;
+using modelvault::VariantLayout;
+using modelvault::VariantStream;
+using modelvault::VariantTensor;
+using modelvault::VaultHeader;
+using modelvault::Xxh64;
+
+static_assert(MV_DEFAULT_TILE_SIZE == modelvault::kDefaultTileSize);
+static_assert(MV_MIN_TILE_SIZE == modelvault::kMinTileSize);
+static_assert(MV_MAX_NAME_SIZE == modelvault::kMaxVariantNameSize);
+
+namespace {
+
+// Placement new of our own: the board's compiler comes without <new>.
+struct At {
+  void* place;
+};
+
+}  // namespace
+
+inline void* operator new(size_t, At at) noexcept { return at.place; }
+
+namespace {
+
+constexpr size_t kMaxVaultSize = 0x7FFFFFFF;  // Every offset and size inside fits 32 bits.
+
+constexpr size_t AlignUp(size_t size) { return (size + (MV_MEMORY_ALIGNMENT - 1)) & ~size_t{MV_MEMORY_ALIGNMENT - 1}; }
+
+// Hands out the caller's memory, front to back.
+struct Arena {
+  uint8_t* begin;
+  size_t size;
+  size_t used;
+
+  // Room for `count` objects of `size_each` bytes at *at; false if there is not enough. The products fit: counts are
+  // those of things stored in less than 2^31 bytes.
+  constexpr bool Reserve(size_t count, size_t size_each, size_t* at) {
+    *at = AlignUp(used);
+    const size_t wanted = count * size_each;
+    if (*at > size || wanted > size - *at) return false;
+    used = *at + wanted;
+    return true;
+  }
+
+  // The same in memory that there is; null if there is not enough.
+  void* Take(size_t count, size_t size_each) {
+    size_t at;
+    return Reserve(count, size_each, &at) ? begin + at : nullptr;
+  }
+};
+
+mv_error ToError(CoreStatus status) { return static_cast<mv_error>(status); }
+
+// What is where in a vault whose header, MODEL, CHUNKS and INDEX have the checksums they must have.
+struct Contents {
+  ByteView vault;
+  VaultHeader header;
+  ByteView chunks;
+  ByteView base;
+  IndexView index;
+  bool has_index = true;  // Else the vault is opened for its base alone.
+
+  ByteView SectionBytes(Section s) const {
+    const SectionPlace& place = header.section(s);
+    return vault.Sub(static_cast<size_t>(place.offset), static_cast<size_t>(place.size));
+  }
+
+  // On failure *place tells where.
+  CoreStatus Open(mv_place* place) {
+    *place = MV_PLACE_HEADER;
+    const size_t head = vault.size < modelvault::kHeaderSize ? vault.size : modelvault::kHeaderSize;
+    const CoreStatus parsed = ParseHeader(vault.Sub(0, head), vault.size, &header);
+    if (parsed != CoreStatus::kOk) return parsed;
+    struct Checked {
+      Section section;
+      mv_place place;
+    };
+    static constexpr Checked kChecked[] = {
+        {Section::kModel, MV_PLACE_MODEL}, {Section::kChunks, MV_PLACE_CHUNKS}, {Section::kIndex, MV_PLACE_INDEX}};
+    for (const Checked& checked : kChecked) {
+      if (checked.place == MV_PLACE_INDEX && !has_index) continue;
+      *place = checked.place;
+      if (Xxh64::Of(SectionBytes(checked.section)) != header.section(checked.section).checksum) {
+        return CoreStatus::kChecksumMismatch;
+      }
+    }
+    chunks = SectionBytes(Section::kChunks);
+    base = SectionBytes(Section::kBase);
+    return has_index ? index.Open(header, SectionBytes(Section::kIndex)) : CoreStatus::kOk;
+  }
+
+  // The bytes and head of a variant's blob. What mv_list() and mv_find() gave lies inside the vault, but the caller's
+  // copy may have suffered since.
+  CoreStatus OpenBlob(const mv_variant& variant, ByteView* blob, BlobHead* blob_head) const {
+    if (variant.blob_offset > vault.size || variant.blob_size > vault.size - variant.blob_offset) {
+      return CoreStatus::kBadArgument;
+    }
+    *blob = vault.Sub(variant.blob_offset, variant.blob_size);
+    return ParseBlobHead(*blob, variant.blob_size, header.tensor_count, blob_head);
+  }
+};
+
+void Fill(const VariantEntry& entry, mv_variant* variant) {
+  variant->name = reinterpret_cast<const char*>(entry.name.data);
+  variant->name_size = entry.name.size;
+  variant->digest = entry.xxh64;
+  variant->blob_offset = static_cast<uint32_t>(entry.offset);
+  variant->blob_size = static_cast<uint32_t>(entry.size);
+  variant->blob_checksum = entry.checksum32;
+}
+
+}  // namespace
+
+// At the front of the caller's memory; the tensor records, the column order and the tables follow, then what one model takes: its
+// own layout, if it has one, and the tile.
+struct mv_loader {
+  Contents contents;
+  Arena arena;
+  size_t fixed;  // What mv_open() took of the arena.
+  SharedTables shared;
+  ColumnOrder order;
+  TableCache tables;
+
+  // The model in progress.
+  mv_error error;
+  ByteView blob;
+  BlobHead blob_head;
+  size_t next_segment;
+  SegmentPlace segment;
+  Xxh64 hash;
+  uint64_t expected;
+  size_t size;
+  bool at_end;
+  alignas(VariantLayout) uint8_t layout[sizeof(VariantLayout)];
+  alignas(VariantStream) uint8_t stream[sizeof(VariantStream)];
+
+  void (*observe)(void* context, mv_step step);
+  void* observe_context;
+
+  CoreStatus Open(mv_place* place);
+  CoreStatus Start(const mv_variant& variant, size_t tile_size);
+  VariantStream* Stream() { return reinterpret_cast<VariantStream*>(stream); }
+  [[gnu::hot]] void Observe(mv_step step) const {
+    if (observe != nullptr) observe(observe_context, step);
+  }
+};
+
+static_assert(alignof(mv_loader) <= MV_MEMORY_ALIGNMENT && alignof(StripColumns) <= MV_MEMORY_ALIGNMENT &&
+              alignof(TensorRecord) <= MV_MEMORY_ALIGNMENT && alignof(VariantTensor) <= MV_MEMORY_ALIGNMENT);
+
+namespace {
+
+// What Open() and Start() take of the caller's memory; 0 if there is no such amount.
+constexpr size_t MemoryFor(size_t tensors, size_t columns, unsigned code_bits, bool own_layout, size_t tile_size) {
+  Arena arena = {nullptr, SIZE_MAX, sizeof(mv_loader)};
+  size_t at = 0;
+  const bool fits = arena.Reserve(tensors, sizeof(TensorRecord), &at) &&
+                    arena.Reserve(ColumnOrder::StripCount(columns), sizeof(StripColumns), &at) &&
+                    arena.Reserve(columns, sizeof(uint8_t), &at) &&
+                    arena.Reserve(1, TableCache::Size(code_bits), &at) &&
+                    (!own_layout || arena.Reserve(tensors, sizeof(VariantTensor), &at)) &&
+                    arena.Reserve(1, modelvault::TileBufferSize(tile_size), &at);
+  return fits ? arena.used : 0;
+}
+
+// A model of 260,000 weights in 76 tensors, the widest of 172 columns, on the board: virt_128k.ld sees that it is there.
+static_assert(sizeof(void*) > 4 ||
+              MemoryFor(76, 172, modelvault::kMaxCodeLength, false, MV_DEFAULT_TILE_SIZE) <= 20 * 1024);
+
+[[gnu::hot]] CoreStatus FetchChunk(void* context, size_t chunk, ByteView* stored) {
+  const mv_loader* const loader = static_cast<const mv_loader*>(context);
+  ChunkPlace place;
+  const CoreStatus found = FindChunk(loader->contents.header, loader->contents.chunks, chunk, &place);
+  if (found == CoreStatus::kOk) {
+    *stored = loader->contents.base.Sub(static_cast<size_t>(place.offset), static_cast<size_t>(place.size));
+  }
+  return found;
+}
+
+// A stream from a model's start asks for segments in order.
+CoreStatus FetchSegment(void* context, size_t segment, ByteView* stored) {
+  mv_loader* const loader = static_cast<mv_loader*>(context);
+  if (segment != loader->next_segment) return CoreStatus::kBadArgument;
+  SegmentPlace* const place = &loader->segment;
+  const CoreStatus found = segment == 0 ? FirstSegment(loader->blob_head, loader->blob.size, place)
+                                        : NextSegment(loader->blob_head, segment, place);
+  if (found != CoreStatus::kOk) return found;
+  ++loader->next_segment;
+  *stored = loader->blob.Sub(static_cast<size_t>(place->offset), static_cast<size_t>(place->size));
+  return CoreStatus::kOk;
+}
+
+// Whether a blob's stored bytes have their checksums; if not, *segment is the one at fault, 0 for the head.
+bool BlobIntact(const Contents& contents, const mv_variant& variant, uint32_t* segment) {
+  *segment = 0;
+  ByteView blob;
+  BlobHead head;
+  if (contents.OpenBlob(variant, &blob, &head) != CoreStatus::kOk) return false;
+  if (blob.size == 0) return true;
+  const ByteView covered = head.has_directory ? blob.Sub(0, static_cast<size_t>(head.head_size)) : blob;
+  if (modelvault::Checksum32(covered) != variant.blob_checksum) return false;
+  SegmentPlace place;
+  CoreStatus found = head.has_directory ? FirstSegment(head, blob.size, &place) : CoreStatus::kNotFound;
+  while (found == CoreStatus::kOk) {
+    const ByteView bytes = blob.Sub(static_cast<size_t>(place.offset), static_cast<size_t>(place.size));
+    if (modelvault::Checksum32(bytes) != place.checksum32) return false;
+    found = NextSegment(head, ++*segment, &place);
+  }
+  return true;
+}
+
+// Whether the base's chunks have their checksums; if not, *chunk is the first that has not.
+bool BaseIntact(const Contents& contents, uint32_t* chunk) {
+  const uint64_t count = contents.header.chunk_count();
+  for (*chunk = 0; *chunk < count; ++*chunk) {
+    ChunkPlace place;
+    if (FindChunk(contents.header, contents.chunks, *chunk, &place) != CoreStatus::kOk) return false;
+    const ByteView bytes = contents.base.Sub(static_cast<size_t>(place.offset), static_cast<size_t>(place.size));
+    if (modelvault::Checksum32(bytes) != place.checksum32) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+CoreStatus mv_loader::Open(mv_place* place) {
+  const CoreStatus opened = contents.Open(place);
+  if (opened != CoreStatus::kOk) return opened;
+  const VaultHeader& header = contents.header;
+  const ByteView section = contents.SectionBytes(Section::kModel);
+
+  *place = MV_PLACE_MODEL;
+  size_t count;
+  const CoreStatus counted = SharedTables::CountTensors(section, &count);
+  if (counted != CoreStatus::kOk) return counted;
+  if (count != header.tensor_count) return CoreStatus::kBadModel;
+  const size_t tensors = static_cast<size_t>(count);
+  TensorRecord* const records = static_cast<TensorRecord*>(arena.Take(tensors, sizeof(TensorRecord)));
+  if (records == nullptr) {
+    *place = MV_PLACE_MEMORY;
+    return CoreStatus::kWorkspaceTooSmall;
+  }
+  const CoreStatus parsed = shared.Parse(section, records, tensors);
+  if (parsed != CoreStatus::kOk) return parsed;
+  if (shared.data_size() != header.base_data_size) return CoreStatus::kBadModel;
+
+  *place = MV_PLACE_MEMORY;
+  order.columns = static_cast<size_t>(shared.max_prior_cols());
+  order.strips = static_cast<StripColumns*>(arena.Take(ColumnOrder::StripCount(order.columns), sizeof(*order.strips)));
+  order.order = static_cast<uint8_t*>(arena.Take(order.columns, sizeof(*order.order)));
+  tables.memory = static_cast<uint8_t*>(arena.Take(1, TableCache::Size(shared.code_bits())));
+  if (order.strips == nullptr || order.order == nullptr || tables.memory == nullptr) {
+    return CoreStatus::kWorkspaceTooSmall;
+  }
+  fixed = arena.used;
+  return CoreStatus::kOk;
+}
+
+CoreStatus mv_loader::Start(const mv_variant& variant, size_t tile_size) {
+  if (tile_size < MV_MIN_TILE_SIZE || tile_size > kMaxVaultSize) return CoreStatus::kBadArgument;
+  arena.used = fixed;
+  next_segment = 0;
+  at_end = false;
+  hash.Reset();
+  expected = variant.digest;
+  size = 0;
+  const CoreStatus opened = contents.OpenBlob(variant, &blob, &blob_head);
+  if (opened != CoreStatus::kOk) return opened;
+  VariantLayout* const tensors = new (At{layout}) VariantLayout(&shared);
+  if (blob_head.own_layout) {
+    const size_t count = shared.tensor_count();
+    VariantTensor* const own = static_cast<VariantTensor*>(arena.Take(count, sizeof(VariantTensor)));
+    if (own == nullptr) return CoreStatus::kWorkspaceTooSmall;
+    const CoreStatus parsed = tensors->Parse(blob_head.layout, own, count);
+    if (parsed != CoreStatus::kOk) return parsed;
+  }
+  size = tensors->data_size();
+  const size_t tile_bytes = modelvault::TileBufferSize(tile_size);
+  void* const tile = arena.Take(1, tile_bytes);
+  if (tile == nullptr) return CoreStatus::kWorkspaceTooSmall;
+  SegmentSource segments;
+  if (blob_head.segment_count > 0) segments = {FetchSegment, this};
+  new (At{stream}) VariantStream(tensors, contents.header.chunk_size, contents.header.segment_size, {FetchChunk, this},
+                                 segments, {&tables, order, {static_cast<uint8_t*>(tile), tile_bytes}});
+  return Stream()->Start(0, size, tile_size);
+}
+
+mv_error mv_memory_needed(const uint8_t* vault, size_t vault_size, size_t tile_size, size_t* bytes) {
+  *bytes = 0;
+  if (vault == nullptr || vault_size > kMaxVaultSize || tile_size < MV_MIN_TILE_SIZE || tile_size > kMaxVaultSize) {
+    return MV_BAD_ARGUMENT;
+  }
+  Contents contents;
+  contents.vault = {vault, vault_size};
+  mv_place unused;
+  CoreStatus status = contents.Open(&unused);
+  size_t columns = 0;
+  unsigned code_bits = 0;
+  if (status == CoreStatus::kOk)
+    status = SharedTables::Measure(contents.SectionBytes(Section::kModel), &columns, &code_bits);
+  if (status != CoreStatus::kOk) return ToError(status);
+
+  const IndexView& index = contents.index;
+  IndexView::Cursor cursor = index.Begin();
+  VariantEntry entry;
+  bool own_layout = false;
+  while ((status = index.Next(&cursor, &entry)) == CoreStatus::kOk) {
+    // The blob's first byte; all others are looked at when the variant is restored.
+    const size_t offset = static_cast<size_t>(entry.offset);
+    own_layout = own_layout || (entry.size > 0 && (contents.vault.data[offset] & modelvault::kBlobOwnLayout) != 0);
+  }
+  if (status != CoreStatus::kNotFound) return ToError(status);
+
+  *bytes = MemoryFor(contents.header.tensor_count, columns, code_bits, own_layout, tile_size);
+  return *bytes != 0 ? MV_OK : MV_WORKSPACE_TOO_SMALL;
+}
+
+static mv_error Open(const uint8_t* vault, size_t vault_size, void* memory, size_t memory_size, bool with_index,
+                     mv_loader** loader, mv_fault* fault) {
+  mv_fault unused;
+  if (fault == nullptr) fault = &unused;
+  *fault = {MV_PLACE_MEMORY, 0};
+  *loader = nullptr;
+  if (vault == nullptr || vault_size > kMaxVaultSize || memory == nullptr) return MV_BAD_ARGUMENT;
+  if (reinterpret_cast<uintptr_t>(memory) % MV_MEMORY_ALIGNMENT != 0) return MV_MISALIGNED;
+  // Streams are read by half-words and words, and lie where they do in the vault.
+  if (reinterpret_cast<uintptr_t>(vault) % modelvault::kAlignment != 0) return MV_MISALIGNED;
+  if (memory_size < sizeof(mv_loader)) return MV_WORKSPACE_TOO_SMALL;
+  mv_loader* const opened = new (At{memory}) mv_loader;
+  opened->contents.vault = {vault, vault_size};
+  opened->contents.has_index = with_index;
+  opened->arena = {static_cast<uint8_t*>(memory), memory_size, sizeof(mv_loader)};
+  opened->error = MV_NOT_FINISHED;  // Nothing has been started.
+  opened->at_end = false;
+  opened->size = 0;
+  opened->observe = nullptr;
+  const CoreStatus status = opened->Open(&fault->place);
+  if (status != CoreStatus::kOk) return ToError(status);
+  *loader = opened;
+  return MV_OK;
+}
+
+mv_error mv_open(const uint8_t* vault, size_t vault_size, void* memory, size_t memory_size, mv_loader** loader,
+                 mv_fault* fault) {
+  return Open(vault, vault_size, memory, memory_size, true, loader, fault);
+}
+
+mv_error mv_open_base(const uint8_t* vault, size_t vault_size, void* memory, size_t memory_size, mv_loader** loader,
+                      mv_fault* fault) {
+  return Open(vault, vault_size, memory, memory_size, false, loader, fault);
+}
+
+uint32_t mv_count(const mv_loader* loader) { return loader->contents.index.count(); }
+
+void mv_base(const mv_loader* loader, mv_variant* base) {
+  *base = mv_variant{};
+  base->name = "";
+  base->digest = loader->contents.header.base_xxh64;
+}
+
+mv_error mv_list(const mv_loader* loader, mv_cursor* cursor, mv_variant* variant) {
+  if (!loader->contents.has_index) return MV_BAD_INDEX;
+  const IndexView& index = loader->contents.index;
+  IndexView::Cursor at = cursor->next == 0 ? index.Begin() : IndexView::Cursor{cursor->next, cursor->name_offset};
+  VariantEntry entry;
+  const CoreStatus status = index.Next(&at, &entry);
+  if (status != CoreStatus::kOk) return ToError(status);
+  *cursor = {at.next, at.name_offset};
+  Fill(entry, variant);
+  return MV_OK;
+}
+
+mv_error mv_find(const mv_loader* loader, const char* name, size_t name_size, mv_variant* variant) {
+  if (!loader->contents.has_index) return MV_BAD_INDEX;
+  VariantEntry entry;
+  const CoreStatus status = loader->contents.index.Find({reinterpret_cast<const uint8_t*>(name), name_size}, &entry);
+  if (status == CoreStatus::kOk) Fill(entry, variant);
+  return ToError(status);
+}
+
+mv_error mv_start(mv_loader* loader, const mv_variant* variant, size_t tile_size) {
+  loader->Observe(MV_STEP_DECODE);
+  loader->error = ToError(loader->Start(*variant, tile_size));
+  loader->Observe(MV_STEP_DONE);
+  return loader->error;
+}
+
+[[gnu::hot]] mv_error mv_next(mv_loader* loader, const uint8_t** tile, size_t* size) {
+  *tile = nullptr;
+  *size = 0;
+  if (loader->error != MV_OK) return loader->error;
+  loader->Observe(MV_STEP_DECODE);
+  ByteView bytes;
+  loader->error = ToError(loader->Stream()->Next(&bytes));
+  if (loader->error == MV_OK) {
+    if (bytes.size == 0) {
+      loader->at_end = true;
+    } else {
+      loader->Observe(MV_STEP_HASH);
+      loader->hash.Update(bytes);
+      *tile = bytes.data;
+      *size = bytes.size;
+    }
+  }
+  loader->Observe(MV_STEP_DONE);
+  return loader->error;
+}
+
+mv_error mv_finish(mv_loader* loader, uint32_t* verdict) {
+  *verdict = MV_REJECTED;
+  if (loader->error != MV_OK) return loader->error;
+  if (!loader->at_end) return MV_NOT_FINISHED;
+  if (loader->hash.Digest() != loader->expected) {
+    loader->error = MV_DIGEST_MISMATCH;
+    return loader->error;
+  }
+  *verdict = MV_VERIFIED;
+  return MV_OK;
+}
+
+uint64_t mv_model_size(const mv_loader* loader) { return loader->size; }
+
+uint64_t mv_digest(const mv_loader* loader) { return loader->hash.Digest(); }
+
+size_t mv_memory_used(const mv_loader* loader) { return loader->arena.used; }
+
+mv_fault mv_diagnose(const mv_loader* loader, const mv_variant* variant) {
+  mv_fault fault = {MV_PLACE_UNKNOWN, 0};
+  Contents contents;
+  contents.vault = loader->contents.vault;
+  contents.has_index = loader->contents.has_index;
+  if (contents.Open(&fault.place) != CoreStatus::kOk) return fault;
+  fault.place = MV_PLACE_DELTA;
+  if (!BlobIntact(contents, *variant, &fault.number)) return fault;
+  fault.place = MV_PLACE_BASE;
+  if (!BaseIntact(contents, &fault.number)) return fault;
+  return {MV_PLACE_UNKNOWN, 0};
+}
+
+void mv_observe(mv_loader* loader, void (*observe)(void* context, mv_step step), void* context) {
+  loader->observe = observe;
+  loader->observe_context = context;
+}

@@ -1,0 +1,173 @@
+/* The loader's C interface: opens a vault in memory-mapped flash, finds a variant, hands its bytes over tile by tile,
+ * and says at the end whether they are the ones that were packed (docs/format.md; docs/porting.md for a port).
+ *
+ * No heap, no recursion, no floating point, no global state: all memory is the caller's. One loader is used by one
+ * thread at a time. A whole use:
+ *
+ *   mv_loader* loader;
+ *   mv_variant variant;
+ *   const uint8_t* tile;
+ *   size_t size;
+ *   uint32_t verdict = MV_REJECTED;
+ *   mv_error error = mv_open(vault, vault_size, memory, memory_size, &loader, NULL);
+ *   if (error == MV_OK) error = mv_find(loader, "radiology", 9, &variant);
+ *   if (error == MV_OK) error = mv_start(loader, &variant, MV_DEFAULT_TILE_SIZE);
+ *   while (error == MV_OK && (error = mv_next(loader, &tile, &size)) == MV_OK && size > 0) {
+ *     ... bytes that are not yet proven ...
+ *   }
+ *   if (error == MV_OK) error = mv_finish(loader, &verdict);
+ *   if (verdict == MV_VERIFIED) ... start over and use them: every later pass is checked in the same way ...
+ */
+#ifndef MODELVAULT_FIRMWARE_RISCV_LOADER_MODELVAULT_LOADER_H_
+#define MODELVAULT_FIRMWARE_RISCV_LOADER_MODELVAULT_LOADER_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Everything that can go wrong on the board. Printed by name; append only, never renumber. The first block is
+ * codec/core/core_status.h, number for number. */
+typedef enum mv_error {
+  MV_OK = 0,
+  MV_TRUNCATED = 1,            /* A field or stream ends before its bytes. */
+  MV_BAD_MAGIC = 2,            /* Not a vault. */
+  MV_UNKNOWN_VERSION = 3,      /* A version or feature this build does not know. */
+  MV_BAD_HEADER = 4,           /* A header field outside its range. */
+  MV_CHECKSUM_MISMATCH = 5,    /* Stored bytes differ from their checksum. */
+  MV_BAD_SECTION = 6,          /* A section outside the vault, overlapping or out of order. */
+  MV_BAD_MODEL = 7,            /* MODEL does not parse, or not to what the header says. */
+  MV_BAD_TABLE = 8,            /* A frequency table that is none. */
+  MV_BAD_CHUNK = 9,            /* A chunk directory entry outside BASE or out of order. */
+  MV_BAD_INDEX = 10,           /* An index entry out of range or order. */
+  MV_BAD_BLOB = 11,            /* A variant blob's head does not parse. */
+  MV_BAD_STREAM = 12,          /* A coded stream does not end where it must, or names what does not exist. */
+  MV_BAD_MODE = 13,            /* A tensor mode that this tensor cannot have. */
+  MV_OUT_OF_RANGE = 14,        /* A decoded weight outside INT8. */
+  MV_NOT_FOUND = 15,           /* No such variant. */
+  MV_WORKSPACE_TOO_SMALL = 16, /* The caller's memory does not suffice for this vault. */
+  MV_DIGEST_MISMATCH = 17,     /* The restored bytes are not those that were packed. */
+  MV_READ_FAILED = 18,         /* The storage could not be read. */
+  MV_BAD_ARGUMENT = 19,        /* A call outside its contract. */
+  /* The loader's own. */
+  MV_MISALIGNED = 64,   /* The vault is not at a multiple of 4, or the memory not at one of MV_MEMORY_ALIGNMENT. */
+  MV_NOT_FINISHED = 65, /* mv_finish() before the last tile. */
+  /* The flash driver's. */
+  MV_FLASH_BAD_PLACE = 80, /* Outside the sectors that may be written, or not a whole word. */
+  MV_FLASH_SETS_BIT = 81,  /* A program that would turn a zero into a one: only an erase can. */
+  MV_FLASH_FAILED = 82,    /* The flash reported an error, or what was written does not read back. */
+} mv_error;
+
+/* A word without spaces, such as "digest-mismatch"; never NULL. */
+const char* mv_error_name(mv_error error);
+
+/* Where in the vault something is wrong. */
+typedef enum mv_place {
+  MV_PLACE_UNKNOWN = 0, /* Nothing stored is wrong (any more): a read went wrong, or the vault was packed so. */
+  MV_PLACE_HEADER = 1,
+  MV_PLACE_MODEL = 2,
+  MV_PLACE_CHUNKS = 3,
+  MV_PLACE_BASE = 4, /* `number`: the chunk. */
+  MV_PLACE_INDEX = 5,
+  MV_PLACE_DELTA = 6,  /* The variant's blob. `number`: the segment, 0 where the head is at fault. */
+  MV_PLACE_MEMORY = 7, /* Not the vault: the caller's memory. */
+} mv_place;
+
+typedef struct mv_fault {
+  mv_place place;
+  uint32_t number;
+} mv_fault;
+
+/* "header", "base chunk" and so on; never NULL. */
+const char* mv_place_name(mv_place place);
+
+/* A variant of an open vault, or its base. Filled by mv_base(), mv_list() and mv_find(); read only. */
+typedef struct mv_variant {
+  const char* name; /* In the vault, not terminated. The base has no name: name_size is 0. */
+  size_t name_size; /* At most MV_MAX_NAME_SIZE. */
+  uint64_t digest;  /* XXH64 of the restored bytes. */
+  uint32_t blob_offset;
+  uint32_t blob_size; /* 0: the same as the base. */
+  uint32_t blob_checksum;
+} mv_variant;
+
+#define MV_MAX_NAME_SIZE 255u
+#define MV_MEMORY_ALIGNMENT 8u
+#define MV_MIN_TILE_SIZE 256u
+#define MV_DEFAULT_TILE_SIZE 4096u
+
+/* Verdicts. Two patterns with many bits between them: no single fault turns one into the other. Everything that is not
+ * MV_VERIFIED is a rejection. */
+#define MV_VERIFIED 0x3CA5965Au
+#define MV_REJECTED 0xC35A69A5u
+
+typedef struct mv_loader mv_loader;
+
+/* Sets *bytes to the memory that opening this vault, and streaming any of its models in tiles of `tile_size` bytes,
+ * takes. Checks the vault as mv_open() does. */
+mv_error mv_memory_needed(const uint8_t* vault, size_t vault_size, size_t tile_size, size_t* bytes);
+
+/* Opens the vault that begins at `vault`, a multiple of 4; the partition that holds it has `vault_size` bytes (at most 2^31 - 1) and may
+ * be longer. Checks the header, then the checksums of MODEL, CHUNKS and INDEX, then parses them. The loader lives in
+ * `memory`; vault and memory must stay as they are while it is used. What mv_open() leaves free of the memory serves as
+ * the tile buffer. After a failure *loader is NULL and *fault (if not NULL) tells where. */
+mv_error mv_open(const uint8_t* vault, size_t vault_size, void* memory, size_t memory_size, mv_loader** loader,
+                 mv_fault* fault);
+
+/* The same without INDEX, for a vault where mv_open() failed at MV_PLACE_INDEX: its base is still proven by the header's
+ * digest. mv_count() is 0 then, mv_list() and mv_find() give MV_BAD_INDEX. */
+mv_error mv_open_base(const uint8_t* vault, size_t vault_size, void* memory, size_t memory_size, mv_loader** loader,
+                      mv_fault* fault);
+
+/* Variants, the base not counted. */
+uint32_t mv_count(const mv_loader* loader);
+
+/* The base: what every variant is restored from. */
+void mv_base(const mv_loader* loader, mv_variant* base);
+
+/* Where an enumeration stands: all zero before the first call. */
+typedef struct mv_cursor {
+  uint32_t next;
+  size_t name_offset;
+} mv_cursor;
+
+/* Gives the variant under *cursor and steps on; MV_NOT_FOUND after the last. */
+mv_error mv_list(const mv_loader* loader, mv_cursor* cursor, mv_variant* variant);
+
+mv_error mv_find(const mv_loader* loader, const char* name, size_t name_size, mv_variant* variant);
+
+/* Begins handing over `variant` in tiles of `tile_size` bytes, at least MV_MIN_TILE_SIZE. Whatever was in progress is
+ * forgotten. */
+mv_error mv_start(mv_loader* loader, const mv_variant* variant, size_t tile_size);
+
+/* Sets *tile and *size to the next bytes of the model: tile_size of them, fewer only at the end, none after it. They
+ * stay valid until the next call. They are unproven until mv_finish(). An error is repeated by every later call. */
+mv_error mv_next(mv_loader* loader, const uint8_t** tile, size_t* size);
+
+/* After the last tile: *verdict is MV_VERIFIED, and the result MV_OK, only if the XXH64 of all the bytes handed over is
+ * the one stored for this variant. */
+mv_error mv_finish(mv_loader* loader, uint32_t* verdict);
+
+/* Of the model in progress: its size, and the XXH64 of what has been handed over so far. */
+uint64_t mv_model_size(const mv_loader* loader);
+uint64_t mv_digest(const mv_loader* loader);
+
+/* The part of the caller's memory in use, the tile buffer of the last mv_start() included. */
+size_t mv_memory_used(const mv_loader* loader);
+
+/* After a pass that failed: compares every stored checksum on the way of `variant` and says which is wrong. Takes about
+ * as long as hashing the stored base. */
+mv_fault mv_diagnose(const mv_loader* loader, const mv_variant* variant);
+
+/* For measurements: `observe` (may be NULL) is called where mv_start() and mv_next() begin to decode, begin to hash,
+ * and return. */
+typedef enum mv_step { MV_STEP_DECODE = 0, MV_STEP_HASH = 1, MV_STEP_DONE = 2 } mv_step;
+void mv_observe(mv_loader* loader, void (*observe)(void* context, mv_step step), void* context);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* MODELVAULT_FIRMWARE_RISCV_LOADER_MODELVAULT_LOADER_H_ */

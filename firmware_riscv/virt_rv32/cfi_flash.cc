@@ -1,0 +1,49 @@
+#include "firmware_riscv/virt_rv32/cfi_flash.h"
+
+namespace modelvault {
+namespace {
+
+// Commands and status, in both halves of a word.
+constexpr uint32_t kEraseSetup = 0x00200020;
+constexpr uint32_t kEraseConfirm = 0x00D000D0;
+constexpr uint32_t kProgramSetup = 0x00400040;
+constexpr uint32_t kClearStatus = 0x00500050;
+constexpr uint32_t kReadArray = 0x00FF00FF;
+constexpr uint32_t kReady = 0x00800080;
+// Erase failed, program failed, voltage too low, sector locked.
+constexpr uint32_t kFailures = 0x003A003A;
+// Reads of the status before a part that never gets ready is given up. The emulator's is ready at once; on a real part
+// an erase takes up to some seconds.
+constexpr uint32_t kMaxPolls = 100'000'000;
+
+volatile uint32_t* Place(const mv_flash* flash, unsigned sector, uint32_t offset) {
+  return reinterpret_cast<volatile uint32_t*>(const_cast<uint8_t*>(flash->sector[sector] + offset));
+}
+
+// Waits for the end of a command and goes back to reading.
+mv_error Finish(volatile uint32_t* place) {
+  uint32_t status = 0;
+  for (uint32_t i = 0; i < kMaxPolls && (status & kReady) != kReady; ++i) status = *place;
+  const bool good = (status & kReady) == kReady && (status & kFailures) == 0;
+  if (!good) *place = kClearStatus;
+  *place = kReadArray;
+  return good ? MV_OK : MV_FLASH_FAILED;
+}
+
+}  // namespace
+
+mv_error CfiErase(void* context, unsigned sector) {
+  volatile uint32_t* const place = Place(static_cast<const mv_flash*>(context), sector, 0);
+  *place = kEraseSetup;
+  *place = kEraseConfirm;
+  return Finish(place);
+}
+
+mv_error CfiProgram(void* context, unsigned sector, uint32_t offset, uint32_t word) {
+  volatile uint32_t* const place = Place(static_cast<const mv_flash*>(context), sector, offset);
+  *place = kProgramSetup;
+  *place = word;
+  return Finish(place);
+}
+
+}  // namespace modelvault

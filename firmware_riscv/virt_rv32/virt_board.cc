@@ -1,0 +1,105 @@
+// QEMU's `virt` board as virt_128k.ld lays it out.
+#include "firmware_riscv/app/board.h"
+#include "firmware_riscv/virt_rv32/cfi_flash.h"
+#include "firmware_riscv/app/print.h"
+#include "firmware_riscv/app/straps.h"
+
+extern "C" {
+extern const uint8_t _straps[];
+extern const uint8_t _vault_start[];
+extern const uint8_t _vault_partition_size[], _vault_bank_size[];  // Addresses that are sizes.
+extern const uint8_t _selection_start[];
+extern const uint32_t _stack_bottom[];
+extern const uint32_t _stack_top[];
+extern const uint8_t _ram_code_start[], _ram_code_end[];
+extern const uint8_t _data_start[], _data_end[];
+extern const uint8_t _bss_start[], _bss_end[];
+extern uint8_t _arena_start[], _arena_end[];
+[[noreturn]] void ReportTrap(uint32_t cause, uint32_t pc, uint32_t value);
+}
+
+namespace modelvault {
+namespace {
+
+// QEMU's 16550: the transmitter is always ready, so there is nothing to wait for.
+volatile uint8_t* const kUart = reinterpret_cast<volatile uint8_t*>(0x10000000);
+constexpr unsigned kUartLineStatus = 5;
+constexpr uint8_t kUartDataReady = 1;
+volatile uint32_t* const kFinisher = reinterpret_cast<volatile uint32_t*>(0x00100000);
+constexpr uint32_t kFinisherPass = 0x5555;
+constexpr uint32_t kFinisherFail = 0x3333;
+// A store to word k from here on begins phase k; the emulator's plugin watches them, the finisher ignores them.
+volatile uint32_t* const kPhases = reinterpret_cast<volatile uint32_t*>(0x00100100);
+constexpr uint32_t kStackPaint = 0xA5A5A5A5;  // start.S fills the stack with it.
+
+constexpr uint32_t kSectorSize = 256 * 1024;
+extern const mv_flash kFlash;
+const mv_flash kFlash = {{_selection_start, _selection_start + kSectorSize},
+                         kSectorSize,
+                         CfiErase,
+                         CfiProgram,
+                         const_cast<mv_flash*>(&kFlash)};
+
+}  // namespace
+
+void PrintCharacter(char c) { *kUart = static_cast<uint8_t>(c); }
+
+char ReadCharacter() {
+  while ((kUart[kUartLineStatus] & kUartDataReady) == 0) {
+  }
+  return static_cast<char>(*kUart);
+}
+
+ByteView VaultPartition() { return {_vault_start, reinterpret_cast<size_t>(_vault_partition_size)}; }
+
+ByteView VaultBank() { return {_vault_start, reinterpret_cast<size_t>(_vault_bank_size)}; }
+
+const mv_flash* BoardFlash() { return &kFlash; }
+
+uint64_t InstructionsRetired() {
+  uint32_t high, low, again;
+  do {
+    asm volatile("csrr %0, minstreth" : "=r"(high));
+    asm volatile("csrr %0, minstret" : "=r"(low));
+    asm volatile("csrr %0, minstreth" : "=r"(again));
+  } while (high != again);
+  return static_cast<uint64_t>(high) << 32 | low;
+}
+
+void BeginPhase(Phase phase) { kPhases[static_cast<uint8_t>(phase)] = 0; }
+
+ByteSpan FreeRam() { return {_arena_start, static_cast<size_t>(_arena_end - _arena_start)}; }
+
+uint32_t StaticBytes() { return static_cast<uint32_t>((_data_end - _data_start) + (_bss_end - _bss_start)); }
+
+uint32_t RamCodeBytes() { return static_cast<uint32_t>(_ram_code_end - _ram_code_start); }
+
+uint32_t StackBytesUsed() {
+  const uint32_t* p = _stack_bottom;
+  while (p < _stack_top && *p == kStackPaint) ++p;
+  return static_cast<uint32_t>(_stack_top - p) * 4;
+}
+
+uint32_t StackBytes() { return static_cast<uint32_t>(_stack_top - _stack_bottom) * 4; }
+
+ByteView StrapBlock() { return {_straps, kStrapSize}; }
+
+}  // namespace modelvault
+
+void Exit(int code) {
+  *modelvault::kFinisher =
+      code == 0 ? modelvault::kFinisherPass : (static_cast<uint32_t>(code) << 16 | modelvault::kFinisherFail);
+  for (;;) {
+  }
+}
+
+void ReportTrap(uint32_t cause, uint32_t pc, uint32_t value) {
+  modelvault::Print("trap cause=");
+  modelvault::PrintHex(cause);
+  modelvault::Print(" pc=");
+  modelvault::PrintHex(pc);
+  modelvault::Print(" value=");
+  modelvault::PrintHex(value);
+  modelvault::Print("\n");
+  Exit(2);
+}

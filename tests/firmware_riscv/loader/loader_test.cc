@@ -1,0 +1,523 @@
+#include <gtest/gtest.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "codec/core/core_status.h"
+#include "firmware_riscv/loader/modelvault_loader.h"
+#include "tests/restore/coded_models.h"
+#include "vault/core/vault_view.h"
+#include "vault/format.h"
+
+namespace modelvault {
+namespace {
+
+constexpr uint32_t kChunkSize = 512;
+constexpr uint32_t kSegmentSize = 4096;
+
+// A vault of every kind of variant in many chunks and segments.
+const CodedModels& Models() {
+  static const CodedModels* const models = new CodedModels(Encode(MakePlainModels(4), kChunkSize, kSegmentSize));
+  return *models;
+}
+
+// And one whose variants are one segment each, as a board's are.
+const CodedModels& WholeModels() {
+  static const CodedModels* const models = new CodedModels(Encode(MakePlainModels(4), 4096, 1 << 20));
+  return *models;
+}
+
+// Of each model by name, the base's being "".
+std::map<std::string, std::string> Contents(const CodedModels& models) {
+  std::map<std::string, std::string> contents = {{"", std::string(models.base.begin(), models.base.end())}};
+  for (const CodedVariant& v : models.variants) contents[v.name] = std::string(v.data.begin(), v.data.end());
+  return contents;
+}
+
+const uint8_t* Data(const std::string& bytes) { return reinterpret_cast<const uint8_t*>(bytes.data()); }
+
+// Memory of a size, aligned as it must be, with guards behind it.
+class Memory {
+ public:
+  explicit Memory(size_t size) : size_(size), words_(size / 8 + 2, kGuard) {}
+  ~Memory() {
+    for (size_t i = size_; i < 8 * words_.size(); ++i) {
+      EXPECT_EQ(data()[i], static_cast<uint8_t>(kGuard >> (i % 8 * 8))) << "memory was overrun";
+    }
+  }
+
+  uint8_t* data() { return reinterpret_cast<uint8_t*>(words_.data()); }
+  size_t size() const { return size_; }
+
+ private:
+  static constexpr uint64_t kGuard = 0x0123456789ABCDEF;
+  size_t size_;
+  std::vector<uint64_t> words_;
+};
+
+struct Restored {
+  mv_error error = MV_NOT_FINISHED;
+  uint32_t verdict = 0;
+  std::string bytes;
+  uint64_t digest = 0;
+};
+
+Restored Restore(mv_loader* loader, const mv_variant& variant, size_t tile_size) {
+  Restored restored;
+  restored.error = mv_start(loader, &variant, tile_size);
+  while (restored.error == MV_OK) {
+    const uint8_t* tile;
+    size_t size;
+    restored.error = mv_next(loader, &tile, &size);
+    if (size == 0) break;
+    restored.bytes.append(reinterpret_cast<const char*>(tile), size);
+  }
+  const mv_error error = mv_finish(loader, &restored.verdict);
+  if (restored.error == MV_OK) restored.error = error;
+  restored.digest = mv_digest(loader);
+  return restored;
+}
+
+mv_error Find(const mv_loader* loader, const std::string& name, mv_variant* variant) {
+  if (!name.empty()) return mv_find(loader, name.data(), name.size(), variant);
+  mv_base(loader, variant);
+  return MV_OK;
+}
+
+// A vault opened in just the memory it asks for.
+class OpenedVault {
+ public:
+  explicit OpenedVault(std::string vault, size_t tile_size = MV_DEFAULT_TILE_SIZE) : vault_(std::move(vault)) {
+    size_t needed = 0;
+    EXPECT_EQ(mv_memory_needed(Data(vault_), vault_.size(), tile_size, &needed), MV_OK);
+    memory_ = std::make_unique<Memory>(needed);
+    EXPECT_EQ(mv_open(Data(vault_), vault_.size(), memory_->data(), memory_->size(), &loader_, nullptr), MV_OK);
+  }
+
+  mv_loader* loader() { return loader_; }
+  size_t memory_size() const { return memory_->size(); }
+
+ private:
+  std::string vault_;
+  std::unique_ptr<Memory> memory_;
+  mv_loader* loader_ = nullptr;
+};
+
+TEST(LoaderTest, EveryModelComesBackInTilesOfAnySizeInTheMemoryAskedFor) {
+  for (const CodedModels* models : {&Models(), &WholeModels()}) {
+    const std::string vault = CodedVaultBytes(*models);
+    for (const size_t tile_size : {256, 257, 1000, 4096, 100'000}) {
+      OpenedVault opened(vault, tile_size);
+      ASSERT_NE(opened.loader(), nullptr);
+      size_t used = 0;
+      for (const auto& [name, bytes] : Contents(*models)) {
+        SCOPED_TRACE(absl::StrCat("'", name, "' in tiles of ", tile_size));
+        mv_variant variant;
+        ASSERT_EQ(Find(opened.loader(), name, &variant), MV_OK);
+        for (int pass = 0; pass < 2; ++pass) {
+          const Restored restored = Restore(opened.loader(), variant, tile_size);
+          EXPECT_EQ(restored.error, MV_OK);
+          EXPECT_EQ(restored.verdict, MV_VERIFIED);
+          EXPECT_TRUE(restored.bytes == bytes);
+          EXPECT_EQ(restored.digest, XXH64(bytes.data(), bytes.size(), 0));
+          EXPECT_EQ(variant.digest, restored.digest);
+          EXPECT_EQ(mv_model_size(opened.loader()), bytes.size());
+        }
+        used = std::max(used, mv_memory_used(opened.loader()));
+      }
+      EXPECT_EQ(used, opened.memory_size());  // The variants with layouts of their own took all of it.
+    }
+  }
+}
+
+TEST(LoaderTest, TilesHaveTheSizeAskedForButTheLast) {
+  OpenedVault opened(CodedVaultBytes(Models()), 300);
+  mv_variant base;
+  mv_base(opened.loader(), &base);
+  ASSERT_EQ(mv_start(opened.loader(), &base, 300), MV_OK);
+  size_t left = Models().base.size();
+  const uint8_t* tile;
+  size_t size;
+  while (left > 0) {
+    ASSERT_EQ(mv_next(opened.loader(), &tile, &size), MV_OK);
+    ASSERT_EQ(size, std::min<size_t>(left, 300));
+    left -= size;
+  }
+  ASSERT_EQ(mv_next(opened.loader(), &tile, &size), MV_OK);
+  EXPECT_EQ(size, 0u);
+}
+
+TEST(LoaderTest, TheListHasEveryVariantOnce) {
+  OpenedVault opened(CodedVaultBytes(Models()));
+  EXPECT_EQ(mv_count(opened.loader()), Models().variants.size());
+  std::vector<std::string> names, expected;
+  mv_cursor cursor = {};
+  mv_variant variant;
+  mv_error error;
+  while ((error = mv_list(opened.loader(), &cursor, &variant)) == MV_OK) {
+    names.emplace_back(variant.name, variant.name_size);
+    mv_variant found;
+    ASSERT_EQ(mv_find(opened.loader(), variant.name, variant.name_size, &found), MV_OK);
+    EXPECT_EQ(found.name, variant.name);
+    EXPECT_EQ(found.digest, variant.digest);
+    EXPECT_EQ(found.blob_offset, variant.blob_offset);
+    EXPECT_EQ(found.blob_size, variant.blob_size);
+    EXPECT_EQ(found.blob_checksum, variant.blob_checksum);
+  }
+  EXPECT_EQ(error, MV_NOT_FOUND);
+  for (const CodedVariant& v : Models().variants) expected.push_back(v.name);
+  std::sort(names.begin(), names.end());
+  std::sort(expected.begin(), expected.end());
+  EXPECT_EQ(names, expected);
+}
+
+TEST(LoaderTest, NoOtherNameIsFound) {
+  OpenedVault opened(CodedVaultBytes(Models()));
+  mv_variant variant;
+  for (const std::string& name : {std::string("base"), std::string(), std::string("ternar"), std::string("ternary "),
+                                  std::string("ternary\0", 8), std::string(300, 'x')}) {
+    EXPECT_EQ(mv_find(opened.loader(), name.data(), name.size(), &variant), MV_NOT_FOUND) << name;
+  }
+}
+
+TEST(LoaderTest, AVaultMayLieInALongerPartition) {
+  const std::string vault = CodedVaultBytes(Models());
+  OpenedVault opened(vault + std::string(1000, '\xFF'));
+  ASSERT_NE(opened.loader(), nullptr);
+  mv_variant base;
+  mv_base(opened.loader(), &base);
+  EXPECT_EQ(Restore(opened.loader(), base, 4096).verdict, MV_VERIFIED);
+}
+
+TEST(LoaderTest, AVaultThatIsLongerThanItsPartitionIsTruncated) {
+  const std::string vault = CodedVaultBytes(Models());
+  Memory memory(1 << 20);
+  for (size_t size : {vault.size() - 1, vault.size() / 2, size_t{256}, size_t{255}, size_t{1}, size_t{0}}) {
+    mv_loader* loader;
+    mv_fault fault;
+    size_t needed;
+    EXPECT_EQ(mv_open(Data(vault), size, memory.data(), memory.size(), &loader, &fault), MV_TRUNCATED) << size;
+    EXPECT_EQ(loader, nullptr);
+    EXPECT_EQ(fault.place, MV_PLACE_HEADER);
+    EXPECT_EQ(mv_memory_needed(Data(vault), size, 4096, &needed), MV_TRUNCATED) << size;
+  }
+}
+
+TEST(LoaderTest, TooLittleMemoryIsNamedWhereverItRunsOut) {
+  const std::string vault = CodedVaultBytes(Models());
+  size_t needed;
+  ASSERT_EQ(mv_memory_needed(Data(vault), vault.size(), 256, &needed), MV_OK);
+  int opened = 0;
+  for (size_t size = 0; size < needed; size += size < needed - 64 ? 61 : 1) {
+    SCOPED_TRACE(size);
+    Memory memory(size);
+    mv_loader* loader;
+    mv_fault fault;
+    const mv_error error = mv_open(Data(vault), vault.size(), memory.data(), size, &loader, &fault);
+    if (error != MV_OK) {
+      EXPECT_EQ(error, MV_WORKSPACE_TOO_SMALL);
+      EXPECT_EQ(fault.place, MV_PLACE_MEMORY);
+      continue;
+    }
+    ++opened;
+    mv_variant variant;
+    ASSERT_EQ(Find(loader, "reordered", &variant), MV_OK);
+    EXPECT_EQ(mv_start(loader, &variant, 256), MV_WORKSPACE_TOO_SMALL);
+    const uint8_t* tile;
+    size_t tile_size;
+    EXPECT_EQ(mv_next(loader, &tile, &tile_size), MV_WORKSPACE_TOO_SMALL);
+    EXPECT_EQ(tile, nullptr);
+    uint32_t verdict = MV_VERIFIED;
+    EXPECT_EQ(mv_finish(loader, &verdict), MV_WORKSPACE_TOO_SMALL);
+    EXPECT_EQ(verdict, MV_REJECTED);
+  }
+  EXPECT_GT(opened, 3);
+}
+
+TEST(LoaderTest, ArgumentsAreChecked) {
+  const std::string vault = CodedVaultBytes(Models());
+  Memory memory(1 << 20);
+  mv_loader* loader;
+  EXPECT_EQ(mv_open(nullptr, 0, memory.data(), memory.size(), &loader, nullptr), MV_BAD_ARGUMENT);
+  EXPECT_EQ(mv_open(Data(vault), vault.size(), nullptr, 0, &loader, nullptr), MV_BAD_ARGUMENT);
+  EXPECT_EQ(mv_open(Data(vault), size_t{1} << 31, memory.data(), memory.size(), &loader, nullptr), MV_BAD_ARGUMENT);
+  for (size_t shift = 1; shift < MV_MEMORY_ALIGNMENT; ++shift) {
+    EXPECT_EQ(mv_open(Data(vault), vault.size(), memory.data() + shift, memory.size() - 8, &loader, nullptr),
+              MV_MISALIGNED);
+    EXPECT_EQ(loader, nullptr);
+  }
+  for (size_t shift = 1; shift < 4; ++shift) {
+    const std::string shifted = std::string(shift, '\0') + vault;
+    EXPECT_EQ(mv_open(Data(shifted) + shift, vault.size(), memory.data(), memory.size(), &loader, nullptr),
+              MV_MISALIGNED);
+    EXPECT_EQ(loader, nullptr);
+  }
+  ASSERT_EQ(mv_open(Data(vault), vault.size(), memory.data(), memory.size(), &loader, nullptr), MV_OK);
+  mv_variant variant;
+  ASSERT_EQ(Find(loader, "ternary", &variant), MV_OK);
+  size_t needed;
+  for (const size_t tile_size : {size_t{0}, size_t{255}, size_t{1} << 31}) {
+    EXPECT_EQ(mv_start(loader, &variant, tile_size), MV_BAD_ARGUMENT);
+    EXPECT_EQ(mv_memory_needed(Data(vault), vault.size(), tile_size, &needed), MV_BAD_ARGUMENT);
+  }
+  mv_variant outside = variant;
+  outside.blob_offset = 0xFFFFFFF0u;
+  EXPECT_EQ(mv_start(loader, &outside, 4096), MV_BAD_ARGUMENT);
+  outside = variant;
+  outside.blob_size = static_cast<uint32_t>(vault.size() - variant.blob_offset + 1);
+  EXPECT_EQ(mv_start(loader, &outside, 4096), MV_BAD_ARGUMENT);
+  EXPECT_EQ(mv_start(loader, &variant, 4096), MV_OK);
+}
+
+TEST(LoaderTest, NothingIsVerifiedBeforeItIsDone) {
+  OpenedVault opened(CodedVaultBytes(Models()));
+  mv_loader* const loader = opened.loader();
+  const uint8_t* tile;
+  size_t size;
+  uint32_t verdict = MV_VERIFIED;
+  EXPECT_EQ(mv_next(loader, &tile, &size), MV_NOT_FINISHED);  // Nothing was started.
+  EXPECT_EQ(mv_finish(loader, &verdict), MV_NOT_FINISHED);
+  EXPECT_EQ(verdict, MV_REJECTED);
+  mv_variant variant;
+  ASSERT_EQ(Find(loader, "ternary", &variant), MV_OK);
+  ASSERT_EQ(mv_start(loader, &variant, 4096), MV_OK);
+  do {
+    verdict = MV_VERIFIED;
+    EXPECT_EQ(mv_finish(loader, &verdict), MV_NOT_FINISHED);
+    EXPECT_EQ(verdict, MV_REJECTED);
+    ASSERT_EQ(mv_next(loader, &tile, &size), MV_OK);
+  } while (size > 0);
+  EXPECT_EQ(mv_finish(loader, &verdict), MV_OK);
+  EXPECT_EQ(verdict, MV_VERIFIED);
+}
+
+TEST(LoaderTest, AnotherModelsDigestIsAMismatch) {
+  OpenedVault opened(CodedVaultBytes(Models()));
+  mv_variant variant, other;
+  ASSERT_EQ(Find(opened.loader(), "ternary", &variant), MV_OK);
+  ASSERT_EQ(Find(opened.loader(), "residual", &other), MV_OK);
+  variant.digest = other.digest;
+  const Restored restored = Restore(opened.loader(), variant, 4096);
+  EXPECT_EQ(restored.error, MV_DIGEST_MISMATCH);
+  EXPECT_EQ(restored.verdict, MV_REJECTED);
+  EXPECT_EQ(mv_diagnose(opened.loader(), &variant).place, MV_PLACE_UNKNOWN);
+}
+
+// What a flipped bit at `at` hits, by the header's own table.
+mv_place PlaceOf(const std::string& vault, size_t at) {
+  if (at < kHeaderSize) return MV_PLACE_HEADER;
+  const mv_place kPlaces[] = {MV_PLACE_MODEL, MV_PLACE_CHUNKS, MV_PLACE_BASE, MV_PLACE_INDEX};
+  for (size_t s = 0; s < 4; ++s) {
+    const uint8_t* const entry = Data(vault) + kSectionsField.offset + s * kSectionEntrySize;
+    const uint64_t offset = LoadLe64(entry), size = LoadLe64(entry + 8);
+    if (at >= offset && at - offset < size) return kPlaces[s];
+  }
+  return MV_PLACE_UNKNOWN;
+}
+
+TEST(LoaderTest, NoFlippedBitIsEverMissed) {
+  for (const CodedModels* models : {&Models(), &WholeModels()}) {
+    const std::string vault = CodedVaultBytes(*models);
+    const std::map<std::string, std::string> contents = Contents(*models);
+    size_t needed;
+    ASSERT_EQ(mv_memory_needed(Data(vault), vault.size(), 4096, &needed), MV_OK);
+    std::map<mv_place, int> caught;
+    TestRandom random(9);
+    for (size_t at = 0; at < vault.size(); ++at) {
+      const mv_place place = PlaceOf(vault, at);
+      // Where a whole model must be restored to notice, some bytes stand for all.
+      const bool before_models = place != MV_PLACE_BASE && place != MV_PLACE_UNKNOWN;
+      if (!before_models && at % 17 != 0) continue;
+      std::string damaged = vault;
+      damaged[at] = static_cast<char>(damaged[at] ^ (1 << random.Below(8)));
+      SCOPED_TRACE(absl::StrCat("byte ", at, ", in ", mv_place_name(place)));
+      Memory memory(needed);
+      mv_loader* loader;
+      mv_fault fault;
+      const mv_error error = mv_open(Data(damaged), damaged.size(), memory.data(), memory.size(), &loader, &fault);
+      if (before_models) {
+        EXPECT_NE(error, MV_OK);
+        EXPECT_EQ(fault.place, place);
+        ++caught[place];
+        continue;
+      }
+      ASSERT_EQ(error, MV_OK);
+      // The model that has something there, and one that has not.
+      bool hit = false;
+      for (const auto& [name, bytes] : contents) {
+        mv_variant variant;
+        ASSERT_EQ(Find(loader, name, &variant), MV_OK);
+        const bool in_blob = at >= variant.blob_offset && at - variant.blob_offset < variant.blob_size;
+        if (!in_blob && name != (at % 2 == 0 ? "" : "ternary")) continue;
+        const Restored restored = Restore(loader, variant, 4096);
+        if (restored.verdict == MV_VERIFIED) {
+          EXPECT_EQ(restored.error, MV_OK);
+          EXPECT_TRUE(restored.bytes == bytes) << "wrong bytes were verified";
+          continue;
+        }
+        hit = true;
+        EXPECT_NE(restored.error, MV_OK);
+        EXPECT_TRUE(in_blob || place == MV_PLACE_BASE);
+        const mv_fault found = mv_diagnose(loader, &variant);
+        EXPECT_EQ(found.place, in_blob ? MV_PLACE_DELTA : MV_PLACE_BASE);
+        ++caught[found.place];
+      }
+      EXPECT_TRUE(hit || place != MV_PLACE_BASE);
+    }
+    for (const mv_place place :
+         {MV_PLACE_HEADER, MV_PLACE_MODEL, MV_PLACE_CHUNKS, MV_PLACE_BASE, MV_PLACE_INDEX, MV_PLACE_DELTA}) {
+      EXPECT_GT(caught[place], 20) << mv_place_name(place);
+    }
+  }
+}
+
+TEST(LoaderTest, TheChunkAndTheSegmentAtFaultAreNamed) {
+  const CodedModels& models = Models();
+  const std::string vault = CodedVaultBytes(models);
+  const uint64_t base = LoadLe64(Data(vault) + kSectionsField.offset + 2 * kSectionEntrySize);
+  uint64_t at = base;
+  for (size_t chunk = 0; chunk < models.chunks.size(); at += models.chunks[chunk++].size()) {
+    std::string damaged = vault;
+    damaged[at] = static_cast<char>(damaged[at] ^ 1);
+    OpenedVault opened(damaged);
+    mv_variant variant;
+    mv_base(opened.loader(), &variant);
+    const mv_fault fault = mv_diagnose(opened.loader(), &variant);
+    EXPECT_EQ(fault.place, MV_PLACE_BASE);
+    EXPECT_EQ(fault.number, chunk);
+  }
+  mv_variant variant;
+  {
+    OpenedVault opened(vault);
+    ASSERT_EQ(Find(opened.loader(), "dense", &variant), MV_OK);
+  }
+  at = variant.blob_offset + variant.blob_size;
+  const std::vector<std::string>& segments = models.variant("dense").segments;
+  ASSERT_GT(segments.size(), 3u);
+  for (size_t segment = segments.size(); segment-- > 0;) {
+    at -= segments[segment].size();
+    std::string damaged = vault;
+    damaged[at] = static_cast<char>(damaged[at] ^ 1);
+    OpenedVault opened(damaged);
+    const mv_fault fault = mv_diagnose(opened.loader(), &variant);
+    EXPECT_EQ(fault.place, MV_PLACE_DELTA);
+    EXPECT_EQ(fault.number, segment);
+  }
+}
+
+// Damage that comes after the vault was opened.
+TEST(LoaderTest, WhatRotsWhileItIsOpenIsFoundToo) {
+  std::string vault = CodedVaultBytes(Models());
+  Memory memory(1 << 20);
+  mv_loader* loader;
+  for (size_t shift = 1; shift < 4; ++shift) {
+    const std::string shifted = std::string(shift, '\0') + vault;
+    EXPECT_EQ(mv_open(Data(shifted) + shift, vault.size(), memory.data(), memory.size(), &loader, nullptr),
+              MV_MISALIGNED);
+    EXPECT_EQ(loader, nullptr);
+  }
+  ASSERT_EQ(mv_open(Data(vault), vault.size(), memory.data(), memory.size(), &loader, nullptr), MV_OK);
+  mv_variant variant;
+  ASSERT_EQ(Find(loader, "ternary", &variant), MV_OK);
+  EXPECT_EQ(mv_diagnose(loader, &variant).place, MV_PLACE_UNKNOWN);
+  for (const auto& [at, place] : std::vector<std::pair<size_t, mv_place>>{
+           {100, MV_PLACE_HEADER},
+           {LoadLe64(Data(vault) + kSectionsField.offset), MV_PLACE_MODEL},
+           {LoadLe64(Data(vault) + kSectionsField.offset + kSectionEntrySize), MV_PLACE_CHUNKS},
+           {LoadLe64(Data(vault) + kSectionsField.offset + 3 * kSectionEntrySize), MV_PLACE_INDEX}}) {
+    vault[at] = static_cast<char>(vault[at] ^ 4);
+    EXPECT_EQ(mv_diagnose(loader, &variant).place, place);
+    vault[at] = static_cast<char>(vault[at] ^ 4);
+  }
+}
+
+TEST(LoaderTest, TheBaseIsProvenWithoutTheIndex) {
+  std::string vault = CodedVaultBytes(Models());
+  VaultHeader header;
+  ASSERT_EQ(ParseHeader({Data(vault), kHeaderSize}, vault.size(), &header), CoreStatus::kOk);
+  vault[header.section(Section::kIndex).offset + 3] ^= 1;
+  Memory memory(1 << 20);
+  mv_loader* loader;
+  mv_fault fault;
+  ASSERT_EQ(mv_open(Data(vault), vault.size(), memory.data(), memory.size(), &loader, &fault), MV_CHECKSUM_MISMATCH);
+  ASSERT_EQ(fault.place, MV_PLACE_INDEX);
+  ASSERT_EQ(mv_open_base(Data(vault), vault.size(), memory.data(), memory.size(), &loader, &fault), MV_OK);
+  EXPECT_EQ(mv_count(loader), 0u);
+  mv_cursor cursor = {};
+  mv_variant variant;
+  EXPECT_EQ(mv_list(loader, &cursor, &variant), MV_BAD_INDEX);
+  EXPECT_EQ(Find(loader, Models().variants.front().name, &variant), MV_BAD_INDEX);
+  ASSERT_EQ(Find(loader, "", &variant), MV_OK);
+  const Restored restored = Restore(loader, variant, MV_DEFAULT_TILE_SIZE);
+  EXPECT_EQ(restored.verdict, MV_VERIFIED);
+  EXPECT_EQ(restored.bytes, Contents(Models())[""]);
+  EXPECT_EQ(mv_diagnose(loader, &variant).place, MV_PLACE_UNKNOWN);
+  // All else is checked as ever.
+  vault[header.section(Section::kModel).offset + 3] ^= 1;
+  EXPECT_EQ(mv_open_base(Data(vault), vault.size(), memory.data(), memory.size(), &loader, &fault), MV_CHECKSUM_MISMATCH);
+  EXPECT_EQ(fault.place, MV_PLACE_MODEL);
+  EXPECT_EQ(loader, nullptr);
+}
+
+TEST(LoaderTest, ForgedVaultsAreRefusedByName) {
+  const std::string vault = CodedVaultBytes(Models());
+  struct Forgery {
+    size_t offset;
+    std::string bytes;
+    mv_error error;
+  };
+  for (const Forgery& forgery :
+       std::vector<Forgery>{{kBaseDataSizeField.offset,
+                             std::string(1, static_cast<char>(vault[kBaseDataSizeField.offset] ^ 1)), MV_BAD_MODEL},
+                            {kTensorCountField.offset,
+                             std::string(1, static_cast<char>(vault[kTensorCountField.offset] + 1)), MV_BAD_MODEL}}) {
+    std::string forged = vault;
+    forged.replace(forgery.offset, forgery.bytes.size(), forgery.bytes);
+    RepairEverything(&forged);
+    Memory memory(1 << 20);
+    mv_loader* loader;
+    EXPECT_EQ(mv_open(Data(forged), forged.size(), memory.data(), memory.size(), &loader, nullptr), forgery.error);
+  }
+}
+
+TEST(LoaderTest, StepsAreObserved) {
+  OpenedVault opened(CodedVaultBytes(Models()));
+  std::string steps;
+  mv_observe(
+      opened.loader(),
+      [](void* context, mv_step step) {
+        static_cast<std::string*>(context)->push_back(step == MV_STEP_DECODE ? 'd' : step == MV_STEP_HASH ? 'h' : '.');
+      },
+      &steps);
+  mv_variant base;
+  mv_base(opened.loader(), &base);
+  ASSERT_EQ(Restore(opened.loader(), base, 4096).verdict, MV_VERIFIED);
+  std::string expected = "d.";
+  for (size_t at = 0; at < Models().base.size(); at += 4096) expected += "dh.";
+  EXPECT_EQ(steps, expected + "d.");
+}
+
+TEST(LoaderTest, NamesOfErrorsAreWordsAndDiffer) {
+  std::vector<std::string> names;
+  for (int number = 0; number < 256; ++number) {
+    const std::string name = mv_error_name(static_cast<mv_error>(number));
+    EXPECT_EQ(name.find_first_not_of("abcdefghijklmnopqrstuvwxyz-"), std::string::npos) << name;
+    if (name != "unknown-error") names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  EXPECT_EQ(std::adjacent_find(names.begin(), names.end()), names.end());
+  // Every error of the core has a name of its own.
+  for (int number = 0; std::string(CoreStatusName(static_cast<CoreStatus>(number))) != "unknown error"; ++number) {
+    EXPECT_STRNE(mv_error_name(static_cast<mv_error>(number)), "unknown-error") << number;
+  }
+}
+
+}  // namespace
+}  // namespace modelvault
