@@ -8,7 +8,7 @@
 
 #include "codec/core/bytes.h"
 #include "codec/core/xxh64.h"
-#include "firmware_riscv/modelvault_loader.h"
+#include "firmware_riscv/loader/modelvault_loader.h"
 #include "vault/format.h"
 
 namespace {
