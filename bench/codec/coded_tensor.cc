@@ -27,7 +27,7 @@ T Must(absl::StatusOr<T> result) {
   return *std::move(result);
 }
 
-std::unique_ptr<const ParsedSharedTables> MakeModel(const TensorSpec& spec, const std::vector<uint8_t>& base,
+std::unique_ptr<const ParsedSharedTables> MakeModel(const ModelTensor& spec, const std::vector<uint8_t>& base,
                                                     const std::vector<std::vector<uint8_t>>& siblings) {
   DeltaStatistics statistics({spec});
   for (const std::vector<uint8_t>& sibling : siblings) {
@@ -40,7 +40,7 @@ std::unique_ptr<const ParsedSharedTables> MakeModel(const TensorSpec& spec, cons
 
 }  // namespace
 
-CodedTensor::CodedTensor(TensorSpec spec, std::vector<uint8_t> base, const std::vector<std::vector<uint8_t>>& siblings,
+CodedTensor::CodedTensor(ModelTensor spec, std::vector<uint8_t> base, const std::vector<std::vector<uint8_t>>& siblings,
                          DType variant_dtype)
     : spec_(spec), base_(std::move(base)), shared_(MakeModel(spec, base_, siblings)), tensors_(1), layout_(&shared()) {
   if (variant_dtype == spec.dtype) return;

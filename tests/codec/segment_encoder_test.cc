@@ -206,11 +206,11 @@ TEST(SegmentCodingTest, RandomVariantsOfRandomBasesComeBack) {
   for (uint64_t seed = 0; seed < 120; ++seed) {
     SCOPED_TRACE(seed);
     Random random(seed);
-    std::vector<TensorSpec> specs(1 + random.Below(8));
-    for (TensorSpec& t : specs) {
-      t.dtype = random.Chance(0.5) ? DType::kI8 : static_cast<DType>(random.Below(kDTypeCount));
-      t.rows = t.dtype == DType::kOpaque ? 1 : random.Below(40);
-      t.cols = random.Below(random.Chance(0.3) ? 700 : 60);
+    std::vector<ModelTensor> specs(1 + random.Below(8));
+    for (ModelTensor& t : specs) {
+      const DType dtype = random.Chance(0.5) ? DType::kI8 : static_cast<DType>(random.Below(kDTypeCount));
+      const uint64_t rows = dtype == DType::kOpaque ? 1 : random.Below(40);
+      t = ModelTensor(dtype, rows, random.Below(random.Chance(0.3) ? 700 : 60));
     }
     const Bytes data = RandomData(&random, specs);
     std::vector<Bytes> siblings;  // Structured enough for priors.
@@ -266,7 +266,7 @@ TEST(SegmentCodingTest, AnyPriorOfAnyWidthComesBack) {
 
 TEST(SegmentCodingTest, EveryDensityComesBack) {
   Random random(1);
-  const std::vector<TensorSpec> specs = {{DType::kI8, 61, 131}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, 61, 131}};
   const TestBase base(specs, RandomData(&random, specs));
   for (double density : {0.0, 0.0001, 0.001, 0.01, 0.1, 0.3, 0.5, 0.9, 0.99, 1.0}) {
     SCOPED_TRACE(density);
@@ -289,7 +289,7 @@ TEST(SegmentCodingTest, OneChangedWeightComesBackWhereverItIs) {
 }
 
 TEST(SegmentCodingTest, VariantsWithoutBytesHaveNoSegments) {
-  const std::vector<TensorSpec> specs = {{DType::kI8, 0, 5}, {DType::kF32, 3, 0}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, 0, 5}, {DType::kF32, 3, 0}};
   const TestBase base(specs, {});
   EXPECT_TRUE(EncodeVariant(base, {{}, {}}, 4096).segments.empty());
   EXPECT_TRUE(EncodeVariant(base, {{}, {{1, DType::kF32, 0}, {0, DType::kI8, 0}}}, 4096).segments.empty());
@@ -298,7 +298,7 @@ TEST(SegmentCodingTest, VariantsWithoutBytesHaveNoSegments) {
 TEST(SegmentCodingTest, ASegmentInWhichNoStripBeginsIsAnEmptyStream) {
   // Strips of the second tensor begin at 10 + 256 i; the last one, from 3,850 on, reaches into the second segment.
   Random random(3);
-  const std::vector<TensorSpec> specs = {{DType::kI8, 1, 10}, {DType::kI8, 1, 4092}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, 1, 10}, {DType::kI8, 1, 4092}};
   const TestBase base(specs, RandomData(&random, specs));
   const TestVariant variant{Ternary(&random, base.data(), 0.1, 1), {}};
   const CodedVariant coded = EncodeVariant(base, variant, 4096);
@@ -330,7 +330,7 @@ TEST(SegmentCodingTest, EverySegmentDecodesOnItsOwn) {
 
 TEST(SegmentCodingTest, TheSameInputGivesTheSameBytes) {
   Random random(5);
-  const std::vector<TensorSpec> specs = {{DType::kI8, 50, 172}, {DType::kF32, 1, 500}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, 50, 172}, {DType::kF32, 1, 500}};
   const TestBase base(specs, RandomData(&random, specs));
   const TestVariant variant = ChangeModel(&random, base, false);
   EXPECT_EQ(EncodeVariant(base, variant, 4096).segments, EncodeVariant(base, variant, 4096).segments);
@@ -355,7 +355,7 @@ TEST(SegmentCodingTest, ExtremeElementsComeBack) {
         }
       }
     }
-    const std::vector<TensorSpec> specs = {{dtype, 1, values.size() * values.size()}};
+    const std::vector<ModelTensor> specs = {{dtype, 1, values.size() * values.size()}};
     const TestBase base(specs, base_data);
     ASSERT_NO_FATAL_FAILURE(ExpectRoundTrip(base, {data, {}}, 4096));
     // The same with zero low bits, so that there is a shift.
@@ -374,7 +374,7 @@ class SegmentChoiceTest : public testing::Test {
 
   // A base whose prior is a planted density.
   SegmentChoiceTest() : random_(7), density_(RankOneDensity(&random_, kRows, kCols, 6, 0.05)) {
-    const std::vector<TensorSpec> specs = {{DType::kI8, kRows, kCols}};
+    const std::vector<ModelTensor> specs = {{DType::kI8, kRows, kCols}};
     const Bytes data = RandomData(&random_, specs);
     std::vector<Bytes> siblings;
     for (int v = 0; v < 30; ++v) siblings.push_back(Planted(data));
@@ -434,7 +434,7 @@ TEST(SegmentChoicesTest, FloatsNearTheBaseAreResidualsAndUnrelatedOnesRaw) {
   for (DType dtype : {DType::kI16, DType::kI32, DType::kI64, DType::kF16, DType::kBf16, DType::kF32, DType::kF64}) {
     SCOPED_TRACE(static_cast<int>(dtype));
     Random random(8);
-    const std::vector<TensorSpec> specs = {{dtype, 20, 100}};
+    const std::vector<ModelTensor> specs = {{dtype, 20, 100}};
     const TestBase base(specs, RandomData(&random, specs));
     const TensorRecord& t = base.shared().tensor(0);
     const Bytes near = ChangeTensor(&random, t, base.data(), dtype, t.size, Change::kNoise);
@@ -455,7 +455,7 @@ TEST(SegmentChoicesTest, NarrowedAndWidenedFloatsAreSame) {
         Case{DType::kF16, DType::kF32, Prediction::kF16ToF32},
         Case{DType::kBf16, DType::kF32, Prediction::kBf16ToF32}}) {
     Random random(9);
-    const std::vector<TensorSpec> specs = {{c.base, 30, 77}};
+    const std::vector<ModelTensor> specs = {{c.base, 30, 77}};
     const TestBase base(specs, RandomData(&random, specs));
     Bytes data(30 * 77 * ElementSize(static_cast<uint8_t>(c.variant)));
     Predict(c.prediction, base.data().data(), 30 * 77, data.data());
@@ -475,7 +475,7 @@ TEST(SegmentChoicesTest, NarrowedAndWidenedFloatsAreSame) {
 TEST(SegmentChoicesTest, AWidenedTensorWithItsNormChangedSkipsTheZeroBits) {
   // Halves times 1.5, stored as floats: the 12 low bits of each are zero, which the shift leaves out.
   Random random(10);
-  const std::vector<TensorSpec> specs = {{DType::kF16, 1, 3000}};
+  const std::vector<ModelTensor> specs = {{DType::kF16, 1, 3000}};
   const TestBase base(specs, RandomData(&random, specs));
   TestVariant variant{Bytes(12000), {{0, DType::kF32, 0}}};
   Bytes integers(12000);
@@ -490,7 +490,7 @@ TEST(SegmentChoicesTest, AWidenedTensorWithItsNormChangedSkipsTheZeroBits) {
 
 TEST(SegmentChoicesTest, WhatHasNoPredictionIsNeverSame) {
   Random random(11);
-  const std::vector<TensorSpec> specs = {{DType::kF32, 10, 10}, {DType::kOpaque, 1, 50}};
+  const std::vector<ModelTensor> specs = {{DType::kF32, 10, 10}, {DType::kOpaque, 1, 50}};
   const TestBase base(specs, RandomData(&random, specs));
   const TestVariant zeros{Bytes(100 + 51, 0), {{0, DType::kI8, 0}, {1, DType::kOpaque, 51}}};
   EXPECT_THAT(Modes(base, zeros), Each(TensorMode::kResidual));
@@ -500,7 +500,7 @@ TEST(SegmentChoicesTest, WhatHasNoPredictionIsNeverSame) {
 
 TEST(SegmentChoicesTest, EscapesAreOnlyForTheGroupsThatNeedThem) {
   Random random(12);
-  const std::vector<TensorSpec> specs = {{DType::kI8, 1, 12800}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, 1, 12800}};
   const TestBase base(specs, RandomData(&random, specs));
   const Bytes ternary = Ternary(&random, base.data(), 0.05, 3);
   Bytes mixed = ternary;
@@ -575,7 +575,7 @@ TEST(SegmentCostTest, AFlatTernaryVariantCostsItsEntropy) {
   for (double density : {0.002, 0.01, 0.05, 0.1, 0.25, 0.5, 0.8}) {
     SCOPED_TRACE(density);
     Random random(20);
-    const std::vector<TensorSpec> specs = {{DType::kI8, 512, 512}};
+    const std::vector<ModelTensor> specs = {{DType::kI8, 512, 512}};
     const TestBase base(specs, InnerWeights(&random, 512 * 512));
     const TestVariant variant{Ternary(&random, base.data(), density, 5), {}};
     const double entropy = TritEntropy(base.data(), variant.data);
@@ -588,7 +588,7 @@ TEST(SegmentCostTest, AFlatTernaryVariantCostsItsEntropy) {
 
 TEST(SegmentCostTest, ScalesCostTheirEntropyMore) {
   Random random(21);
-  const std::vector<TensorSpec> specs = {{DType::kI8, 512, 512}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, 512, 512}};
   const TestBase base(specs, InnerWeights(&random, 512 * 512));
   std::vector<int> scales(512 * 512 / kGroupSize);
   for (int& k : scales) k = random.Between(4, 11);
@@ -634,7 +634,7 @@ TEST(SegmentCostTest, APlantedDensityCostsLessThanTheOrderZeroEntropy) {
 
 TEST(SegmentCostTest, SmallStepsWithoutAScaleCostTheirEntropy) {
   Random random(25);
-  const std::vector<TensorSpec> specs = {{DType::kI8, 512, 512}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, 512, 512}};
   const TestBase base(specs, InnerWeights(&random, 512 * 512));
   for (double deviation : {0.3, 1.0, 3.0, 9.0}) {
     SCOPED_TRACE(deviation);
@@ -651,7 +651,7 @@ TEST(SegmentCostTest, SmallStepsWithoutAScaleCostTheirEntropy) {
 
 TEST(SegmentCostTest, AFewFlippedWeightsCostAFewBytes) {
   Random random(23);
-  const std::vector<TensorSpec> specs = {{DType::kI8, 1000, 1000}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, 1000, 1000}};
   const TestBase base(specs, InnerWeights(&random, 1000000));
   TestVariant variant{base.data(), {}};
   for (int i = 0; i < 10; ++i) ++variant.data[random.Below(variant.data.size())];
@@ -662,7 +662,7 @@ TEST(SegmentCostTest, AFewFlippedWeightsCostAFewBytes) {
 
 TEST(SegmentEncoderTest, ReportsSourcesThatFail) {
   Random random(24);
-  const std::vector<TensorSpec> specs = {{DType::kF32, 1, 3000}};
+  const std::vector<ModelTensor> specs = {{DType::kF32, 1, 3000}};
   const TestBase base(specs, RandomData(&random, specs));
   for (bool narrowed : {false, true}) {
     const TestLayout layout(base.shared(), narrowed ? SerializeLayout({{0, DType::kF16, 0}}) : "");

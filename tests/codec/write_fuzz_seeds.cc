@@ -45,7 +45,7 @@ std::string Piece(const std::string& bytes) {
 
 // Trained-looking weights with repeated rows, floats and odds and ends; siblings give the weights a prior.
 TestBase SmallModel(Random* random, uint64_t rows, uint64_t cols) {
-  const std::vector<TensorSpec> specs = {
+  const std::vector<ModelTensor> specs = {
       {DType::kI8, rows, cols}, {DType::kF32, 1, 40}, {DType::kI8, 0, 5}, {DType::kF16, 3, 20}, {DType::kOpaque, 1, 9}};
   Bytes data = RandomData(random, specs);
   for (uint64_t row = 1; row < rows; ++row) {

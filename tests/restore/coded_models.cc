@@ -28,15 +28,15 @@ ModelDigests DigestsOf(const TestBytes& data) {
   return digester.Digests();
 }
 
-uint64_t SizeOf(const TensorSpec& base, const LayoutEntry& entry) {
+uint64_t SizeOf(const ModelTensor& base, const LayoutEntry& entry) {
   return entry.dtype == DType::kOpaque ? entry.opaque_size
-                                       : base.rows * base.cols * ElementSize(static_cast<uint8_t>(entry.dtype));
+                                       : base.rows() * base.cols() * ElementSize(static_cast<uint8_t>(entry.dtype));
 }
 
-std::vector<uint64_t> OffsetsOf(const std::vector<TensorSpec>& specs) {
+std::vector<uint64_t> OffsetsOf(const std::vector<ModelTensor>& specs) {
   std::vector<uint64_t> offsets;
   uint64_t at = 0;
-  for (const TensorSpec& spec : specs) {
+  for (const ModelTensor& spec : specs) {
     offsets.push_back(at);
     at += spec.size();
   }
@@ -44,11 +44,11 @@ std::vector<uint64_t> OffsetsOf(const std::vector<TensorSpec>& specs) {
 }
 
 // Changes an INT8 tensor as ternary fine-tuning does: by ±scale, often in some rows and columns and never in others.
-void AddTrits(const TensorSpec& spec, uint8_t* data, TestRandom* random) {
+void AddTrits(const ModelTensor& spec, uint8_t* data, TestRandom* random) {
   uint8_t scale = 1;
-  for (uint64_t i = 0; i < spec.rows * spec.cols; ++i) {
+  for (uint64_t i = 0; i < spec.rows() * spec.cols(); ++i) {
     if (i % kGroupSize == 0) scale = static_cast<uint8_t>(1 + random->Below(3));
-    const bool quiet = spec.rows > 1 && (i / spec.cols % 4 == 1 || i % spec.cols % 8 >= 5);
+    const bool quiet = spec.rows() > 1 && (i / spec.cols() % 4 == 1 || i % spec.cols() % 8 >= 5);
     if (quiet || random->Below(3) != 0) continue;
     data[i] = static_cast<uint8_t>(
         ApplyTrit(static_cast<int8_t>(data[i]), static_cast<uint16_t>(scale << 8), random->Below(2) == 0 ? 1 : -1));
@@ -66,7 +66,7 @@ CodedVariant& CodedModels::variant(const std::string& name) {
   std::abort();
 }
 
-TestBytes RandomTensor(const TensorSpec& spec, TestRandom* random) {
+TestBytes RandomTensor(const ModelTensor& spec, TestRandom* random) {
   TestBytes bytes(static_cast<size_t>(spec.size()));
   for (size_t i = 0; i < bytes.size(); ++i) {
     const size_t in_element = i % ElementSize(static_cast<uint8_t>(spec.dtype));
@@ -83,9 +83,9 @@ TestBytes RandomTensor(const TensorSpec& spec, TestRandom* random) {
   return bytes;
 }
 
-TestBytes RandomData(const std::vector<TensorSpec>& specs, TestRandom* random) {
+TestBytes RandomData(const std::vector<ModelTensor>& specs, TestRandom* random) {
   TestBytes data;
-  for (const TensorSpec& spec : specs) Append(RandomTensor(spec, random), &data);
+  for (const ModelTensor& spec : specs) Append(RandomTensor(spec, random), &data);
   return data;
 }
 
@@ -98,7 +98,7 @@ PlainModels MakePlainModels(uint64_t seed) {
       {DType::kF32, 1, 0},   {DType::kI8, 1, 5000},   {DType::kU8, 1, 1},    {DType::kI64, 1, 9},
       {DType::kF16, 1, 130}, {DType::kOpaque, 1, 0},
   };
-  const std::vector<TensorSpec>& specs = models.specs;
+  const std::vector<ModelTensor>& specs = models.specs;
   const std::vector<uint64_t> offsets = OffsetsOf(specs);
   models.base = RandomData(specs, &random);
   // Rows that repeat, so that the base gets a dictionary.
@@ -155,7 +155,7 @@ PlainModels MakePlainModels(uint64_t seed) {
   for (size_t i = specs.size(); i-- > 0;) {
     LayoutEntry entry{i, specs[i].dtype, 0};
     const uint8_t* base = models.base.data() + offsets[i];
-    const size_t count = static_cast<size_t>(specs[i].rows * specs[i].cols);
+    const size_t count = static_cast<size_t>(specs[i].rows() * specs[i].cols());
     switch (i) {
       case 1:
         entry.dtype = DType::kI16;  // Nothing to predict it from.

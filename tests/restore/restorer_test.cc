@@ -510,7 +510,7 @@ TEST(BaseSourceTest, AnyRangeIsASliceAndEachThreadHasItsOwn) {
 
 // --- Odd models.
 
-PlainModels OneVariant(const std::vector<TensorSpec>& specs) {
+PlainModels OneVariant(const std::vector<ModelTensor>& specs) {
   TestRandom random(5);
   PlainModels plain;
   plain.specs = specs;
@@ -521,7 +521,7 @@ PlainModels OneVariant(const std::vector<TensorSpec>& specs) {
 }
 
 TEST(RestorerSizesTest, EmptyModelsVerify) {
-  const std::vector<std::vector<TensorSpec>> models = {
+  const std::vector<std::vector<ModelTensor>> models = {
       {}, {{DType::kF32, 1, 0}}, {{DType::kI8, 1, 0}, {DType::kOpaque, 1, 0}, {DType::kI64, 1, 0}}};
   for (const auto& specs : models) {
     ASSERT_OK_AND_ASSIGN(const auto restorer, OpenBytes(CodedVaultBytes(Encode(OneVariant(specs), 256, 4096))));

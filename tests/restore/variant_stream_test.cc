@@ -430,7 +430,7 @@ TEST_P(VariantStreamTest, AFailureOfTheStreamIsTheVerdict) {
 
 // --- Models of odd sizes.
 
-PlainModels OneVariant(const std::vector<TensorSpec>& specs, uint64_t seed) {
+PlainModels OneVariant(const std::vector<ModelTensor>& specs, uint64_t seed) {
   TestRandom random(seed);
   PlainModels plain;
   plain.specs = specs;
@@ -474,11 +474,11 @@ TEST(VariantStreamSizesTest, SizesAroundStripsChunksTilesAndSegments) {
 }
 
 TEST(VariantStreamSizesTest, ManySmallTensorsOneByteEach) {
-  ExpectExact(Encode(OneVariant(std::vector<TensorSpec>(5000, TensorSpec{DType::kI8, 1, 1}), 3), 256, 4096));
+  ExpectExact(Encode(OneVariant(std::vector<ModelTensor>(5000, ModelTensor{DType::kI8, 1, 1}), 3), 256, 4096));
 }
 
 TEST(VariantStreamSizesTest, EmptyTensorsBetweenAllOthers) {
-  std::vector<TensorSpec> specs;
+  std::vector<ModelTensor> specs;
   for (uint64_t i = 0; i < 30; ++i) {
     specs.push_back({DType::kF32, 1, 0});
     specs.push_back({i % 2 == 0 ? DType::kI8 : DType::kI16, 1, 100 + 37 * i});

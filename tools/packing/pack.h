@@ -4,7 +4,6 @@
 #define MODELVAULT_TOOLS_PACKING_PACK_H_
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "codec/progress.h"
 #include "vault/file_system.h"
 #include "vault/vault_reader.h"
 
@@ -19,19 +19,15 @@ namespace modelvault {
 
 struct VariantInput {
   std::string name;
-  std::string path;  // A safetensors file with the base's tensor names and shapes.
+  std::string path;  // A model file with the base's tensor names and shapes.
 };
 
-// Called now and then, on the calling thread, with bytes done and to be done in a stage ("analyse", "encode",
-// "verify").
-using PackProgress = std::function<void(absl::string_view stage, uint64_t done, uint64_t total)>;
-
 struct PackOptions {
-  uint32_t chunk_size = 0;           // Raw bytes of a base chunk; 0: 4 KiB, for bases above 64 MiB 64 KiB.
+  uint32_t chunk_size = 0;           // Raw bytes of a base chunk; 0: DefaultChunkSize().
   uint32_t segment_size = 1u << 20;  // Raw bytes between restart points of a delta.
   std::optional<uint64_t> budget;    // Bytes the vault may have: more is ResourceExhausted.
   int threads = 0;                   // 0: one a core.
-  PackProgress progress;             // May be empty.
+  ProgressFunction progress;
 };
 
 struct PackedVariant {

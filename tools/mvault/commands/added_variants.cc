@@ -41,9 +41,7 @@ absl::StatusOr<ExitCode> Run(Session& session, const Arguments& arguments) {
   PackOptions options;
   options.budget = arguments.budget;
   options.threads = arguments.threads;
-  options.progress = [&](absl::string_view stage, uint64_t done, uint64_t total) {
-    session.console.progress().Update(stage, done, total);
-  };
+  options.progress = session.console.progress().Function();
   const absl::StatusOr<PackReport> report =
       AddVariants(session.file_system, arguments.vault, *variants, arguments.replace, options);
   if (!report.ok()) return report.status();

@@ -7,12 +7,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
+#include "restore/named_vault.h"
+#include "tools/formats/model_formats.h"
 #include "tools/mvault/cli/byte_size.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/cli/text_table.h"
 #include "tools/mvault/commands/commands.h"
-#include "tools/mvault/named_vault.h"
 #include "tools/mvault/reports/formatting.h"
 #include "tools/mvault/reports/model_diff.h"
 
@@ -82,7 +83,7 @@ std::string ToText(const std::vector<TensorDifference>& tensors, const Totals& t
 }
 
 absl::StatusOr<ExitCode> Diff(Session& session, const Arguments& arguments) {
-  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault);
+  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault, KnownModelFormats());
   if (!vault.ok()) return vault.status();
   const absl::StatusOr<NamedModel> a = vault->OpenModel(arguments.a);
   if (!a.ok()) return a.status();
@@ -97,7 +98,7 @@ absl::StatusOr<ExitCode> Diff(Session& session, const Arguments& arguments) {
     totals.differing += t.differing;
     totals.tensors_differing += Differs(t) ? 1 : 0;
   }
-  const bool same_header = a->header == b->header;
+  const bool same_header = a->frame == b->frame;
   const bool identical = same_header && totals.tensors_differing == 0;
   if (arguments.json) {
     session.console.PrintJson(ToJson(arguments, *tensors, totals, same_header, identical));

@@ -16,6 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "codec/core/codec_format.h"
+#include "restore/named_vault.h"
 #include "tools/fitting/fit_input.h"
 #include "tools/fitting/fit_run.h"
 #include "tools/formats/text_file.h"
@@ -23,7 +24,6 @@
 #include "tools/mvault/cli/remaining_time.h"
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/variant_inputs.h"
-#include "tools/mvault/named_vault.h"
 #include "tools/mvault/reports/fit_report.h"
 
 namespace modelvault {

@@ -5,12 +5,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
+#include "restore/named_vault.h"
+#include "tools/formats/model_formats.h"
 #include "tools/mvault/cli/byte_size.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/variant_inputs.h"
-#include "tools/mvault/named_vault.h"
 #include "tools/mvault/reports/accounting.h"
 #include "tools/mvault/reports/formatting.h"
 #include "tools/packing/pack.h"
@@ -88,20 +89,17 @@ absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
   options.threads = arguments.threads;
   if (arguments.chunk_size.has_value()) options.chunk_size = static_cast<uint32_t>(*arguments.chunk_size);
   if (arguments.segment_size.has_value()) options.segment_size = static_cast<uint32_t>(*arguments.segment_size);
-  Progress& progress = session.console.progress();
-  options.progress = [&](absl::string_view stage, uint64_t done, uint64_t total) {
-    progress.Update(stage, done, total);
-  };
+  options.progress = session.console.progress().Function();
   const absl::StatusOr<PackReport> report =
       PackVault(session.file_system, arguments.base, *variants, arguments.output, options);
   if (!report.ok()) return report.status();
 
   std::optional<VaultAccount> account;
   if (report->input_size <= kMostToAccount) {
-    const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.output);
+    const absl::StatusOr<NamedVault> vault =
+        NamedVault::Open(session.file_system, arguments.output, KnownModelFormats());
     if (!vault.ok()) return vault.status();
-    absl::StatusOr<VaultAccount> made = AccountVault(
-        *vault, arguments.threads, [&](uint64_t done, uint64_t total) { progress.Update("account", done, total); });
+    absl::StatusOr<VaultAccount> made = AccountVault(*vault, arguments.threads, options.progress);
     if (!made.ok()) return made.status();
     account = *std::move(made);
   }

@@ -99,8 +99,8 @@ absl::StatusOr<std::vector<TensorDifference>> CompareModels(const NamedVault& va
     const size_t j = place_in_b.at(tensor_a.base_index);
     TensorDifference& difference = differences.emplace_back();
     difference.name = a.tensors[i].name;
-    difference.dtype_a = a.tensors[i].dtype;
-    difference.dtype_b = b.tensors[j].dtype;
+    difference.dtype_a = a.tensors[i].type_name();
+    difference.dtype_b = b.tensors[j].type_name();
     absl::Status status = CompareTensor({&source_a, tensor_a}, {&source_b, layout_b.tensor(j)}, &difference);
     if (!status.ok()) return status;
     progress->Update(stage, tensor_a.offset + tensor_a.size, layout_a.data_size());

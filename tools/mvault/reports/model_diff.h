@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "restore/named_vault.h"
 #include "tools/mvault/cli/progress.h"
-#include "tools/mvault/named_vault.h"
 
 namespace modelvault {
 
