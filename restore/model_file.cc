@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "restore/file_kind.h"
@@ -90,6 +91,17 @@ absl::StatusOr<const ModelFormat*> ModelFormats::Find(absl::Span<const uint8_t> 
   const auto names = [](std::string* out, const ModelFormat* format) { absl::StrAppend(out, format->name()); };
   return absl::InvalidArgumentError(absl::StrCat(
       file_name, ": not a model file (", absl::StrJoin(formats_, ", ", names), "): it is ", DescribeFileKind(head)));
+}
+
+std::string ModelFormats::Extensions() const {
+  return absl::StrJoin(formats_, ", ", [](std::string* out, const ModelFormat* format) {
+    absl::StrAppend(out, "*", format->extension());
+  });
+}
+
+bool ModelFormats::HasExtension(absl::string_view file_name) const {
+  return std::any_of(formats_.begin(), formats_.end(),
+                     [&](const ModelFormat* format) { return absl::EndsWith(file_name, format->extension()); });
 }
 
 absl::StatusOr<ModelFile> ModelFormats::Open(FileSystem& file_system, absl::string_view path) const {

@@ -48,6 +48,9 @@ class ModelFormat {
   // For messages, e.g. "safetensors".
   virtual absl::string_view name() const = 0;
 
+  // How names of such files end, e.g. ".safetensors": of a folder they are the models.
+  virtual absl::string_view extension() const = 0;
+
   // Whether a file that begins with `head` is meant to be of this format, sound or not. `head` has
   // kModelHeadSize bytes; fewer only if that is the whole file, or the whole frame.
   virtual bool Recognises(absl::Span<const uint8_t> head) const = 0;
@@ -113,6 +116,10 @@ class ModelFormats {
 
   // Opens a model file of the format that recognises it by its content. kInvalidArgument for a file that none does.
   absl::StatusOr<ModelFile> Open(FileSystem& file_system, absl::string_view path) const;
+
+  // The extensions of all, for messages: "*.safetensors".
+  std::string Extensions() const;
+  bool HasExtension(absl::string_view file_name) const;
 
   // The structure that a stored frame describes, as ModelFormat::ParseFrame. `what` is its name in messages.
   absl::StatusOr<ModelStructure> ParseFrame(absl::string_view frame, uint64_t data_size, absl::string_view what) const;

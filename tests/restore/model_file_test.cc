@@ -30,6 +30,7 @@ absl::Span<const uint8_t> Bytes(absl::string_view text) {
 class PiecesFormat : public ModelFormat {
  public:
   absl::string_view name() const override { return "pieces"; }
+  absl::string_view extension() const override { return ".pieces"; }
   bool Recognises(absl::Span<const uint8_t> head) const override {
     return head.size() >= 4 && head.first(4) == Bytes("HEAD");
   }
@@ -134,6 +135,9 @@ TEST(ModelFormatsTest, AFileIsOpenedByWhatIsInIt) {
   EXPECT_THAT(formats.ParseFrame("other", 5, "v: base"),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("v: base: not a model file (pieces)")));
   EXPECT_THAT(formats.Open(disk, folder.File("none")), StatusIs(StatusCode::kNotFound));
+  EXPECT_TRUE(formats.HasExtension("m.pieces"));
+  EXPECT_FALSE(formats.HasExtension("m.gguf"));
+  EXPECT_EQ(formats.Extensions(), "*.pieces");
 }
 
 TEST(ModelFormatsTest, AForeignFileIsCalledWhatItIs) {

@@ -333,9 +333,11 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
 
 absl::Status CheckTensor(const ModelTensor& tensor, uint64_t data_size, absl::string_view file_name) {
   if (tensor.begin > tensor.end || tensor.end > data_size) {
-    return BadTensor(file_name, tensor,
-                     absl::StrCat("data_offsets [", tensor.begin, ", ", tensor.end,
-                                  "] do not lie within the data section of ", data_size, " bytes"));
+    return BadTensor(
+        file_name, tensor,
+        absl::StrCat("data_offsets [", tensor.begin, ", ", tensor.end, "] do not lie within the data section of ",
+                     data_size, " bytes",
+                     tensor.end > data_size ? absl::StrCat(", which is ", tensor.end - data_size, " short") : ""));
   }
   const std::optional<uint64_t> count = ElementCount(tensor.shape);
   if (!count.has_value()) {
@@ -388,7 +390,8 @@ absl::Status CheckTiling(absl::Span<const ModelTensor> tensors, uint64_t data_si
     covered = tensor.end;
   }
   if (covered != data_size) {
-    return Bad(file_name, absl::StrCat("tensors cover ", covered, " bytes of a data section of ", data_size));
+    return Bad(file_name, absl::StrCat("tensors cover ", covered, " bytes of a data section of ", data_size, ": ",
+                                       data_size - covered, " too many"));
   }
   return absl::OkStatus();
 }
@@ -432,8 +435,11 @@ absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(absl::Span<const uint8_
   if (json.empty() || json[0] != '{') return Bad(file_name, "header does not start with '{' at offset 8");
   // The parser takes a NUL for the end of its input and would not see what follows.
   if (const void* nul = std::memchr(json.data(), 0, json.size()); nul != nullptr) {
-    return Bad(file_name, absl::StrCat("header contains a NUL at offset ",
-                                       static_cast<const uint8_t*>(nul) - header_bytes.data()));
+    const auto* first = static_cast<const uint8_t*>(nul);
+    const bool padding = std::all_of(first, json.data() + json.size(), [](uint8_t byte) { return byte == 0; });
+    return Bad(file_name, absl::StrCat(padding ? "header is padded with NUL bytes, which must be spaces, from offset "
+                                               : "header contains a NUL at offset ",
+                                       first - header_bytes.data()));
   }
 
   HeaderHandler handler;

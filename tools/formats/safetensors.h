@@ -59,6 +59,7 @@ absl::StatusOr<std::string> SafetensorsHeaderFor(absl::Span<const ModelTensor> t
 class SafetensorsFormat : public ModelFormat {
  public:
   absl::string_view name() const override { return "safetensors"; }
+  absl::string_view extension() const override { return ".safetensors"; }
   bool Recognises(absl::Span<const uint8_t> head) const override;
   absl::StatusOr<std::string> ReadFrame(const RandomAccessFile& file) const override;
   absl::StatusOr<ModelStructure> ParseFrame(absl::Span<const uint8_t> frame, uint64_t data_size,

@@ -17,6 +17,7 @@
 #include "restore/named_vault.h"
 #include "restore/restorer.h"
 #include "tools/formats/model_formats.h"
+#include "tools/packing/match_report.h"
 #include "tools/packing/variant_analysis.h"
 #include "tools/packing/variant_match.h"
 #include "vault/ordered_parallel.h"
@@ -59,19 +60,26 @@ absl::Status CheckNames(absl::Span<const VariantInput> variants) {
 }
 
 absl::StatusOr<std::vector<OpenInput>> OpenInputs(FileSystem& file_system, absl::Span<const VariantInput> variants,
-                                                  absl::Span<const ModelTensor> base) {
+                                                  absl::string_view base_path, absl::Span<const ModelTensor> base,
+                                                  const NameRules& rules) {
   std::vector<OpenInput> inputs;
+  std::vector<Mismatch> mismatches;
   for (const VariantInput& v : variants) {
     absl::StatusOr<ModelFile> file = OpenModelFile(file_system, v.path);
     if (!file.ok()) return file.status();
     OpenInput input;
     input.input = &v;
     input.file = std::make_unique<ModelFile>(*std::move(file));
-    absl::StatusOr<VariantMatch> match = MatchVariant(base, input.file->tensors(), v.path);
-    if (!match.ok()) return match.status();
-    input.match = *std::move(match);
+    const std::vector<ModelTensor>& tensors = input.file->tensors();
+    TensorPairs pairs = PairTensors(base, tensors, rules);
+    if (!pairs.complete()) {
+      mismatches.push_back({v.path, tensors, std::move(pairs)});
+      continue;
+    }
+    input.match = LayOut(base, tensors, pairs);
     inputs.push_back(std::move(input));
   }
+  if (!mismatches.empty()) return MismatchError(base_path, base, mismatches, variants.size(), rules);
   return inputs;
 }
 
@@ -352,7 +360,7 @@ absl::StatusOr<PackReport> PackVault(FileSystem& file_system, absl::string_view 
   if (!base.ok()) return base.status();
   const std::vector<ModelTensor>& tensors = base->tensors();
   const BaseFactory base_source = [&] { return std::make_unique<FileDataSource>(&*base); };
-  absl::StatusOr<std::vector<OpenInput>> inputs = OpenInputs(file_system, variants, tensors);
+  absl::StatusOr<std::vector<OpenInput>> inputs = OpenInputs(file_system, variants, base_path, tensors, options.names);
   if (!inputs.ok()) return inputs.status();
 
   DeltaStatistics statistics(tensors);
@@ -396,7 +404,8 @@ absl::StatusOr<PackReport> AddVariants(FileSystem& file_system, absl::string_vie
   if (!named.ok()) return named.status();
   const Restorer& restorer = named->restorer();
   const BaseFactory base_source = [&] { return restorer.BaseSource(); };
-  absl::StatusOr<std::vector<OpenInput>> inputs = OpenInputs(file_system, variants, named->tensors());
+  absl::StatusOr<std::vector<OpenInput>> inputs =
+      OpenInputs(file_system, variants, absl::StrCat("of ", vault_path), named->tensors(), options.names);
   if (!inputs.ok()) return inputs.status();
   absl::Status status = Analyze(named->tensors(), base_source, options, &*inputs, nullptr);
   if (status.ok()) {

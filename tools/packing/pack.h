@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "codec/progress.h"
+#include "tools/packing/name_rules.h"
 #include "vault/file_system.h"
 #include "vault/vault_reader.h"
 
@@ -19,7 +20,7 @@ namespace modelvault {
 
 struct VariantInput {
   std::string name;
-  std::string path;  // A model file with the base's tensor names and shapes.
+  std::string path;  // A model file with the base's tensors.
 };
 
 struct PackOptions {
@@ -27,6 +28,7 @@ struct PackOptions {
   uint32_t segment_size = 1u << 20;  // Raw bytes between restart points of a delta.
   std::optional<uint64_t> budget;    // Bytes the vault may have: more is ResourceExhausted.
   int threads = 0;                   // 0: one a core.
+  NameRules names;                   // How variants' names are matched with the base's.
   ProgressFunction progress;
 };
 
@@ -44,8 +46,8 @@ struct PackReport {
 };
 
 // Packs a base and its variants into a new vault at `output`. Errors, besides those of files and vaults: names that are
-// invalid (InvalidArgument) or occur twice (AlreadyExists), a variant whose tensor names or shapes are not the base's
-// (InvalidArgument, naming the first that differs), over budget (ResourceExhausted, listing the costliest variants and
+// invalid (InvalidArgument) or occur twice (AlreadyExists), variants whose tensors are not the base's (InvalidArgument,
+// MismatchError of all of them), over budget (ResourceExhausted, listing the costliest variants and
 // what would fit). On any error `output` is as before.
 absl::StatusOr<PackReport> PackVault(FileSystem& file_system, absl::string_view base_path,
                                      absl::Span<const VariantInput> variants, absl::string_view output,

@@ -2,25 +2,46 @@
 #ifndef MODELVAULT_TOOLS_PACKING_VARIANT_MATCH_H_
 #define MODELVAULT_TOOLS_PACKING_VARIANT_MATCH_H_
 
+#include <cstddef>
+#include <optional>
 #include <vector>
 
-#include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "codec/model_tensor.h"
 #include "codec/segment_encoder.h"
+#include "tools/packing/name_rules.h"
 
 namespace modelvault {
 
-// How a variant's tensors lie beside its base's.
+// Tensors paired by name. Indices are those of the two lists.
+struct TensorPairs {
+  struct Pair {
+    size_t variant = 0;
+    size_t base = 0;
+  };
+  std::vector<std::optional<size_t>> base_of;  // For each of the variant's tensors; nothing where it has no match.
+  std::vector<size_t> missing;                 // The base's that the variant lacks.
+  std::vector<size_t> extra;                   // The variant's that the base lacks.
+  std::vector<Pair> reshaped;                  // The same name, another shape: no match.
+
+  size_t matched() const;
+  bool complete() const { return missing.empty() && extra.empty() && reshaped.empty(); }
+};
+
+// A variant's tensor is matched with the base's of its name or, where the base has none, of the name that `rules` make
+// of it; no tensor of the base with two.
+TensorPairs PairTensors(absl::Span<const ModelTensor> base, absl::Span<const ModelTensor> variant,
+                        const NameRules& rules);
+
+// A variant as the coders take it.
 struct VariantMatch {
   bool own_layout = false;           // Order, dtypes or opaque sizes differ from the base's.
   std::vector<LayoutEntry> tensors;  // In the variant's data order.
 };
 
-// Pairs tensors by name. InvalidArgument if names or shapes differ, naming the first tensor that does.
-absl::StatusOr<VariantMatch> MatchVariant(absl::Span<const ModelTensor> base, absl::Span<const ModelTensor> variant,
-                                          absl::string_view variant_path);
+// `pairs` are complete.
+VariantMatch LayOut(absl::Span<const ModelTensor> base, absl::Span<const ModelTensor> variant,
+                    const TensorPairs& pairs);
 
 }  // namespace modelvault
 

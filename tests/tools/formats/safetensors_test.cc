@@ -337,7 +337,7 @@ TEST(SafetensorsTest, WhatIsNotUtf8JsonIsRefused) {
 // The JSON parser takes a NUL for the end of the input: what follows would be in the file, but in no check.
 TEST(SafetensorsTest, ANulAnywhereInTheHeaderIsRefused) {
   using std::string_literals::operator""s;
-  ExpectBad("{}\0"s, 0, "contains a NUL at offset 10");
+  ExpectBad("{}\0"s, 0, "padded with NUL bytes, which must be spaces, from offset 10");
   ExpectBad("{}\0\0hidden"s, 0, "contains a NUL at offset 10");
   ExpectBad("{\0}"s, 0, "contains a NUL at offset 9");
 }

@@ -464,14 +464,15 @@ TEST_F(PackErrorTest, AVariantOfAnotherBaseIsRefusedNamingFileAndTensor) {
     return StatusIs(StatusCode::kInvalidArgument, message);
   };
   ExpectRefused({good_, PutVariant("extra", Serialize(extra))},
-                refusal("extra.safetensors", {"'adapter' F16 [2, 3]", "not in the base"}));
+                refusal("extra.safetensors", {"1 not in the base", "'adapter' F16 [2, 3]"}));
   ExpectRefused({PutVariant("missing", Serialize(missing))},
-                refusal("missing.safetensors", {"lacks", "'norm' F32 [50]"}));
+                refusal("missing.safetensors", {"1 of the base are missing", "'norm' F32 [50]"}));
   ExpectRefused({PutVariant("wider", Serialize(wider)), good_},
-                refusal("wider.safetensors", {"'embed' I8 [50, 40]", "the base has", "[40, 50]"}));
+                refusal("wider.safetensors", {"of another shape", "'embed' I8 [50, 40], in the base [40, 50]"}));
   ExpectRefused({PutVariant("flat", Serialize(flat))},
-                refusal("flat.safetensors", {"'head' I8 [500]", "the base has", "[10, 50]"}));
-  ExpectRefused({PutVariant("renamed", Serialize(renamed))}, refusal("renamed.safetensors", {"'NORM'", "not in"}));
+                refusal("flat.safetensors", {"of another rank", "'head' I8 [500], in the base [10, 50]"}));
+  ExpectRefused({PutVariant("renamed", Serialize(renamed))},
+                refusal("renamed.safetensors", {"'NORM'", "not in", "tensors match with --rename NORM=norm"}));
 }
 
 TEST_F(PackErrorTest, NamesThatAreNoneAreRefused) {

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "nlohmann/json.hpp"
 #include "tools/mvault/cli/printable.h"
 
@@ -22,8 +24,12 @@ void Console::PrintJson(const Json& json) {
 
 void Console::PrintError(const absl::Status& status) {
   progress_.Clear();
-  const std::string line = absl::StrCat("mvault: error: ", Printable(status.message()), "\n");
-  fwrite(line.data(), 1, line.size(), err_);
+  // Lines after the first are indented: none can pass for another message.
+  const std::vector<std::string> lines = absl::StrSplit(status.message(), '\n');
+  std::string text = "mvault: error: ";
+  for (const std::string& line : lines)
+    absl::StrAppend(&text, &line == &lines.front() ? "" : "  ", Printable(line), "\n");
+  fwrite(text.data(), 1, text.size(), err_);
 }
 
 absl::Status Console::Flush() {

@@ -186,7 +186,7 @@ absl::StatusOr<ExitCode> Fit(Session& session, Arguments arguments) {
   };
   const absl::StatusOr<FitInput> input =
       FitInput::Open(session.file_system, arguments.files, arguments.run.curvature, arguments.run.fit.threads);
-  if (!input.ok()) return input.status();
+  if (!input.ok()) return WithWayOn(input.status(), arguments.files.variants);
   const absl::StatusOr<FitRun> run = RunFit(session.file_system, *input, arguments.output, arguments.run);
   if (!run.ok()) return run.status();
   const proto::FitReport report = MakeFitReport(arguments.output, *input, arguments.run, *run);

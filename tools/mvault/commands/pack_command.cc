@@ -26,6 +26,7 @@ constexpr uint64_t kMostToAccount = uint64_t{1} << 30;
 struct Arguments {
   std::string base;
   VariantArguments variants;
+  NameRuleArguments names;
   std::string output;
   std::optional<uint64_t> budget;
   std::optional<uint64_t> chunk_size;
@@ -84,15 +85,18 @@ absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
   if (overwrites)
     return UsageError(session, absl::StrCat("-o ", arguments.output, " is one of the files to be packed"));
 
+  absl::StatusOr<NameRules> names = FindNameRules(arguments.names);
+  if (!names.ok()) return names.status();
   PackOptions options;
   options.budget = arguments.budget;
   options.threads = arguments.threads;
+  options.names = *std::move(names);
   if (arguments.chunk_size.has_value()) options.chunk_size = static_cast<uint32_t>(*arguments.chunk_size);
   if (arguments.segment_size.has_value()) options.segment_size = static_cast<uint32_t>(*arguments.segment_size);
   options.progress = session.console.progress().Function();
   const absl::StatusOr<PackReport> report =
       PackVault(session.file_system, arguments.base, *variants, arguments.output, options);
-  if (!report.ok()) return report.status();
+  if (!report.ok()) return WithWayOn(report.status(), *variants);
 
   std::optional<VaultAccount> account;
   if (report->input_size <= kMostToAccount) {
@@ -116,8 +120,9 @@ absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
 void AddPackCommand(Command& app, Session& session) {
   Command command = app.AddCommand("pack", "Pack a base and its variants into a new vault");
   auto arguments = std::make_shared<Arguments>();
-  command.AddOption("--base", &arguments->base, "The base model: a safetensors file").TypeName("FILE").Required();
+  command.AddOption("--base", &arguments->base, "The base model's file").TypeName("FILE").Required();
   AddVariantOptions(&command, &arguments->variants);
+  AddNameRuleOptions(&command, &arguments->names);
   command.AddOption("-o,--output", &arguments->output, "The vault; an existing file is replaced once all is verified")
       .TypeName("VAULT")
       .Required();
@@ -132,7 +137,8 @@ void AddPackCommand(Command& app, Session& session) {
   SetFooter(&command,
             "  mvault pack --base base.safetensors --variants departments --budget 1MiB -o all.mvlt\n"
             "  mvault pack --base base.safetensors --variant legal=legal.safetensors -o one.mvlt\n",
-            "Every file must have the base's tensor names and shapes; dtypes may differ. All that is written is\n"
+            "Every file must have the base's tensor names and shapes, names as --rename says; dtypes may differ. All "
+            "that is written is\n"
             "restored and compared with its file before the vault takes its name.");
   command.OnParsed(
       [&session, arguments] { session.command = [&session, arguments] { return Pack(session, *arguments); }; });

@@ -27,9 +27,8 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-const char* const kCommands[] = {"pack",    "ls",     "info", "verify",  "checksums", "restore", "add",
-                                 "replace", "rename", "rm",   "compact", "diff",      "plan",    "eval",
-                                 "help"};
+const char* const kCommands[] = {"pack",   "ls", "info",    "verify", "checksums", "restore", "add", "replace",
+                                 "rename", "rm", "compact", "diff",   "plan",      "eval",    "help"};
 
 class MvaultTest : public testing::Test {
  protected:
@@ -247,7 +246,7 @@ TEST_F(MvaultTest, PackNamesWhatIsWrongWithItsInputs) {
   EXPECT_THAT(pack(models_.base(), "few=" + models_.variants()), Fails(3, models_.variants()));
   EXPECT_THAT(pack(models_.File("empty.safetensors"), "few=" + few), Fails(3, "empty.safetensors"));
   EXPECT_THAT(pack(models_.base(), "few=" + models_.File("text.safetensors")), Fails(3, "text.safetensors"));
-  EXPECT_THAT(pack(models_.File("other.safetensors"), "few=" + few), Fails(3, "wrong base"));
+  EXPECT_THAT(pack(models_.File("other.safetensors"), "few=" + few), Fails(3, "of another shape"));
   EXPECT_THAT(pack(models_.base(), "base=" + few), Fails(3, "reserved"));
   EXPECT_THAT(pack(models_.base(), "a/b=" + few), Fails(3, "variant name 'a/b'"));
   EXPECT_THAT(pack(models_.base(), "..=" + few), Fails(3, "reserved"));
