@@ -9,7 +9,7 @@
 
 #include "codec/core/shared_tables.h"
 #include "codec/core/variant_layout.h"
-#include "codec/segment_encoder.h"
+#include "codec/layout_encoder.h"
 #include "codec/shared_tables_builder.h"
 #include "codec/tensor_spec.h"
 

@@ -97,7 +97,7 @@ TEST(RestoreMemoryTest, AVastBaseInASmallFileTakesLittle) {
     ASSERT_THAT(writer->AppendBaseChunk(PrefixEncoder().Finish()), IsOk());
   }
   ASSERT_THAT(writer->FinishBase({}, "{}"), IsOk());
-  ASSERT_THAT(writer->BeginVariant("same", "", 0), IsOk());
+  ASSERT_THAT(writer->BeginVariant("same", {}, 0), IsOk());
   ASSERT_THAT(writer->FinishVariant({}, "{}"), IsOk());
   ASSERT_THAT(writer->Finish(), IsOk());
   ASSERT_THAT(writer->Commit(), IsOk());

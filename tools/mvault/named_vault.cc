@@ -43,20 +43,32 @@ absl::Status CheckBase(const VaultReader& vault, const SharedTables& shared, con
   return absl::OkStatus();
 }
 
+// Whether a tensor of a file header is the stored one. Names do not matter: a variant may have names of its own.
+bool IsStored(const TensorInfo& described, const VariantTensor& stored, const TensorRecord& base) {
+  if (described.size() != stored.size) return false;
+  const TensorSpec spec = SpecOf(described);
+  // What is opaque on either side, or has no base tensor, has no shape that the vault knows.
+  if (stored.dtype == DType::kOpaque) return spec.dtype == DType::kOpaque || base.dtype == DType::kOpaque;
+  if (spec.dtype != stored.dtype) return false;
+  return stored.base_index == kNoBaseTensor || (spec.rows == base.rows && spec.cols == base.cols);
+}
+
 // A variant's header and its blob's layout describe the same tensors.
-absl::Status CheckVariant(const std::string& what, const VariantLayout& layout, const VariantMatch& match,
+absl::Status CheckVariant(const std::string& what, const VariantLayout& layout,
                           const std::vector<TensorInfo>& tensors) {
+  if (tensors.size() != layout.tensor_count()) {
+    return absl::DataLossError(absl::StrFormat("%s: %d tensors in its file header, %d in the vault's layout", what,
+                                               tensors.size(), layout.tensor_count()));
+  }
   for (size_t i = 0; i < tensors.size(); ++i) {
     const VariantTensor stored = layout.tensor(i);
-    const LayoutEntry& described = match.tensors[i];
-    if (described.base_index == stored.base_index && described.dtype == stored.dtype &&
-        tensors[i].size() == stored.size) {
-      continue;
-    }
+    const TensorRecord& base = layout.RecordOf(stored);
+    if (IsStored(tensors[i], stored, base)) continue;
     return absl::DataLossError(absl::StrFormat(
-        "%s: tensor '%s' is base tensor %d, dtype %d, %d bytes in its file header; %d, %d, %d in the vault's layout",
-        what, Printable(tensors[i].name), described.base_index, static_cast<int>(described.dtype), tensors[i].size(),
-        stored.base_index, static_cast<int>(stored.dtype), stored.size));
+        "%s: tensor '%s' is %s, %d bytes in its file header; dtype %d, %d bytes in the vault's layout, on a base tensor "
+        "of %s",
+        what, Printable(tensors[i].name), Shown(SpecOf(tensors[i])), tensors[i].size(), static_cast<int>(stored.dtype),
+        stored.size, Shown({base.dtype, base.rows, base.cols})));
   }
   return absl::OkStatus();
 }
@@ -112,9 +124,7 @@ absl::StatusOr<NamedModel> NamedVault::OpenModel(absl::string_view name) const {
   absl::StatusOr<SafetensorsHeader> parsed = ParseSafetensorsHeader(Bytes(open.header), layout.data_size(), what);
   if (!parsed.ok()) return AsDataLoss(parsed.status());
   open.tensors = std::move(parsed->tensors);
-  const absl::StatusOr<VariantMatch> match = MatchVariant(tensors_, open.tensors, what);
-  if (!match.ok()) return AsDataLoss(match.status());
-  if (absl::Status status = CheckVariant(what, layout, *match, open.tensors); !status.ok()) return status;
+  if (absl::Status status = CheckVariant(what, layout, open.tensors); !status.ok()) return status;
   return open;
 }
 

@@ -70,7 +70,7 @@ absl::StatusOr<VariantMatch> MatchVariant(absl::Span<const TensorInfo> base, abs
     LayoutEntry entry{found->second, SpecOf(t).dtype, 0};
     // Opaque elements have no size of their own, so a shape means nothing on either side of one.
     if (SpecOf(b).dtype == DType::kOpaque) entry.dtype = DType::kOpaque;
-    if (entry.dtype == DType::kOpaque) entry.opaque_size = t.size();
+    if (entry.dtype == DType::kOpaque) entry.elements = t.size();
     match.own_layout = match.own_layout || found->second != i || entry.dtype != SpecOf(b).dtype || t.size() != b.size();
     match.tensors.push_back(entry);
   }

@@ -11,7 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "codec/data_source.h"
-#include "codec/segment_encoder.h"
+#include "codec/layout_encoder.h"
 #include "codec/tensor_spec.h"
 #include "tools/formats/safetensors.h"
 
@@ -21,9 +21,10 @@ namespace modelvault {
 TensorSpec SpecOf(const TensorInfo& tensor);
 std::vector<TensorSpec> SpecsOf(absl::Span<const TensorInfo> tensors);
 
-// How a variant's tensors lie beside its base's.
+// How a variant's tensors lie beside its base's. Base tensors may be missing or named repeatedly, and tensors have none
+// (codec/layout_encoder.h); one that is named has the variant tensor's shape, or one of the two is opaque.
 struct VariantMatch {
-  bool own_layout = false;           // Order, dtypes or opaque sizes differ from the base's.
+  bool own_layout = false;           // Anything but the base's tensors in their order, of their dtypes and sizes.
   std::vector<LayoutEntry> tensors;  // In the variant's data order.
 };
 

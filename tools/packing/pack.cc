@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "codec/base_encoder.h"
+#include "codec/layout_encoder.h"
 #include "codec/segment_encoder.h"
 #include "codec/shared_tables_builder.h"
 #include "restore/restorer.h"
@@ -37,7 +38,7 @@ struct OpenInput {
   bool is_base = false;  // Identical to the base, its layout included.
   std::vector<VariantTensor> tensors;
   std::unique_ptr<VariantLayout> layout;
-  std::string stored_layout;
+  StoredLayout stored_layout;
   std::unique_ptr<SegmentEncoder> encoder;
 
   uint64_t segments() const { return is_base ? 0 : encoder->segment_count(); }
@@ -149,11 +150,10 @@ absl::Status PrepareLayouts(const SharedTables& shared, const ModelDigests& base
   for (OpenInput& input : *inputs) {
     input.layout = std::make_unique<VariantLayout>(&shared);
     if (input.match.own_layout) {
-      input.stored_layout = SerializeLayout(input.match.tensors);
-      input.tensors.resize(shared.tensor_count());
-      const CoreStatus status = input.layout->Parse(
-          {reinterpret_cast<const uint8_t*>(input.stored_layout.data()), input.stored_layout.size()},
-          input.tensors.data(), input.tensors.size());
+      input.stored_layout = SerializeLayout(input.match.tensors, shared.tensor_count());
+      input.tensors.resize(input.match.tensors.size());
+      const CoreStatus status =
+          input.layout->Parse(input.stored_layout.view(), input.tensors.data(), input.tensors.size());
       if (status != CoreStatus::kOk) {
         return absl::InternalError(absl::StrCat(input.input->path, ": layout: ", CoreStatusName(status)));
       }
