@@ -60,11 +60,10 @@ absl::Status HeaderError(const std::string& path, CoreStatus status, uint32_t ba
             path, ": the vault needs features 0x", absl::Hex(LoadLe32(bytes.data + kFeaturesField.offset)),
             ", this program knows 0x", absl::Hex(KnownFeatures(minor)), " in format ", kVersionMajor, ".", minor));
       }
-      return absl::UnimplementedError(absl::StrCat(path, ": vault format ",
-                                                   LoadLe16(bytes.data + kVersionMajorField.offset), ".",
-                                                   LoadLe16(bytes.data + kVersionMinorField.offset),
-                                                   ", this program reads ", kVersionMajor, ".0 to ", kVersionMajor, ".",
-                                                   kVersionMinor));
+      return absl::UnimplementedError(
+          absl::StrCat(path, ": vault format ", LoadLe16(bytes.data + kVersionMajorField.offset), ".",
+                       LoadLe16(bytes.data + kVersionMinorField.offset), ", this program reads ", kVersionMajor,
+                       ".0 to ", kVersionMajor, ".", kVersionMinor));
     case CoreStatus::kTruncated:
       if (bad_field != kFileSizeField.offset) {
         return Damaged(path, "truncated: a vault has at least ", kHeaderSize, " bytes, this file has ", file_size);

@@ -134,8 +134,8 @@ void Fill(const VariantEntry& entry, mv_variant* variant) {
 
 }  // namespace
 
-// At the front of the caller's memory; the tensor records, the column order and the tables follow, then what one model takes: its
-// own layout, if it has one, and the tile.
+// At the front of the caller's memory; the tensor records, the column order and the tables follow, then what one model
+// takes: its own layout, if it has one, and the tile.
 struct mv_loader {
   Contents contents;
   Arena arena;
@@ -186,7 +186,8 @@ constexpr size_t MemoryFor(size_t tensors, size_t columns, unsigned code_bits, s
   return fits ? arena.used : 0;
 }
 
-// A model of 260,000 weights in 76 tensors, the widest of 172 columns, on the board: virt_128k.ld sees that it is there.
+// A model of 260,000 weights in 76 tensors, the widest of 172 columns, on the board: virt_128k.ld sees that it is
+// there.
 static_assert(sizeof(void*) > 4 ||
               MemoryFor(76, 172, modelvault::kMaxCodeLength, 0, MV_DEFAULT_TILE_SIZE) <= 20 * 1024);
 

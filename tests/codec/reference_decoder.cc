@@ -313,8 +313,8 @@ Tensor Describe(const TestBase& base, const LayoutEntry& entry) {
   const unsigned own_bytes = ElementSize(static_cast<uint8_t>(entry.dtype));
   if (entry.base_index == kNoBaseTensor) {
     static const TensorRecord kNone = {};
-    return {&kNone, static_cast<unsigned>(entry.dtype), entry.elements * own_bytes, 0,
-            Bytes(entry.elements * own_bytes, 0), false};
+    return {&kNone, static_cast<unsigned>(entry.dtype),   entry.elements * own_bytes,
+            0,      Bytes(entry.elements * own_bytes, 0), false};
   }
   const TensorRecord& record = base.shared().tensor(entry.base_index);
   Tensor t;

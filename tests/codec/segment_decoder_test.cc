@@ -230,8 +230,8 @@ TEST(SegmentDecoderTest, OneScaleIsThatOfEveryGroup) {
     stream.Mode(DType::kI8, 5).Level(0, true);
     return stream;
   };
-  const Result result = Decode(
-      base, gaps().Scale(30).Gap(20, 2, true).Gap(20, 130).Gap(20, 150, true).Gap(20, 15).Take());
+  const Result result =
+      Decode(base, gaps().Scale(30).Gap(20, 2, true).Gap(20, 130).Gap(20, 150, true).Gap(20, 15).Take());
   ASSERT_EQ(result.status, CoreStatus::kOk);
   Bytes expected(300, 10);
   expected[2] = static_cast<uint8_t>(-20);
@@ -534,7 +534,8 @@ TEST(ColumnOrderTest, SortsEachStripsColumnsByClass) {
       }
       ASSERT_EQ(strip.counts[1][0], 0);
       ASSERT_EQ(strip.counts[0][15], 0);
-      ASSERT_EQ(std::all_of(strip.counts[0] + strip.class_count, strip.counts[0] + 16, [](int n) { return n == 0; }), true);
+      ASSERT_EQ(std::all_of(strip.counts[0] + strip.class_count, strip.counts[0] + 16, [](int n) { return n == 0; }),
+                true);
     }
     columns.columns = cols - 1;
     EXPECT_FALSE(columns.Build(shared, shared.tensor(0)));

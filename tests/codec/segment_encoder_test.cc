@@ -214,10 +214,9 @@ TestVariant ChangeFreely(Random* random, const TestBase& base) {
     }
     const size_t i = random->Below(base_count);
     const TensorRecord& record = base.shared().tensor(i);
-    const Bytes tensor =
-        random->Chance(0.4) ? Bytes(base.tensor(i).begin(), base.tensor(i).end())
-                            : ChangeTensor(random, record, base.tensor(i), record.dtype, record.size,
-                                           static_cast<Change>(random->Below(kChangeCount)));
+    const Bytes tensor = random->Chance(0.4) ? Bytes(base.tensor(i).begin(), base.tensor(i).end())
+                                             : ChangeTensor(random, record, base.tensor(i), record.dtype, record.size,
+                                                            static_cast<Change>(random->Below(kChangeCount)));
     variant.data.insert(variant.data.end(), tensor.begin(), tensor.end());
     variant.layout.push_back({i, record.dtype, record.size});
   }
@@ -245,12 +244,14 @@ TEST(SegmentCodingTest, RandomVariantsOfRandomBasesComeBack) {
     }
     const TestBase base(specs, data, siblings);
     for (const char* const layout : {"base", "own", "free"}) {
-      const TestVariant variant = layout == std::string("free") ? ChangeFreely(&random, base)
-                                                                : ChangeModel(&random, base, layout != std::string("base"));
+      const TestVariant variant = layout == std::string("free")
+                                      ? ChangeFreely(&random, base)
+                                      : ChangeModel(&random, base, layout != std::string("base"));
       const uint32_t segment_size = random.Chance(0.7) ? 4096 : 1 << 20;
       ASSERT_NO_FATAL_FAILURE(ExpectRoundTrip(base, variant, segment_size, seed)) << layout;
       // Never much larger than the raw bytes: a few bytes a segment and a tensor.
-      const size_t overhead = 16 * (variant.data.size() / segment_size + 1) + 24 * (specs.size() + variant.layout.size());
+      const size_t overhead =
+          16 * (variant.data.size() / segment_size + 1) + 24 * (specs.size() + variant.layout.size());
       EXPECT_LE(CodedSize(base, variant, segment_size),
                 variant.data.size() + variant.data.size() / 200 + overhead + 4 * variant.layout.size());
     }
@@ -266,8 +267,8 @@ TEST(SegmentCodingTest, TensorsMayBeLeftOutRepeatedAndAdded) {
   const LayoutEntry own{kNoBaseTensor, DType::kF16, 500}, opaque{kNoBaseTensor, DType::kOpaque, 333};
   const LayoutEntry int8{kNoBaseTensor, DType::kI8, 900}, empty{kNoBaseTensor, DType::kI64, 0};
   const std::vector<std::vector<LayoutEntry>> layouts = {
-      {b, c},       {a, c},    {a, b},         {b},         {own, a, b, c}, {a, b, c, own},     {opaque, c, a, b},
-      {a, a, b, c}, {a, b, a}, {a, b, c, c},   {own, own},  {empty},        {empty, a, empty},  {int8, a, a, int8},
+      {b, c},       {a, c},    {a, b},         {b},        {own, a, b, c}, {a, b, c, own},    {opaque, c, a, b},
+      {a, a, b, c}, {a, b, a}, {a, b, c, c},   {own, own}, {empty},        {empty, a, empty}, {int8, a, a, int8},
       {c, a, own},  {opaque},  {a, a, a, a, a}};
   for (size_t i = 0; i < layouts.size(); ++i) {
     for (const bool trained : {false, true}) {

@@ -182,7 +182,7 @@ TEST(VariantLayoutTest, RefusesLyingFields) {
                                 Fields(DType::kI8, 1, kMaxDataSize / 2)});
   const SharedTables& shared = base.shared();
   const LayoutEntry huge{3, DType::kI8, 0};
-  const auto status = [&](const std::vector<LayoutEntry>& entries) { 
+  const auto status = [&](const std::vector<LayoutEntry>& entries) {
     return Parse(shared, SerializeLayoutAs(LayoutForm::kEachOnce, entries));
   };
   EXPECT_EQ(status({{0, DType::kI8, 0}, {1, DType::kF32, 0}, {2, DType::kOpaque, 9}, huge}), CoreStatus::kOk);
@@ -296,7 +296,8 @@ TEST(VariantLayoutTest, EveryRepetitionOfATensorIsFound) {
       entries.push_back({rest % 5, DType::kI8, 0});
       seen |= 1u << rest % 5;
     }
-    ASSERT_EQ(Parse(base.shared(), SerializeLayoutAs(LayoutForm::kEachOnce, entries)), seen == 31 ? CoreStatus::kOk : CoreStatus::kBadBlob)
+    ASSERT_EQ(Parse(base.shared(), SerializeLayoutAs(LayoutForm::kEachOnce, entries)),
+              seen == 31 ? CoreStatus::kOk : CoreStatus::kBadBlob)
         << code;
   }
 }

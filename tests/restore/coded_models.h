@@ -73,8 +73,8 @@ TestBytes RandomData(const std::vector<TensorSpec>& specs, TestRandom* random);
 // weight ±1), "residual", "unrelated", "reordered" and "retyped" (layouts of their own).
 PlainModels MakePlainModels(uint64_t seed);
 
-// The same and the variant "free" (base tensors left out, used twice and thrice, and tensors of its own, some empty: more
-// tensors than the base has), for which a vault is one of version 1.1.
+// The same and the variant "free" (base tensors left out, used twice and thrice, and tensors of its own, some empty:
+// more tensors than the base has), for which a vault is one of version 1.1.
 PlainModels MakeFreeModels(uint64_t seed);
 
 // Codes them with the library's own encoders.

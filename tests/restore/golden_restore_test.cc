@@ -57,7 +57,8 @@ TEST_P(GoldenRestoreTest, TheFilesComeBack) {
     SCOPED_TRACE(variant.name);
     ASSERT_OK_AND_ASSIGN(const auto model, restorer->OpenVariant(variant.name));
     ASSERT_OK_AND_ASSIGN(const std::string header, restorer->vault().variant_header(variant.name));
-    EXPECT_EQ(RestoredFile(*model, header), ReadFile(absl::StrCat(kGolden, GetParam().inputs, variant.name, ".safetensors")));
+    EXPECT_EQ(RestoredFile(*model, header),
+              ReadFile(absl::StrCat(kGolden, GetParam().inputs, variant.name, ".safetensors")));
   }
 }
 

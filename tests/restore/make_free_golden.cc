@@ -30,7 +30,7 @@ absl::Status Write(const std::string& golden) {
   const Parts base = ReadParts(golden + "/inputs/base.safetensors");
   const Parts tied = ReadParts(golden + "/inputs-1.1/tied.safetensors");
   PlainModels plain;
-  plain.specs = {{DType::kI8, 12, 16}, {DType::kF32, 1, 6},  {DType::kF32, 1, 0},
+  plain.specs = {{DType::kI8, 12, 16}, {DType::kF32, 1, 6}, {DType::kF32, 1, 0},
                  {DType::kF32, 1, 1},  {DType::kI8, 4, 20}, {DType::kF32, 1, 4}};
   plain.base = base.data;
   plain.variants = {{"tied",

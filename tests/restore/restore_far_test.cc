@@ -13,9 +13,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "codec/base_encoder.h"
-#include "codec/segment_encoder.h"
 #include "codec/prefix_coding.h"
 #include "codec/rans_encoder.h"
+#include "codec/segment_encoder.h"
 #include "codec/varint.h"
 #include "restore/restorer.h"
 #include "tests/restore/coded_models.h"

@@ -92,11 +92,10 @@ TEST_F(FormatDocTest, HeaderTable) {
   EXPECT_EQ(rows[1][3], absl::StrCat(kVersionMajor));
   EXPECT_EQ(rows[2][3], absl::StrCat("0 or ", kVersionMinor));
   ExpectSays(absl::StrCat("(`.mvlt`), version ", kVersionMajor, ".", kVersionMinor));
-  EXPECT_THAT(rows[3][3],
-              AllOf(HasSubstr(absl::StrCat("bit ", Log2(kFeatureWideChunks), " wide chunk directory")),
-                    HasSubstr(absl::StrCat("bit ", Log2(kFeatureWideIndex), " wide index")),
-                    HasSubstr(absl::StrCat("from 1.1 on bit ", Log2(kFeatureFreeLayouts), " free layouts")),
-                    HasSubstr("others 0")));
+  EXPECT_THAT(rows[3][3], AllOf(HasSubstr(absl::StrCat("bit ", Log2(kFeatureWideChunks), " wide chunk directory")),
+                                HasSubstr(absl::StrCat("bit ", Log2(kFeatureWideIndex), " wide index")),
+                                HasSubstr(absl::StrCat("from 1.1 on bit ", Log2(kFeatureFreeLayouts), " free layouts")),
+                                HasSubstr("others 0")));
   EXPECT_EQ(KnownFeatures(0), 3u);
   EXPECT_EQ(KnownFeatures(1), 7u);
   EXPECT_THAT(rows[5][3],

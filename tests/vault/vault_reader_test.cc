@@ -106,9 +106,10 @@ TEST(VaultReaderTest, SaysWhatIsNotAVault) {
 TEST(VaultReaderTest, RefusesOtherVersionsAndFeatures) {
   std::string vault = PlainVault();
   // Those before 1.0 are no longer read, those after it not yet.
-  for (const auto& [major, minor, message] : {std::tuple(0, 2, "v.mvlt: vault format 0.2, this program reads 1.0 to 1.1"),
-                                              std::tuple(1, 2, "v.mvlt: vault format 1.2, this program reads 1.0 to 1.1"),
-                                              std::tuple(2, 0, "v.mvlt: vault format 2.0, this program reads 1.0 to 1.1")}) {
+  for (const auto& [major, minor, message] :
+       {std::tuple(0, 2, "v.mvlt: vault format 0.2, this program reads 1.0 to 1.1"),
+        std::tuple(1, 2, "v.mvlt: vault format 1.2, this program reads 1.0 to 1.1"),
+        std::tuple(2, 0, "v.mvlt: vault format 2.0, this program reads 1.0 to 1.1")}) {
     vault = PlainVault();
     Store<uint16_t>(&vault, 8, static_cast<uint16_t>(major));
     Store<uint16_t>(&vault, 10, static_cast<uint16_t>(minor));

@@ -623,7 +623,10 @@ TEST(ParseBlobHeadTest, RefusesHeadsThatLie) {
   const std::string two = Segment(3) + Segment(1);
   EXPECT_EQ(status("\2\2" + two + "abcd"), CoreStatus::kOk);
   EXPECT_EQ(status("\2\1" + Segment(4) + "abcd"), CoreStatus::kOk);
-  EXPECT_EQ(status("\x8" "data"), CoreStatus::kBadBlob) << "unknown flag";
+  EXPECT_EQ(status("\x8"
+                   "data"),
+            CoreStatus::kBadBlob)
+      << "unknown flag";
   EXPECT_EQ(status(std::string(1, '\0')), CoreStatus::kBadBlob) << "neither layout nor segment";
   EXPECT_EQ(status(std::string(2, '\0')), CoreStatus::kBadBlob) << "neither layout nor segment, padded";
   EXPECT_EQ(status("\2\2" + two + "abcde"), CoreStatus::kBadBlob) << "segments end early";

@@ -64,11 +64,12 @@ absl::Status CheckVariant(const std::string& what, const VariantLayout& layout,
     const VariantTensor stored = layout.tensor(i);
     const TensorRecord& base = layout.RecordOf(stored);
     if (IsStored(tensors[i], stored, base)) continue;
-    return absl::DataLossError(absl::StrFormat(
-        "%s: tensor '%s' is %s, %d bytes in its file header; dtype %d, %d bytes in the vault's layout, on a base tensor "
-        "of %s",
-        what, Printable(tensors[i].name), Shown(SpecOf(tensors[i])), tensors[i].size(), static_cast<int>(stored.dtype),
-        stored.size, Shown({base.dtype, base.rows, base.cols})));
+    return absl::DataLossError(
+        absl::StrFormat("%s: tensor '%s' is %s, %d bytes in its file header; dtype %d, %d bytes in the vault's layout, "
+                        "on a base tensor "
+                        "of %s",
+                        what, Printable(tensors[i].name), Shown(SpecOf(tensors[i])), tensors[i].size(),
+                        static_cast<int>(stored.dtype), stored.size, Shown({base.dtype, base.rows, base.cols})));
   }
   return absl::OkStatus();
 }

@@ -66,7 +66,7 @@ struct VaultHeader {
 // A base chunk's stored bytes.
 struct ChunkPlace {
   size_t offset = 0;  // In the BASE section.
-  size_t size = 0;     // At least 1.
+  size_t size = 0;    // At least 1.
   uint32_t checksum32 = 0;
 };
 
@@ -136,7 +136,7 @@ class IndexView {
 struct BlobHead {
   LayoutView layout;  // Its structure is checked, its meaning is not (VariantLayout).
   bool has_directory = false;
-  ByteView directory;          // With has_directory: kSegmentEntrySize bytes a segment.
+  ByteView directory;        // With has_directory: kSegmentEntrySize bytes a segment.
   size_t segment_count = 0;  // 0 only for an empty blob, or with a layout that leaves nothing to code.
   // Offset of the first segment in the blob; what checksum32 covers where there is a directory.
   size_t head_size = 0;
@@ -150,7 +150,7 @@ struct BlobHead {
 // A segment's stored bytes.
 struct SegmentPlace {
   size_t offset = 0;  // In the blob.
-  size_t size = 0;     // At least 1.
+  size_t size = 0;    // At least 1.
   uint32_t checksum32 = 0;
 };
 

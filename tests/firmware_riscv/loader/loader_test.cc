@@ -461,7 +461,8 @@ TEST(LoaderTest, TheBaseIsProvenWithoutTheIndex) {
   EXPECT_EQ(mv_diagnose(loader, &variant).place, MV_PLACE_UNKNOWN);
   // All else is checked as ever.
   vault[header.section(Section::kModel).offset + 3] ^= 1;
-  EXPECT_EQ(mv_open_base(Data(vault), vault.size(), memory.data(), memory.size(), &loader, &fault), MV_CHECKSUM_MISMATCH);
+  EXPECT_EQ(mv_open_base(Data(vault), vault.size(), memory.data(), memory.size(), &loader, &fault),
+            MV_CHECKSUM_MISMATCH);
   EXPECT_EQ(fault.place, MV_PLACE_MODEL);
   EXPECT_EQ(loader, nullptr);
 }
