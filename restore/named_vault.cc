@@ -24,11 +24,14 @@ absl::Status CheckTensors(const std::string& what, absl::Span<const ModelTensor>
   for (size_t i = 0; i < tensors.size(); ++i) {
     const ModelTensor& tensor = tensors[i];
     const VariantTensor stored = layout.tensor(i);
-    const TensorRecord& record = layout.shared().tensor(stored.base_index);
-    // Opaque bytes say nothing of elements: they may stand for any type and shape.
-    const bool opaque = stored.dtype == DType::kOpaque;
+    const TensorRecord& record = layout.RecordOf(stored);
+    // Opaque bytes say nothing of elements: they may stand for any type and shape. A tensor without a base tensor has
+    // no shape that the vault knows.
     const bool same_type =
-        opaque || (stored.dtype == tensor.dtype && record.rows == tensor.rows() && record.cols == tensor.cols());
+        stored.dtype == DType::kOpaque
+            ? tensor.dtype == DType::kOpaque || record.dtype == DType::kOpaque
+            : stored.dtype == tensor.dtype && (stored.base_index == kNoBaseTensor ||
+                                               (record.rows == tensor.rows() && record.cols == tensor.cols()));
     if (same_type && tensor.begin == stored.offset && tensor.size() == stored.size) continue;
     return absl::DataLossError(absl::StrFormat(
         "%s: tensor '%s' is %s, %d x %d, %d bytes in its file header; %s, %d x %d, %d bytes in the vault's layout",

@@ -9,8 +9,8 @@
 
 #include "codec/core/shared_tables.h"
 #include "codec/core/variant_layout.h"
+#include "codec/layout_encoder.h"
 #include "codec/model_tensor.h"
-#include "codec/segment_encoder.h"
 #include "codec/shared_tables_builder.h"
 
 namespace modelvault::bench {

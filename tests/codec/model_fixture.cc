@@ -177,10 +177,9 @@ TestBase RandomBase(Random* random, const std::vector<RecordFields>& records) {
   return TestBase(WriteModel({}, records), RandomData(random, specs));
 }
 
-TestLayout::TestLayout(const SharedTables& model, const std::string& stored)
-    : tensors_(model.tensor_count()), layout_(&model) {
-  if (stored.empty()) return;
-  const CoreStatus status = layout_.Parse(View(stored), tensors_.data(), tensors_.size());
+TestLayout::TestLayout(const SharedTables& model, const StoredLayout& stored)
+    : tensors_(stored.tensor_count), layout_(&model) {
+  const CoreStatus status = layout_.Parse(stored.view(), tensors_.data(), tensors_.size());
   if (status != CoreStatus::kOk) {
     std::fprintf(stderr, "test fixture: layout: %s\n", CoreStatusName(status));
     std::abort();
@@ -189,7 +188,7 @@ TestLayout::TestLayout(const SharedTables& model, const std::string& stored)
 
 CodedVariant EncodeVariant(const TestBase& base, const TestVariant& variant, uint32_t segment_size) {
   CodedVariant coded;
-  if (!variant.layout.empty()) coded.layout = SerializeLayout(variant.layout);
+  if (!variant.layout.empty()) coded.layout = SerializeLayout(variant.layout, base.shared().tensor_count());
   const TestLayout layout(base.shared(), coded.layout);
   const SegmentEncoder encoder(&layout.layout(), segment_size);
   MemoryDataSource base_source(base.data()), variant_source(variant.data);

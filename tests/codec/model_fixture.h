@@ -13,6 +13,7 @@
 #include "codec/core/segment_decoder.h"
 #include "codec/core/shared_tables.h"
 #include "codec/core/variant_layout.h"
+#include "codec/layout_encoder.h"
 #include "codec/model_tensor.h"
 #include "codec/segment_encoder.h"
 #include "codec/shared_tables_builder.h"
@@ -95,11 +96,11 @@ struct TestVariant {
 };
 
 struct CodedVariant {
-  std::string layout;  // Empty: the base's.
+  StoredLayout layout;
   std::vector<std::string> segments;
 
   size_t size() const {
-    size_t sum = layout.size();
+    size_t sum = layout.bytes.size();
     for (const std::string& s : segments) sum += s.size();
     return sum;
   }
@@ -108,8 +109,8 @@ struct CodedVariant {
 // A VariantLayout and its memory.
 class TestLayout {
  public:
-  // `stored` is a layout as stored; empty: the base's. One that does not parse ends the program.
-  TestLayout(const SharedTables& shared, const std::string& stored);
+  // One that does not parse ends the program.
+  TestLayout(const SharedTables& shared, const StoredLayout& stored);
   TestLayout(const TestLayout&) = delete;
   TestLayout& operator=(const TestLayout&) = delete;
 

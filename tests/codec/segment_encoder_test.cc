@@ -182,7 +182,7 @@ TestVariant ChangeModel(Random* random, const TestBase& base, bool own_layout) {
     if (own_layout && random->Chance(0.5)) {
       if (record.dtype == DType::kOpaque || random->Chance(0.2)) {
         entry.dtype = DType::kOpaque;
-        if (random->Chance(0.6)) entry.opaque_size = random->Below(700);
+        if (random->Chance(0.6)) entry.elements = random->Below(700);
       } else {
         const DType near[] = {DType::kF16, DType::kBf16, DType::kF32};
         entry.dtype = IsFloat(record.dtype) && random->Chance(0.8) ? near[random->Below(3)]
@@ -190,12 +190,35 @@ TestVariant ChangeModel(Random* random, const TestBase& base, bool own_layout) {
       }
     }
     const uint64_t size = entry.dtype == DType::kOpaque
-                              ? entry.opaque_size
+                              ? entry.elements
                               : record.rows * record.cols * ElementSize(static_cast<uint8_t>(entry.dtype));
     const Bytes tensor = ChangeTensor(random, record, base.tensor(i), entry.dtype, size,
                                       static_cast<Change>(random->Below(kChangeCount)));
     variant.data.insert(variant.data.end(), tensor.begin(), tensor.end());
     if (own_layout) variant.layout.push_back(entry);
+  }
+  return variant;
+}
+
+// The same with tensors left out, repeated and added. Some repeated ones have no training.
+TestVariant ChangeFreely(Random* random, const TestBase& base) {
+  TestVariant variant;
+  const size_t base_count = base.shared().tensor_count();
+  for (uint64_t n = 1 + random->Below(2 * base_count + 1); n > 0; --n) {
+    if (random->Chance(0.4)) {
+      const ModelTensor spec = {static_cast<DType>(random->Below(kDTypeCount)), 1, random->Below(700)};
+      const Bytes tensor = RandomTensor(random, spec);
+      variant.data.insert(variant.data.end(), tensor.begin(), tensor.end());
+      variant.layout.push_back({kNoBaseTensor, spec.dtype, spec.elements()});
+      continue;
+    }
+    const size_t i = random->Below(base_count);
+    const TensorRecord& record = base.shared().tensor(i);
+    const Bytes tensor = random->Chance(0.4) ? Bytes(base.tensor(i).begin(), base.tensor(i).end())
+                                             : ChangeTensor(random, record, base.tensor(i), record.dtype, record.size,
+                                                            static_cast<Change>(random->Below(kChangeCount)));
+    variant.data.insert(variant.data.end(), tensor.begin(), tensor.end());
+    variant.layout.push_back({i, record.dtype, record.size});
   }
   return variant;
 }
@@ -220,16 +243,62 @@ TEST(SegmentCodingTest, RandomVariantsOfRandomBasesComeBack) {
           &random, data, [&](size_t i) { return density[i % 97]; }, [](size_t) { return 1; }));
     }
     const TestBase base(specs, data, siblings);
-    for (bool own_layout : {false, true}) {
-      const TestVariant variant = ChangeModel(&random, base, own_layout);
+    for (const char* const layout : {"base", "own", "free"}) {
+      const TestVariant variant = layout == std::string("free")
+                                      ? ChangeFreely(&random, base)
+                                      : ChangeModel(&random, base, layout != std::string("base"));
       const uint32_t segment_size = random.Chance(0.7) ? 4096 : 1 << 20;
-      ASSERT_NO_FATAL_FAILURE(ExpectRoundTrip(base, variant, segment_size, seed)) << own_layout;
+      ASSERT_NO_FATAL_FAILURE(ExpectRoundTrip(base, variant, segment_size, seed)) << layout;
       // Never much larger than the raw bytes: a few bytes a segment and a tensor.
-      const size_t overhead = 16 * (variant.data.size() / segment_size + 1) + 24 * specs.size();
+      const size_t overhead =
+          16 * (variant.data.size() / segment_size + 1) + 24 * (specs.size() + variant.layout.size());
       EXPECT_LE(CodedSize(base, variant, segment_size),
                 variant.data.size() + variant.data.size() / 200 + overhead + 4 * variant.layout.size());
     }
   }
+}
+
+// One base of three tensors, and the variants whose tensors are not exactly those.
+TEST(SegmentCodingTest, TensorsMayBeLeftOutRepeatedAndAdded) {
+  Random random(77);
+  const TestBase base = RandomBase(&random, {RandomPrior(&random, 30, 100, kBothPriors), RawRecord(DType::kF32, 1, 300),
+                                             RawRecord(DType::kI8, 7, 600)});
+  const LayoutEntry a{0, DType::kI8, 0}, b{1, DType::kF32, 0}, c{2, DType::kI8, 0};
+  const LayoutEntry own{kNoBaseTensor, DType::kF16, 500}, opaque{kNoBaseTensor, DType::kOpaque, 333};
+  const LayoutEntry int8{kNoBaseTensor, DType::kI8, 900}, empty{kNoBaseTensor, DType::kI64, 0};
+  const std::vector<std::vector<LayoutEntry>> layouts = {
+      {b, c},       {a, c},    {a, b},         {b},        {own, a, b, c}, {a, b, c, own},    {opaque, c, a, b},
+      {a, a, b, c}, {a, b, a}, {a, b, c, c},   {own, own}, {empty},        {empty, a, empty}, {int8, a, a, int8},
+      {c, a, own},  {opaque},  {a, a, a, a, a}};
+  for (size_t i = 0; i < layouts.size(); ++i) {
+    for (const bool trained : {false, true}) {
+      SCOPED_TRACE(testing::Message() << "layout " << i << (trained ? ", trained" : ""));
+      TestVariant variant;
+      variant.layout = layouts[i];
+      for (const LayoutEntry& entry : layouts[i]) {
+        Bytes tensor;
+        if (entry.base_index == kNoBaseTensor) {
+          tensor = RandomTensor(&random, {entry.dtype, 1, entry.elements});
+        } else {
+          tensor.assign(base.tensor(entry.base_index).begin(), base.tensor(entry.base_index).end());
+          if (trained && entry.dtype == DType::kI8) tensor = Ternary(&random, tensor, 0.1, 2);
+        }
+        variant.data.insert(variant.data.end(), tensor.begin(), tensor.end());
+      }
+      for (const uint32_t segment_size : {4096u, 1u << 20}) {
+        ASSERT_NO_FATAL_FAILURE(ExpectRoundTrip(base, variant, segment_size, i));
+      }
+    }
+  }
+}
+
+TEST(SegmentCodingTest, ATiedTensorCostsNextToNothing) {
+  Random random(78);
+  const TestBase base = RandomBase(&random, {RawRecord(DType::kI8, 300, 200), RawRecord(DType::kF32, 1, 200)});
+  TestVariant variant = {base.data(), {{0, DType::kI8, 0}, {1, DType::kF32, 0}, {0, DType::kI8, 0}}};
+  variant.data.insert(variant.data.end(), base.tensor(0).begin(), base.tensor(0).end());
+  EXPECT_THAT(Modes(base, variant), Each(TensorMode::kSame));
+  EXPECT_LE(CodedSize(base, variant, 1 << 20), 6u + 6u);  // The layout, and a stream of three modes.
 }
 
 TEST(SegmentCodingTest, AnyPriorOfAnyWidthComesBack) {
@@ -314,7 +383,7 @@ TEST(SegmentCodingTest, EverySegmentDecodesOnItsOwn) {
   const TestVariant variant = ChangeModel(&random, base, false);
   const CodedVariant coded = EncodeVariant(base, variant, 4096);
   ASSERT_GT(coded.segments.size(), 4u);
-  const TestLayout layout(base.shared(), "");
+  const TestLayout layout(base.shared(), {});
   for (uint64_t s = coded.segments.size(); s-- > 0;) {
     Bytes data(variant.data.size(), 0xEE);
     ASSERT_EQ(DecodeSegment(layout.layout(), base.data(), View(coded.segments[s]), s, 4096, {}, &data),
@@ -665,7 +734,7 @@ TEST(SegmentEncoderTest, ReportsSourcesThatFail) {
   const std::vector<ModelTensor> specs = {{DType::kF32, 1, 3000}};
   const TestBase base(specs, RandomData(&random, specs));
   for (bool narrowed : {false, true}) {
-    const TestLayout layout(base.shared(), narrowed ? SerializeLayout({{0, DType::kF16, 0}}) : "");
+    const TestLayout layout(base.shared(), narrowed ? SerializeLayout({{0, DType::kF16, 0}}, 1) : StoredLayout());
     const SegmentEncoder encoder(&layout.layout(), 4096);
     const Bytes short_bytes(2000);
     MemoryDataSource whole(base.data()), part(short_bytes);
@@ -673,12 +742,6 @@ TEST(SegmentEncoderTest, ReportsSourcesThatFail) {
     EXPECT_THAT(encoder.Encode(0, &part, &whole), StatusIs(absl::StatusCode::kOutOfRange));
     EXPECT_THAT(encoder.Encode(0, &whole, &part), StatusIs(absl::StatusCode::kOutOfRange));
   }
-}
-
-TEST(SegmentEncoderTest, LayoutsAreStoredAsDocumented) {
-  EXPECT_EQ(SerializeLayout({}), "");
-  EXPECT_EQ(SerializeLayout({{300, DType::kF16, 7}, {0, DType::kOpaque, 128}}),
-            std::string("\xAC\x02\x0A\x00\x00\x80\x01", 7));
 }
 
 }  // namespace

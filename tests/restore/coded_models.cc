@@ -10,6 +10,7 @@
 #include "codec/core/prediction.h"
 #include "codec/data_source.h"
 #include "codec/delta_statistics.h"
+#include "codec/segment_encoder.h"
 #include "tests/restore/forged_vault.h"
 #include "tests/temp_folder.h"
 #include "vault/model_digester.h"
@@ -29,7 +30,7 @@ ModelDigests DigestsOf(const TestBytes& data) {
 }
 
 uint64_t SizeOf(const ModelTensor& base, const LayoutEntry& entry) {
-  return entry.dtype == DType::kOpaque ? entry.opaque_size
+  return entry.dtype == DType::kOpaque ? entry.elements
                                        : base.rows() * base.cols() * ElementSize(static_cast<uint8_t>(entry.dtype));
 }
 
@@ -164,7 +165,7 @@ PlainModels MakePlainModels(uint64_t seed) {
         entry.dtype = DType::kF16;
         break;
       case 5:
-        entry.opaque_size = 300;
+        entry.elements = 300;
         break;
       case 6:
       case 12:
@@ -172,10 +173,10 @@ PlainModels MakePlainModels(uint64_t seed) {
         break;
       case 9:
         entry.dtype = DType::kOpaque;
-        entry.opaque_size = 4999;
+        entry.elements = 4999;
         break;
       case 13:
-        entry.opaque_size = 1;
+        entry.elements = 1;
         break;
       default:
         break;
@@ -194,6 +195,45 @@ PlainModels MakePlainModels(uint64_t seed) {
     Append(tensor, &retyped.data);
   }
   models.variants.push_back(retyped);
+  return models;
+}
+
+PlainModels MakeFreeModels(uint64_t seed) {
+  PlainModels models = MakePlainModels(seed);
+  TestRandom random(seed + 1000);
+  const std::vector<ModelTensor>& specs = models.specs;
+  const std::vector<uint64_t> offsets = OffsetsOf(specs);
+  PlainVariant free{"free", {}, {}, false};
+  const auto own = [&](ModelTensor spec) {
+    free.layout.push_back({kNoBaseTensor, spec.dtype, spec.elements()});
+    Append(RandomTensor(spec, &random), &free.data);
+  };
+  // Base tensor t as the variant's next, with a little training; a tied one has none.
+  const auto on_base = [&](size_t t, bool trained) {
+    const auto begin = models.base.begin() + static_cast<ptrdiff_t>(offsets[t]);
+    TestBytes tensor(begin, begin + static_cast<ptrdiff_t>(specs[t].size()));
+    if (trained && specs[t].dtype == DType::kI8) AddTrits(specs[t], tensor.data(), &random);
+    free.layout.push_back({t, specs[t].dtype, specs[t].dtype == DType::kOpaque ? specs[t].size() : 0});
+    Append(tensor, &free.data);
+  };
+  // Left out are the base's first tensor, its last, and some between.
+  own({DType::kF32, 7, 41});
+  on_base(3, true);
+  on_base(1, true);
+  own({DType::kOpaque, 1, 301});
+  own({DType::kF16, 1, 0});
+  on_base(3, false);
+  on_base(5, false);
+  own({DType::kI8, 30, 50});
+  on_base(8, false);
+  on_base(1, false);
+  on_base(1, true);
+  on_base(12, true);
+  own({DType::kOpaque, 1, 0});
+  on_base(7, false);
+  own({DType::kBool, 1, 1});
+  own({DType::kI64, 3, 3});
+  models.variants.push_back(free);
   return models;
 }
 
@@ -239,11 +279,11 @@ CodedModels Encode(const PlainModels& plain, uint32_t chunk_size, uint32_t segme
     out.digests = DigestsOf(v.data);
     out.header = absl::StrCat("{\"role\":\"", v.name, "\"}");
     out.layout = std::make_unique<VariantLayout>(&coded.shared->tables());
-    if (!v.layout.empty()) {
-      out.stored_layout = SerializeLayout(v.layout);
-      out.tensors.resize(plain.specs.size());
-      Check(out.layout->Parse({reinterpret_cast<const uint8_t*>(out.stored_layout.data()), out.stored_layout.size()},
-                              out.tensors.data(), out.tensors.size()) == CoreStatus::kOk);
+    const bool base_layout = v.layout.empty() && v.data.size() == plain.base.size();
+    if (!base_layout) {
+      out.stored_layout = SerializeLayout(v.layout, plain.specs.size());
+      out.tensors.resize(v.layout.size());
+      Check(out.layout->Parse(out.stored_layout.view(), out.tensors.data(), out.tensors.size()) == CoreStatus::kOk);
     } else if (v.data == plain.base) {
       continue;
     }

@@ -11,8 +11,8 @@
 
 #include "absl/status/status.h"
 #include "codec/core/variant_layout.h"
+#include "codec/layout_encoder.h"
 #include "codec/model_tensor.h"
-#include "codec/segment_encoder.h"
 #include "codec/shared_tables_builder.h"
 #include "tests/vault/test_vault.h"
 #include "vault/file_system.h"
@@ -41,7 +41,7 @@ struct PlainModels {
 struct CodedVariant {
   std::string name;
   TestBytes data;
-  std::string stored_layout;
+  StoredLayout stored_layout;
   std::vector<VariantTensor> tensors;
   std::unique_ptr<VariantLayout> layout;
   std::vector<std::string> segments;  // None: identical to the base, or nothing but empty tensors.
@@ -72,6 +72,10 @@ TestBytes RandomData(const std::vector<ModelTensor>& specs, TestRandom* random);
 // rows and strips that end at lines; and the variants "same" (as the base), "ternary", "ternary-too", "dense" (every
 // weight ±1), "residual", "unrelated", "reordered" and "retyped" (layouts of their own).
 PlainModels MakePlainModels(uint64_t seed);
+
+// The same and the variant "free" (base tensors left out, used twice and thrice, and tensors of its own, some empty:
+// more tensors than the base has), for which a vault is one of version 1.1.
+PlainModels MakeFreeModels(uint64_t seed);
 
 // Codes them with the library's own encoders.
 CodedModels Encode(const PlainModels& plain, uint32_t chunk_size, uint32_t segment_size);

@@ -15,6 +15,7 @@
 #include "codec/base_encoder.h"
 #include "codec/prefix_coding.h"
 #include "codec/rans_encoder.h"
+#include "codec/segment_encoder.h"
 #include "codec/varint.h"
 #include "restore/restorer.h"
 #include "tests/restore/coded_models.h"
@@ -110,7 +111,7 @@ class FarBaseTest : public testing::Test {
     const SegmentEncoder segments(&layout, kUnit);
     ASSERT_EQ(segments.segment_count(), kFar / kUnit + 1);
     ASSERT_OK_AND_ASSIGN(const std::string last, segments.Encode(kFar / kUnit, base_.get(), variant_.get()));
-    ASSERT_THAT(writer->BeginVariant("far", "", segments.segment_count()), IsOk());
+    ASSERT_THAT(writer->BeginVariant("far", {}, segments.segment_count()), IsOk());
     for (uint64_t s = 0; s < kFar / kUnit; ++s) ASSERT_THAT(writer->AppendSegment(SameSegment()), IsOk());
     ASSERT_THAT(writer->AppendSegment(last), IsOk());
     ASSERT_THAT(writer->FinishVariant({}, "{}"), IsOk());

@@ -119,12 +119,12 @@ TestBytes Slice(const TestBytes& bytes, uint64_t begin, uint64_t end) {
 }
 
 const CodedModels& Models() {
-  static const CodedModels* const models = new CodedModels(Encode(MakePlainModels(1), kChunkSize, kSegmentSize));
+  static const CodedModels* const models = new CodedModels(Encode(MakeFreeModels(1), kChunkSize, kSegmentSize));
   return *models;
 }
 
 std::vector<std::string> VariantNames() {
-  return {"same", "ternary", "ternary-too", "dense", "residual", "unrelated", "reordered", "retyped"};
+  return {"same", "ternary", "ternary-too", "dense", "residual", "unrelated", "reordered", "retyped", "free"};
 }
 
 class VariantStreamTest : public testing::TestWithParam<std::string> {
@@ -260,7 +260,7 @@ TEST_P(VariantStreamTest, AFailingFetchIsReportedByEveryCallUntilTheNextStart) {
 }
 
 TEST_P(VariantStreamTest, PiecesThatDoNotEndWhereTheyMustAreCorrupt) {
-  CodedModels models = Encode(MakePlainModels(1), kChunkSize, kSegmentSize);
+  CodedModels models = Encode(MakeFreeModels(1), kChunkSize, kSegmentSize);
   CodedVariant& variant = models.variant(GetParam());
   const auto read = [&] {
     TestStream test(models, variant, 4096);
@@ -461,7 +461,7 @@ TEST(VariantStreamSizesTest, ModelsWithoutBytes) {
   PlainModels plain = OneVariant({{DType::kI8, 1, 0}, {DType::kF32, 1, 0}}, 1);
   plain.variants.push_back({"reordered", {{1, DType::kF32, 0}, {0, DType::kI8, 0}}, {}, false});
   const CodedModels models = Encode(plain, 256, 4096);
-  EXPECT_FALSE(models.variant("reordered").stored_layout.empty());
+  EXPECT_FALSE(models.variant("reordered").stored_layout.bytes.empty());
   ExpectExact(models);
 }
 

@@ -100,26 +100,6 @@ std::vector<std::string> Differences(absl::Span<const ModelTensor> base, const M
   return lines;
 }
 
-// "model-00002-of-00003.safetensors".
-bool IsShardName(absl::string_view path) {
-  const size_t of = path.rfind("-of-");
-  if (of == absl::string_view::npos || of == 0 || of + 4 >= path.size()) return false;
-  return absl::ascii_isdigit(static_cast<unsigned char>(path[of - 1])) &&
-         absl::ascii_isdigit(static_cast<unsigned char>(path[of + 4]));
-}
-
-bool NamesHead(absl::string_view name) {
-  return absl::StrContains(name, "head") || absl::StrContains(name, "output") || absl::StrContains(name, "embed");
-}
-
-// Whether a tensor of `others` with `tensor`'s shape is a table of tokens, as a head is when it is tied to it.
-bool IsTied(const ModelTensor& tensor, absl::Span<const ModelTensor> others) {
-  if (!NamesHead(tensor.name) || tensor.shape.size() != 2) return false;
-  return std::any_of(others.begin(), others.end(), [&](const ModelTensor& t) {
-    return t.name != tensor.name && t.shape == tensor.shape && (NamesHead(t.name) || absl::StrContains(t.name, "wte"));
-  });
-}
-
 // What the cause seems to be; empty if nothing is known.
 std::string Cause(absl::string_view base_path, absl::Span<const ModelTensor> base, const Mismatch& m,
                   const RenameGuess& guess) {
@@ -148,10 +128,11 @@ std::string Cause(absl::string_view base_path, absl::Span<const ModelTensor> bas
     return absl::StrCat("rows were added (", m.tensors[first.variant].shape[0] - base[first.base].shape[0],
                         "), as by a larger vocabulary");
   }
-  if (all_extra([&](const ModelTensor& t) { return IsTied(t, base); })) {
+  if (all_extra([&](const ModelTensor& t) { return TiedTo(base, t).has_value(); })) {
     return "a head that is tied to the embedding in the base is stored on its own here";
   }
-  if (m.pairs.extra.empty() && m.pairs.missing.size() == 1 && IsTied(base[m.pairs.missing.front()], m.tensors)) {
+  if (m.pairs.extra.empty() && m.pairs.missing.size() == 1 &&
+      TiedTo(m.tensors, base[m.pairs.missing.front()]).has_value()) {
     return "its head is tied to the embedding and not stored, in the base it is";
   }
   if (2 * m.pairs.matched() < base.size()) return "wrong base?";
@@ -176,8 +157,16 @@ std::string NamesOf(const std::vector<const Mismatch*>& group) {
 
 }  // namespace
 
-absl::Status MismatchError(absl::string_view base_path, absl::Span<const ModelTensor> base,
-                           absl::Span<const Mismatch> mismatches, size_t variant_count, const NameRules& rules) {
+bool IsShardName(absl::string_view path) {
+  const size_t of = path.rfind("-of-");
+  if (of == absl::string_view::npos || of == 0 || of + 4 >= path.size()) return false;
+  return absl::ascii_isdigit(static_cast<unsigned char>(path[of - 1])) &&
+         absl::ascii_isdigit(static_cast<unsigned char>(path[of + 4]));
+}
+
+std::string DescribeMismatches(absl::string_view heading, absl::string_view base_path,
+                               absl::Span<const ModelTensor> base, absl::Span<const Mismatch> mismatches,
+                               const NameRules& rules) {
   std::vector<std::pair<std::vector<std::string>, std::vector<const Mismatch*>>> groups;
   for (const Mismatch& m : mismatches) {
     std::vector<std::string> lines = Differences(base, m);
@@ -190,8 +179,7 @@ absl::Status MismatchError(absl::string_view base_path, absl::Span<const ModelTe
       groups.push_back({std::move(lines), {&m}});
     }
   }
-  std::string text = absl::StrFormat("%d of %d variants do not match the base %s, which has %d tensors",
-                                     mismatches.size(), variant_count, Escaped(base_path), base.size());
+  std::string text(heading);
   for (size_t i = 0; i < std::min(kShownGroups, groups.size()); ++i) {
     const auto& [lines, group] = groups[i];
     const Mismatch& m = *group.front();
@@ -207,7 +195,7 @@ absl::Status MismatchError(absl::string_view base_path, absl::Span<const ModelTe
   }
   if (groups.size() > kShownGroups)
     absl::StrAppend(&text, "\nand ", groups.size() - kShownGroups, " kinds of trouble more");
-  return absl::InvalidArgumentError(text);
+  return text;
 }
 
 }  // namespace modelvault

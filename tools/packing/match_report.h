@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "codec/model_tensor.h"
@@ -21,12 +20,15 @@ struct Mismatch {
   TensorPairs pairs;
 };
 
-// kInvalidArgument with all differences of all of them, those with the same trouble together: which tensors are
-// missing, extra, or of another shape, how many of each kind; what the cause seems to be; and the options that would
-// make them match. Several lines; text from files is escaped. `mismatches` are not empty, and made with `rules`.
-// `variant_count` is that of all variants given.
-absl::Status MismatchError(absl::string_view base_path, absl::Span<const ModelTensor> base,
-                           absl::Span<const Mismatch> mismatches, size_t variant_count, const NameRules& rules);
+// Whether the file's name is that of one shard of a model: "model-00002-of-00003.safetensors".
+bool IsShardName(absl::string_view path);
+
+// All differences of `mismatches`, those with the same trouble together: which tensors are missing, extra, or of
+// another shape, how many of each kind; what the cause seems to be; and the options that would make them match. A line
+// for each, after `heading`; text from files is escaped. `mismatches` were made with `rules`.
+std::string DescribeMismatches(absl::string_view heading, absl::string_view base_path,
+                               absl::Span<const ModelTensor> base, absl::Span<const Mismatch> mismatches,
+                               const NameRules& rules);
 
 }  // namespace modelvault
 

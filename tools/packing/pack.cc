@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "codec/base_encoder.h"
+#include "codec/layout_encoder.h"
 #include "codec/segment_encoder.h"
 #include "codec/shared_tables_builder.h"
 #include "restore/model_file.h"
@@ -39,7 +40,7 @@ struct OpenInput {
   bool is_base = false;  // Identical to the base, its layout included.
   std::vector<VariantTensor> tensors;
   std::unique_ptr<VariantLayout> layout;
-  std::string stored_layout;
+  StoredLayout stored_layout;
   std::unique_ptr<SegmentEncoder> encoder;
 
   uint64_t segments() const { return is_base ? 0 : encoder->segment_count(); }
@@ -59,11 +60,14 @@ absl::Status CheckNames(absl::Span<const VariantInput> variants) {
   return absl::OkStatus();
 }
 
+// Opens all variants. `*note` is what is to be said of those that do not match entirely and are packed all the same.
 absl::StatusOr<std::vector<OpenInput>> OpenInputs(FileSystem& file_system, absl::Span<const VariantInput> variants,
                                                   absl::string_view base_path, absl::Span<const ModelTensor> base,
-                                                  const NameRules& rules) {
+                                                  const NameRules& rules, std::string* note) {
   std::vector<OpenInput> inputs;
-  std::vector<Mismatch> mismatches;
+  std::vector<Mismatch> refused;
+  std::vector<Mismatch> kept;
+  uint64_t unmatched_size = 0;
   for (const VariantInput& v : variants) {
     absl::StatusOr<ModelFile> file = OpenModelFile(file_system, v.path);
     if (!file.ok()) return file.status();
@@ -71,15 +75,32 @@ absl::StatusOr<std::vector<OpenInput>> OpenInputs(FileSystem& file_system, absl:
     input.input = &v;
     input.file = std::make_unique<ModelFile>(*std::move(file));
     const std::vector<ModelTensor>& tensors = input.file->tensors();
-    TensorPairs pairs = PairTensors(base, tensors, rules);
+    const TensorPairs pairs = PairTensors(base, tensors, rules);
     if (!pairs.complete()) {
-      mismatches.push_back({v.path, tensors, std::move(pairs)});
-      continue;
+      const bool shard = IsShardName(v.path) || IsShardName(base_path);
+      const bool keep = !shard && IsOfBase(base, tensors, pairs);
+      (keep ? kept : refused).push_back({v.path, tensors, pairs});
+      if (!keep) continue;
+    }
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      if (!pairs.base_of[i].has_value()) unmatched_size += tensors[i].size();
     }
     input.match = LayOut(base, tensors, pairs);
     inputs.push_back(std::move(input));
   }
-  if (!mismatches.empty()) return MismatchError(base_path, base, mismatches, variants.size(), rules);
+  if (!refused.empty()) {
+    return absl::InvalidArgumentError(
+        DescribeMismatches(absl::StrFormat("%d of %d variants do not match the base %s, which has %d tensors",
+                                           refused.size(), variants.size(), base_path, base.size()),
+                           base_path, base, refused, rules));
+  }
+  if (!kept.empty()) {
+    *note =
+        DescribeMismatches(absl::StrFormat("%d of %d variants do not match the base entirely; what they lack is left "
+                                           "out, what has no match, %d bytes in all, is stored with them",
+                                           kept.size(), variants.size(), unmatched_size),
+                           base_path, base, kept, rules);
+  }
   return inputs;
 }
 
@@ -154,11 +175,10 @@ absl::Status PrepareLayouts(const SharedTables& shared, const ModelDigests& base
   for (OpenInput& input : *inputs) {
     input.layout = std::make_unique<VariantLayout>(&shared);
     if (input.match.own_layout) {
-      input.stored_layout = SerializeLayout(input.match.tensors);
-      input.tensors.resize(shared.tensor_count());
-      const CoreStatus status = input.layout->Parse(
-          {reinterpret_cast<const uint8_t*>(input.stored_layout.data()), input.stored_layout.size()},
-          input.tensors.data(), input.tensors.size());
+      input.stored_layout = SerializeLayout(input.match.tensors, shared.tensor_count());
+      input.tensors.resize(input.match.tensors.size());
+      const CoreStatus status =
+          input.layout->Parse(input.stored_layout.view(), input.tensors.data(), input.tensors.size());
       if (status != CoreStatus::kOk) {
         return absl::InternalError(absl::StrCat(input.input->path, ": layout: ", CoreStatusName(status)));
       }
@@ -332,7 +352,7 @@ absl::Status CheckBudget(const PackOptions& options, absl::string_view path, con
 
 // Budget, verification, report, and the new name.
 absl::StatusOr<PackReport> Conclude(VaultWriter* writer, const ModelFile* base, const PackOptions& options,
-                                    const std::vector<OpenInput>& inputs) {
+                                    const std::vector<OpenInput>& inputs, const std::string& note) {
   if (absl::Status status = writer->Finish(); !status.ok()) return status;
   {
     absl::StatusOr<std::unique_ptr<VaultReader>> written = writer->OpenWritten();
@@ -346,6 +366,7 @@ absl::StatusOr<PackReport> Conclude(VaultWriter* writer, const ModelFile* base, 
     report->base_file_size = base->size();
     report->input_size += report->base_file_size;
   }
+  report->note = note;
   if (absl::Status status = writer->Commit(); !status.ok()) return status;
   return report;
 }
@@ -360,7 +381,9 @@ absl::StatusOr<PackReport> PackVault(FileSystem& file_system, absl::string_view 
   if (!base.ok()) return base.status();
   const std::vector<ModelTensor>& tensors = base->tensors();
   const BaseFactory base_source = [&] { return std::make_unique<FileDataSource>(&*base); };
-  absl::StatusOr<std::vector<OpenInput>> inputs = OpenInputs(file_system, variants, base_path, tensors, options.names);
+  std::string note;
+  absl::StatusOr<std::vector<OpenInput>> inputs =
+      OpenInputs(file_system, variants, base_path, tensors, options.names, &note);
   if (!inputs.ok()) return inputs.status();
 
   DeltaStatistics statistics(tensors);
@@ -386,7 +409,7 @@ absl::StatusOr<PackReport> PackVault(FileSystem& file_system, absl::string_view 
   if (status.ok()) status = PrepareLayouts(parsed, *base_digests, params.segment_size, &*inputs);
   if (status.ok()) status = WriteVariants(base_source, options, *inputs, writer->get());
   if (!status.ok()) return status;
-  return Conclude(writer->get(), &*base, options, *inputs);
+  return Conclude(writer->get(), &*base, options, *inputs, note);
 }
 
 absl::StatusOr<PackReport> AddVariants(FileSystem& file_system, absl::string_view vault_path,
@@ -404,8 +427,9 @@ absl::StatusOr<PackReport> AddVariants(FileSystem& file_system, absl::string_vie
   if (!named.ok()) return named.status();
   const Restorer& restorer = named->restorer();
   const BaseFactory base_source = [&] { return restorer.BaseSource(); };
+  std::string note;
   absl::StatusOr<std::vector<OpenInput>> inputs =
-      OpenInputs(file_system, variants, absl::StrCat("of ", vault_path), named->tensors(), options.names);
+      OpenInputs(file_system, variants, absl::StrCat("of ", vault_path), named->tensors(), options.names, &note);
   if (!inputs.ok()) return inputs.status();
   absl::Status status = Analyze(named->tensors(), base_source, options, &*inputs, nullptr);
   if (status.ok()) {
@@ -414,7 +438,7 @@ absl::StatusOr<PackReport> AddVariants(FileSystem& file_system, absl::string_vie
   }
   if (status.ok()) status = WriteVariants(base_source, options, *inputs, writer->get());
   if (!status.ok()) return status;
-  return Conclude(writer->get(), nullptr, options, *inputs);
+  return Conclude(writer->get(), nullptr, options, *inputs, note);
 }
 
 }  // namespace modelvault

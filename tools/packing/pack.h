@@ -43,12 +43,14 @@ struct PackReport {
   uint64_t base_file_size = 0;          // 0 when variants were added to a vault.
   VaultBytes bytes;                     // Of the vault, as written.
   std::vector<PackedVariant> variants;  // Those packed now, in order of input.
+  std::string note;                     // What is to be said of tensors without a match in the base; empty: nothing.
 };
 
-// Packs a base and its variants into a new vault at `output`. Errors, besides those of files and vaults: names that are
-// invalid (InvalidArgument) or occur twice (AlreadyExists), variants whose tensors are not the base's (InvalidArgument,
-// MismatchError of all of them), over budget (ResourceExhausted, listing the costliest variants and
-// what would fit). On any error `output` is as before.
+// Packs a base and its variants into a new vault at `output`. A variant may lack tensors of the base and have others;
+// what has no match is stored on its own. Errors, besides those of files and vaults: names that are invalid
+// (InvalidArgument) or occur twice (AlreadyExists), variants that are not of this base (InvalidArgument, with all
+// differences of all of them), over budget (ResourceExhausted, listing the costliest variants and what would fit). On
+// any error `output` is as before.
 absl::StatusOr<PackReport> PackVault(FileSystem& file_system, absl::string_view base_path,
                                      absl::Span<const VariantInput> variants, absl::string_view output,
                                      const PackOptions& options);

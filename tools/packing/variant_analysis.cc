@@ -37,8 +37,8 @@ absl::StatusOr<ModelDigests> AnalyzeVariant(const std::vector<ModelTensor>& base
   for (size_t i = 0; i < match.tensors.size(); ++i) {
     const ModelTensor& tensor = variant.tensors()[i];
     const size_t base_index = static_cast<size_t>(match.tensors[i].base_index);
-    const bool counted =
-        statistics != nullptr && match.tensors[i].dtype == DType::kI8 && statistics->Counts(base_index);
+    const bool counted = statistics != nullptr && match.tensors[i].base_index != kNoBaseTensor &&
+                         match.tensors[i].dtype == DType::kI8 && statistics->Counts(base_index);
     if (counted) statistics->AddVariant(base_index);
     for (uint64_t at = 0; at < tensor.size(); at += kBlockSize) {
       const size_t size = static_cast<size_t>(std::min(kBlockSize, tensor.size() - at));

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "codec/layout_encoder.h"
 #include "codec/model_tensor.h"
-#include "codec/segment_encoder.h"
 #include "tools/packing/name_rules.h"
 
 namespace modelvault {
@@ -23,23 +23,31 @@ struct TensorPairs {
   std::vector<size_t> missing;                 // The base's that the variant lacks.
   std::vector<size_t> extra;                   // The variant's that the base lacks.
   std::vector<Pair> reshaped;                  // The same name, another shape: no match.
+  std::vector<size_t> ignored;                 // The variant's that the rules match with nothing; in no other list.
 
   size_t matched() const;
   bool complete() const { return missing.empty() && extra.empty() && reshaped.empty(); }
 };
 
 // A variant's tensor is matched with the base's of its name or, where the base has none, of the name that `rules` make
-// of it; no tensor of the base with two.
+// of it; no tensor of the base with two. Base tensors that the rules ignore are not called missing.
 TensorPairs PairTensors(absl::Span<const ModelTensor> base, absl::Span<const ModelTensor> variant,
                         const NameRules& rules);
 
+// Whether a variant with these pairs is one of this base at all: at least half of the bytes of either, apart from what
+// is ignored, belong to tensors with a match.
+bool IsOfBase(absl::Span<const ModelTensor> base, absl::Span<const ModelTensor> variant, const TensorPairs& pairs);
+
+// The tensor of `tensors` that a head or an embedding of this name and shape may be tied to.
+std::optional<size_t> TiedTo(absl::Span<const ModelTensor> tensors, const ModelTensor& tensor);
+
 // A variant as the coders take it.
 struct VariantMatch {
-  bool own_layout = false;           // Order, dtypes or opaque sizes differ from the base's.
+  bool own_layout = false;           // Anything but the base's tensors in their order, of their dtypes and sizes.
   std::vector<LayoutEntry> tensors;  // In the variant's data order.
 };
 
-// `pairs` are complete.
+// A tensor without a match is coded against the base's tensor that it is tied to, or else on its own.
 VariantMatch LayOut(absl::Span<const ModelTensor> base, absl::Span<const ModelTensor> variant,
                     const TensorPairs& pairs);
 

@@ -4,10 +4,8 @@
 #include <string.h>
 
 #include <string>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "nlohmann/json.hpp"
 #include "tools/mvault/cli/printable.h"
 
@@ -24,11 +22,7 @@ void Console::PrintJson(const Json& json) {
 
 void Console::PrintError(const absl::Status& status) {
   progress_.Clear();
-  // Lines after the first are indented: none can pass for another message.
-  const std::vector<std::string> lines = absl::StrSplit(status.message(), '\n');
-  std::string text = "mvault: error: ";
-  for (const std::string& line : lines)
-    absl::StrAppend(&text, &line == &lines.front() ? "" : "  ", Printable(line), "\n");
+  const std::string text = absl::StrCat("mvault: error: ", PrintableLines(status.message()));
   fwrite(text.data(), 1, text.size(), err_);
 }
 

@@ -58,6 +58,7 @@ absl::StatusOr<ExitCode> Run(Session& session, const Arguments& arguments) {
     for (const PackedVariant& v : report->variants) {
       list.push_back({{"name", v.name}, {"file_bytes", v.file_size}, {"stored_bytes", v.stored_size}});
     }
+    json["note"] = report->note.empty() ? Json(nullptr) : Json(report->note);
     session.console.PrintJson(json);
     return ExitCode::kOk;
   }
@@ -65,6 +66,7 @@ absl::StatusOr<ExitCode> Run(Session& session, const Arguments& arguments) {
   for (const PackedVariant& v : report->variants) {
     absl::StrAppend(&text, Printable(v.name), ": ", Grouped(v.stored_size), " bytes stored, restored and compared\n");
   }
+  if (!report->note.empty()) absl::StrAppend(&text, "note: ", PrintableLines(report->note));
   absl::StrAppend(&text, Printable(arguments.vault), ": ", Grouped(report->bytes.file),
                   " bytes (before: ", Grouped(*old_size), ")\n");
   session.console.Print(text);

@@ -58,8 +58,8 @@ Json ToJson(const Arguments& arguments, const std::vector<TensorDifference>& ten
     // JSON has no infinity.
     const bool finite = t.max_difference.has_value() && std::isfinite(*t.max_difference);
     json["tensors"].push_back({{"name", t.name},
-                               {"dtype_a", t.dtype_a},
-                               {"dtype_b", t.dtype_b},
+                               {"dtype_a", t.dtype_a.empty() ? Json(nullptr) : Json(t.dtype_a)},
+                               {"dtype_b", t.dtype_b.empty() ? Json(nullptr) : Json(t.dtype_b)},
                                {"elements", t.elements},
                                {"differing", t.differing},
                                {"share", Share(t.differing, t.elements)},
@@ -72,7 +72,9 @@ std::string ToText(const std::vector<TensorDifference>& tensors, const Totals& t
   TextTable table({"tensor", "dtype", ">elements", ">differ", ">share", ">max |difference|"});
   for (const TensorDifference& t : tensors) {
     if (!Differs(t)) continue;
-    const std::string dtype = t.dtype_a == t.dtype_b ? t.dtype_a : absl::StrCat(t.dtype_a, " / ", t.dtype_b);
+    const auto shown = [](const std::string& dtype) { return dtype.empty() ? "-" : dtype; };
+    const std::string dtype =
+        t.dtype_a == t.dtype_b ? t.dtype_a : absl::StrCat(shown(t.dtype_a), " / ", shown(t.dtype_b));
     table.AddRow({Printable(t.name), Printable(dtype), Grouped(t.elements), Grouped(t.differing),
                   Percent(t.differing, t.elements), FormatMax(t)});
   }
@@ -90,7 +92,7 @@ absl::StatusOr<ExitCode> Diff(Session& session, const Arguments& arguments) {
   const absl::StatusOr<NamedModel> b = vault->OpenModel(arguments.b);
   if (!b.ok()) return b.status();
   const absl::StatusOr<std::vector<TensorDifference>> tensors =
-      CompareModels(*vault, *a, *b, "compare", &session.console.progress());
+      CompareModels(*vault, *a, *b, PartnersByName(*a, *b), "compare", &session.console.progress());
   if (!tensors.ok()) return tensors.status();
   Totals totals;
   for (const TensorDifference& t : *tensors) {

@@ -155,7 +155,7 @@ absl::StatusOr<ExitCode> InfoOfVault(Session& session, const Arguments& argument
   if (arguments.json) {
     Json json = {{"vault", arguments.vault},
                  {"bytes", account->file},
-                 {"format", absl::StrCat(kVersionMajor, ".", kVersionMinor)},
+                 {"format", absl::StrCat(kVersionMajor, ".", header.version_minor())},
                  {"wide_chunks", (header.features & kFeatureWideChunks) != 0},
                  {"wide_index", (header.features & kFeatureWideIndex) != 0},
                  {"chunk_size", header.chunk_size},
@@ -176,7 +176,7 @@ absl::StatusOr<ExitCode> InfoOfVault(Session& session, const Arguments& argument
       "%s: %s bytes, format %d.%d, a base and %d variants of %s weights\n"
       "chunks of %s bytes, segments of %s bytes\n"
       "base: %s bytes of data, XXH3-128 %s, XXH64 %s\n\n%s\n",
-      Printable(arguments.vault), Grouped(account->file), kVersionMajor, kVersionMinor, variant_count,
+      Printable(arguments.vault), Grouped(account->file), kVersionMajor, header.version_minor(), variant_count,
       Grouped(vault.weights()), Grouped(header.chunk_size), Grouped(header.segment_size),
       Grouped(header.base_data_size), Hex(digests.xxh3), FormatXxh64(digests.xxh64),
       FormatParts(Parts(*account), account->file));
@@ -265,7 +265,7 @@ absl::StatusOr<ExitCode> InfoOfVariant(Session& session, const Arguments& argume
   const absl::StatusOr<NamedModel> base = vault.OpenModel(kReservedVariantName);
   if (!base.ok()) return base.status();
   const absl::StatusOr<std::vector<TensorDifference>> differences =
-      CompareModels(vault, open, *base, "compare", &session.console.progress());
+      CompareModels(vault, open, *base, PartnersInBase(open), "compare", &session.console.progress());
   if (!differences.ok()) return differences.status();
   if (arguments.json) {
     Json json = ModelJson(vault, open, arguments.vault);

@@ -46,6 +46,7 @@ Json ToJson(const Arguments& arguments, const PackReport& report, const std::opt
   for (const PackedVariant& v : report.variants) {
     variants.push_back({{"name", v.name}, {"file_bytes", v.file_size}, {"stored_bytes", v.stored_size}});
   }
+  json["note"] = report.note.empty() ? Json(nullptr) : Json(report.note);
   json["sections"] = PartsToJson(SectionParts(report.bytes));
   json["parts"] = account.has_value() ? PartsToJson(Parts(*account)) : Json(nullptr);
   return json;
@@ -60,7 +61,9 @@ std::string ToText(const Arguments& arguments, const PackReport& report, const s
     absl::StrAppend(&text, "budget: ", Grouped(*arguments.budget), " bytes, ",
                     Grouped(*arguments.budget - report.bytes.file), " of them left\n");
   }
-  absl::StrAppend(&text, "every model was restored and compared with its file\n\n",
+  absl::StrAppend(&text, "every model was restored and compared with its file\n");
+  if (!report.note.empty()) absl::StrAppend(&text, "note: ", PrintableLines(report.note));
+  absl::StrAppend(&text, "\n",
                   FormatParts(account.has_value() ? Parts(*account) : SectionParts(report.bytes), report.bytes.file));
   return text;
 }
@@ -134,12 +137,14 @@ void AddPackCommand(Command& app, Session& session) {
                 "Raw bytes of a variant that decode on their own: 4KiB to 16MiB, a multiple of 256; default 1MiB");
   AddThreadsOption(&command, &arguments->threads);
   AddJsonFlag(&command, &arguments->json);
-  SetFooter(&command,
-            "  mvault pack --base base.safetensors --variants departments --budget 1MiB -o all.mvlt\n"
-            "  mvault pack --base base.safetensors --variant legal=legal.safetensors -o one.mvlt\n",
-            "Every file must have the base's tensor names and shapes, names as --rename says; dtypes may differ. All "
-            "that is written is\n"
-            "restored and compared with its file before the vault takes its name.");
+  SetFooter(
+      &command,
+      "  mvault pack --base base.safetensors --variants departments --budget 1MiB -o all.mvlt\n"
+      "  mvault pack --base base.safetensors --variant legal=legal.safetensors -o one.mvlt\n",
+      "Tensors are matched by name, and names as --rename says; dtypes may differ. A variant may lack tensors and\n"
+      "have others, as long as half of it and of the base match. All "
+      "that is written is\n"
+      "restored and compared with its file before the vault takes its name.");
   command.OnParsed(
       [&session, arguments] { session.command = [&session, arguments] { return Pack(session, *arguments); }; });
 }

@@ -79,10 +79,18 @@ void AddNameRuleOptions(Command* command, NameRuleArguments* arguments) {
       .TypeName("FROM=TO")
       .OneValue()
       .Check([](const std::string& text) { return std::string(ParseNameRule(text).status().message()); });
+  command
+      ->AddOption(
+          "--ignore", &arguments->ignore,
+          "Names of tensors ('*': any text) that are matched with nothing: those of variants are stored on their own; "
+          "may be given many times")
+      .TypeName("PATTERN")
+      .OneValue();
 }
 
 absl::StatusOr<NameRules> FindNameRules(const NameRuleArguments& arguments) {
   NameRules rules;
+  rules.ignore = arguments.ignore;
   for (const std::string& text : arguments.renames) {
     absl::StatusOr<NameRule> rule = ParseNameRule(text);
     if (!rule.ok()) return rule.status();

@@ -24,6 +24,7 @@ void AddVariantOptions(Command* command, VariantArguments* arguments);
 
 struct NameRuleArguments {
   std::vector<std::string> renames;  // FROM=TO.
+  std::vector<std::string> ignore;   // Patterns.
 };
 
 // How variants' names are matched with the base's. `arguments` must outlive the parsing.
