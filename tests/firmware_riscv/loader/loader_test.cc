@@ -24,7 +24,7 @@ constexpr uint32_t kSegmentSize = 4096;
 
 // A vault of every kind of variant in many chunks and segments.
 const CodedModels& Models() {
-  static const CodedModels* const models = new CodedModels(Encode(MakePlainModels(4), kChunkSize, kSegmentSize));
+  static const CodedModels* const models = new CodedModels(Encode(MakeFreeModels(4), kChunkSize, kSegmentSize));
   return *models;
 }
 
@@ -228,7 +228,7 @@ TEST(LoaderTest, TooLittleMemoryIsNamedWhereverItRunsOut) {
     }
     ++opened;
     mv_variant variant;
-    ASSERT_EQ(Find(loader, "reordered", &variant), MV_OK);
+    ASSERT_EQ(Find(loader, "free", &variant), MV_OK);
     EXPECT_EQ(mv_start(loader, &variant, 256), MV_WORKSPACE_TOO_SMALL);
     const uint8_t* tile;
     size_t tile_size;
@@ -461,7 +461,8 @@ TEST(LoaderTest, TheBaseIsProvenWithoutTheIndex) {
   EXPECT_EQ(mv_diagnose(loader, &variant).place, MV_PLACE_UNKNOWN);
   // All else is checked as ever.
   vault[header.section(Section::kModel).offset + 3] ^= 1;
-  EXPECT_EQ(mv_open_base(Data(vault), vault.size(), memory.data(), memory.size(), &loader, &fault), MV_CHECKSUM_MISMATCH);
+  EXPECT_EQ(mv_open_base(Data(vault), vault.size(), memory.data(), memory.size(), &loader, &fault),
+            MV_CHECKSUM_MISMATCH);
   EXPECT_EQ(fault.place, MV_PLACE_MODEL);
   EXPECT_EQ(loader, nullptr);
 }

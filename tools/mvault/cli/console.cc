@@ -22,8 +22,8 @@ void Console::PrintJson(const Json& json) {
 
 void Console::PrintError(const absl::Status& status) {
   progress_.Clear();
-  const std::string line = absl::StrCat("mvault: error: ", Printable(status.message()), "\n");
-  fwrite(line.data(), 1, line.size(), err_);
+  const std::string text = absl::StrCat("mvault: error: ", PrintableLines(status.message()));
+  fwrite(text.data(), 1, text.size(), err_);
 }
 
 absl::Status Console::Flush() {
