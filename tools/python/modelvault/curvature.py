@@ -2,7 +2,7 @@
 
 import contextlib
 import warnings
-from typing import Any, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 import torch
 from torch import nn
@@ -13,16 +13,20 @@ from . import curvature_file, model_tensors, safetensors
 from .base_model import Names, candidates, find_all_names
 from .batch import Batch
 from .errors import AttachError
+from .first_fit import exported_variants
 from .gradients import collecting
 from .layer_moments import LayerMoments
 from .model_tensors import Found
 from .modes import evaluating
+from .tensor_weights import Variant, exact_weights
 
 # Wider layers get no factors, only importance: a factor has the square of this many values.
 _MOST_WIDE = 4096
 
 
 def curvature(model: nn.Module, batches: Iterable[Any], path: safetensors.Path, *,
+              variants: Optional[Iterable[Variant]] = None, budget: Union[None, int, str] = None,
+              program: safetensors.Path = "mvault", fit_options: Sequence[str] = (),
               importance: Optional[safetensors.Path] = None, base: Optional[safetensors.Path] = None,
               names: Names = None, seed: int = 0) -> List[str]:
     """Writes `path`, all that `mvault fit --curvature` wants to know, and returns the names that have factors:
@@ -31,6 +35,8 @@ def curvature(model: nn.Module, batches: Iterable[Any], path: safetensors.Path, 
       of the layer's input and of the gradient at its output (J. Martens, R. Grosse, arXiv:1503.05671; for convolutions
       R. Grosse, J. Martens, arXiv:1602.01407);
     - for every parameter NAME.importance, of its shape: the Fisher information's diagonal;
+    - with `variants`, for each weight NAME.tensor_weight, a number: how much more its errors cost than the factors say,
+      from what a first fit of these variants lost (tensor_weights() has the formula).
 
     Factors and importance are of the loss of one target, which is drawn from the model's own distribution (F. Kunstner,
     L. Balles, P. Hennig, arXiv:1905.12558, on why not from the data). Warns of weights that get no factors; `fit` goes
@@ -40,6 +46,11 @@ def curvature(model: nn.Module, batches: Iterable[Any], path: safetensors.Path, 
         logits [..., classes]. It is not changed.
     base, names: NAME is as the base's file has it, found as attach() does; without a file, the model's own name, or
         what `names` makes of it. Tied weights are written under each of their names.
+    variants: (fine-tune, its float file, batches of its own text), as tensor_weights() takes them, but with the file
+        that `fit` will be given. A fine-tune may be a function without arguments that loads it: then one at a time is
+        in memory. Where batches are None the file is only fitted. The first fit takes the base's file if there is one.
+    budget: what the first fit may take, as `fit --budget` has it; give it what a vault of these variants is to have.
+    program: `mvault`, by its path or its name in PATH; fit_options: more of the first fit's options.
     importance: writes the diagonals to a file of their own as well, as `mvault fit --importance` takes it."""
     if any(parametrize.is_parametrized(module) for module in model.modules()):
         raise AttachError("curvature is of a model's own weights; call it before attach(), or on a model that was "
@@ -50,6 +61,12 @@ def curvature(model: nn.Module, batches: Iterable[Any], path: safetensors.Path, 
     if importance is not None:
         safetensors.write(importance, diagonals, {"role": "Fisher diagonal"})
     tensors.update({name + curvature_file.IMPORTANCE: values for name, values in diagonals.items()})
+    if variants is not None:
+        with exported_variants(list(variants), tensors, base=base, budget=budget, program=program,
+                               options=fit_options) as restored:
+            weights = exact_weights(restored, curvature_file.Metric(tensors), names)
+        tensors.update({name + curvature_file.TENSOR_WEIGHT: torch.tensor(weight, dtype=torch.float32)
+                        for name, weight in weights.items()})
     curvature_file.write(path, tensors)
     return [name[:-len(".H")] for name in tensors if name.endswith(".H")]
 
