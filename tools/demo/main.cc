@@ -14,9 +14,9 @@
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
 #include "tools/demo/departments.h"
-#include "tools/demo/model_file.h"
+#include "tools/demo/network_file.h"
 #include "tools/demo/pipeline.h"
-#include "tools/demo/report.h"
+#include "tools/demo/training_record.h"
 #include "tools/demo/table.h"
 #include "tools/formats/text_file.h"
 #include "tools/mvault/cli/command_line.h"
@@ -53,44 +53,44 @@ void ShowProgress(absl::string_view stage, uint64_t done, uint64_t total) {
 
 int Train(const DemoOptions& options, const std::string& folder) {
   const ProgressFunction progress = isatty(STDERR_FILENO) != 0 ? ShowProgress : ProgressFunction();
-  const absl::StatusOr<Report> report = TrainDemo(FileSystem::Default(), options, folder, progress);
-  if (!report.ok()) return Fail(report.status());
-  const auto mean = [&](double DepartmentResult::*figure) { return 100 * Summarize(*report, figure).mean; };
+  const absl::StatusOr<TrainingRecord> record = TrainDemo(FileSystem::Default(), options, folder, progress);
+  if (!record.ok()) return Fail(record.status());
+  const auto mean = [&](double DepartmentResult::*figure) { return 100 * Summarize(*record, figure).mean; };
   return Print(absl::StrFormat(
       "%s: a base and %d departments, %d weights each; right on held-out samples, mean of all departments: "
       "base %.1f %%, fine-tune %.1f %% (chance %.1f %%)\n",
-      folder, report->departments.size(), report->weights, mean(&DepartmentResult::base_top1),
-      mean(&DepartmentResult::finetune_top1), 100.0 / static_cast<double>(report->task.classes)));
+      folder, record->departments.size(), record->weights, mean(&DepartmentResult::base_top1),
+      mean(&DepartmentResult::finetune_top1), 100.0 / static_cast<double>(record->task.classes)));
 }
 
 int Evaluate(const std::string& folder, const std::string& model_path, const std::string& name, bool json) {
   FileSystem& file_system = FileSystem::Default();
-  const absl::StatusOr<Report> report = ReadReport(file_system, folder);
-  if (!report.ok()) return Fail(report.status());
-  const absl::StatusOr<size_t> department = FindDepartment(*report, name);
+  const absl::StatusOr<TrainingRecord> record = ReadRecord(file_system, folder);
+  if (!record.ok()) return Fail(record.status());
+  const absl::StatusOr<size_t> department = FindDepartment(*record, name);
   if (!department.ok()) return Fail(department.status());
-  const absl::StatusOr<Network> model = ReadModel(file_system, model_path);
+  const absl::StatusOr<Network> model = ReadNetwork(file_system, model_path);
   if (!model.ok()) return Fail(model.status());
-  const absl::StatusOr<size_t> correct = CountHeldOutCorrect(*report, *model, *department);
+  const absl::StatusOr<size_t> correct = CountHeldOutCorrect(*record, *model, *department);
   if (!correct.ok())
     return Fail(absl::InvalidArgumentError(absl::StrCat(model_path, ": ", correct.status().message())));
 
-  const double top1 = static_cast<double>(*correct) / static_cast<double>(report->heldout_samples);
-  const double finetune_top1 = report->departments[*department].finetune_top1;
+  const double top1 = static_cast<double>(*correct) / static_cast<double>(record->heldout_samples);
+  const double finetune_top1 = record->departments[*department].finetune_top1;
   if (json) {
     const nlohmann::ordered_json result = {{"department", name},  {"model", model_path},
-                                           {"correct", *correct}, {"samples", report->heldout_samples},
+                                           {"correct", *correct}, {"samples", record->heldout_samples},
                                            {"top1", top1},        {"finetune_top1", finetune_top1}};
     return Print(result.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
   }
   return Print(absl::StrFormat("%s: right on %d of %d held-out samples, %.1f %%; the fine-tune in floats: %.1f %%\n",
-                               name, *correct, report->heldout_samples, 100 * top1, 100 * finetune_top1));
+                               name, *correct, record->heldout_samples, 100 * top1, 100 * finetune_top1));
 }
 
 int Table(const std::string& folder, const std::string& models, uint64_t vault_size, const std::string& sizes_path) {
   FileSystem& file_system = FileSystem::Default();
-  const absl::StatusOr<Report> report = ReadReport(file_system, folder);
-  if (!report.ok()) return Fail(report.status());
+  const absl::StatusOr<TrainingRecord> record = ReadRecord(file_system, folder);
+  if (!record.ok()) return Fail(record.status());
   absl::StatusOr<StoredSizes> sizes = StoredSizes();
   if (!sizes_path.empty()) {
     const absl::StatusOr<std::string> text = ReadTextFile(file_system, sizes_path);
@@ -98,9 +98,9 @@ int Table(const std::string& folder, const std::string& models, uint64_t vault_s
     sizes = StoredSizesFromJson(*text, sizes_path);
     if (!sizes.ok()) return Fail(sizes.status());
   }
-  const absl::StatusOr<std::vector<double>> top1 = ScoreModels(file_system, *report, models, Processors());
+  const absl::StatusOr<std::vector<double>> top1 = ScoreModels(file_system, *record, models, Processors());
   if (!top1.ok()) return Fail(top1.status());
-  return Print(FormatTable(*report, *top1, vault_size, *sizes));
+  return Print(FormatTable(*record, *top1, vault_size, *sizes));
 }
 
 int Run(int argc, char** argv) {

@@ -46,14 +46,14 @@ class ProgramTest : public testing::Test {
     DemoOptions options = SmallDemo();
     options.base.steps = 50;
     options.fine_tuning.steps = 20;
-    const absl::StatusOr<Report> report = TrainDemo(FileSystem::Default(), options, data_.path(), nullptr);
-    ASSERT_THAT(report, IsOk());
-    report_ = *report;
+    const absl::StatusOr<TrainingRecord> record = TrainDemo(FileSystem::Default(), options, data_.path(), nullptr);
+    ASSERT_THAT(record, IsOk());
+    record_ = *record;
   }
 
   const TempFolder scratch_;
   const TempFolder data_;
-  Report report_;
+  TrainingRecord record_;
 };
 
 TEST_F(ProgramTest, HelpAndWrongCommandLines) {
@@ -77,7 +77,7 @@ TEST_F(ProgramTest, HelpAndWrongCommandLines) {
 
 TEST_F(ProgramTest, EvalPrintsWhatTheModelScoredWhenItWasTrained) {
   MakeData();
-  const DepartmentResult& department = report_.departments[2];
+  const DepartmentResult& department = record_.departments[2];
   const std::string arguments = "eval --data " + data_.path() + " --department " + department.name + " --model " +
                                 data_.File("variants/" + department.name + ".safetensors");
   const Outcome text = Run(arguments);
@@ -90,13 +90,13 @@ TEST_F(ProgramTest, EvalPrintsWhatTheModelScoredWhenItWasTrained) {
   EXPECT_EQ(result["department"], department.name);
   EXPECT_EQ(result["top1"], department.finetune_top1);
   EXPECT_EQ(result["finetune_top1"], department.finetune_top1);
-  EXPECT_EQ(result["samples"], report_.heldout_samples);
+  EXPECT_EQ(result["samples"], record_.heldout_samples);
 }
 
 TEST_F(ProgramTest, TablePrintsToStandardOutput) {
   MakeData();
   const std::string sizes = scratch_.Write(
-      "sizes.json", R"({"variants":[{"name":")" + report_.departments[0].name + R"(","stored_bytes":4321}]})");
+      "sizes.json", R"({"variants":[{"name":")" + record_.departments[0].name + R"(","stored_bytes":4321}]})");
   const std::string command =
       "table --data " + data_.path() + " --models " + data_.File("variants") + " --vault-bytes 12345";
   const Outcome table = Run(command + " --sizes " + sizes);
@@ -110,7 +110,7 @@ TEST_F(ProgramTest, FailuresAreToldOnStandardError) {
   MakeData();
   const std::string data = "--data " + data_.path();
   const std::string model = " --model " + data_.File("base.safetensors");
-  const std::string department = " --department " + report_.departments[0].name;
+  const std::string department = " --department " + record_.departments[0].name;
   const std::string models = " --vault-bytes 1 --models " + data_.File("variants");
   const std::pair<std::string, std::string> failures[] = {
       {"train --out " + data_.path(), "variants: not empty"},
@@ -120,7 +120,7 @@ TEST_F(ProgramTest, FailuresAreToldOnStandardError) {
       {"table " + data + models + " --sizes " + scratch_.File("none"), "none"},
       {"table " + data + models + " --sizes " + data_.File("demo.json"), "demo.json"},
       {"table --data " + scratch_.path() + models, "demo.json"},
-      {"table " + data + " --vault-bytes 1 --models " + scratch_.path(), report_.departments[0].name},
+      {"table " + data + " --vault-bytes 1 --models " + scratch_.path(), record_.departments[0].name},
   };
   for (const auto& [arguments, reason] : failures) {
     SCOPED_TRACE(arguments);
