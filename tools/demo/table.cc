@@ -6,24 +6,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
+#include "tools/demo/number_text.h"
 
 namespace modelvault::demo {
 namespace {
 
 constexpr size_t kDepartmentsShown = 10;
-
-// 1234567 as "1,234,567".
-std::string Grouped(uint64_t value) {
-  const std::string digits = absl::StrCat(value);
-  std::string text;
-  for (size_t i = 0; i < digits.size(); ++i) {
-    if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
-    text += digits[i];
-  }
-  return text;
-}
-
-std::string Percent(double share) { return absl::StrFormat("%.1f %%", 100 * share); }
 
 void AppendRow(absl::string_view name, absl::string_view base, absl::string_view tuned, absl::string_view variant,
                absl::string_view bytes, std::string* text) {

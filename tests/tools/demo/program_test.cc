@@ -67,7 +67,8 @@ TEST_F(ProgramTest, HelpAndWrongCommandLines) {
   }
   for (const std::string arguments :
        {"", "fly", "train", "train --out x --departments 101", "train --out x --departments 0",
-        "train --out x --seed y", "eval --data x --model y", "table --data x --models y", "table --data x --models y --vault-bytes 0", "table --data x --vault-bytes 1"}) {
+        "train --out x --seed y", "eval --data x --model y", "table --data x --models y", "table --data x --models y --vault-bytes 0", "table --data x --vault-bytes 1",
+        "table --data x --models y --vault-bytes 1 --page z", "table --data x --models y --vault-bytes 1 --info z"}) {
     const Outcome outcome = Run(arguments);
     EXPECT_EQ(outcome.exit_code, 2) << arguments;
     EXPECT_THAT(outcome.errors, testing::Not(testing::IsEmpty())) << arguments;
@@ -106,6 +107,20 @@ TEST_F(ProgramTest, TablePrintsToStandardOutput) {
   EXPECT_EQ(Run(command + " >/dev/full").exit_code, 1);
 }
 
+TEST_F(ProgramTest, TableDrawsThePageToo) {
+  MakeData();
+  const std::string info = scratch_.Write(
+      "info.json", R"({"sections":{"header":1,"model":1,"chunks":1,"base":1,"variants":1,"index":1,"manifest":1,)"
+                   R"("padding":12338}})");
+  const std::string page = scratch_.File("page.html");
+  const Outcome table = Run("table --data " + data_.path() + " --models " + data_.File("variants") +
+                            " --vault-bytes 12345 --info " + info + " --page " + page);
+  EXPECT_EQ(table.exit_code, 0) << table.errors;
+  EXPECT_THAT(table.output, HasSubstr("12,345 bytes"));
+  EXPECT_THAT(scratch_.Read("page.html"),
+              testing::AllOf(HasSubstr("12,345"), HasSubstr(record_.departments[0].name)));
+}
+
 TEST_F(ProgramTest, FailuresAreToldOnStandardError) {
   MakeData();
   const std::string data = "--data " + data_.path();
@@ -119,6 +134,8 @@ TEST_F(ProgramTest, FailuresAreToldOnStandardError) {
       {"eval " + data + department + " --model " + data_.File("demo.json"), "demo.json"},
       {"table " + data + models + " --sizes " + scratch_.File("none"), "none"},
       {"table " + data + models + " --sizes " + data_.File("demo.json"), "demo.json"},
+      {"table " + data + models + " --page " + scratch_.File("p") + " --info " + scratch_.File("none"), "none"},
+      {"table " + data + models + " --page " + scratch_.File("p") + " --info " + data_.File("demo.json"), "'sections'"},
       {"table --data " + scratch_.path() + models, "demo.json"},
       {"table " + data + " --vault-bytes 1 --models " + scratch_.path(), record_.departments[0].name},
   };
