@@ -11,7 +11,7 @@ import re
 import subprocess
 
 # These read all of their input, whatever their arguments.
-READ_ALL = {"cat", "cut", "dd", "fold", "od", "sha256sum", "sort", "tac", "tail", "tee", "tr", "uniq", "wc", "xargs"}
+READ_ALL = {"cat", "cut", "dd", "fold", "od", "paste", "sha256sum", "sort", "tac", "tail", "tee", "tr", "uniq", "wc", "xargs"}
 
 
 def find(root):
@@ -58,7 +58,8 @@ def _reads_all(command):
     if name == "sed":
         return not any(re.search(r"(^|[;{}\s$/0-9])[qQ]\s*[0-9]*\s*($|[;}\s])", word) for word in arguments)
     if name == "awk":
-        return not any(re.search(r"\bexit\b", word) for word in arguments)
+        # What END does comes after the last line.
+        return not any(re.search(r"\bexit\b", re.sub(r"(?s)\bEND\s*\{.*", "", word)) for word in arguments)
     return name in READ_ALL
 
 

@@ -53,7 +53,7 @@ class Checker(unittest.TestCase):
                        "a || head", "a && head", "head f", "head -c 5 /dev/zero | tr a b", "grep -q a <<<b",
                        "[[ a =~ b|head ]]", "case $a in b|head) c ;; esac", "# a | head", "echo 'a | head'",
                        "cat <<'X'\na | head\nX", "echo $((a | head))", "f() { tr a b | sed s/c/d/; }; a | f",
-                       "a | awk '{ print }'", "a | dd of=b", "a | sed 's/q/r/; s/queue/Quit/'"):
+                       "a | awk '{ print }'", "a | awk '{ b = 1 } END { exit b }'", "a | dd of=b", "a | sed 's/q/r/; s/queue/Quit/'"):
             with self.subTest(script):
                 self.assertEqual(shell_scripts.early_readers(script), [])
 

@@ -119,8 +119,7 @@ int Table(const TableFiles& files, uint64_t vault_size) {
     if (!text.ok()) return Fail(text.status());
     const absl::StatusOr<VaultSections> sections = VaultSectionsFromJson(*text, files.info);
     if (!sections.ok()) return Fail(sections.status());
-    const absl::Status written =
-        WriteTextFile(file_system, files.page, FormatPage(*record, *top1, *sections, *sizes));
+    const absl::Status written = WriteTextFile(file_system, files.page, FormatPage(*record, *top1, *sections, *sizes));
     if (!written.ok()) return Fail(written);
   }
   return Print(FormatTable(*record, *top1, vault_size, *sizes));

@@ -99,7 +99,7 @@ std::string LayerName(size_t layer, size_t layer_count) {
 }
 
 absl::StatusOr<uint64_t> WriteNetwork(FileSystem& file_system, const std::string& path, const Network& network,
-                                    const SafetensorsMetadata& metadata) {
+                                      const SafetensorsMetadata& metadata) {
   std::vector<TensorValues> tensors;
   for (size_t l = 0; l < network.layers.size(); ++l) {
     const Layer& layer = network.layers[l];

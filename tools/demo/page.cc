@@ -21,10 +21,13 @@ constexpr char kStyle[] =
     "table{border-collapse:collapse;margin:1em 0}td,th{padding:.15em .9em;text-align:left;border-bottom:1px solid #ddd}"
     ".n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}"
     ".big{font-size:1.7em;font-weight:600}.tile{display:inline-block;margin:1em 2.4em .6em 0;vertical-align:top}"
-    ".tables{fill:#9a6fb0}.base{fill:#134f91}.odd{fill:#a9cbec}.even{fill:#d3e4f5}.index{fill:#e0a54a}.free{fill:#f1f1f1}"
+    ".tables{fill:#9a6fb0}.base{fill:#134f91}.odd{fill:#a9cbec}.even{fill:#d3e4f5}.index{fill:#e0a54a}.free{fill:#"
+    "f1f1f1}"
     ".light{fill:#fff}.grid{stroke:#e4e4e4}.gap{stroke:#c9d6e3;stroke-width:2}.before{fill:#b0b0b0}"
-    ".tuned{fill:#fff;stroke:#2c7a3f;stroke-width:1.5}.vault{fill:#134f91}.key{width:.9em;height:.9em;display:inline-block;"
-    "vertical-align:-.1em;margin:0 .35em 0 1.1em}.legend{margin:.2em 0 1.6em -1.1em}";
+    ".tuned{fill:#fff;stroke:#2c7a3f;stroke-width:1.5}.vault{fill:#134f91}.key{width:.9em;height:.9em;display:inline-"
+    "block;"
+    "vertical-align:-.1em;margin-right:.35em}.legend{margin:.2em 0 1.6em}.legend "
+    "span{margin-right:1.1em;white-space:nowrap}";
 
 std::string Escaped(absl::string_view text) {
   return absl::StrReplaceAll(text, {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}});
@@ -35,7 +38,7 @@ std::string Tile(absl::string_view big, absl::string_view small) {
 }
 
 std::string Key(absl::string_view colour, absl::string_view what) {
-  return absl::StrCat("<span class=\"key\" style=\"background:", colour, "\"></span>", what);
+  return absl::StrCat("<span><i class=\"key\" style=\"background:", colour, "\"></i>", what, "</span>\n");
 }
 
 // Bytes side by side, like lines of text: what does not end in one row goes on in the next.
@@ -53,9 +56,9 @@ class FlashMap {
       const double x = Width(at);
       const double width = Width(piece);
       const auto y = static_cast<double>(row * kRowHeight);
-      absl::StrAppendFormat(&pieces_,
-                            "<rect class=\"%s\" x=\"%.1f\" y=\"%.0f\" width=\"%.1f\" height=\"%d\"><title>%s</title></rect>\n",
-                            style, x, y, std::max(width - 1, 0.5), kRowHeight - 2, title);
+      absl::StrAppendFormat(
+          &pieces_, "<rect class=\"%s\" x=\"%.1f\" y=\"%.0f\" width=\"%.1f\" height=\"%d\"><title>%s</title></rect>\n",
+          style, x, y, std::max(width - 1, 0.5), kRowHeight - 2, title);
       if (!labelled && width > kLetterWidth * static_cast<double>(label.size()) + 6) {
         absl::StrAppendFormat(&pieces_, "<text%s x=\"%.1f\" y=\"%.0f\">%s</text>\n",
                               style == "base" ? " class=\"light\"" : "", x + 4, y + 15, Escaped(label));
@@ -101,7 +104,8 @@ std::string Flash(const TrainingRecord& record, const VaultSections& sections, c
     return absl::StrCat(Grouped(bytes), " bytes, ",
                         Percent(static_cast<double>(bytes) / static_cast<double>(sections.size())));
   };
-  return absl::StrCat(map.Svg(), "<p class=\"legend\">", Key("#9a6fb0", absl::StrCat("tables ", share(sections.tables))),
+  return absl::StrCat(map.Svg(), "<p class=\"legend\">",
+                      Key("#9a6fb0", absl::StrCat("tables ", share(sections.tables))),
                       Key("#134f91", absl::StrCat("base ", share(sections.base))),
                       Key("#a9cbec", absl::StrCat("departments ", share(sections.variants))),
                       Key("#e0a54a", absl::StrCat("index and names ", share(sections.index))), "</p>\n");
@@ -120,7 +124,8 @@ std::string Accuracy(const TrainingRecord& record, absl::Span<const double> vaul
     absl::StrAppendFormat(&svg,
                           "<line class=\"grid\" x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\"/>"
                           "<text x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">%d %%</text>\n",
-                          kLeft, kLeft + kWidth, y(mark / 100.0), y(mark / 100.0), kLeft - 8, y(mark / 100.0) + 4, mark);
+                          kLeft, kLeft + kWidth, y(mark / 100.0), y(mark / 100.0), kLeft - 8, y(mark / 100.0) + 4,
+                          mark);
   }
   std::vector<size_t> order(record.departments.size());
   std::iota(order.begin(), order.end(), size_t{0});
@@ -143,7 +148,8 @@ std::string Accuracy(const TrainingRecord& record, absl::Span<const double> vaul
                           y(department.base_top1), x, y(department.finetune_top1), x, y(vault));
   }
   return absl::StrCat(svg, "</svg>\n<p class=\"legend\">", Key("#b0b0b0", "base, before fine-tuning"),
-                      Key("#2c7a3f", "fine-tune in floats (ring)"), Key("#134f91", "given back by the vault"), "</p>\n");
+                      Key("#2c7a3f", "fine-tune in floats (ring)"), Key("#134f91", "given back by the vault"),
+                      "</p>\n");
 }
 
 std::string AllFigures(const TrainingRecord& record, absl::Span<const double> vault_top1, const StoredSizes& sizes) {
@@ -174,10 +180,10 @@ absl::StatusOr<VaultSections> VaultSectionsFromJson(const std::string& text, abs
   const auto found = document.find("sections");
   if (found == document.end() || !found->is_object()) return bad("'sections' is not an object");
   VaultSections sections;
-  const std::pair<const char*, uint64_t*> fields[] = {
-      {"header", &sections.tables}, {"model", &sections.tables},       {"chunks", &sections.tables},
-      {"base", &sections.base},     {"variants", &sections.variants},  {"index", &sections.index},
-      {"manifest", &sections.index}, {"padding", &sections.index}};
+  const std::pair<const char*, uint64_t*> fields[] = {{"header", &sections.tables},     {"model", &sections.tables},
+                                                      {"chunks", &sections.tables},     {"base", &sections.base},
+                                                      {"variants", &sections.variants}, {"index", &sections.index},
+                                                      {"manifest", &sections.index},    {"padding", &sections.index}};
   for (const auto& [name, bytes] : fields) {
     const auto field = found->find(name);
     // More than any vault, and no sum of these is past 64 bits.
@@ -194,24 +200,25 @@ std::string FormatPage(const TrainingRecord& record, absl::Span<const double> va
                        const StoredSizes& sizes) {
   const std::string models = absl::StrCat("a base and ", record.departments.size(), " departments");
   const auto mean = [&](double DepartmentResult::*figure) { return Percent(Summarize(record, figure).mean); };
-  std::string html = absl::StrCat(
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>A vault: ", models, "</title>\n<style>",
-      kStyle, "</style>\n<h1>One flash image: ", models, "</h1>\n");
+  std::string html =
+      absl::StrCat("<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>A vault: ", models,
+                   "</title>\n<style>", kStyle, "</style>\n<h1>One flash image: ", models, "</h1>\n");
+  absl::StrAppend(&html, Tile(Grouped(sections.size()), "bytes in the vault"),
+                  Tile(absl::StrFormat("%.1f&times;", static_cast<double>(RawSize(record)) /
+                                                          static_cast<double>(std::max<uint64_t>(1, sections.size()))),
+                       "smaller than the float files"),
+                  Tile(mean(&DepartmentResult::base_top1), "right: the base"),
+                  Tile(mean(&DepartmentResult::finetune_top1), "right: the fine-tunes"),
+                  Tile(Percent(Summarize(vault_top1).mean), "right: those in the vault"));
   absl::StrAppend(
-      &html, Tile(Grouped(sections.size()), "bytes in the vault"),
-      Tile(absl::StrFormat("%.1f&times;", static_cast<double>(RawSize(record)) /
-                                              static_cast<double>(std::max<uint64_t>(1, sections.size()))),
-           absl::StrCat("smaller than ", Grouped(RawSize(record)), " bytes of float files")),
-      Tile(mean(&DepartmentResult::base_top1), "right: the base"),
-      Tile(mean(&DepartmentResult::finetune_top1), "right: the fine-tunes, in floats"),
-      Tile(Percent(Summarize(vault_top1).mean), "right: the same, given back by the vault"));
-  absl::StrAppend(&html, "<p>Fitting the fine-tunes into the vault is lossy, and the difference of the last two figures is "
-                  "its price. From there on nothing is lost: every model comes back byte for byte as it was packed. Right "
-                  "answers are means over all departments, ", Grouped(record.heldout_samples),
-                  " samples each that no training saw; guessing gets ",
-                  Percent(1.0 / static_cast<double>(record.task.classes)), ".</p>\n");
+      &html, "<p>The float files have ", Grouped(RawSize(record)),
+      " bytes. Fitting them into the vault is lossy, and the difference of the last two figures is "
+      "its price. From there on nothing is lost: every model comes back byte for byte as it was packed. Right "
+      "answers are means over all departments, ",
+      Grouped(record.heldout_samples), " samples each that no training saw; guessing gets ",
+      Percent(1.0 / static_cast<double>(record.task.classes)), ".</p>\n");
   absl::StrAppend(&html, "<h2>What lies in 1 MiB of flash</h2>\n", Flash(record, sections, sizes),
-                  "<h2>Right answers, a column a department</h2>\n", Accuracy(record, vault_top1),
+                  "<h2>Right answers, a column for each department</h2>\n", Accuracy(record, vault_top1),
                   "<h2>All figures</h2>\n", AllFigures(record, vault_top1, sizes), "</html>\n");
   return html;
 }

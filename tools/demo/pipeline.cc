@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "tools/demo/layer_moments.h"
 #include "tools/demo/departments.h"
 #include "tools/demo/float_file.h"
+#include "tools/demo/layer_moments.h"
 #include "tools/demo/network_file.h"
 #include "tools/demo/parallel.h"
 #include "tools/demo/random.h"
@@ -80,7 +80,7 @@ absl::StatusOr<DepartmentResult> TrainDepartment(FileSystem& file_system, const 
   result.other_department_top1 = Top1(tuned, others, &workspace);
 
   const absl::StatusOr<uint64_t> size = WriteNetwork(file_system, ModelPath(folder + "/variants", result.name), tuned,
-                                                   {{"role", "variant"}, {"department", result.name}});
+                                                     {{"role", "variant"}, {"department", result.name}});
   if (!size.ok()) return size.status();
   result.file_size = *size;
   return result;
@@ -89,7 +89,7 @@ absl::StatusOr<DepartmentResult> TrainDepartment(FileSystem& file_system, const 
 }  // namespace
 
 absl::StatusOr<TrainingRecord> TrainDemo(FileSystem& file_system, const DemoOptions& options, const std::string& folder,
-                                 const ProgressFunction& progress) {
+                                         const ProgressFunction& progress) {
   const size_t count = options.task.departments;
   if (count == 0 || count > DepartmentNames().size()) {
     return absl::InvalidArgumentError(absl::StrCat(count, " departments, expected 1 to ", DepartmentNames().size()));

@@ -15,9 +15,9 @@
 #include "absl/strings/string_view.h"
 #include "codec/progress.h"
 #include "tools/demo/network.h"
-#include "tools/demo/training_record.h"
 #include "tools/demo/task.h"
 #include "tools/demo/trainer.h"
+#include "tools/demo/training_record.h"
 #include "vault/file_system.h"
 
 namespace modelvault::demo {
@@ -39,7 +39,7 @@ struct DemoOptions {
 // follows would take it along; kInvalidArgument for a number of departments there are no names for. `progress` is
 // called from any thread, one call at a time.
 absl::StatusOr<TrainingRecord> TrainDemo(FileSystem& file_system, const DemoOptions& options, const std::string& folder,
-                                 const ProgressFunction& progress);
+                                         const ProgressFunction& progress);
 
 // demo.json of a folder that TrainDemo wrote.
 absl::StatusOr<TrainingRecord> ReadRecord(FileSystem& file_system, const std::string& folder);

@@ -62,7 +62,8 @@ std::string FormatTable(const TrainingRecord& record, absl::Span<const double> v
   const double ratio = static_cast<double>(RawSize(record)) / static_cast<double>(vault_size);
   line(absl::StrCat(models, " float models of ", Grouped(record.weights), " weights, one file each"),
        Grouped(RawSize(record)), "");
-  line("an INT8 base and INT1 deltas in one vault", Grouped(vault_size), absl::StrFormat("   %.1f times smaller", ratio));
+  line("an INT8 base and INT1 deltas in one vault", Grouped(vault_size),
+       absl::StrFormat("   %.1f times smaller", ratio));
 
   uint64_t total = 0;
   uint64_t least = UINT64_MAX;
@@ -87,7 +88,8 @@ std::string FormatTable(const TrainingRecord& record, absl::Span<const double> v
     const DepartmentResult& department = record.departments[i * record.departments.size() / shown];
     const auto size = sizes.find(department.name);
     AppendRow(department.name, Percent(department.base_top1), Percent(department.finetune_top1),
-              Percent(vault_top1[i * record.departments.size() / shown]), size == sizes.end() ? "" : Grouped(size->second), &text);
+              Percent(vault_top1[i * record.departments.size() / shown]),
+              size == sizes.end() ? "" : Grouped(size->second), &text);
   }
   AppendSummaryRow(record, vault_top1, absl::StrCat("mean of all ", record.departments.size()), &Range::mean,
                    bytes_or_nothing(sized == 0 ? 0 : (total + sized / 2) / sized), &text);

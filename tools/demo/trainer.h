@@ -28,8 +28,8 @@ struct FineTuning {
   size_t batch = 96;   // samples a step, drawn with replacement
   float rate = 4e-3f;  // of Adam; falls to 0 in a straight line
   // After each step every weight comes nearer to where it started by so much times the rate: the proximal step of an L1
-  // price on the difference (N. Parikh, S. Boyd, "Proximal Algorithms", 2014). What does not earn its bytes stays at the
-  // base's, and the fit has little left to drop.
+  // price on the difference (N. Parikh, S. Boyd, "Proximal Algorithms", 2014). What does not earn its bytes stays at
+  // the base's, and the fit has little left to drop.
   float shrinkage = 0.05f;
 };
 

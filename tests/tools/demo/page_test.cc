@@ -22,11 +22,8 @@ TrainingRecord TwoDepartments() {
   record.task.classes = 32;
   record.heldout_samples = 1000;
   record.base_file_size = 1'000'000;
-  record.departments.push_back({.name = "a<b>",
-                                .base_top1 = 0.7,
-                                .finetune_top1 = 0.9,
-                                .other_department_top1 = 0.25,
-                                .file_size = 1'000'000});
+  record.departments.push_back(
+      {.name = "a<b>", .base_top1 = 0.7, .finetune_top1 = 0.9, .other_department_top1 = 0.25, .file_size = 1'000'000});
   record.departments.push_back(record.departments[0]);
   record.departments[1].name = "radiology";
   record.departments[1].base_top1 = 0.8;
@@ -55,9 +52,9 @@ TEST(PageTest, SaysWhatTheVaultHoldsAndWhatItKeeps) {
   EXPECT_THAT(page, HasSubstr("a base and 2 departments"));
   EXPECT_THAT(page, HasSubstr("256,000"));
   EXPECT_THAT(page, HasSubstr("11.7&times;"));
-  EXPECT_THAT(page, HasSubstr("smaller than 3,000,000 bytes"));
+  EXPECT_THAT(page, HasSubstr("float files have 3,000,000 bytes"));
   EXPECT_THAT(page, HasSubstr("<div class=\"big\">75.0 %</div>right: the base"));
-  EXPECT_THAT(page, HasSubstr("<div class=\"big\">86.5 %</div>right: the same, given back"));
+  EXPECT_THAT(page, HasSubstr("<div class=\"big\">86.5 %</div>right: those in the vault"));
   EXPECT_THAT(page, HasSubstr("radiology: base 80.0 %, fine-tune 90.0 %, in the vault 88.1 %"));
   EXPECT_THAT(page, HasSubstr("<td class=\"n\">88.1 %</td><td class=\"n\">60,000</td>"));
 }
@@ -103,11 +100,12 @@ TEST(VaultSectionsTest, AddsUpAllSections) {
 }
 
 TEST(VaultSectionsTest, RefusesEverythingElse) {
-  for (const std::string text :
-       {"", "[]", "{}", R"({"sections":[]})", R"({"sections":{}})",
-        R"({"sections":{"header":-1,"model":2,"chunks":4,"base":8,"variants":16,"index":32,"manifest":64,"padding":128}})",
-        R"({"sections":{"header":18446744073709551615,"model":2,"chunks":4,"base":8,"variants":16,"index":32,"manifest":64,)"
-        R"("padding":128}})"}) {
+  for (
+      const std::string text :
+      {"", "[]", "{}", R"({"sections":[]})", R"({"sections":{}})",
+       R"({"sections":{"header":-1,"model":2,"chunks":4,"base":8,"variants":16,"index":32,"manifest":64,"padding":128}})",
+       R"({"sections":{"header":18446744073709551615,"model":2,"chunks":4,"base":8,"variants":16,"index":32,"manifest":64,)"
+       R"("padding":128}})"}) {
     EXPECT_THAT(VaultSectionsFromJson(text, "info.json"),
                 StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("info.json: ")))
         << text;

@@ -43,7 +43,8 @@ class PipelineTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     folder_ = new TempFolder;
-    const absl::StatusOr<TrainingRecord> record = TrainDemo(FileSystem::Default(), SmallDemo(), folder_->path(), nullptr);
+    const absl::StatusOr<TrainingRecord> record =
+        TrainDemo(FileSystem::Default(), SmallDemo(), folder_->path(), nullptr);
     ASSERT_THAT(record, IsOk());
     record_ = new TrainingRecord(*record);
   }

@@ -67,7 +67,8 @@ TEST_F(ProgramTest, HelpAndWrongCommandLines) {
   }
   for (const std::string arguments :
        {"", "fly", "train", "train --out x --departments 101", "train --out x --departments 0",
-        "train --out x --seed y", "eval --data x --model y", "table --data x --models y", "table --data x --models y --vault-bytes 0", "table --data x --vault-bytes 1",
+        "train --out x --seed y", "eval --data x --model y", "table --data x --models y",
+        "table --data x --models y --vault-bytes 0", "table --data x --vault-bytes 1",
         "table --data x --models y --vault-bytes 1 --page z", "table --data x --models y --vault-bytes 1 --info z"}) {
     const Outcome outcome = Run(arguments);
     EXPECT_EQ(outcome.exit_code, 2) << arguments;
@@ -117,8 +118,7 @@ TEST_F(ProgramTest, TableDrawsThePageToo) {
                             " --vault-bytes 12345 --info " + info + " --page " + page);
   EXPECT_EQ(table.exit_code, 0) << table.errors;
   EXPECT_THAT(table.output, HasSubstr("12,345 bytes"));
-  EXPECT_THAT(scratch_.Read("page.html"),
-              testing::AllOf(HasSubstr("12,345"), HasSubstr(record_.departments[0].name)));
+  EXPECT_THAT(scratch_.Read("page.html"), testing::AllOf(HasSubstr("12,345"), HasSubstr(record_.departments[0].name)));
 }
 
 TEST_F(ProgramTest, FailuresAreToldOnStandardError) {

@@ -68,7 +68,8 @@ TEST(TableTest, ShowsTenDepartmentsAndAllInMeanLowestAndHighest) {
 
 TEST(TableTest, ShowsBytesOfADepartmentWhereTheyAreKnown) {
   const TrainingRecord record = Departments(3);
-  const std::string table = FormatTable(record, VaultTop1(3), 1'000'000, {{"department-0", 7'000}, {"department-2", 8'001}});
+  const std::string table =
+      FormatTable(record, VaultTop1(3), 1'000'000, {{"department-0", 7'000}, {"department-2", 8'001}});
   EXPECT_THAT(LineWith(table, "department-0"), testing::EndsWith(" 7,000"));
   EXPECT_THAT(LineWith(table, "department-1"), testing::EndsWith(" %"));
   EXPECT_THAT(LineWith(table, "mean of all 3"), testing::EndsWith(" 7,501"));
