@@ -252,11 +252,18 @@ class InstallDeps(Tree):
         self.write("bin/id", "#!/bin/sh\necho 0\n")
         run = self.run_script("scripts/install-deps", "test")
         self.assertEqual(run.returncode, 0, run.stderr)
-        self.assertIn("apt-get install -y --no-install-recommends shellcheck\n", self.calls.read_text())
-        run = self.run_script("scripts/install-deps", "test", FAIL="apt-get update")
+        self.assertIn("apt-get install -y --no-install-recommends shellcheck ", self.calls.read_text())
+        run = self.run_script("scripts/install-deps", "test", FAIL="apt-get install")
         self.assertEqual(run.returncode, 7)
-        self.assertIn("stopped in: apt-get update: ", run.stderr)
-        self.assertIn("apt-get install -y --no-install-recommends shellcheck\n", run.stderr)
+        self.assertIn("stopped in: apt-get install: ", run.stderr)
+        self.assertIn("as root: apt-get update && apt-get install -y --no-install-recommends shellcheck\n", run.stderr)
+
+    def test_a_failed_update_of_the_lists_is_not_the_end(self):
+        self.write("bin/dpkg-query", "#!/bin/sh\nexit 1\n")
+        self.write("bin/id", "#!/bin/sh\necho 0\n")
+        run = self.run_script("scripts/install-deps", "test", FAIL=" update")
+        self.assertEqual(run.returncode, 0)
+        self.assertIn("going on with the package lists", run.stderr)
 
 
 if __name__ == "__main__":
