@@ -3,7 +3,7 @@
 namespace modelvault {
 namespace {
 
-[[gnu::hot]] VariantTensor Describe(const TensorRecord& base, uint32_t base_index, DType dtype, size_t opaque_size) {
+VariantTensor Describe(const TensorRecord& base, uint32_t base_index, DType dtype, size_t opaque_size) {
   VariantTensor t{};
   t.base_index = base_index;
   t.dtype = dtype;
@@ -15,7 +15,7 @@ namespace {
 
 }  // namespace
 
-[[gnu::cold]] CoreStatus VariantLayout::Parse(ByteView bytes, VariantTensor* tensors, size_t capacity) {
+CoreStatus VariantLayout::Parse(ByteView bytes, VariantTensor* tensors, size_t capacity) {
   const size_t count = shared_->tensor_count();
   if (capacity < count) return CoreStatus::kWorkspaceTooSmall;
   ByteReader reader(bytes);
@@ -53,7 +53,7 @@ namespace {
   return CoreStatus::kOk;
 }
 
-[[gnu::hot]] VariantTensor VariantLayout::tensor(size_t i) const {
+VariantTensor VariantLayout::tensor(size_t i) const {
   if (own_ != nullptr) return own_[i];
   const TensorRecord& base = shared_->tensor(i);
   VariantTensor t = Describe(base, static_cast<uint32_t>(i), base.dtype, base.size);
@@ -61,7 +61,7 @@ namespace {
   return t;
 }
 
-[[gnu::cold]] size_t VariantLayout::FindTensor(size_t offset) const {
+size_t VariantLayout::FindTensor(size_t offset) const {
   if (own_ == nullptr) return shared_->FindTensor(offset);
   size_t low = 0, high = tensor_count();
   while (high - low > 1) {
@@ -75,7 +75,7 @@ namespace {
   return low;
 }
 
-[[gnu::cold]] StripCursor::StripCursor(const VariantLayout* layout, size_t offset) : layout_(layout) {
+StripCursor::StripCursor(const VariantLayout* layout, size_t offset) : layout_(layout) {
   if (offset >= layout->data_size()) {
     index_ = layout->tensor_count();
     return;
@@ -100,7 +100,7 @@ namespace {
   Cut();
 }
 
-[[gnu::hot]] void StripCursor::Enter(size_t index) {
+void StripCursor::Enter(size_t index) {
   const size_t count = layout_->tensor_count();
   for (; index < count; ++index) {
     tensor_ = layout_->tensor(index);
@@ -116,7 +116,7 @@ namespace {
   Cut();
 }
 
-[[gnu::hot]] void StripCursor::Cut() {
+void StripCursor::Cut() {
   strip_.offset = tensor_.offset + strip_.in_tensor;
   const size_t left = line_size_ - in_line_;
   strip_.size = left < kStripSize ? static_cast<uint32_t>(left) : static_cast<uint32_t>(kStripSize);
@@ -125,7 +125,7 @@ namespace {
 
 void StripCursor::Next() { Advance(strip_.size); }
 
-[[gnu::hot]] size_t StripCursor::RunTo(size_t limit) const {
+size_t StripCursor::RunTo(size_t limit) const {
   const size_t left = tensor_.size - strip_.in_tensor;
   const size_t want = limit - strip_.offset;
   if (left <= want) return left;
@@ -140,7 +140,7 @@ void StripCursor::Next() { Advance(strip_.size); }
   return want - rest + (line_size_ < whole ? line_size_ : whole);
 }
 
-[[gnu::hot]] void StripCursor::Advance(size_t size) {
+void StripCursor::Advance(size_t size) {
   strip_.in_tensor += size;
   if (strip_.in_tensor == tensor_.size) {
     Enter(index_ + 1);

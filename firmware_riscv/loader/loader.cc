@@ -162,7 +162,7 @@ struct mv_loader {
   CoreStatus Open(mv_place* place);
   CoreStatus Start(const mv_variant& variant, size_t tile_size);
   VariantStream* Stream() { return reinterpret_cast<VariantStream*>(stream); }
-  [[gnu::hot]] void Observe(mv_step step) const {
+  void Observe(mv_step step) const {
     if (observe != nullptr) observe(observe_context, step);
   }
 };
@@ -189,7 +189,7 @@ constexpr size_t MemoryFor(size_t tensors, size_t columns, unsigned code_bits, b
 static_assert(sizeof(void*) > 4 ||
               MemoryFor(76, 172, modelvault::kMaxCodeLength, false, MV_DEFAULT_TILE_SIZE) <= 20 * 1024);
 
-[[gnu::hot]] CoreStatus FetchChunk(void* context, size_t chunk, ByteView* stored) {
+CoreStatus FetchChunk(void* context, size_t chunk, ByteView* stored) {
   const mv_loader* const loader = static_cast<const mv_loader*>(context);
   ChunkPlace place;
   const CoreStatus found = FindChunk(loader->contents.header, loader->contents.chunks, chunk, &place);
@@ -407,7 +407,7 @@ mv_error mv_start(mv_loader* loader, const mv_variant* variant, size_t tile_size
   return loader->error;
 }
 
-[[gnu::hot]] mv_error mv_next(mv_loader* loader, const uint8_t** tile, size_t* size) {
+mv_error mv_next(mv_loader* loader, const uint8_t** tile, size_t* size) {
   *tile = nullptr;
   *size = 0;
   if (loader->error != MV_OK) return loader->error;
