@@ -6,26 +6,14 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "codec/split_mix_64.h"
 
 namespace modelvault::bench {
 
-// SplitMix64.
-class Random {
+class Random : public SplitMix64 {
  public:
-  explicit Random(uint64_t seed) : state_(seed) {}
-
-  uint64_t Next() {
-    uint64_t z = (state_ += 0x9E3779B97F4A7C15u);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-  }
-  // In [0, bound); `bound` is not 0.
-  uint64_t Below(uint64_t bound) { return Next() % bound; }
+  using SplitMix64::SplitMix64;
   uint16_t Bits16() { return static_cast<uint16_t>(Next() >> 48); }
-
- private:
-  uint64_t state_;
 };
 
 // Bell-shaped INT8 values. kNarrow: standard deviation 9, 5.2 bits at order 0; kWide: 23, 6.5 bits.

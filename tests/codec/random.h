@@ -5,23 +5,16 @@
 #include <cstdint>
 #include <vector>
 
+#include "codec/split_mix_64.h"
+
 namespace modelvault {
 
 using Bytes = std::vector<uint8_t>;
 
-// SplitMix64: unlike the standard library's distributions, its values are the same everywhere.
-class Random {
+class Random : public SplitMix64 {
  public:
-  explicit Random(uint64_t seed) : state_(seed) {}
+  using SplitMix64::SplitMix64;
 
-  uint64_t Next() {
-    uint64_t z = (state_ += 0x9E3779B97F4A7C15u);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-  }
-  // In [0, bound); `bound` is not 0.
-  uint64_t Below(uint64_t bound) { return Next() % bound; }
   // In [low, high].
   int Between(int low, int high) { return low + static_cast<int>(Below(static_cast<uint64_t>(high - low) + 1)); }
   // In [0, 1).
@@ -39,9 +32,6 @@ class Random {
     for (uint8_t& b : bytes) b = Byte();
     return bytes;
   }
-
- private:
-  uint64_t state_;
 };
 
 }  // namespace modelvault

@@ -20,6 +20,7 @@
 #include "codec/core/segment_decoder.h"
 #include "codec/core/shared_tables.h"
 #include "codec/core/variant_layout.h"
+#include "codec/split_mix_64.h"
 
 namespace modelvault {
 
@@ -195,7 +196,7 @@ inline CoreStatus FuzzBaseChunk(const uint8_t* data, size_t size) {
 // Stands in for the base's data, which no input could hold: some bell-shaped byte for each offset.
 inline void MadeUpBase(uint64_t offset, size_t size, uint8_t* out) {
   for (size_t i = 0; i < size; ++i) {
-    const uint64_t hash = (offset + i + 1) * 0x9E3779B97F4A7C15u;
+    const uint64_t hash = (offset + i + 1) * SplitMix64::kStep;
     out[i] = static_cast<uint8_t>((hash >> 59) + (hash >> 54 & 31) + (hash >> 49 & 31) + (hash >> 44 & 31) - 62);
   }
 }

@@ -18,6 +18,8 @@
 #include <string>
 #include <vector>
 
+#include "codec/split_mix_64.h"
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
 // Read by the sanitizers' runtimes where the program is built with them: a finding aborts, so that the handler below
@@ -43,21 +45,11 @@ void ReportCrash(int signal_number) {
   std::raise(signal_number);
 }
 
-// SplitMix64: its values are the same everywhere, unlike those of the standard library's distributions.
-class Random {
+class Random : public modelvault::SplitMix64 {
  public:
-  explicit Random(uint64_t seed) : state_(seed) {}
-  uint64_t Next() {
-    uint64_t z = (state_ += 0x9E3779B97F4A7C15u);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-  }
+  using modelvault::SplitMix64::SplitMix64;
   // In [0, bound); `bound` is not 0.
-  size_t Below(size_t bound) { return static_cast<size_t>(Next() % bound); }
-
- private:
-  uint64_t state_;
+  size_t Below(size_t bound) { return static_cast<size_t>(modelvault::SplitMix64::Below(bound)); }
 };
 
 // Lengths and counts that go wrong: the ends of the integer types and their neighbours.

@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "codec/split_mix_64.h"
 #include "tests/status_matchers.h"
 #include "tests/vault/memory_file.h"
 #include "vault/vault_editor.h"
@@ -25,18 +26,10 @@
 
 namespace modelvault {
 
-// SplitMix64: its values are the same everywhere.
-class TestRandom {
+class TestRandom : public SplitMix64 {
  public:
-  explicit TestRandom(uint64_t seed) : state_(seed) {}
+  using SplitMix64::SplitMix64;
 
-  uint64_t Next() {
-    uint64_t z = (state_ += 0x9E3779B97F4A7C15u);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-  }
-  uint64_t Below(uint64_t bound) { return Next() % bound; }
   std::string Bytes(size_t size) {
     std::string bytes(size, '\0');
     for (char& byte : bytes) byte = static_cast<char>(Next());
@@ -48,9 +41,6 @@ class TestRandom {
     for (uint8_t& byte : digests.xxh3) byte = static_cast<uint8_t>(Next());
     return digests;
   }
-
- private:
-  uint64_t state_;
 };
 
 inline std::string ToString(const std::vector<uint8_t>& bytes) { return std::string(bytes.begin(), bytes.end()); }

@@ -3,16 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "codec/split_mix_64.h"
+
 namespace modelvault {
 namespace {
-
-// SplitMix64 (G. Steele, D. Lea, C. Flood, "Fast splittable pseudorandom number generators", 2014).
-uint64_t NextRandom(uint64_t* state) {
-  uint64_t z = *state += 0x9e3779b97f4a7c15;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31);
-}
 
 // By linear interpolation; `sorted` is not empty.
 double Percentile(const std::vector<double>& sorted, double share) {
@@ -27,9 +21,10 @@ double Percentile(const std::vector<double>& sorted, double share) {
 std::vector<double> BootstrapMeans(absl::Span<const double> values, uint64_t seed, size_t replicates) {
   std::vector<double> means(replicates);
   if (values.empty()) return means;
+  SplitMix64 random(seed);
   for (double& mean : means) {
     double sum = 0;
-    for (size_t i = 0; i < values.size(); ++i) sum += values[NextRandom(&seed) % values.size()];
+    for (size_t i = 0; i < values.size(); ++i) sum += values[random.Below(values.size())];
     mean = sum / static_cast<double>(values.size());
   }
   return means;

@@ -8,6 +8,7 @@
 #include "codec/base_encoder.h"
 #include "codec/delta_statistics.h"
 #include "codec/shared_tables_builder.h"
+#include "codec/split_mix_64.h"
 #include "tools/formats/safetensors.h"
 #include "tools/packing/model_file.h"
 #include "vault/format.h"
@@ -68,7 +69,7 @@ absl::StatusOr<uint64_t> ManifestSize(const std::string& header, uint32_t varian
   for (uint32_t i = 0; i < variants; ++i) {
     HeaderDifference& difference = headers.variants.emplace_back(DiffHeader(header, header));
     // A header of its own has a hash of its own, which does not compress.
-    difference.xxh3 ^= uint64_t{i} * 0x9E3779B97F4A7C15u;
+    difference.xxh3 ^= uint64_t{i} * SplitMix64::kStep;
   }
   const absl::StatusOr<std::string> section = EncodeManifest(headers);
   if (!section.ok()) return section.status();
