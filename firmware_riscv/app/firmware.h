@@ -37,7 +37,7 @@ class Firmware {
   void PrintOpenFailure(const mv_fault& fault);
   uint32_t Run(ByteView name, mv_error* error);
   void Tell(const BootReport& report);
-  void PrintFailure(const char* doing, const mv_variant& variant, mv_error error);
+  void PrintFailure(const PassResult& failed, const mv_variant& variant);
 
   ByteView partition_;
   ByteSpan memory_;

@@ -1,7 +1,7 @@
-#include "codec/core/core_status.h"
 #include "codec/core/shared_tables.h"
 #include "codec/core/variant_layout.h"
 #include "codec/core/xxh64.h"
+#include "firmware_riscv/loader/core_errors.h"
 #include "firmware_riscv/loader/modelvault_loader.h"
 #include "restore/core/variant_stream.h"
 #include "vault/core/vault_view.h"
@@ -20,6 +20,7 @@ using modelvault::SharedTables;
 using modelvault::StripColumns;
 using modelvault::TableCache;
 using modelvault::TensorRecord;
+using modelvault::ToError;
 using modelvault::VariantEntry;
 using modelvault::VariantLayout;
 using modelvault::VariantStream;
@@ -70,8 +71,6 @@ struct Arena {
     return Reserve(count, size_each, &at) ? begin + at : nullptr;
   }
 };
-
-mv_error ToError(CoreStatus status) { return static_cast<mv_error>(status); }
 
 // What is where in a vault whose header, MODEL, CHUNKS and INDEX have the checksums they must have.
 struct Contents {

@@ -29,7 +29,7 @@ extern "C" {
 #endif
 
 /* Everything that can go wrong on the board. Printed by name; append only, never renumber. The first block is
- * codec/core/core_status.h, number for number. */
+ * codec/core/core_status.h, number for number (core_errors.h). */
 typedef enum mv_error {
   MV_OK = 0,
   MV_TRUNCATED = 1,            /* A field or stream ends before its bytes. */
@@ -39,7 +39,7 @@ typedef enum mv_error {
   MV_CHECKSUM_MISMATCH = 5,    /* Stored bytes differ from their checksum. */
   MV_BAD_SECTION = 6,          /* A section outside the vault, overlapping or out of order. */
   MV_BAD_MODEL = 7,            /* MODEL does not parse, or not to what the header says. */
-  MV_BAD_TABLE = 8,            /* A frequency table that is none. */
+  MV_BAD_TABLE = 8,            /* A table of code lengths that is no complete code. */
   MV_BAD_CHUNK = 9,            /* A chunk directory entry outside BASE or out of order. */
   MV_BAD_INDEX = 10,           /* An index entry out of range or order. */
   MV_BAD_BLOB = 11,            /* A variant blob's head does not parse. */

@@ -30,7 +30,7 @@ void Block::AddInstruction(uint32_t address, uint32_t bits, uint32_t size) {
 }
 
 CycleCounter::CycleCounter(size_t function_count)
-    : function_count_(function_count), counts_(kPhaseCount * function_count), charged_(counts_.data()) {}
+    : function_count_(function_count), counts_(kPhaseRegisterCount * function_count), charged_(counts_.data()) {}
 
 void CycleCounter::Enter(const Block* block) {
   const Block::Instruction& begin = block->instructions.front();
@@ -71,8 +71,8 @@ void CycleCounter::Access(const Block* block, uint32_t instruction_address, uint
       charged_->flash_reads += words;
       charged_->flash_read_bytes += size;
     }
-  } else if (store && address >= kFirstMarker && address < kFirstMarker + 4 * kPhaseCount) {
-    phase_offset_ = ((address - kFirstMarker) >> 2) * function_count_;
+  } else if (store && address >= kPhaseRegisters && address < kPhaseRegisters + 4 * kPhaseRegisterCount) {
+    phase_offset_ = ((address - kPhaseRegisters) >> 2) * function_count_;
   }
 }
 

@@ -21,14 +21,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "firmware_riscv/app/phases.h"
+
 namespace modelvault::sim {
 
 inline constexpr uint32_t kFlashBegin = 0x20000000;
 inline constexpr uint32_t kFlashEnd = 0x24000000;
-// A store of any value to kFirstMarker + 4 * k begins phase k after it. The emulator's finisher ignores these
-// addresses.
-inline constexpr uint32_t kFirstMarker = 0x00100100;
-inline constexpr uint32_t kPhaseCount = 32;
 
 // Flash accesses and fetches are counted in words; the caller multiplies them by the wait states.
 struct Counts {

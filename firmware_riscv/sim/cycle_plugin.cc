@@ -104,7 +104,7 @@ void Report(bool cut) {
           static_cast<unsigned long long>(plugin->wait), cut ? "true" : "false",
           static_cast<unsigned long long>(plugin->counter->flash_stores()));
   bool first = true;
-  for (uint32_t phase = 0; phase < kPhaseCount; ++phase) {
+  for (uint32_t phase = 0; phase < kPhaseRegisterCount; ++phase) {
     Counts total;
     for (size_t i = 0; i < plugin->functions.count(); ++i) total.Add(plugin->counter->counts(phase, i));
     if (total.instructions == 0) continue;

@@ -28,8 +28,7 @@ constexpr uint8_t kUartDataReady = 1;
 volatile uint32_t* const kFinisher = reinterpret_cast<volatile uint32_t*>(0x00100000);
 constexpr uint32_t kFinisherPass = 0x5555;
 constexpr uint32_t kFinisherFail = 0x3333;
-// A store to word k from here on begins phase k; the emulator's plugin watches them, the finisher ignores them.
-volatile uint32_t* const kPhases = reinterpret_cast<volatile uint32_t*>(0x00100100);
+volatile uint32_t* const kPhases = reinterpret_cast<volatile uint32_t*>(kPhaseRegisters);
 constexpr uint32_t kStackPaint = 0xA5A5A5A5;  // start.S fills the stack with it.
 
 constexpr uint32_t kSectorSize = 256 * 1024;

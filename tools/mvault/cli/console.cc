@@ -20,9 +20,13 @@ void Console::PrintJson(const Json& json) {
   Print(absl::StrCat(json.dump(/*indent=*/2, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace), "\n"));
 }
 
-void Console::PrintError(const absl::Status& status) {
+void Console::PrintError(const absl::Status& status) { PrintLine("error", status.message()); }
+
+void Console::PrintNote(absl::string_view text) { PrintLine("note", text); }
+
+void Console::PrintLine(absl::string_view kind, absl::string_view text) {
   progress_.Clear();
-  const std::string line = absl::StrCat("mvault: error: ", Printable(status.message()), "\n");
+  const std::string line = absl::StrCat("mvault: ", kind, ": ", Printable(text), "\n");
   fwrite(line.data(), 1, line.size(), err_);
 }
 
