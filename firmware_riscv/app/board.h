@@ -27,6 +27,10 @@ uint64_t InstructionsRetired();
 // What the firmware is doing, for whoever measures from outside. A board without such an observer leaves this empty.
 void BeginPhase(Phase phase);
 
+// The watchdog, if the board has one. `context` is not used.
+void FeedWatchdog(void* context);
+inline constexpr mv_watchdog kWatchdog = {FeedWatchdog, nullptr};
+
 // RAM that nothing else uses, aligned to 8 bytes: for the loader, and what it leaves is the application's.
 ByteSpan FreeRam();
 

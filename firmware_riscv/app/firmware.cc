@@ -60,11 +60,12 @@ void Firmware::PrintOpenFailure(const mv_fault& fault) {
 mv_error Firmware::Open() {
   mv_fault fault;
   BeginPhase(Phase::kOpen);
-  last_error_ = mv_open(partition_.data, partition_.size, memory_.data, memory_.size, &loader_, &fault);
+  last_error_ = mv_open(partition_.data, partition_.size, memory_.data, memory_.size, &kWatchdog, &loader_, &fault);
   BeginPhase(Phase::kOther);
   if (last_error_ != MV_OK) PrintOpenFailure(fault);
   if (last_error_ != MV_OK && fault.place == MV_PLACE_INDEX) {
-    const mv_error error = mv_open_base(partition_.data, partition_.size, memory_.data, memory_.size, &loader_, &fault);
+    const mv_error error =
+        mv_open_base(partition_.data, partition_.size, memory_.data, memory_.size, &kWatchdog, &loader_, &fault);
     if (error == MV_OK) {
       base_only_ = true;
       Print("vault: its base alone\n");

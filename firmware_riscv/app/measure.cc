@@ -25,7 +25,7 @@ int Measure(const Straps& straps) {
   PassResult result = {Pass::kVerify, MV_NOT_FINISHED, MV_REJECTED, 0, 0};
 
   BeginPhase(Phase::kOpen);
-  result.error = mv_open(vault.data, vault.size, memory.data, memory.size, &loader, nullptr);
+  result.error = mv_open(vault.data, vault.size, memory.data, memory.size, &kWatchdog, &loader, nullptr);
   if (result.error == MV_OK) {
     if (straps.name_size == 0) {
       mv_base(loader, &variant);

@@ -22,6 +22,8 @@ enum class Phase : uint8_t {
 // them. A store of any value to word k of kPhaseRegisters begins phase k after it.
 inline constexpr uint32_t kPhaseRegisters = 0x00100100;
 inline constexpr uint32_t kPhaseRegisterCount = 32;
+// A store of any value feeds the watchdog.
+inline constexpr uint32_t kWatchdogRegister = kPhaseRegisters + 4 * kPhaseRegisterCount;
 
 }  // namespace modelvault
 

@@ -37,7 +37,9 @@ const mv_flash kFlash = {{_selection_start, _selection_start + kSectorSize},
                          kSectorSize,
                          CfiErase,
                          CfiProgram,
-                         const_cast<mv_flash*>(&kFlash)};
+                         const_cast<mv_flash*>(&kFlash),
+                         /*invalidate=*/nullptr,
+                         FeedWatchdog};
 
 }  // namespace
 
@@ -66,6 +68,8 @@ uint64_t InstructionsRetired() {
 }
 
 void BeginPhase(Phase phase) { kPhases[static_cast<uint8_t>(phase)] = 0; }
+
+void FeedWatchdog(void*) { *reinterpret_cast<volatile uint32_t*>(kWatchdogRegister) = 0; }
 
 ByteSpan FreeRam() { return {_arena_start, static_cast<size_t>(_arena_end - _arena_start)}; }
 

@@ -96,9 +96,10 @@ class OpenedVault {
  public:
   explicit OpenedVault(std::string vault, size_t tile_size = MV_DEFAULT_TILE_SIZE) : vault_(std::move(vault)) {
     size_t needed = 0;
-    EXPECT_EQ(mv_memory_needed(Data(vault_), vault_.size(), tile_size, &needed), MV_OK);
+    EXPECT_EQ(mv_memory_needed(Data(vault_), vault_.size(), tile_size, nullptr, &needed), MV_OK);
     memory_ = std::make_unique<Memory>(needed);
-    EXPECT_EQ(mv_open(Data(vault_), vault_.size(), memory_->data(), memory_->size(), &loader_, nullptr), MV_OK);
+    EXPECT_EQ(mv_open(Data(vault_), vault_.size(), memory_->data(), memory_->size(), nullptr, &loader_, nullptr),
+              MV_OK);
   }
 
   mv_loader* loader() { return loader_; }
@@ -203,24 +204,24 @@ TEST(LoaderTest, AVaultThatIsLongerThanItsPartitionIsTruncated) {
     mv_loader* loader;
     mv_fault fault;
     size_t needed;
-    EXPECT_EQ(mv_open(Data(vault), size, memory.data(), memory.size(), &loader, &fault), MV_TRUNCATED) << size;
+    EXPECT_EQ(mv_open(Data(vault), size, memory.data(), memory.size(), nullptr, &loader, &fault), MV_TRUNCATED) << size;
     EXPECT_EQ(loader, nullptr);
     EXPECT_EQ(fault.place, MV_PLACE_HEADER);
-    EXPECT_EQ(mv_memory_needed(Data(vault), size, 4096, &needed), MV_TRUNCATED) << size;
+    EXPECT_EQ(mv_memory_needed(Data(vault), size, 4096, nullptr, &needed), MV_TRUNCATED) << size;
   }
 }
 
 TEST(LoaderTest, TooLittleMemoryIsNamedWhereverItRunsOut) {
   const std::string vault = CodedVaultBytes(Models());
   size_t needed;
-  ASSERT_EQ(mv_memory_needed(Data(vault), vault.size(), 256, &needed), MV_OK);
+  ASSERT_EQ(mv_memory_needed(Data(vault), vault.size(), 256, nullptr, &needed), MV_OK);
   int opened = 0;
   for (size_t size = 0; size < needed; size += size < needed - 64 ? 61 : 1) {
     SCOPED_TRACE(size);
     Memory memory(size);
     mv_loader* loader;
     mv_fault fault;
-    const mv_error error = mv_open(Data(vault), vault.size(), memory.data(), size, &loader, &fault);
+    const mv_error error = mv_open(Data(vault), vault.size(), memory.data(), size, nullptr, &loader, &fault);
     if (error != MV_OK) {
       EXPECT_EQ(error, MV_WORKSPACE_TOO_SMALL);
       EXPECT_EQ(fault.place, MV_PLACE_MEMORY);
@@ -245,27 +246,28 @@ TEST(LoaderTest, ArgumentsAreChecked) {
   const std::string vault = CodedVaultBytes(Models());
   Memory memory(1 << 20);
   mv_loader* loader;
-  EXPECT_EQ(mv_open(nullptr, 0, memory.data(), memory.size(), &loader, nullptr), MV_BAD_ARGUMENT);
-  EXPECT_EQ(mv_open(Data(vault), vault.size(), nullptr, 0, &loader, nullptr), MV_BAD_ARGUMENT);
-  EXPECT_EQ(mv_open(Data(vault), size_t{1} << 31, memory.data(), memory.size(), &loader, nullptr), MV_BAD_ARGUMENT);
+  EXPECT_EQ(mv_open(nullptr, 0, memory.data(), memory.size(), nullptr, &loader, nullptr), MV_BAD_ARGUMENT);
+  EXPECT_EQ(mv_open(Data(vault), vault.size(), nullptr, 0, nullptr, &loader, nullptr), MV_BAD_ARGUMENT);
+  EXPECT_EQ(mv_open(Data(vault), size_t{1} << 31, memory.data(), memory.size(), nullptr, &loader, nullptr),
+            MV_BAD_ARGUMENT);
   for (size_t shift = 1; shift < MV_MEMORY_ALIGNMENT; ++shift) {
-    EXPECT_EQ(mv_open(Data(vault), vault.size(), memory.data() + shift, memory.size() - 8, &loader, nullptr),
+    EXPECT_EQ(mv_open(Data(vault), vault.size(), memory.data() + shift, memory.size() - 8, nullptr, &loader, nullptr),
               MV_MISALIGNED);
     EXPECT_EQ(loader, nullptr);
   }
   for (size_t shift = 1; shift < 4; ++shift) {
     const std::string shifted = std::string(shift, '\0') + vault;
-    EXPECT_EQ(mv_open(Data(shifted) + shift, vault.size(), memory.data(), memory.size(), &loader, nullptr),
+    EXPECT_EQ(mv_open(Data(shifted) + shift, vault.size(), memory.data(), memory.size(), nullptr, &loader, nullptr),
               MV_MISALIGNED);
     EXPECT_EQ(loader, nullptr);
   }
-  ASSERT_EQ(mv_open(Data(vault), vault.size(), memory.data(), memory.size(), &loader, nullptr), MV_OK);
+  ASSERT_EQ(mv_open(Data(vault), vault.size(), memory.data(), memory.size(), nullptr, &loader, nullptr), MV_OK);
   mv_variant variant;
   ASSERT_EQ(Find(loader, "ternary", &variant), MV_OK);
   size_t needed;
   for (const size_t tile_size : {size_t{0}, size_t{255}, size_t{1} << 31}) {
     EXPECT_EQ(mv_start(loader, &variant, tile_size), MV_BAD_ARGUMENT);
-    EXPECT_EQ(mv_memory_needed(Data(vault), vault.size(), tile_size, &needed), MV_BAD_ARGUMENT);
+    EXPECT_EQ(mv_memory_needed(Data(vault), vault.size(), tile_size, nullptr, &needed), MV_BAD_ARGUMENT);
   }
   mv_variant outside = variant;
   outside.blob_offset = 0xFFFFFFF0u;
@@ -327,7 +329,7 @@ TEST(LoaderTest, NoFlippedBitIsEverMissed) {
     const std::string vault = CodedVaultBytes(*models);
     const std::map<std::string, std::string> contents = Contents(*models);
     size_t needed;
-    ASSERT_EQ(mv_memory_needed(Data(vault), vault.size(), 4096, &needed), MV_OK);
+    ASSERT_EQ(mv_memory_needed(Data(vault), vault.size(), 4096, nullptr, &needed), MV_OK);
     std::map<mv_place, int> caught;
     TestRandom random(9);
     for (size_t at = 0; at < vault.size(); ++at) {
@@ -341,7 +343,8 @@ TEST(LoaderTest, NoFlippedBitIsEverMissed) {
       Memory memory(needed);
       mv_loader* loader;
       mv_fault fault;
-      const mv_error error = mv_open(Data(damaged), damaged.size(), memory.data(), memory.size(), &loader, &fault);
+      const mv_error error =
+          mv_open(Data(damaged), damaged.size(), memory.data(), memory.size(), nullptr, &loader, &fault);
       if (before_models) {
         EXPECT_NE(error, MV_OK);
         EXPECT_EQ(fault.place, place);
@@ -419,11 +422,11 @@ TEST(LoaderTest, WhatRotsWhileItIsOpenIsFoundToo) {
   mv_loader* loader;
   for (size_t shift = 1; shift < 4; ++shift) {
     const std::string shifted = std::string(shift, '\0') + vault;
-    EXPECT_EQ(mv_open(Data(shifted) + shift, vault.size(), memory.data(), memory.size(), &loader, nullptr),
+    EXPECT_EQ(mv_open(Data(shifted) + shift, vault.size(), memory.data(), memory.size(), nullptr, &loader, nullptr),
               MV_MISALIGNED);
     EXPECT_EQ(loader, nullptr);
   }
-  ASSERT_EQ(mv_open(Data(vault), vault.size(), memory.data(), memory.size(), &loader, nullptr), MV_OK);
+  ASSERT_EQ(mv_open(Data(vault), vault.size(), memory.data(), memory.size(), nullptr, &loader, nullptr), MV_OK);
   mv_variant variant;
   ASSERT_EQ(Find(loader, "ternary", &variant), MV_OK);
   EXPECT_EQ(mv_diagnose(loader, &variant).place, MV_PLACE_UNKNOWN);
@@ -446,9 +449,10 @@ TEST(LoaderTest, TheBaseIsProvenWithoutTheIndex) {
   Memory memory(1 << 20);
   mv_loader* loader;
   mv_fault fault;
-  ASSERT_EQ(mv_open(Data(vault), vault.size(), memory.data(), memory.size(), &loader, &fault), MV_CHECKSUM_MISMATCH);
+  ASSERT_EQ(mv_open(Data(vault), vault.size(), memory.data(), memory.size(), nullptr, &loader, &fault),
+            MV_CHECKSUM_MISMATCH);
   ASSERT_EQ(fault.place, MV_PLACE_INDEX);
-  ASSERT_EQ(mv_open_base(Data(vault), vault.size(), memory.data(), memory.size(), &loader, &fault), MV_OK);
+  ASSERT_EQ(mv_open_base(Data(vault), vault.size(), memory.data(), memory.size(), nullptr, &loader, &fault), MV_OK);
   EXPECT_EQ(mv_count(loader), 0u);
   mv_cursor cursor = {};
   mv_variant variant;
@@ -461,7 +465,8 @@ TEST(LoaderTest, TheBaseIsProvenWithoutTheIndex) {
   EXPECT_EQ(mv_diagnose(loader, &variant).place, MV_PLACE_UNKNOWN);
   // All else is checked as ever.
   vault[header.section(Section::kModel).offset + 3] ^= 1;
-  EXPECT_EQ(mv_open_base(Data(vault), vault.size(), memory.data(), memory.size(), &loader, &fault), MV_CHECKSUM_MISMATCH);
+  EXPECT_EQ(mv_open_base(Data(vault), vault.size(), memory.data(), memory.size(), nullptr, &loader, &fault),
+            MV_CHECKSUM_MISMATCH);
   EXPECT_EQ(fault.place, MV_PLACE_MODEL);
   EXPECT_EQ(loader, nullptr);
 }
@@ -483,7 +488,8 @@ TEST(LoaderTest, ForgedVaultsAreRefusedByName) {
     RepairEverything(&forged);
     Memory memory(1 << 20);
     mv_loader* loader;
-    EXPECT_EQ(mv_open(Data(forged), forged.size(), memory.data(), memory.size(), &loader, nullptr), forgery.error);
+    EXPECT_EQ(mv_open(Data(forged), forged.size(), memory.data(), memory.size(), nullptr, &loader, nullptr),
+              forgery.error);
   }
 }
 

@@ -36,7 +36,7 @@ constexpr int kFirstEmulatorWithoutPlugin = 9;
 constexpr std::chrono::minutes kTimeLimit(10);
 constexpr std::chrono::seconds kVersionTimeLimit(30);
 constexpr std::chrono::milliseconds kPollInterval(5);
-constexpr absl::string_view kVersionPrefix = "QEMU emulator version ";
+constexpr char kVersionPrefix[] = "QEMU emulator version ";
 
 // A folder of ours that is removed unless it is kept.
 class ScratchFolder {
@@ -181,7 +181,7 @@ std::string EmulatorVersion(const std::string& emulator) {
   const std::string said = ReadIfThere(folder.File("out"));
   const size_t at = said.find(kVersionPrefix);
   if (at == std::string::npos) return "";
-  const size_t begin = at + kVersionPrefix.size();
+  const size_t begin = at + strlen(kVersionPrefix);
   return said.substr(begin, said.find_first_not_of("0123456789.", begin) - begin);
 }
 

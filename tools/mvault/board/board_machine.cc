@@ -13,7 +13,7 @@ std::string MakeStraps(StrapCommand command, absl::string_view name, uint32_t ti
   StoreLe32(bytes, kStrapMagic);
   StoreLe32(bytes + kStrapCommandOffset, static_cast<uint32_t>(command));
   StoreLe32(bytes + kStrapTileSizeOffset, tile_size);
-  block.replace(kStrapNameOffset, std::min(name.size(), kStrapNameRoom), name.substr(0, kStrapNameRoom));
+  memcpy(bytes + kStrapNameOffset, name.data(), std::min(name.size(), kStrapNameRoom));
   return block;
 }
 
