@@ -195,11 +195,12 @@ TEST_F(BoardFaultTest, ADamagedSelectionFallsBackToTheOtherSector) {
 TEST_F(BoardFaultTest, AMarkThatCouldOnlyBeMadeBySettingABitIsRefusedByName) {
   board_.WriteSelection(std::string(2 * Board::kFrontSize, '\xFF'));
   ASSERT_EQ(board_.Run(StrapCommand::kConsole, "select ternary\nexit\n").exit_code, 0);
-  board_.emulated().WriteVault(kSelectionOffset[0] + kSelectionConfirmedOffset, std::string(4, '\0'));
+  const std::string cleared(kSelectionMarkUnits * kSelectionUnit, '\0');
+  board_.emulated().WriteVault(kSelectionOffset[0] + kSelectionConfirmedOffset, cleared);
   const BoardRun run = board_.Run(StrapCommand::kBootAndExit);
   EXPECT_THAT(run.output, HasSubstr("selection: cannot be written: flash-sets-bit\n"));
   EXPECT_THAT(run.output, HasSubstr("boot status=ok source=trial "));
-  EXPECT_EQ(board_.emulated().ReadVault(kSelectionOffset[0] + kSelectionConfirmedOffset, 4), std::string(4, '\0'));
+  EXPECT_EQ(board_.emulated().ReadVault(kSelectionOffset[0] + kSelectionConfirmedOffset, cleared.size()), cleared);
 }
 
 TEST_F(BoardFaultTest, ABadChoiceIsRejectedOnceAndForAll) {
@@ -214,7 +215,9 @@ TEST_F(BoardFaultTest, ABadChoiceIsRejectedOnceAndForAll) {
 TEST_F(BoardFaultTest, AChoiceThatHadAllItsAttemptsIsGivenUp) {
   ASSERT_EQ(board_.Run(StrapCommand::kConsole, "boot\nselect dense\nexit\n").exit_code, 0);
   // As three boots leave it that hung before they confirmed it. "dense" took the sector of "ternary".
-  board_.emulated().WriteVault(kSelectionOffset[0] + kSelectionAttemptsOffset, "\xF8\xFF\xFF\xFF");
+  for (uint32_t i = 0; i < kMaxAttempts; ++i) {
+    board_.emulated().WriteVault(kSelectionOffset[0] + kSelectionAttemptsOffset + i * kSelectionUnit, "\x55");
+  }
   const BoardRun run = board_.Run(StrapCommand::kBootAndExit);
   EXPECT_THAT(run.output, HasSubstr("boot: dense is given up after 3 attempts\nboot: dense is rejected\n"));
   EXPECT_EQ(ReportLine(run.output, "boot")["source"], "last-good");
