@@ -583,6 +583,7 @@ TEST(BootSelectionTest, RecordsOfTheFirstFormatAreReadAndMarked) {
   EXPECT_EQ(board.Boot().source, BootSource::kTrial);
   EXPECT_EQ(board.Log(), "trial b 2, run b, confirmed b");
   EXPECT_EQ(LoadLe32(board.flash.Sector(1) + 276), 0xFFFFFFFCu);
+  EXPECT_FALSE(board.flash.idle_program());
   EXPECT_EQ(LoadLe32(board.flash.Sector(1) + 280), kConfirmedMark);
   EXPECT_EQ(board.Boot().source, BootSource::kSelected);
   // The next choice is written in today's format, into the sector of the older one.
@@ -596,9 +597,49 @@ TEST(BootSelectionTest, RecordsOfTheFirstFormatAreReadAndMarked) {
   EXPECT_EQ(board.Booted(), "b");
   EXPECT_EQ(board.Record(0).state, RecordState::kRejected);
   // A mark with a bit that went wrong before it was made.
-  WriteFirstFormat(board.flash.Sector(0), 8, "c", {kErased, 0xFFFFFFFD, kErased});
+  WriteFirstFormat(board.flash.Sector(0), 8, "c", {kErased, 0xFFFFFFFB, kErased});
   EXPECT_EQ(board.Booted(), "c");
+  EXPECT_EQ(LoadLe32(board.flash.Sector(0) + 276), 0xFFFFFFFEu);
   EXPECT_EQ(board.Record(0).state, RecordState::kConfirmed);
+}
+
+TEST(BootSelectionTest, AnAttemptCountsHoweverLittleOfItIsThere) {
+  Board board;
+  ASSERT_EQ(board.Select("a"), MV_OK);
+  board.flash.Sector(0)[kSelectionAttemptsOffset + kSelectionUnit - 1] = 0xFE;
+  EXPECT_EQ(board.Record(0).attempts, 1u);
+  EXPECT_EQ(board.Booted(), "a");
+  EXPECT_EQ(board.Log(), "trial a 2, run a, confirmed a");
+}
+
+TEST(BootSelectionTest, WithoutAConfirmedChoiceTheNewestIsSpared) {
+  Board board;
+  ASSERT_EQ(board.Select("a"), MV_OK);
+  ASSERT_EQ(board.Select("b"), MV_OK);
+  EXPECT_EQ(ToString(board.Record(0).name), "a");
+  EXPECT_EQ(ToString(board.Record(1).name), "b");
+  EXPECT_FALSE(board.flash.idle_program());
+}
+
+TEST(BootSelectionTest, AMarkThatIsThereBeforeItIsMadeIsAFailure) {
+  Board board;
+  board.flash.LeaveStray(0, kSelectionConfirmedOffset, kConfirmedMark);
+  EXPECT_EQ(board.Select("a"), MV_FLASH_FAILED);
+}
+
+TEST(BootSelectionTest, WhatIsNeitherErasedNorARecordIsDamaged) {
+  Board board;
+  board.flash.Sector(0)[kSelectionRecordSize - 1] = 0x7F;
+  EXPECT_EQ(board.Record(0).state, RecordState::kDamaged);
+  EXPECT_EQ(board.Record(1).state, RecordState::kErased);
+  // A name that is longer than any, in a record that is whole.
+  ASSERT_EQ(board.Select(std::string(255, 'n')), MV_OK);
+  unsigned sector = board.Record(0).valid() ? 0 : 1;
+  ASSERT_TRUE(board.Record(sector).valid());
+  StoreLe32(board.flash.Sector(sector) + kSelectionNameSizeOffset, 256);
+  StoreLe64(board.flash.Sector(sector) + kSelectionChecksumOffset,
+            XXH64(board.flash.Sector(sector), kSelectionChecksumOffset, 0));
+  EXPECT_EQ(board.Record(sector).state, RecordState::kDamaged);
 }
 
 TEST(BootSelectionTest, ARecordForOtherUnitsIsNone) {

@@ -66,6 +66,41 @@ TEST(FlashDriverTest, WhatDoesNotReadBackIsAFailure) {
   EXPECT_EQ(mv_flash_erase(&driver, 1), MV_FLASH_FAILED);
 }
 
+// A part that writes this and then says how it went.
+struct OddPart {
+  uint8_t bytes[64];
+  uint8_t last_byte;
+  mv_error says;
+
+  mv_flash Driver() {
+    memset(bytes, 0xFF, sizeof(bytes));
+    mv_flash driver = {};
+    driver.sector[0] = driver.sector[1] = bytes;
+    driver.sector_size = sizeof(bytes);
+    driver.context = this;
+    driver.program = [](void* self, unsigned, uint32_t offset, const uint8_t* unit) {
+      OddPart* const part = static_cast<OddPart*>(self);
+      memcpy(part->bytes + offset, unit, MV_SELECTION_UNIT);
+      part->bytes[offset + MV_SELECTION_UNIT - 1] = part->last_byte;
+      return part->says;
+    };
+    return driver;
+  }
+};
+
+TEST(FlashDriverTest, AFailureIsOneThoughAllIsWritten) {
+  OddPart part = {{}, 0xFF, MV_FLASH_FAILED};
+  const mv_flash driver = part.Driver();
+  EXPECT_EQ(ProgramWord(&driver, 0, 0, 5), MV_FLASH_FAILED);
+}
+
+TEST(FlashDriverTest, EveryByteIsReadBackAndLookedAtBefore) {
+  OddPart part = {{}, 0x7F, MV_OK};
+  const mv_flash driver = part.Driver();
+  EXPECT_EQ(ProgramWord(&driver, 0, 32, 5), MV_FLASH_FAILED);
+  EXPECT_EQ(ProgramWord(&driver, 0, 32, 5), MV_FLASH_SETS_BIT);
+}
+
 TEST(FlashDriverTest, ReadsThroughACacheAreTrueWhereTheDriverInvalidatesIt) {
   SimulatedFlash flash(/*part_unit=*/4, /*cached=*/true);
   const mv_flash driver = flash.Driver();

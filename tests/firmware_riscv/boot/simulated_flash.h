@@ -9,6 +9,7 @@
 #include <cstring>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "firmware_riscv/boot/flash_driver.h"
 #include "tests/vault/test_vault.h"
@@ -88,6 +89,14 @@ class SimulatedFlash {
   // The driver lacks what a part with a cache needs.
   void ForgetToInvalidate() { invalidates_ = false; }
 
+  // The next program also leaves this word somewhere else, as an erase that was no good might.
+  void LeaveStray(unsigned sector, uint32_t offset, uint32_t word) {
+    stray_ = reinterpret_cast<uint8_t*>(bytes_.data()) + sector * kSectorSize + offset;
+    stray_word_ = word;
+  }
+
+  // Whether a program was ever asked for that changes nothing.
+  bool idle_program() const { return idle_program_; }
   // Whether a program ever tried to set a bit,
   bool set_a_bit() const { return set_a_bit_; }
   // or to program a unit again that can be programmed once.
@@ -133,6 +142,8 @@ class SimulatedFlash {
 
   mv_error Program(unsigned sector, uint32_t offset, const uint8_t* unit) {
     Stir();
+    if (stray_ != nullptr) StoreLe32(std::exchange(stray_, nullptr), stray_word_);
+    idle_program_ = idle_program_ || memcmp(unit, Sector(sector) + offset, MV_SELECTION_UNIT) == 0;
     for (uint32_t at = 0; at < MV_SELECTION_UNIT; at += part_unit_) {
       if (memcmp(unit + at, Sector(sector) + offset + at, part_unit_) == 0) continue;
       const mv_error error = ProgramPart(sector * kSectorSize + offset + at, unit + at);
@@ -189,6 +200,9 @@ class SimulatedFlash {
   int cut_at_ = -1;
   CutKind kind_ = CutKind::kBefore;
   Broken broken_ = kNo;
+  uint8_t* stray_ = nullptr;
+  uint32_t stray_word_ = 0;
+  bool idle_program_ = false;
   bool set_a_bit_ = false;
   bool programmed_twice_ = false;
 };

@@ -493,6 +493,93 @@ TEST(LoaderTest, ForgedVaultsAreRefusedByName) {
   }
 }
 
+// What a loader does is counted by what it feeds: 4 KiB hashed at most, something parsed, or a tile.
+struct WorkMeter {
+  uint64_t fed = 0;
+  mv_watchdog watchdog = {[](void* self) { ++static_cast<WorkMeter*>(self)->fed; }, this};
+};
+
+// Opens, proves and diagnoses all there is. The digests of what was proven.
+std::vector<uint64_t> ProveEverything(const std::string& vault, const mv_watchdog* watchdog) {
+  std::vector<uint64_t> proven;
+  Memory memory(1 << 18);
+  mv_loader* loader;
+  size_t needed;
+  static_cast<void>(mv_memory_needed(Data(vault), vault.size(), 4096, watchdog, &needed));
+  if (mv_open(Data(vault), vault.size(), memory.data(), memory.size(), watchdog, &loader, nullptr) != MV_OK) {
+    return proven;
+  }
+  mv_cursor cursor = {};
+  mv_variant variant;
+  mv_base(loader, &variant);
+  do {
+    const Restored restored = Restore(loader, variant, 4096);
+    if (restored.verdict == MV_VERIFIED) {
+      proven.push_back(restored.digest);
+    } else {
+      static_cast<void>(mv_diagnose(loader, &variant));
+    }
+  } while (mv_list(loader, &cursor, &variant) == MV_OK);
+  return proven;
+}
+
+TEST(LoaderTest, SizesAtTheirExtremesTakeNoMoreWorkThanTheVaultDoes) {
+  const std::string vault = CodedVaultBytes(WholeModels());
+  WorkMeter whole;
+  const std::vector<uint64_t> expected = ProveEverything(vault, &whole.watchdog);
+  ASSERT_EQ(expected.size(), WholeModels().variants.size() + 1);
+  VaultHeader header;
+  ASSERT_EQ(ParseHeader({Data(vault), kHeaderSize}, vault.size(), &header), CoreStatus::kOk);
+  // Every word and every two words of the header, of MODEL's front, of CHUNKS and of INDEX.
+  std::vector<size_t> places;
+  const auto add = [&](size_t begin, size_t size) {
+    for (size_t at = begin; at + 8 <= begin + size; at += at < kHeaderSize ? 4 : 2) places.push_back(at);
+  };
+  add(kFeaturesField.offset, kHeaderChecksumField.offset - kFeaturesField.offset);
+  for (const Section s : {Section::kModel, Section::kChunks, Section::kIndex}) {
+    add(header.section(s).offset, std::min<size_t>(header.section(s).size, 160));
+  }
+  uint64_t most = 0;
+  for (const size_t at : places) {
+    for (const size_t size : {2, 4, 8}) {
+      for (const uint64_t value : {uint64_t{0}, uint64_t{1}, uint64_t{0x7FFFFFFFFFFFFFFF}, ~uint64_t{0}, uint64_t{1} << 31,
+                                   uint64_t{0x0FFFFF00}, uint64_t{1} << 24, uint64_t{0x7F7F7F7F7F7F7F7F}}) {
+        std::string forged = vault;
+        for (size_t i = 0; i < size; ++i) forged[at + i] = static_cast<char>(value >> (8 * i));
+        RepairEverything(&forged);
+        WorkMeter work;
+        const std::vector<uint64_t> proven = ProveEverything(forged, &work.watchdog);
+        most = std::max(most, work.fed);
+        ASSERT_LE(work.fed, 4 * whole.fed) << "offset " << at << ", " << size << " bytes, value " << value;
+        ASSERT_LE(proven.size(), expected.size());
+      }
+    }
+  }
+  EXPECT_GT(most, whole.fed / 2);  // Some forgeries are close to the vault itself.
+}
+
+TEST(LoaderTest, TheWatchdogIsFedByWhateverTakesLong) {
+  const std::string vault = CodedVaultBytes(WholeModels());
+  Memory memory(1 << 18);
+  mv_loader* loader;
+  WorkMeter work;
+  size_t needed;
+  EXPECT_EQ(mv_memory_needed(Data(vault), vault.size(), 4096, &work.watchdog, &needed), MV_OK);
+  EXPECT_GE(std::exchange(work.fed, 0), 4u);  // MODEL, CHUNKS, INDEX, and what is parsed.
+  ASSERT_EQ(mv_open(Data(vault), vault.size(), memory.data(), memory.size(), &work.watchdog, &loader, nullptr), MV_OK);
+  EXPECT_GE(std::exchange(work.fed, 0), 5u);
+  mv_variant variant;
+  mv_base(loader, &variant);
+  EXPECT_EQ(mv_start(loader, &variant, 4096), MV_OK);
+  EXPECT_EQ(std::exchange(work.fed, 0), 1u);
+  const uint8_t* tile;
+  size_t size;
+  EXPECT_EQ(mv_next(loader, &tile, &size), MV_OK);
+  EXPECT_EQ(std::exchange(work.fed, 0), 1u);
+  static_cast<void>(mv_diagnose(loader, &variant));
+  EXPECT_GE(std::exchange(work.fed, 0), vault.size() / 2 / 4096);
+}
+
 TEST(LoaderTest, StepsAreObserved) {
   OpenedVault opened(CodedVaultBytes(Models()));
   std::string steps;
