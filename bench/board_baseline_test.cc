@@ -36,8 +36,8 @@ std::string Mvault(const TempFolder& folder, const std::string& arguments) {
 void WriteResidualVariant(const TempFolder& folder, const SampleModel& model, const std::string& base) {
   std::string file = folder.Read(base);
   const size_t data = file.size() - model.data().size();
-  for (const TensorInfo& tensor : model.tensors()) {
-    if (tensor.dtype != "I8") continue;
+  for (const ModelTensor& tensor : model.tensors()) {
+    if (tensor.dtype != DType::kI8) continue;
     for (uint64_t i = tensor.begin; i < tensor.end; ++i) {
       char& weight = file[data + static_cast<size_t>(i)];
       const int change = static_cast<int>(i * 2654435761u >> 8 & 3) - 1;

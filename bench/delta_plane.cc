@@ -11,7 +11,7 @@
 #include "codec/core/codec_format.h"
 #include "codec/core/prediction.h"
 #include "codec/weight_groups.h"
-#include "tools/formats/safetensors.h"
+#include "tools/formats/model_formats.h"
 
 namespace modelvault::bench {
 namespace {
@@ -22,7 +22,7 @@ constexpr size_t kTritsPerByte = 5;
 
 struct LoadedModel {
   std::string header;
-  std::vector<TensorInfo> tensors;
+  std::vector<ModelTensor> tensors;
   Bytes data;
 
   absl::Span<const uint8_t> tensor(size_t i) const {
@@ -32,9 +32,9 @@ struct LoadedModel {
 };
 
 absl::StatusOr<LoadedModel> Load(FileSystem& file_system, const std::string& path) {
-  absl::StatusOr<SafetensorsFile> file = SafetensorsFile::Open(file_system, path);
+  absl::StatusOr<ModelFile> file = OpenModelFile(file_system, path);
   if (!file.ok()) return file.status();
-  LoadedModel model{file->header_bytes(), file->tensors(), Bytes(static_cast<size_t>(file->data_size()))};
+  LoadedModel model{file->frame(), file->tensors(), Bytes(static_cast<size_t>(file->data_size()))};
   if (absl::Status status = file->ReadData(0, absl::MakeSpan(model.data)); !status.ok()) return status;
   return model;
 }
@@ -93,7 +93,7 @@ absl::StatusOr<DeltaPlane> MakeDeltaPlane(FileSystem& file_system, const std::st
   DeltaPlane plane;
   std::vector<size_t> int8;
   for (size_t t = 0; t < base->tensors.size(); ++t) {
-    if (base->tensors[t].dtype != "I8") continue;
+    if (base->tensors[t].dtype != DType::kI8) continue;
     int8.push_back(t);
     if (!IsTernary(base->tensor(t), variant->tensor(t))) plane.kind = PlaneKind::kResiduals;
   }
@@ -119,7 +119,7 @@ absl::StatusOr<DeltaPlane> MakeDeltaPlane(FileSystem& file_system, const std::st
   plane.difference_size = plane.bytes.size() - 1;
   plane.bytes += scales;
   for (size_t t = 0; t < base->tensors.size(); ++t) {
-    if (base->tensors[t].dtype != "I8") AppendXor(base->tensor(t), variant->tensor(t), &plane.bytes);
+    if (base->tensors[t].dtype != DType::kI8) AppendXor(base->tensor(t), variant->tensor(t), &plane.bytes);
   }
   const auto header = [](const LoadedModel& model) {
     return absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(model.header.data()), model.header.size());
@@ -133,9 +133,9 @@ absl::StatusOr<std::string> JoinDeltaPlane(FileSystem& file_system, const std::s
   absl::StatusOr<LoadedModel> base = Load(file_system, base_path);
   if (!base.ok()) return base.status();
   uint64_t trit_bytes = 0, groups = 0, weights = 0, others = 0;
-  for (const TensorInfo& t : base->tensors) {
+  for (const ModelTensor& t : base->tensors) {
     const size_t size = static_cast<size_t>(t.size());
-    if (t.dtype != "I8") {
+    if (t.dtype != DType::kI8) {
       others += size;
       continue;
     }
@@ -152,9 +152,9 @@ absl::StatusOr<std::string> JoinDeltaPlane(FileSystem& file_system, const std::s
   const auto* at = reinterpret_cast<const uint8_t*>(plane.data()) + 1;
   const uint8_t* scale = at + trit_bytes;
   const uint8_t* other = at + differences;
-  for (const TensorInfo& t : base->tensors) {
+  for (const ModelTensor& t : base->tensors) {
     const auto data = absl::MakeSpan(base->data).subspan(static_cast<size_t>(t.begin), static_cast<size_t>(t.size()));
-    if (t.dtype != "I8") {
+    if (t.dtype != DType::kI8) {
       for (uint8_t& byte : data) byte ^= *other++;
     } else if (!trits) {
       for (uint8_t& byte : data) byte = static_cast<uint8_t>(byte + *at++);

@@ -68,7 +68,7 @@ TEST_F(DeltaPlaneTest, OneWeightNoScaleExplainsMakesThePlaneResiduals) {
 
 TEST_F(DeltaPlaneTest, FloatsAndTheHeaderComeBack) {
   Change(model_.data().size() - 1, 7);  // The last tensor is F32.
-  ASSERT_EQ(model_.tensors().back().dtype, "F32");
+  ASSERT_EQ(model_.tensors().back().dtype, DType::kF32);
   const absl::StatusOr<std::string> header = SafetensorsHeaderFor(model_.tensors(), {{"another", "header"}});
   ASSERT_THAT(header, IsOk());
   const std::string file = folder_.Read("v000.safetensors");
@@ -82,7 +82,7 @@ TEST_F(DeltaPlaneTest, FloatsAndTheHeaderComeBack) {
 }
 
 TEST_F(DeltaPlaneTest, ModelsThatDoNotMatchAndShortPlanesAreRefused) {
-  std::vector<TensorInfo> renamed = model_.tensors();
+  std::vector<ModelTensor> renamed = model_.tensors();
   renamed[0].name = "another";
   const absl::StatusOr<std::string> header = SafetensorsHeaderFor(renamed, {});
   ASSERT_THAT(header, IsOk());

@@ -36,18 +36,18 @@ class TensorList {
   }
 
   uint64_t left() const { return left_; }
-  std::vector<TensorInfo> Take() { return std::move(tensors_); }
+  std::vector<ModelTensor> Take() { return std::move(tensors_); }
 
  private:
   void Add(const std::string& name, const char* dtype, std::vector<uint64_t> shape, uint64_t size) {
-    tensors_.push_back({name, dtype, std::move(shape), at_, at_ + size});
+    tensors_.push_back(SafetensorsTensor(name, dtype, std::move(shape), at_, at_ + size));
     at_ += size;
     left_ -= size;
   }
 
   uint64_t at_ = 0;
   uint64_t left_;
-  std::vector<TensorInfo> tensors_;
+  std::vector<ModelTensor> tensors_;
 };
 
 uint64_t SeedOf(uint64_t what, uint64_t tensor, uint64_t block) {
@@ -72,12 +72,12 @@ struct Block {
   uint64_t size;
 };
 
-std::vector<uint8_t> MakeBlock(const std::vector<TensorInfo>& tensors, const Block& block, unsigned variant,
+std::vector<uint8_t> MakeBlock(const std::vector<ModelTensor>& tensors, const Block& block, unsigned variant,
                                const GapSampler& gaps) {
-  const TensorInfo& tensor = tensors[block.tensor];
+  const ModelTensor& tensor = tensors[block.tensor];
   Random random(SeedOf(1, block.tensor, block.begin));
   std::vector<uint8_t> bytes(static_cast<size_t>(block.size));
-  if (tensor.dtype == "F32") {
+  if (tensor.dtype == DType::kF32) {
     FillFloats(absl::EndsWith(tensor.name, ".scale") ? 0.01f : 1.0f, &random, absl::MakeSpan(bytes));
     if (variant > 0 && absl::EndsWith(tensor.name, "ffn_norm")) {
       Random other(SeedOf(2 + variant, block.tensor, block.begin));
@@ -96,7 +96,7 @@ std::vector<uint8_t> MakeBlock(const std::vector<TensorInfo>& tensors, const Blo
 
 }  // namespace
 
-std::vector<TensorInfo> LargeModelTensors(uint64_t data_size) {
+std::vector<ModelTensor> LargeModelTensors(uint64_t data_size) {
   TensorList list(std::max(data_size, kWidth + 4));
   list.AddMatrix("embed", std::max<uint64_t>(1, std::min(kVocabulary, data_size / 8 / kWidth)), kWidth);
   for (int layer = 0; list.left() >= kHidden + 4; ++layer) {
@@ -113,7 +113,7 @@ std::vector<TensorInfo> LargeModelTensors(uint64_t data_size) {
 
 absl::Status WriteLargeModel(FileSystem& file_system, absl::string_view path, uint64_t data_size, unsigned variant,
                              int threads) {
-  const std::vector<TensorInfo> tensors = LargeModelTensors(data_size);
+  const std::vector<ModelTensor> tensors = LargeModelTensors(data_size);
   const SafetensorsMetadata metadata = {{"role", variant == 0 ? "base" : absl::StrCat("variant ", variant)}};
   const absl::StatusOr<std::string> header = SafetensorsHeaderFor(tensors, metadata);
   if (!header.ok()) return header.status();

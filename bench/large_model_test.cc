@@ -23,9 +23,9 @@ std::string Write(const TempFolder& folder, const std::string& name, uint64_t si
 TEST(LargeModelTest, HasTheSizeAskedForAndNoHoles) {
   for (const uint64_t size : {uint64_t{1}, uint64_t{4100}, uint64_t{1'000'000}, kSize, uint64_t{5} << 30}) {
     SCOPED_TRACE(size);
-    const std::vector<TensorInfo> tensors = LargeModelTensors(size);
+    const std::vector<ModelTensor> tensors = LargeModelTensors(size);
     uint64_t at = 0;
-    for (const TensorInfo& t : tensors) {
+    for (const ModelTensor& t : tensors) {
       EXPECT_EQ(t.begin, at);
       at = t.end;
     }
@@ -49,17 +49,17 @@ TEST(LargeModelTest, VariantsDifferInOneWeightOfFiftyAndInNorms) {
   const std::string first = Write(folder, "v1", size, 1, 2);
   const std::string second = Write(folder, "v2", size, 2, 2);
   EXPECT_FALSE(first == second);
-  const std::vector<TensorInfo> tensors = LargeModelTensors(size);
+  const std::vector<ModelTensor> tensors = LargeModelTensors(size);
   const uint64_t data_size = tensors.back().end;
   uint64_t changed_tensors = 0, changed_floats = 0;
-  for (const TensorInfo& t : tensors) {
+  for (const ModelTensor& t : tensors) {
     uint64_t differing = 0;
     for (uint64_t i = t.begin; i < t.end; ++i) {
       if (base[base.size() - data_size + i] != first[first.size() - data_size + i]) ++differing;
     }
     if (differing == 0) continue;
     ++changed_tensors;
-    if (t.dtype == "F32") {
+    if (t.dtype == DType::kF32) {
       ++changed_floats;
     } else if (t.size() > 1'000'000) {
       EXPECT_NEAR(static_cast<double>(differing) / static_cast<double>(t.size()), 0.02, 0.001) << t.name;

@@ -43,7 +43,7 @@ void SampleModel::Add(const std::string& name, const char* dtype, std::vector<ui
   } else {
     FillFloats(1.0f, &random, bytes);
   }
-  tensors_.push_back({name, dtype, std::move(shape), begin, begin + size});
+  tensors_.push_back(SafetensorsTensor(name, dtype, std::move(shape), begin, begin + size));
 }
 
 SampleModel::SampleModel() {
@@ -86,8 +86,8 @@ std::vector<uint8_t> UnevenTrits(uint64_t seed, uint64_t cols, absl::Span<const 
 std::vector<uint8_t> SampleModel::TernaryVariant(unsigned number) const {
   std::vector<uint8_t> variant = data_;
   for (size_t t = 0; t < tensors_.size(); ++t) {
-    const TensorInfo& tensor = tensors_[t];
-    if (tensor.dtype != "I8") continue;
+    const ModelTensor& tensor = tensors_[t];
+    if (tensor.dtype != DType::kI8) continue;
     const std::vector<uint8_t> changed = UnevenTrits(1000 * (number + 1) + t, tensor.shape[1],
                                                      absl::MakeConstSpan(data_).subspan(tensor.begin, tensor.size()));
     std::copy(changed.begin(), changed.end(), variant.begin() + static_cast<ptrdiff_t>(tensor.begin));

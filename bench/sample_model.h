@@ -17,7 +17,7 @@ class SampleModel {
  public:
   SampleModel();
 
-  const std::vector<TensorInfo>& tensors() const { return tensors_; }
+  const std::vector<ModelTensor>& tensors() const { return tensors_; }
   const std::vector<uint8_t>& data() const { return data_; }
   uint64_t weights() const { return weights_; }  // INT8.
 
@@ -32,7 +32,7 @@ class SampleModel {
  private:
   void Add(const std::string& name, const char* dtype, std::vector<uint64_t> shape);
 
-  std::vector<TensorInfo> tensors_;
+  std::vector<ModelTensor> tensors_;
   std::vector<uint8_t> data_;
   uint64_t weights_ = 0;
 };

@@ -15,6 +15,12 @@ namespace modelvault {
 // Counts the symbols of a row coded as a copy of `like`: what MODEL's tables are made from.
 void AddCopiedRow(absl::Span<const uint8_t> bytes, const uint8_t* like, Histogram* skips, Histogram* near);
 
+// Raw bytes of a chunk where the caller does not choose: small ones for boards, large ones where their directory
+// counts.
+constexpr uint32_t DefaultChunkSize(uint64_t data_size) {
+  return data_size > (uint64_t{64} << 20) ? 64 << 10 : 4 << 10;
+}
+
 // Immutable, thread-safe. `model` must outlive it.
 class BaseEncoder {
  public:
@@ -24,8 +30,8 @@ class BaseEncoder {
   uint32_t chunk_size() const { return chunk_size_; }
 
   // The stored bytes of chunk `chunk`, whose raw bytes (chunk_size of them, fewer only in the last) are `raw`: of the
-  // very base the model was built from, so that every byte has a code word in its table. Of other bytes (a file may change
-  // while it is read) the chunk may decode to something else: compare.
+  // very base the model was built from, so that every byte has a code word in its table. Of other bytes (a file may
+  // change while it is read) the chunk may decode to something else: compare.
   std::string Encode(uint64_t chunk, absl::Span<const uint8_t> raw) const;
 
  private:

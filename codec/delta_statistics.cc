@@ -92,19 +92,21 @@ std::vector<uint8_t> BestClasses(const std::vector<uint64_t>& hits, double other
 
 }  // namespace
 
-DeltaStatistics::DeltaStatistics(const std::vector<TensorSpec>& base) : base_(base), tensors_(base.size()) {
+DeltaStatistics::DeltaStatistics(absl::Span<const ModelTensor> base)
+    : base_(base.begin(), base.end()), tensors_(base.size()) {
   for (size_t i = 0; i < base.size(); ++i) {
-    const TensorSpec& t = base[i];
-    if (t.dtype != DType::kI8 || t.rows < 2 || t.rows > kMaxCountedRows || t.cols < 16 || t.cols > kMaxPriorColumns)
+    const ModelTensor& t = base[i];
+    if (t.dtype != DType::kI8 || t.rows() < 2 || t.rows() > kMaxCountedRows || t.cols() < 16 ||
+        t.cols() > kMaxPriorColumns)
       continue;
-    tensors_[i].row_hits.resize(t.rows);
-    tensors_[i].column_hits.resize(t.cols);
+    tensors_[i].row_hits.resize(t.rows());
+    tensors_[i].column_hits.resize(t.cols());
   }
 }
 
 void DeltaStatistics::Add(size_t i, uint64_t begin, absl::Span<const uint8_t> base, absl::Span<const uint8_t> variant) {
   Tensor& t = tensors_[i];
-  const uint64_t cols = base_[i].cols;
+  const uint64_t cols = base_[i].cols();
   uint64_t row = begin / cols;
   uint64_t column = begin % cols;
   size_t at = 0;
@@ -137,8 +139,8 @@ DeltaStatistics::Prior DeltaStatistics::MakePrior(size_t i) const {
   if (!Counts(i) || tensors_[i].variants == 0) return prior;
   const Tensor& t = tensors_[i];
   const double variants = static_cast<double>(t.variants);
-  const double rows = static_cast<double>(base_[i].rows);
-  const double cols = static_cast<double>(base_[i].cols);
+  const double rows = static_cast<double>(base_[i].rows());
+  const double cols = static_cast<double>(base_[i].cols());
   const std::vector<uint8_t> flat_rows(t.row_hits.size(), 0), flat_columns(t.column_hits.size(), 0);
   const std::vector<uint8_t> row_classes = BestClasses(t.row_hits, cols, variants);
   const std::vector<uint8_t> column_classes = BestClasses(t.column_hits, rows, variants);

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
-#include "codec/tensor_spec.h"
+#include "codec/model_tensor.h"
 
 namespace modelvault {
 
@@ -18,7 +18,7 @@ class DeltaStatistics {
   // Counting taller tensors would take more memory than a prior of theirs is worth.
   static constexpr uint64_t kMaxCountedRows = uint64_t{1} << 22;
 
-  explicit DeltaStatistics(const std::vector<TensorSpec>& base);
+  explicit DeltaStatistics(absl::Span<const ModelTensor> base);
 
   // Whether tensor i is one whose differences are counted: INT8, 2 to kMaxCountedRows rows of 16 … 65,535
   // columns.
@@ -49,7 +49,7 @@ class DeltaStatistics {
     std::vector<uint64_t> column_hits;
   };
 
-  std::vector<TensorSpec> base_;
+  std::vector<ModelTensor> base_;
   std::vector<Tensor> tensors_;
 };
 

@@ -9,7 +9,6 @@
 #include "absl/status/status.h"
 #include "codec/core/segment_decoder.h"
 #include "codec/rans_encoder.h"
-#include "codec/varint.h"
 #include "codec/weight_groups.h"
 
 namespace modelvault {
@@ -401,16 +400,6 @@ absl::StatusOr<std::string> SegmentEncoder::Encode(uint64_t segment, DataSource*
     writer.Add(piece);
   }
   return writer.Finish();
-}
-
-std::string SerializeLayout(absl::Span<const LayoutEntry> tensors) {
-  std::string out;
-  for (const LayoutEntry& t : tensors) {
-    AppendVarint(&out, t.base_index);
-    out.push_back(static_cast<char>(t.dtype));
-    if (t.dtype == DType::kOpaque) AppendVarint(&out, t.opaque_size);
-  }
-  return out;
 }
 
 }  // namespace modelvault

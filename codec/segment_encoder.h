@@ -28,14 +28,6 @@ class SegmentEncoder {
   uint32_t segment_size_;
 };
 
-// The stored form of a layout of a variant's own: per tensor its base tensor and dtype, and the size if opaque.
-struct LayoutEntry {
-  uint64_t base_index;
-  DType dtype;
-  uint64_t opaque_size;  // Only for kOpaque.
-};
-std::string SerializeLayout(absl::Span<const LayoutEntry> tensors);
-
 }  // namespace modelvault
 
 #endif  // MODELVAULT_CODEC_SEGMENT_ENCODER_H_

@@ -65,22 +65,22 @@ int NearestRow(const std::vector<std::string>& dictionary, absl::Span<const uint
   return best;
 }
 
-absl::Status ScanTensor(const TensorSpec& spec, uint64_t offset, DataSource* data, TensorPlan* plan) {
+absl::Status ScanTensor(const ModelTensor& spec, uint64_t offset, DataSource* data, TensorPlan* plan) {
   const uint64_t size = spec.size();
   const size_t element = ElementSize(static_cast<uint8_t>(spec.dtype));
   plan->planes.assign(element, Histogram{});
   if (size == 0) return absl::OkStatus();
-  const bool by_rows = element == 1 && spec.rows >= 4 && spec.cols >= 8 && spec.cols <= kMaxPriorColumns;
-  RowDictionaryFinder finder(spec.cols);
+  const bool by_rows = element == 1 && spec.rows() >= 4 && spec.cols() >= 8 && spec.cols() <= kMaxPriorColumns;
+  RowDictionaryFinder finder(spec.cols());
   absl::Status status =
-      ForEachBlock(data, offset, size, by_rows ? spec.cols : element, [&](absl::Span<const uint8_t> bytes) {
+      ForEachBlock(data, offset, size, by_rows ? spec.cols() : element, [&](absl::Span<const uint8_t> bytes) {
         size_t plane = 0;
         for (uint8_t byte : bytes) {
           ++plan->planes[plane][byte];
           if (++plane == element) plane = 0;
         }
         if (!by_rows) return;
-        for (size_t at = 0; at < bytes.size(); at += spec.cols) finder.AddRow(bytes.subspan(at, spec.cols));
+        for (size_t at = 0; at < bytes.size(); at += spec.cols()) finder.AddRow(bytes.subspan(at, spec.cols()));
       });
   if (!status.ok() || !by_rows) return status;
 
@@ -90,9 +90,9 @@ absl::Status ScanTensor(const TensorSpec& spec, uint64_t offset, DataSource* dat
   with.planes.assign(1, Histogram{});
   with.dictionary = rows;
   uint64_t row_count = 0, copies = 0;
-  status = ForEachBlock(data, offset, size, spec.cols, [&](absl::Span<const uint8_t> bytes) {
-    for (size_t at = 0; at < bytes.size(); at += spec.cols) {
-      const absl::Span<const uint8_t> row = bytes.subspan(at, spec.cols);
+  status = ForEachBlock(data, offset, size, spec.cols(), [&](absl::Span<const uint8_t> bytes) {
+    for (size_t at = 0; at < bytes.size(); at += spec.cols()) {
+      const absl::Span<const uint8_t> row = bytes.subspan(at, spec.cols());
       const int nearest = NearestRow(rows, row);
       ++row_count;
       if (nearest < 0) {
@@ -112,7 +112,7 @@ absl::Status ScanTensor(const TensorSpec& spec, uint64_t offset, DataSource* dat
   // A table has at least one symbol, even where no copy differs.
   for (Histogram* h : {&with.skips, &with.near}) (*h)[0] = std::max<uint64_t>(1, (*h)[0]);
   const uint64_t kinds = row_count + copies * static_cast<uint64_t>(std::bit_width(rows.size() - 1));
-  const uint64_t dictionary = rows.size() * spec.cols * 8;
+  const uint64_t dictionary = rows.size() * spec.cols() * 8;
   if (Cost(with.planes[0]) + Cost(with.skips) + Cost(with.near) + kinds + dictionary < Cost(plan->planes[0])) {
     *plan = std::move(with);
   }
@@ -151,7 +151,7 @@ void LimitTables(const TensorPlan& plan, const std::vector<CodeLengths>& tables,
 
 }  // namespace
 
-absl::StatusOr<std::string> BuildSharedTables(const std::vector<TensorSpec>& base, DataSource* data,
+absl::StatusOr<std::string> BuildSharedTables(absl::Span<const ModelTensor> base, DataSource* data,
                                               const DeltaStatistics& deltas) {
   std::vector<TensorPlan> plans(base.size());
   std::vector<Histogram> histograms;
@@ -183,8 +183,8 @@ absl::StatusOr<std::string> BuildSharedTables(const std::vector<TensorSpec>& bas
     LimitTables(plan, clusters.tables, planes);
     const DeltaStatistics::Prior prior = deltas.MakePrior(i);
     records.push_back(static_cast<char>(base[i].dtype));
-    AppendVarint(&records, base[i].rows);
-    AppendVarint(&records, base[i].cols);
+    AppendVarint(&records, base[i].rows());
+    AppendVarint(&records, base[i].cols());
     records.push_back(static_cast<char>(prior.flags | (plan.dictionary.empty() ? 0 : kFlagDictionary)));
     records.push_back(static_cast<char>(prior.level));
     for (int table : planes) records.push_back(static_cast<char>(table < 0 ? kRawPlane : table));

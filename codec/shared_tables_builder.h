@@ -10,14 +10,14 @@
 #include "codec/core/shared_tables.h"
 #include "codec/data_source.h"
 #include "codec/delta_statistics.h"
-#include "codec/tensor_spec.h"
+#include "codec/model_tensor.h"
 
 namespace modelvault {
 
 // Decides for each tensor of the base: the table of each byte plane (shared where sharing is cheaper than another
 // table) or raw bytes, a dictionary of repeated rows, the priors of its variants. Reads `data` at most twice, in blocks
 // of about 1 MiB. `data` holds the tensors without holes. The same input gives the same bytes.
-absl::StatusOr<std::string> BuildSharedTables(const std::vector<TensorSpec>& base, DataSource* data,
+absl::StatusOr<std::string> BuildSharedTables(absl::Span<const ModelTensor> base, DataSource* data,
                                               const DeltaStatistics& deltas);
 
 // A MODEL with the memory it needs on the host. Immutable, thread-safe.

@@ -106,13 +106,12 @@ VaultModel::VaultModel(const Restorer* restorer, std::string name)
 
 absl::Status VaultModel::Parse() {
   const VaultReader& vault = restorer_->vault();
-  if (blob_->has_own_layout()) {
-    tensors_.resize(restorer_->shared().tensor_count());
-    const CoreStatus status = layout_.Parse(blob_->layout(), tensors_.data(), tensors_.size());
-    if (status != CoreStatus::kOk) {
-      return absl::DataLossError(
-          absl::StrFormat("%s: variant '%s': layout: %s", vault.path(), name_, CoreStatusName(status)));
-    }
+  const LayoutView layout = blob_->layout();
+  tensors_.resize(layout.tensor_count);  // Each is stored in two bytes at least.
+  const CoreStatus status = layout_.Parse(layout, tensors_.data(), tensors_.size());
+  if (status != CoreStatus::kOk) {
+    return absl::DataLossError(
+        absl::StrFormat("%s: variant '%s': layout: %s", vault.path(), name_, CoreStatusName(status)));
   }
   if (blob_->empty()) return absl::OkStatus();
   const uint64_t expected = SegmentCount(layout_.data_size(), vault.header().segment_size);
@@ -129,9 +128,12 @@ absl::Status VaultModel::Describe(CoreStatus status, uint64_t position) const {
   const std::string model = is_base_ ? "base" : absl::StrCat("variant '", name_, "'");
   std::string where;
   if (position < data_size()) {
-    const VariantTensor tensor = layout_.tensor(layout_.FindTensor(position));
-    where = absl::StrFormat("tensor %s, at or after offset %d of its data (byte %d of the model's)",
-                            restorer_->TensorName(tensor.base_index), position - tensor.offset, position);
+    const size_t i = layout_.FindTensor(position);
+    const VariantTensor tensor = layout_.tensor(i);
+    const std::string name = tensor.base_index == kNoBaseTensor ? absl::StrCat("number ", i, " of its own")
+                                                                : restorer_->TensorName(tensor.base_index);
+    where = absl::StrFormat("tensor %s, at or after offset %d of its data (byte %d of the model's)", name,
+                            position - tensor.offset, position);
   } else {
     where = "at the end of the data";
   }

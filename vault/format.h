@@ -18,12 +18,16 @@ struct FieldPlace {
 // The line endings tell of transfers in text mode.
 inline constexpr uint8_t kVaultMagic[8] = {'M', 'V', 'L', 'T', '\r', '\n', 0x1A, '\n'};
 inline constexpr uint16_t kVersionMajor = 1;
-inline constexpr uint16_t kVersionMinor = 0;
+inline constexpr uint16_t kVersionMinor = 1;  // The newest that is read; written is the lowest that will do.
 
 // Header features. A reader refuses what it does not know.
 inline constexpr uint32_t kFeatureWideChunks = 1;
 inline constexpr uint32_t kFeatureWideIndex = 2;
-inline constexpr uint32_t kKnownFeatures = kFeatureWideChunks | kFeatureWideIndex;
+inline constexpr uint32_t kFeatureFreeLayouts = 4;  // From version 1.1.
+// The features that a vault of version 1.`minor` may have.
+constexpr uint32_t KnownFeatures(uint16_t minor) {
+  return kFeatureWideChunks | kFeatureWideIndex | (minor >= 1 ? kFeatureFreeLayouts : 0);
+}
 
 // Sections and blobs start at multiples of this.
 inline constexpr uint64_t kAlignment = 4;
@@ -44,7 +48,8 @@ inline constexpr FieldPlace kBaseXxh64Field{56, 8};
 inline constexpr FieldPlace kTensorCountField{64, 4};
 inline constexpr FieldPlace kVariantCountField{68, 4};
 inline constexpr FieldPlace kSectionsField{72, 144};
-inline constexpr FieldPlace kReservedField{216, 32};
+inline constexpr FieldPlace kMaxVariantTensorsField{216, 4};
+inline constexpr FieldPlace kReservedField{220, 28};
 inline constexpr FieldPlace kHeaderChecksumField{248, 8};
 
 // Sections, in the order of the header's table and of the file.
@@ -90,7 +95,10 @@ inline constexpr char kReservedVariantName[] = "base";
 // Variant blobs.
 inline constexpr uint8_t kBlobOwnLayout = 1;
 inline constexpr uint8_t kBlobDirectory = 2;
-inline constexpr uint8_t kKnownBlobFlags = kBlobOwnLayout | kBlobDirectory;
+inline constexpr uint8_t kBlobFreeLayout = 4;
+inline constexpr uint8_t kKnownBlobFlags = kBlobOwnLayout | kBlobDirectory | kBlobFreeLayout;
+// Of a variant with a free layout. Others have as many as the base.
+inline constexpr uint32_t kMaxFreeLayoutTensors = 1u << 20;
 inline constexpr size_t kSegmentEntrySize = 8;
 
 // MANIFEST expands to at most this many times its stored size, and some.

@@ -21,7 +21,7 @@ std::string EncodeHeader(const VaultHeader& header) {
   uint8_t* const p = Begin(&bytes);
   std::memcpy(p + kMagicField.offset, kVaultMagic, sizeof(kVaultMagic));
   StoreLe16(p + kVersionMajorField.offset, kVersionMajor);
-  StoreLe16(p + kVersionMinorField.offset, kVersionMinor);
+  StoreLe16(p + kVersionMinorField.offset, header.version_minor());
   StoreLe32(p + kFeaturesField.offset, header.features);
   StoreLe64(p + kFileSizeField.offset, header.file_size);
   StoreLe32(p + kChunkSizeField.offset, header.chunk_size);
@@ -31,6 +31,7 @@ std::string EncodeHeader(const VaultHeader& header) {
   StoreLe64(p + kBaseXxh64Field.offset, header.base_xxh64);
   StoreLe32(p + kTensorCountField.offset, header.tensor_count);
   StoreLe32(p + kVariantCountField.offset, header.variant_count);
+  StoreLe32(p + kMaxVariantTensorsField.offset, header.max_variant_tensors);
   for (size_t i = 0; i < kSectionCount; ++i) {
     uint8_t* const entry = p + kSectionsField.offset + i * kSectionEntrySize;
     StoreLe64(entry + kSectionOffsetField.offset, header.sections[i].offset);
@@ -88,12 +89,14 @@ std::string EncodeIndex(absl::Span<const VaultVariant> variants, bool wide) {
   return bytes;
 }
 
-std::string EncodeBlobHead(absl::string_view layout, absl::Span<const SegmentEntry> segments) {
+std::string EncodeBlobHead(const StoredLayout& layout, absl::Span<const SegmentEntry> segments) {
   unsigned flags = 0;
-  if (!layout.empty()) flags |= kBlobOwnLayout;
+  if (layout.form == LayoutForm::kEachOnce) flags |= kBlobOwnLayout;
+  if (layout.form == LayoutForm::kFree) flags |= kBlobFreeLayout;
   if (!segments.empty()) flags |= kBlobDirectory;
   std::string bytes(1, static_cast<char>(flags));
-  bytes.append(layout.data(), layout.size());
+  if (layout.form == LayoutForm::kFree) AppendVarint(&bytes, layout.tensor_count);
+  bytes += layout.bytes;
   if (!segments.empty()) AppendVarint(&bytes, segments.size());
   const size_t directory = bytes.size();
   bytes.resize(directory + segments.size() * kSegmentEntrySize);

@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "codec/core/bytes.h"
+#include "codec/layout_encoder.h"
 #include "vault/core/vault_view.h"
 #include "vault/format.h"
 #include "vault/vault_types.h"
@@ -20,7 +21,7 @@ inline absl::Span<const uint8_t> ToSpan(absl::string_view bytes) {
 inline ByteView ToByteView(absl::Span<const uint8_t> bytes) { return {bytes.data(), bytes.size()}; }
 inline ByteView ToByteView(absl::string_view bytes) { return ToByteView(ToSpan(bytes)); }
 
-// The header with its checksum.
+// The header with its checksum, in the lowest version that has its features.
 std::string EncodeHeader(const VaultHeader& header);
 
 // CHUNKS. Narrow offsets must be below 2^32.
@@ -39,7 +40,7 @@ struct SegmentEntry {
 };
 
 // The head of a blob: without a directory where `segments` is empty.
-std::string EncodeBlobHead(absl::string_view layout, absl::Span<const SegmentEntry> segments);
+std::string EncodeBlobHead(const StoredLayout& layout, absl::Span<const SegmentEntry> segments);
 
 }  // namespace modelvault
 

@@ -34,6 +34,24 @@ absl::StatusOr<Fates> DecideFates(const VaultReader& vault, const VaultChanges& 
 
 }  // namespace
 
+// What the header says of free layouts is what those that are left need.
+absl::Status VaultWriter::KeepFreeLayouts(const VaultReader& original) {
+  if ((original.header().features & kFeatureFreeLayouts) == 0) return absl::OkStatus();
+  header_.features &= ~kFeatureFreeLayouts;
+  header_.max_variant_tensors = 0;
+  for (const StoredVariant& kept : variants_) {
+    const absl::StatusOr<VaultBlob> blob = original.OpenBlob(kept.variant);
+    if (absl::IsDataLoss(blob.status())) {  // It stays as it is, and nobody knows what it needs.
+      NoteFreeLayout(original.header().max_variant_tensors);
+    } else if (!blob.ok()) {
+      return blob.status();
+    } else if (blob->layout().form == LayoutForm::kFree) {
+      NoteFreeLayout(blob->layout().tensor_count);
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status VaultWriter::Keep(const VaultReader& original, const VaultChanges& changes) {
   const absl::StatusOr<Fates> fates = DecideFates(original, changes);
   if (!fates.ok()) return fates.status();
@@ -52,6 +70,7 @@ absl::Status VaultWriter::Keep(const VaultReader& original, const VaultChanges& 
   }
 
   header_ = original.header();
+  if (absl::Status status = KeepFreeLayouts(original); !status.ok()) return status;
   base_header_ = original.base_header();
   for (const Section section : {Section::kModel, Section::kChunks, Section::kBase}) {
     const SectionPlace& place = header_.section(section);

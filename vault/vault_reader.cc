@@ -55,14 +55,15 @@ absl::Status HeaderError(const std::string& path, CoreStatus status, uint32_t ba
                      absl::BytesToHexString({reinterpret_cast<const char*>(kVaultMagic), sizeof(kVaultMagic)}));
     case CoreStatus::kUnknownVersion:
       if (bad_field == kFeaturesField.offset) {
-        return absl::UnimplementedError(absl::StrCat(path, ": the vault needs features 0x",
-                                                     absl::Hex(LoadLe32(bytes.data + kFeaturesField.offset)),
-                                                     ", this program knows 0x", absl::Hex(kKnownFeatures)));
+        const uint16_t minor = LoadLe16(bytes.data + kVersionMinorField.offset);
+        return absl::UnimplementedError(absl::StrCat(
+            path, ": the vault needs features 0x", absl::Hex(LoadLe32(bytes.data + kFeaturesField.offset)),
+            ", this program knows 0x", absl::Hex(KnownFeatures(minor)), " in format ", kVersionMajor, ".", minor));
       }
-      return absl::UnimplementedError(absl::StrCat(path, ": vault format ",
-                                                   LoadLe16(bytes.data + kVersionMajorField.offset), ".",
-                                                   LoadLe16(bytes.data + kVersionMinorField.offset),
-                                                   ", this program reads ", kVersionMajor, ".", kVersionMinor));
+      return absl::UnimplementedError(
+          absl::StrCat(path, ": vault format ", LoadLe16(bytes.data + kVersionMajorField.offset), ".",
+                       LoadLe16(bytes.data + kVersionMinorField.offset), ", this program reads ", kVersionMajor,
+                       ".0 to ", kVersionMajor, ".", kVersionMinor));
     case CoreStatus::kTruncated:
       if (bad_field != kFileSizeField.offset) {
         return Damaged(path, "truncated: a vault has at least ", kHeaderSize, " bytes, this file has ", file_size);
@@ -74,7 +75,7 @@ absl::Status HeaderError(const std::string& path, CoreStatus status, uint32_t ba
                      Mismatch64(LoadLe64(bytes.data + kHeaderChecksumField.offset),
                                 Xxh64::Of({bytes.data, kHeaderChecksumField.offset})));
     case CoreStatus::kBadSection:
-      if (bad_field >= kSectionsField.offset && bad_field < kReservedField.offset) {
+      if (bad_field >= kSectionsField.offset && bad_field < kSectionsField.offset + kSectionsField.size) {
         const uint8_t* const entry = bytes.data + bad_field;
         return Damaged(path, "header at offset ", bad_field, ": section ",
                        kSectionNames[(bad_field - kSectionsField.offset) / kSectionEntrySize], " of ",
@@ -282,7 +283,7 @@ absl::StatusOr<VaultBlob> VaultReader::OpenBlob(const VaultVariant& variant) con
         !read.ok()) {
       return read;
     }
-    status = ParseBlobHead(ToByteView(blob.bytes_), variant.stored_size, header_.tensor_count, &blob.head_);
+    status = ParseBlobHead(ToByteView(blob.bytes_), variant.stored_size, header_, &blob.head_);
     const bool wants_more =
         status == CoreStatus::kTruncated || (status == CoreStatus::kOk && !blob.head_.has_directory);
     if (!wants_more || size == variant.stored_size) break;
@@ -293,7 +294,7 @@ absl::StatusOr<VaultBlob> VaultReader::OpenBlob(const VaultVariant& variant) con
     blob.bytes_.resize(static_cast<size_t>(blob.head_.head_size));
     blob.bytes_.shrink_to_fit();
     // The views must follow the bytes; parsing what parsed before cannot fail.
-    status = ParseBlobHead(ToByteView(blob.bytes_), variant.stored_size, header_.tensor_count, &blob.head_);
+    status = ParseBlobHead(ToByteView(blob.bytes_), variant.stored_size, header_, &blob.head_);
   }
   // Of a head that does not parse, the checksum's extent is unknown.
   if (status != CoreStatus::kOk) return error(CoreStatusName(status));

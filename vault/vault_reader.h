@@ -33,10 +33,10 @@ class VaultBlob {
   // The variant is identical to the base: no layout, no segments.
   bool empty() const { return variant_.stored_size == 0; }
 
-  // The variant's tensors differ from the base's in order, dtype or (opaque ones) size: layout() describes them.
-  bool has_own_layout() const { return head_.own_layout; }
-  // For VariantLayout::Parse. Lives as long as this object; moving it keeps it valid.
-  ByteView layout() const { return head_.layout; }
+  // How the variant's tensors differ from the base's, for VariantLayout::Parse. Lives as long as this object; moving it
+  // keeps it valid.
+  LayoutView layout() const { return head_.layout; }
+  bool has_own_layout() const { return head_.layout.form != LayoutForm::kBase; }
 
   // How many segments are stored. Whether the variant should have as many is for who knows its data size.
   uint64_t segment_count() const { return head_.segment_count; }

@@ -150,7 +150,7 @@ absl::Status VaultWriter::FinishBase(const ModelDigests& digests, absl::string_v
   return absl::OkStatus();
 }
 
-absl::Status VaultWriter::BeginVariant(absl::string_view name, absl::string_view layout, uint64_t segment_count) {
+absl::Status VaultWriter::BeginVariant(absl::string_view name, const StoredLayout& layout, uint64_t segment_count) {
   if (absl::Status status = Expect(State::kVariants, "BeginVariant"); !status.ok()) return status;
   if (absl::Status status = ValidateVariantName(name); !status.ok()) return status;
   if (names_.count(std::string(name)) != 0) {
@@ -160,12 +160,16 @@ absl::Status VaultWriter::BeginVariant(absl::string_view name, absl::string_view
     return absl::InvalidArgumentError(absl::StrCat(path(), ": variant '", name, "': ", segment_count,
                                                    " segments, at most ", kMaxSegments, " are allowed"));
   }
+  if (layout.form == LayoutForm::kFree && layout.tensor_count > kMaxFreeLayoutTensors) {
+    return absl::InvalidArgumentError(absl::StrCat(path(), ": variant '", name, "': ", layout.tensor_count,
+                                                   " tensors, at most ", kMaxFreeLayoutTensors, " are allowed"));
+  }
   OpenVariant variant;
   variant.name = std::string(name);
-  variant.layout = std::string(layout);
+  variant.layout = layout;
   variant.segment_count = segment_count;
   variant.has_directory = segment_count > 1;
-  if (segment_count > 0 || !layout.empty()) {
+  if (segment_count > 0 || layout.form != LayoutForm::kBase) {
     // A directory of zeros has the size of the one to come.
     const std::string head =
         EncodeBlobHead(layout, std::vector<SegmentEntry>(variant.has_directory ? segment_count : 0));
@@ -254,12 +258,20 @@ absl::Status VaultWriter::FinishVariant(const ModelDigests& digests, absl::strin
     if (absl::Status status = WriteAt(variant.offset + head.size(), open.buffer); !status.ok()) return status;
     tail_ = std::max(tail_, AlignUp(variant.offset + variant.stored_size));
   }
+  if (open.layout.form == LayoutForm::kFree) NoteFreeLayout(open.layout.tensor_count);
   stored.header = DiffHeader(base_header_, header);
   names_.insert(variant.name);
   variants_.push_back(std::move(stored));
   open_.reset();
   state_ = State::kVariants;
   return absl::OkStatus();
+}
+
+// The header tells of free layouts: that there are any, and the largest.
+void VaultWriter::NoteFreeLayout(size_t tensor_count) {
+  const uint32_t count = static_cast<uint32_t>(std::max<size_t>(1, tensor_count));
+  header_.features |= kFeatureFreeLayouts;
+  header_.max_variant_tensors = std::max(header_.max_variant_tensors, count);
 }
 
 absl::Status VaultWriter::Finish() {

@@ -59,9 +59,9 @@ class VaultWriter {
   // `header` is the base's file before its data section.
   absl::Status FinishBase(const ModelDigests& digests, absl::string_view header);
 
-  // Starts a variant of `segment_count` segments, with the stored form of its own layout or an empty one. Neither
-  // layout nor segments: the variant is identical to the base.
-  absl::Status BeginVariant(absl::string_view name, absl::string_view layout, uint64_t segment_count);
+  // Starts a variant of `segment_count` segments. Neither a layout of its own nor segments: the variant is identical to
+  // the base. A free layout makes the vault one of version 1.1.
+  absl::Status BeginVariant(absl::string_view name, const StoredLayout& layout, uint64_t segment_count);
   // Appends the next segment's stored bytes: 1 to 2^32 - 1 of them.
   absl::Status AppendSegment(absl::string_view stored);
   // `digests` are of the variant's data section, `header` is its file before that.
@@ -105,7 +105,7 @@ class VaultWriter {
   // The variant in progress.
   struct OpenVariant {
     std::string name;
-    std::string layout;
+    StoredLayout layout;
     uint64_t segment_count = 0;
     uint64_t head_size = 0;
     bool has_directory = false;
@@ -124,6 +124,8 @@ class VaultWriter {
   absl::Status Spill();
   uint64_t TakePlace(uint64_t size);
   absl::Status Keep(const VaultReader& original, const VaultChanges& changes);
+  absl::Status KeepFreeLayouts(const VaultReader& original);
+  void NoteFreeLayout(size_t tensor_count);
 
   const VaultWriterOptions options_;
   std::unique_ptr<FileLock> lock_;

@@ -23,7 +23,7 @@ constexpr const char* kNames[] = {"INT8", "INT8, half the rows repeat", "F32"};
 
 CodedTensor MakeTensor(int64_t kind) {
   Random random(1);
-  TensorSpec spec{kind == kF32 ? DType::kF32 : DType::kI8, kRows, kCols};
+  ModelTensor spec{kind == kF32 ? DType::kF32 : DType::kI8, kRows, kCols};
   std::vector<uint8_t> base(spec.size());
   if (kind == kF32) {
     FillFloats(0.5f, &random, absl::MakeSpan(base));

@@ -12,6 +12,7 @@
 #include "codec/core/segment_decoder.h"
 #include "codec/data_source.h"
 #include "codec/delta_statistics.h"
+#include "codec/segment_encoder.h"
 
 namespace modelvault::bench {
 namespace {
@@ -27,7 +28,7 @@ T Must(absl::StatusOr<T> result) {
   return *std::move(result);
 }
 
-std::unique_ptr<const ParsedSharedTables> MakeModel(const TensorSpec& spec, const std::vector<uint8_t>& base,
+std::unique_ptr<const ParsedSharedTables> MakeModel(const ModelTensor& spec, const std::vector<uint8_t>& base,
                                                     const std::vector<std::vector<uint8_t>>& siblings) {
   DeltaStatistics statistics({spec});
   for (const std::vector<uint8_t>& sibling : siblings) {
@@ -40,14 +41,13 @@ std::unique_ptr<const ParsedSharedTables> MakeModel(const TensorSpec& spec, cons
 
 }  // namespace
 
-CodedTensor::CodedTensor(TensorSpec spec, std::vector<uint8_t> base, const std::vector<std::vector<uint8_t>>& siblings,
+CodedTensor::CodedTensor(ModelTensor spec, std::vector<uint8_t> base, const std::vector<std::vector<uint8_t>>& siblings,
                          DType variant_dtype)
     : spec_(spec), base_(std::move(base)), shared_(MakeModel(spec, base_, siblings)), tensors_(1), layout_(&shared()) {
   if (variant_dtype == spec.dtype) return;
   const LayoutEntry entry{0, variant_dtype, 0};
-  const std::string stored = SerializeLayout({&entry, 1});
-  const CoreStatus status =
-      layout_.Parse({reinterpret_cast<const uint8_t*>(stored.data()), stored.size()}, tensors_.data(), tensors_.size());
+  const StoredLayout stored = SerializeLayout({&entry, 1}, 1);
+  const CoreStatus status = layout_.Parse(stored.view(), tensors_.data(), tensors_.size());
   if (status != CoreStatus::kOk) {
     std::fprintf(stderr, "benchmark: layout: %s\n", CoreStatusName(status));
     std::exit(1);

@@ -9,9 +9,9 @@
 
 #include "codec/core/shared_tables.h"
 #include "codec/core/variant_layout.h"
-#include "codec/segment_encoder.h"
+#include "codec/layout_encoder.h"
+#include "codec/model_tensor.h"
 #include "codec/shared_tables_builder.h"
-#include "codec/tensor_spec.h"
 
 namespace modelvault::bench {
 
@@ -19,13 +19,13 @@ class CodedTensor {
  public:
   // `siblings` are variants of the base's dtype from which priors are learnt. The variant may have a dtype of its own.
   // Ends the program if anything fails.
-  CodedTensor(TensorSpec spec, std::vector<uint8_t> base, const std::vector<std::vector<uint8_t>>& siblings,
+  CodedTensor(ModelTensor spec, std::vector<uint8_t> base, const std::vector<std::vector<uint8_t>>& siblings,
               DType variant_dtype);
   CodedTensor(const CodedTensor&) = delete;
   CodedTensor& operator=(const CodedTensor&) = delete;
 
   const std::vector<uint8_t>& base() const { return base_; }
-  uint64_t elements() const { return spec_.rows * spec_.cols; }
+  uint64_t elements() const { return spec_.rows() * spec_.cols(); }
   const SharedTables& shared() const { return shared_->tables(); }
   const VariantLayout& layout() const { return layout_; }
 
@@ -42,7 +42,7 @@ class CodedTensor {
  private:
   bool DecodeStrips(const std::string& segment, std::vector<uint8_t>* variant, TensorMode* mode) const;
 
-  TensorSpec spec_;
+  ModelTensor spec_;
   std::vector<uint8_t> base_;
   std::unique_ptr<const ParsedSharedTables> shared_;
   std::vector<VariantTensor> tensors_;

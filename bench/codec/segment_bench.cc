@@ -36,7 +36,7 @@ std::vector<uint8_t> BellBytes(uint64_t seed, size_t size) {
 
 std::unique_ptr<CodedTensor> Int8Tensor(std::vector<uint8_t> base,
                                         const std::vector<std::vector<uint8_t>>& siblings = {}) {
-  const TensorSpec spec{DType::kI8, kRows, kCols};
+  const ModelTensor spec{DType::kI8, kRows, kCols};
   return std::make_unique<CodedTensor>(spec, std::move(base), siblings, spec.dtype);
 }
 
@@ -94,7 +94,7 @@ Case U8Residual() {
   std::vector<uint8_t> variant = base;
   Random random(2);
   for (uint8_t& w : variant) w = static_cast<uint8_t>(w + random.Below(13) + random.Below(13) - 12);
-  const TensorSpec spec{DType::kU8, kRows, kCols};
+  const ModelTensor spec{DType::kU8, kRows, kCols};
   return {std::make_unique<CodedTensor>(spec, std::move(base), std::vector<std::vector<uint8_t>>(), spec.dtype),
           std::move(variant), TensorMode::kResidual};
 }
@@ -111,7 +111,7 @@ Case F16OnF32() {
     const uint64_t step = random.Below(7) + random.Below(7);
     StoreLe16(&variant[2 * i], static_cast<uint16_t>(LoadLe16(&variant[2 * i]) + step - 6));
   }
-  return {std::make_unique<CodedTensor>(TensorSpec{DType::kF32, kRows, kCols}, std::move(base),
+  return {std::make_unique<CodedTensor>(ModelTensor{DType::kF32, kRows, kCols}, std::move(base),
                                         std::vector<std::vector<uint8_t>>{}, DType::kF16),
           std::move(variant), TensorMode::kResidual};
 }

@@ -13,42 +13,75 @@ VariantTensor Describe(const TensorRecord& base, uint32_t base_index, DType dtyp
   return t;
 }
 
+// A tensor of the variant's own.
+CoreStatus DescribeOwn(DType dtype, size_t elements, VariantTensor* t) {
+  *t = {};
+  t->base_index = kNoBaseTensor;
+  t->dtype = dtype;
+  t->element_size = ElementSize(static_cast<uint8_t>(dtype));
+  t->prediction = Prediction::kZero;
+  if (elements > kMaxDataSize / t->element_size) return CoreStatus::kBadBlob;
+  t->size = elements * t->element_size;
+  return CoreStatus::kOk;
+}
+
+// Whether no base tensor occurs twice among `count` tensors, all of which have one below `count`. The top bit of
+// element_size serves as the mark.
+bool EachOnce(VariantTensor* tensors, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    VariantTensor* mark = &tensors[tensors[i].base_index];
+    if (mark->element_size & 0x80u) return false;
+    mark->element_size = static_cast<uint8_t>(mark->element_size | 0x80u);
+  }
+  for (size_t i = 0; i < count; ++i) tensors[i].element_size = static_cast<uint8_t>(tensors[i].element_size & 0x7Fu);
+  return true;
+}
+
+// Reads the record of one tensor, all but its offset.
+CoreStatus ReadRecord(const SharedTables& shared, bool free, ByteReader* reader, VariantTensor* t) {
+  size_t reference;
+  uint8_t dtype;
+  if (!reader->ReadSize(&reference) || !reader->ReadU8(&dtype)) return CoreStatus::kTruncated;
+  if (ElementSize(dtype) == 0) return CoreStatus::kBadBlob;
+  const bool own = free && reference == 0;
+  size_t elements = 0;
+  if ((own || dtype == 0) && !reader->ReadSize(&elements)) return CoreStatus::kTruncated;
+  if (own) return DescribeOwn(static_cast<DType>(dtype), elements, t);
+  const size_t index = free ? reference - 1 : reference;
+  if (index >= shared.tensor_count()) return CoreStatus::kBadBlob;
+  const TensorRecord& base = shared.tensor(index);
+  if (dtype != 0 && base.dtype == DType::kOpaque) return CoreStatus::kBadBlob;  // Its shape is unknown.
+  *t = Describe(base, static_cast<uint32_t>(index), static_cast<DType>(dtype), elements);
+  return CoreStatus::kOk;
+}
+
 }  // namespace
 
-CoreStatus VariantLayout::Parse(ByteView bytes, VariantTensor* tensors, size_t capacity) {
-  const size_t count = shared_->tensor_count();
+// Never asked for its shape: what has no base has no prior, and is not coded by it.
+const TensorRecord VariantLayout::kNoRecord = {};
+
+CoreStatus VariantLayout::Parse(const LayoutView& stored, VariantTensor* tensors, size_t capacity) {
+  if (stored.form == LayoutForm::kBase) return CoreStatus::kOk;
+  const size_t count = stored.tensor_count;
+  const bool free = stored.form == LayoutForm::kFree;
+  if (!free && count != shared_->tensor_count()) return CoreStatus::kBadBlob;
   if (capacity < count) return CoreStatus::kWorkspaceTooSmall;
-  ByteReader reader(bytes);
+  ByteReader reader(stored.bytes);
   size_t data_size = 0;
   for (size_t i = 0; i < count; ++i) {
-    size_t index;
-    uint8_t dtype;
-    if (!reader.ReadSize(&index) || !reader.ReadU8(&dtype)) return CoreStatus::kTruncated;
-    if (index >= count || ElementSize(dtype) == 0) return CoreStatus::kBadBlob;
-    const TensorRecord& base = shared_->tensor(static_cast<size_t>(index));
-    size_t opaque_size = 0;
-    if (dtype == 0) {
-      if (!reader.ReadSize(&opaque_size)) return CoreStatus::kTruncated;
-    } else if (base.dtype == DType::kOpaque) {
-      return CoreStatus::kBadBlob;  // Its shape is unknown.
-    }
-    VariantTensor t = Describe(base, static_cast<uint32_t>(index), static_cast<DType>(dtype), opaque_size);
+    VariantTensor t;
+    const CoreStatus read = ReadRecord(*shared_, free, &reader, &t);
+    if (read != CoreStatus::kOk) return read;
     // A base of one-byte elements may hold kMaxDataSize of them; eight times that is still inside size_t.
     if (t.size > kMaxDataSize - data_size) return CoreStatus::kBadBlob;
     t.offset = data_size;
     data_size += t.size;
     tensors[i] = t;
   }
-  if (reader.remaining() != 0) return CoreStatus::kBadBlob;
-  // Each base tensor once: count indices below count without a repetition. The top bit of element_size serves as the
-  // mark.
-  for (size_t i = 0; i < count; ++i) {
-    VariantTensor* mark = &tensors[tensors[i].base_index];
-    if (mark->element_size & 0x80u) return CoreStatus::kBadBlob;
-    mark->element_size = static_cast<uint8_t>(mark->element_size | 0x80u);
-  }
-  for (size_t i = 0; i < count; ++i) tensors[i].element_size = static_cast<uint8_t>(tensors[i].element_size & 0x7Fu);
+  if (reader.remaining() != 0 || (!free && !EachOnce(tensors, count))) return CoreStatus::kBadBlob;
+  is_base_layout_ = false;
   own_ = tensors;
+  tensor_count_ = count;
   data_size_ = data_size;
   return CoreStatus::kOk;
 }
@@ -108,6 +141,7 @@ void StripCursor::Enter(size_t index) {
   }
   index_ = index;
   if (index == count) return;
+  record_ = &layout_->RecordOf(tensor_);
   // A prior's classes are for INT8 weights; a variant of another type than the base is one line.
   line_size_ = tensor_.element_size == 1 && tensor_.size == record().size ? record().line_size() : tensor_.size;
   strip_.in_tensor = 0;

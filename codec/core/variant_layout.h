@@ -5,16 +5,20 @@
 
 #include "codec/core/bytes.h"
 #include "codec/core/core_status.h"
+#include "codec/core/layout_view.h"
 #include "codec/core/prediction.h"
 #include "codec/core/shared_tables.h"
 
 namespace modelvault {
 
+// In place of a base tensor's number.
+inline constexpr uint32_t kNoBaseTensor = 0xFFFFFFFFu;
+
 // One tensor of a variant.
 struct VariantTensor {
-  size_t offset;  // In the variant's data section.
-  size_t size;    // Bytes.
-  uint32_t base_index;
+  size_t offset;        // In the variant's data section.
+  size_t size;          // Bytes.
+  uint32_t base_index;  // kNoBaseTensor: the variant's own, predicted as zeros.
   DType dtype;
   uint8_t element_size;
   Prediction prediction;
@@ -23,24 +27,34 @@ struct VariantTensor {
 // A variant's tensors. Without a layout of its own it is the base's, and needs no memory.
 class VariantLayout {
  public:
-  explicit VariantLayout(const SharedTables* shared) : shared_(shared), data_size_(shared->data_size()) {}
+  explicit VariantLayout(const SharedTables* shared)
+      : shared_(shared), tensor_count_(shared->tensor_count()), data_size_(shared->data_size()) {}
 
-  // Parses the stored layout (blob flag bit 0; `bytes` is exactly it) into the caller's `tensors`, which must outlive
-  // this and have room for the model's tensor_count(). Checks that every base tensor occurs once.
-  [[nodiscard]] CoreStatus Parse(ByteView bytes, VariantTensor* tensors, size_t capacity);
+  // Parses a stored layout into the caller's `tensors`, which must outlive this and have room for stored.tensor_count.
+  // Checks everything, also that each base tensor occurs once where the form says so.
+  [[nodiscard]] CoreStatus Parse(const LayoutView& stored, VariantTensor* tensors, size_t capacity);
 
   const SharedTables& shared() const { return *shared_; }
-  size_t tensor_count() const { return shared_->tensor_count(); }
+  size_t tensor_count() const { return tensor_count_; }
   size_t data_size() const { return data_size_; }
-  bool is_base_layout() const { return own_ == nullptr; }
+  bool is_base_layout() const { return is_base_layout_; }
   VariantTensor tensor(size_t i) const;
+
+  // The base's record of a tensor; for one without a base an opaque one of no bytes.
+  const TensorRecord& RecordOf(const VariantTensor& tensor) const {
+    return tensor.base_index == kNoBaseTensor ? kNoRecord : shared_->tensor(tensor.base_index);
+  }
 
   // The tensor whose bytes include `offset` < data_size().
   size_t FindTensor(size_t offset) const;
 
  private:
+  static const TensorRecord kNoRecord;
+
   const SharedTables* shared_;
+  bool is_base_layout_ = true;
   const VariantTensor* own_ = nullptr;
+  size_t tensor_count_;
   size_t data_size_;
 };
 
@@ -62,7 +76,7 @@ class StripCursor {
   bool at_end() const { return index_ == layout_->tensor_count(); }
   size_t tensor_index() const { return index_; }
   const VariantTensor& tensor() const { return tensor_; }
-  const TensorRecord& record() const { return layout_->shared().tensor(tensor_.base_index); }
+  const TensorRecord& record() const { return *record_; }  // VariantLayout::RecordOf the tensor.
   const Strip& strip() const { return strip_; }
   void Next();
 
@@ -79,6 +93,7 @@ class StripCursor {
   const VariantLayout* layout_;
   size_t index_ = 0;
   VariantTensor tensor_{};
+  const TensorRecord* record_ = nullptr;
   size_t line_size_ = 0;
   size_t in_line_ = 0;
   Strip strip_{};

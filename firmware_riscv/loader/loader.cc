@@ -12,6 +12,7 @@ using modelvault::ChunkPlace;
 using modelvault::ColumnOrder;
 using modelvault::CoreStatus;
 using modelvault::IndexView;
+using modelvault::LayoutForm;
 using modelvault::Section;
 using modelvault::SectionPlace;
 using modelvault::SegmentPlace;
@@ -56,7 +57,7 @@ struct Arena {
   size_t used;
 
   // Room for `count` objects of `size_each` bytes at *at; false if there is not enough. The products fit: counts are
-  // those of things stored in less than 2^31 bytes.
+  // those of things stored in less than 2^31 bytes, or at most kMaxFreeLayoutTensors.
   constexpr bool Reserve(size_t count, size_t size_each, size_t* at) {
     *at = AlignUp(used);
     const size_t wanted = count * size_each;
@@ -147,7 +148,7 @@ struct Contents {
       return CoreStatus::kBadArgument;
     }
     *blob = vault.Sub(variant.blob_offset, variant.blob_size);
-    return ParseBlobHead(*blob, variant.blob_size, header.tensor_count, blob_head);
+    return ParseBlobHead(*blob, variant.blob_size, header, blob_head);
   }
 };
 
@@ -162,8 +163,8 @@ void Fill(const VariantEntry& entry, mv_variant* variant) {
 
 }  // namespace
 
-// At the front of the caller's memory; the tensor records, the column order and the tables follow, then what one model takes: its
-// own layout, if it has one, and the tile.
+// At the front of the caller's memory; the tensor records, the column order and the tables follow, then what one model
+// takes: its own layout, if it has one, and the tile.
 struct mv_loader {
   Contents contents;
   Arena arena;
@@ -203,21 +204,22 @@ static_assert(alignof(mv_loader) <= MV_MEMORY_ALIGNMENT && alignof(StripColumns)
 namespace {
 
 // What Open() and Start() take of the caller's memory; 0 if there is no such amount.
-constexpr size_t MemoryFor(size_t tensors, size_t columns, unsigned code_bits, bool own_layout, size_t tile_size) {
+constexpr size_t MemoryFor(size_t tensors, size_t columns, unsigned code_bits, size_t own_tensors, size_t tile_size) {
   Arena arena = {nullptr, SIZE_MAX, sizeof(mv_loader)};
   size_t at = 0;
   const bool fits = arena.Reserve(tensors, sizeof(TensorRecord), &at) &&
                     arena.Reserve(ColumnOrder::StripCount(columns), sizeof(StripColumns), &at) &&
                     arena.Reserve(columns, sizeof(uint8_t), &at) &&
                     arena.Reserve(1, TableCache::Size(code_bits), &at) &&
-                    (!own_layout || arena.Reserve(tensors, sizeof(VariantTensor), &at)) &&
+                    (own_tensors == 0 || arena.Reserve(own_tensors, sizeof(VariantTensor), &at)) &&
                     arena.Reserve(1, modelvault::TileBufferSize(tile_size), &at);
   return fits ? arena.used : 0;
 }
 
-// A model of 260,000 weights in 76 tensors, the widest of 172 columns, on the board: virt_128k.ld sees that it is there.
+// A model of 260,000 weights in 76 tensors, the widest of 172 columns, on the board: virt_128k.ld sees that it is
+// there.
 static_assert(sizeof(void*) > 4 ||
-              MemoryFor(76, 172, modelvault::kMaxCodeLength, false, MV_DEFAULT_TILE_SIZE) <= 20 * 1024);
+              MemoryFor(76, 172, modelvault::kMaxCodeLength, 0, MV_DEFAULT_TILE_SIZE) <= 20 * 1024);
 
 CoreStatus FetchChunk(void* context, size_t chunk, ByteView* stored) {
   const mv_loader* const loader = static_cast<const mv_loader*>(context);
@@ -320,8 +322,7 @@ CoreStatus mv_loader::Start(const mv_variant& variant, size_t tile_size) {
   const CoreStatus opened = contents.OpenBlob(variant, &blob, &blob_head);
   if (opened != CoreStatus::kOk) return opened;
   VariantLayout* const tensors = new (At{layout}) VariantLayout(&shared);
-  if (blob_head.own_layout) {
-    const size_t count = shared.tensor_count();
+  if (const size_t count = blob_head.layout.tensor_count; blob_head.layout.form != LayoutForm::kBase) {
     VariantTensor* const own = static_cast<VariantTensor*>(arena.Take(count, sizeof(VariantTensor)));
     if (own == nullptr) return CoreStatus::kWorkspaceTooSmall;
     const CoreStatus parsed = tensors->Parse(blob_head.layout, own, count);
@@ -356,15 +357,16 @@ mv_error mv_memory_needed(const uint8_t* vault, size_t vault_size, size_t tile_s
   const IndexView& index = contents.index;
   IndexView::Cursor cursor = index.Begin();
   VariantEntry entry;
-  bool own_layout = false;
+  size_t own_tensors = contents.header.max_variant_tensors;
   while ((status = index.Next(&cursor, &entry)) == CoreStatus::kOk) {
     // The blob's first byte; all others are looked at when the variant is restored.
     const size_t offset = static_cast<size_t>(entry.offset);
-    own_layout = own_layout || (entry.size > 0 && (contents.vault.data[offset] & modelvault::kBlobOwnLayout) != 0);
+    const bool each_once = entry.size > 0 && (contents.vault.data[offset] & modelvault::kBlobOwnLayout) != 0;
+    if (each_once && own_tensors < contents.header.tensor_count) own_tensors = contents.header.tensor_count;
   }
   if (status != CoreStatus::kNotFound) return ToError(status);
 
-  *bytes = MemoryFor(contents.header.tensor_count, columns, code_bits, own_layout, tile_size);
+  *bytes = MemoryFor(contents.header.tensor_count, columns, code_bits, own_tensors, tile_size);
   return *bytes != 0 ? MV_OK : MV_WORKSPACE_TOO_SMALL;
 }
 

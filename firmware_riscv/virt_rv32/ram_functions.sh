@@ -11,13 +11,17 @@ symbols=$("$nm" --defined-only --format=posix "$@" | awk '$2 ~ /^[tTwW]$/ { prin
 # Without arguments a function, its clones and its lambdas have one name.
 names=$("$cxxfilt" --no-params <<<"$symbols" | sed -E 's/\(anonymous namespace\):://g; s/[(<[].*//; s/ .*//')
 paste <(printf '%s\n' "$names") <(printf '%s\n' "$symbols") | awk -v list="$list" '
-  { sections[$1] = sections[$1] "*(.text." $2 ")\n" }
+  { sections[$1] = sections[$1] " " $2 }
   END {
     while ((getline line < list) > 0) {
       if (line ~ /^(#|$)/) continue
       inlined = sub(/^inline /, "", line)
+      split(line, words, " ")
+      file = words[2] == "" ? "" : words[2] ".o"
+      line = words[1]
       if (line in sections) {
-        printf "%s", sections[line]
+        count = split(sections[line], symbols, " ")
+        for (i = 1; i <= count; ++i) print "*" file "(.text." symbols[i] ")"
       } else if (!inlined) {
         print list ": there is no function " line > "/dev/stderr"
         failed = 1

@@ -111,7 +111,7 @@ TEST(BaseCodingTest, EveryDtypeAndShapeComesBack) {
       if (dtype == DType::kOpaque && rows != 1) continue;
       SCOPED_TRACE(testing::Message() << "dtype " << d << " shape " << rows << " x " << cols);
       Random random(d);
-      const std::vector<TensorSpec> specs = {{dtype, rows, cols}};
+      const std::vector<ModelTensor> specs = {{dtype, rows, cols}};
       ASSERT_NO_FATAL_FAILURE(ExpectRoundTrips(TestBase(specs, RandomData(&random, specs))));
     }
   }
@@ -119,9 +119,9 @@ TEST(BaseCodingTest, EveryDtypeAndShapeComesBack) {
 
 TEST(BaseCodingTest, EmptyTensorsAnywhereComeBack) {
   Random random(1);
-  const TensorSpec empty{DType::kI8, 0, 7}, none{DType::kF32, 5, 0}, opaque{DType::kOpaque, 1, 0};
-  const TensorSpec weights{DType::kI8, 20, 50}, floats{DType::kF32, 3, 100}, scalar{DType::kF16, 1, 1};
-  for (const std::vector<TensorSpec>& specs : std::vector<std::vector<TensorSpec>>{
+  const ModelTensor empty{DType::kI8, 0, 7}, none{DType::kF32, 5, 0}, opaque{DType::kOpaque, 1, 0};
+  const ModelTensor weights{DType::kI8, 20, 50}, floats{DType::kF32, 3, 100}, scalar{DType::kF16, 1, 1};
+  for (const std::vector<ModelTensor>& specs : std::vector<std::vector<ModelTensor>>{
            {},
            {empty},
            {empty, none, opaque},
@@ -138,19 +138,19 @@ TEST(BaseCodingTest, MixturesComeBack) {
   for (uint64_t seed = 0; seed < 40; ++seed) {
     SCOPED_TRACE(seed);
     Random random(seed);
-    std::vector<TensorSpec> specs(1 + random.Below(12));
-    for (TensorSpec& t : specs) {
-      t.dtype = static_cast<DType>(random.Below(kDTypeCount));
-      t.rows = t.dtype == DType::kOpaque ? 1 : random.Below(30);
-      t.cols = random.Below(random.Chance(0.2) ? 500 : 40);
+    std::vector<ModelTensor> specs(1 + random.Below(12));
+    for (ModelTensor& t : specs) {
+      const DType dtype = static_cast<DType>(random.Below(kDTypeCount));
+      const uint64_t rows = dtype == DType::kOpaque ? 1 : random.Below(30);
+      t = ModelTensor(dtype, rows, random.Below(random.Chance(0.2) ? 500 : 40));
     }
     Bytes data = RandomData(&random, specs);
     // Rows that repeat, exactly and nearly.
     uint64_t offset = 0;
-    for (const TensorSpec& t : specs) {
-      for (uint64_t row = 1; t.dtype == DType::kI8 && row < t.rows && random.Chance(0.9); ++row) {
-        for (uint64_t j = 0; j < t.cols; ++j) {
-          data[offset + row * t.cols + j] = static_cast<uint8_t>(data[offset + j] + (random.Chance(0.05) ? 1 : 0));
+    for (const ModelTensor& t : specs) {
+      for (uint64_t row = 1; t.dtype == DType::kI8 && row < t.rows() && random.Chance(0.9); ++row) {
+        for (uint64_t j = 0; j < t.cols(); ++j) {
+          data[offset + row * t.cols() + j] = static_cast<uint8_t>(data[offset + j] + (random.Chance(0.05) ? 1 : 0));
         }
       }
       offset += t.size();
@@ -162,7 +162,7 @@ TEST(BaseCodingTest, MixturesComeBack) {
 // 600 rows: two of three repeat one of two, exactly or nearly. Chunks of 256 cut rows of 255 and 257 in all places.
 TestBase DictionaryBase(uint64_t cols, double changed) {
   Random random(9);
-  const std::vector<TensorSpec> specs = {{DType::kF16, 1, 37}, {DType::kI8, 600, cols}, {DType::kI8, 1, 11}};
+  const std::vector<ModelTensor> specs = {{DType::kF16, 1, 37}, {DType::kI8, 600, cols}, {DType::kI8, 1, 11}};
   Bytes data = RandomData(&random, specs);
   for (size_t row = 1; row < 600; ++row) {
     if (row % 3 == 0) continue;
@@ -195,7 +195,7 @@ TEST(BaseCodingTest, RepeatedRowsCostNextToNothing) {
 
 TEST(BaseCodingTest, CodedBytesAreNearTheEntropy) {
   Random random(10);
-  const std::vector<TensorSpec> specs = {{DType::kI8, 1, 100000}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, 1, 100000}};
   const TestBase base(specs, RandomData(&random, specs));
   Histogram histogram{};
   for (uint8_t byte : base.data()) ++histogram[byte];
@@ -209,11 +209,11 @@ TEST(BaseCodingTest, CodedBytesAreNearTheEntropy) {
 
 TEST(BaseCodingTest, MoreTablesThanTheCacheHoldsComeBack) {
   // Eight kinds of tensors in turn, so that each enters with other tables than the one before left behind.
-  std::vector<TensorSpec> specs;
+  std::vector<ModelTensor> specs;
   Bytes data;
   Random random(11);
   for (size_t i = 0; i < 40; ++i) {
-    const TensorSpec spec{i % 5 == 4 ? DType::kU32 : DType::kU8, 1, 600};
+    const ModelTensor spec{i % 5 == 4 ? DType::kU32 : DType::kU8, 1, 600};
     for (uint64_t at = 0; at < spec.size(); ++at) {
       const uint64_t plane = at % ElementSize(static_cast<uint8_t>(spec.dtype));
       data.push_back(static_cast<uint8_t>(30 * ((i * 7 + 3 * plane) % 8) + random.Below(12)));
@@ -371,7 +371,7 @@ TEST(BaseCodingTest, ARowCutByAChunkIsCopiedFromItsColumnOn) {
 
 TEST(BaseDecoderTest, GoingOnCostsNoNewChunkAndGoingBackDoes) {
   Random random(13);
-  const std::vector<TensorSpec> specs = {{DType::kI8, 1, 3000}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, 1, 3000}};
   const TestBase base(specs, RandomData(&random, specs));
   CodedBase coded(&base.shared(), base.data(), 1024);
   Bytes piece(100);
@@ -388,7 +388,7 @@ TEST(BaseDecoderTest, GoingOnCostsNoNewChunkAndGoingBackDoes) {
 
 TEST(BaseDecoderTest, RefusesWhatLiesOutsideTheData) {
   Random random(14);
-  const std::vector<TensorSpec> specs = {{DType::kI8, 1, 300}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, 1, 300}};
   const TestBase base(specs, RandomData(&random, specs));
   CodedBase coded(&base.shared(), base.data(), 256);
   Bytes one(1), none;
@@ -418,7 +418,7 @@ TEST(BaseDecoderTest, AFetchThatFailsIsReportedAndTheNextReadIsRight) {
 TEST(BaseDecoderTest, ADamagedChunkIsAnErrorOrWrongBytesAndTheOthersStayReadable) {
   for (const bool dictionary : {false, true}) {
     Random random(15);
-    const std::vector<TensorSpec> specs = {{DType::kI8, 1, 300}, {DType::kF32, 1, 100}, {DType::kI8, 1, 100}};
+    const std::vector<ModelTensor> specs = {{DType::kI8, 1, 300}, {DType::kF32, 1, 100}, {DType::kI8, 1, 100}};
     const TestBase base = dictionary ? DictionaryBase(9, 0.2) : TestBase(specs, RandomData(&random, specs));
     ASSERT_EQ((base.shared().tensor(1).flags & kFlagDictionary) != 0, dictionary);
     CodedBase coded(&base.shared(), base.data(), 256);
@@ -447,7 +447,7 @@ TEST(BaseDecoderTest, ADamagedChunkIsAnErrorOrWrongBytesAndTheOthersStayReadable
 
 TEST(BaseDecoderTest, AChunkDecodesToItsOwnBytesInAnothersPlace) {
   Random random(16);
-  const std::vector<TensorSpec> specs = {{DType::kI8, 1, 512}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, 1, 512}};
   const TestBase base(specs, RandomData(&random, specs));
   CodedBase coded(&base.shared(), base.data(), 256);
   std::swap(coded.chunks()[0], coded.chunks()[1]);

@@ -15,7 +15,7 @@ using Prior = DeltaStatistics::Prior;
 // A tensor of rows x cols and `variants` of it whose weights differ with the given chances.
 DeltaStatistics Observe(Random* random, uint64_t rows, uint64_t cols, int variants,
                         const std::function<double(size_t)>& density) {
-  const std::vector<TensorSpec> specs = {{DType::kI8, rows, cols}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, rows, cols}};
   const Bytes base = RandomTensor(random, specs[0]);
   DeltaStatistics statistics(specs);
   for (int v = 0; v < variants; ++v) {
@@ -136,7 +136,7 @@ TEST(DeltaStatisticsTest, LinesThatNeverDifferGetTheLastClass) {
 
 TEST(DeltaStatisticsTest, PiecesAndMergesCountLikeTheWhole) {
   constexpr uint64_t kRows = 40, kCols = 50;
-  const std::vector<TensorSpec> specs = {{DType::kF32, 3, 3}, {DType::kI8, kRows, kCols}};
+  const std::vector<ModelTensor> specs = {{DType::kF32, 3, 3}, {DType::kI8, kRows, kCols}};
   Random random(7);
   const Bytes base = RandomTensor(&random, specs[1]);
   const std::vector<double> density = RankOneDensity(&random, kRows, kCols, 4, 0.1);

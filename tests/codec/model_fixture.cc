@@ -25,7 +25,7 @@ T Must(absl::StatusOr<T> result) {
 
 }  // namespace
 
-Bytes RandomTensor(Random* random, const TensorSpec& spec) {
+Bytes RandomTensor(Random* random, const ModelTensor& spec) {
   const unsigned element = ElementSize(static_cast<uint8_t>(spec.dtype));
   Bytes bytes(spec.size());
   for (size_t at = 0; at < bytes.size(); at += element) {
@@ -65,9 +65,9 @@ Bytes RandomTensor(Random* random, const TensorSpec& spec) {
   return bytes;
 }
 
-Bytes RandomData(Random* random, const std::vector<TensorSpec>& specs) {
+Bytes RandomData(Random* random, const std::vector<ModelTensor>& specs) {
   Bytes data;
-  for (const TensorSpec& spec : specs) {
+  for (const ModelTensor& spec : specs) {
     const Bytes tensor = RandomTensor(random, spec);
     data.insert(data.end(), tensor.begin(), tensor.end());
   }
@@ -149,7 +149,7 @@ RecordFields RandomPrior(Random* random, uint64_t rows, uint64_t cols, uint8_t f
   return r;
 }
 
-TestBase::TestBase(std::vector<TensorSpec> specs, Bytes data, const std::vector<Bytes>& siblings)
+TestBase::TestBase(std::vector<ModelTensor> specs, Bytes data, const std::vector<Bytes>& siblings)
     : data_(std::move(data)) {
   DeltaStatistics deltas(specs);
   for (const Bytes& sibling : siblings) {
@@ -172,15 +172,14 @@ TestBase::TestBase(const std::string& section, Bytes data)
     : data_(std::move(data)), parsed_(Must(ParsedSharedTables::Parse(section))) {}
 
 TestBase RandomBase(Random* random, const std::vector<RecordFields>& records) {
-  std::vector<TensorSpec> specs;
+  std::vector<ModelTensor> specs;
   for (const RecordFields& r : records) specs.push_back({static_cast<DType>(r.dtype), r.rows, r.cols});
   return TestBase(WriteModel({}, records), RandomData(random, specs));
 }
 
-TestLayout::TestLayout(const SharedTables& model, const std::string& stored)
-    : tensors_(model.tensor_count()), layout_(&model) {
-  if (stored.empty()) return;
-  const CoreStatus status = layout_.Parse(View(stored), tensors_.data(), tensors_.size());
+TestLayout::TestLayout(const SharedTables& model, const StoredLayout& stored)
+    : tensors_(stored.tensor_count), layout_(&model) {
+  const CoreStatus status = layout_.Parse(stored.view(), tensors_.data(), tensors_.size());
   if (status != CoreStatus::kOk) {
     std::fprintf(stderr, "test fixture: layout: %s\n", CoreStatusName(status));
     std::abort();
@@ -189,7 +188,7 @@ TestLayout::TestLayout(const SharedTables& model, const std::string& stored)
 
 CodedVariant EncodeVariant(const TestBase& base, const TestVariant& variant, uint32_t segment_size) {
   CodedVariant coded;
-  if (!variant.layout.empty()) coded.layout = SerializeLayout(variant.layout);
+  if (!variant.layout.empty()) coded.layout = SerializeLayout(variant.layout, base.shared().tensor_count());
   const TestLayout layout(base.shared(), coded.layout);
   const SegmentEncoder encoder(&layout.layout(), segment_size);
   MemoryDataSource base_source(base.data()), variant_source(variant.data);

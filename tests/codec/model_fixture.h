@@ -13,9 +13,10 @@
 #include "codec/core/segment_decoder.h"
 #include "codec/core/shared_tables.h"
 #include "codec/core/variant_layout.h"
+#include "codec/layout_encoder.h"
+#include "codec/model_tensor.h"
 #include "codec/segment_encoder.h"
 #include "codec/shared_tables_builder.h"
-#include "codec/tensor_spec.h"
 #include "tests/codec/random.h"
 
 namespace modelvault {
@@ -29,8 +30,8 @@ inline absl::Span<const uint8_t> SpanOf(const std::string& s) {
 // --- Made-up models.
 
 // Bytes of a tensor as trained models have them: bell-shaped integers and floats, anything at all otherwise.
-Bytes RandomTensor(Random* random, const TensorSpec& spec);
-Bytes RandomData(Random* random, const std::vector<TensorSpec>& specs);
+Bytes RandomTensor(Random* random, const ModelTensor& spec);
+Bytes RandomData(Random* random, const std::vector<ModelTensor>& specs);
 
 // base ± scale·trit on INT8 weights, saturating; density(i) is the chance of weight i to have a trit that is not zero,
 // scale(i) its group's k.
@@ -70,7 +71,7 @@ RecordFields RandomPrior(Random* random, uint64_t rows, uint64_t cols, uint8_t f
 class TestBase {
  public:
   // MODEL as BuildSharedTables makes it, with the deltas of `siblings`, which have the base's layout.
-  TestBase(std::vector<TensorSpec> specs, Bytes data, const std::vector<Bytes>& siblings = {});
+  TestBase(std::vector<ModelTensor> specs, Bytes data, const std::vector<Bytes>& siblings = {});
   // MODEL as given; it must describe `data`.
   TestBase(const std::string& section, Bytes data);
 
@@ -95,11 +96,11 @@ struct TestVariant {
 };
 
 struct CodedVariant {
-  std::string layout;  // Empty: the base's.
+  StoredLayout layout;
   std::vector<std::string> segments;
 
   size_t size() const {
-    size_t sum = layout.size();
+    size_t sum = layout.bytes.size();
     for (const std::string& s : segments) sum += s.size();
     return sum;
   }
@@ -108,8 +109,8 @@ struct CodedVariant {
 // A VariantLayout and its memory.
 class TestLayout {
  public:
-  // `stored` is a layout as stored; empty: the base's. One that does not parse ends the program.
-  TestLayout(const SharedTables& shared, const std::string& stored);
+  // One that does not parse ends the program.
+  TestLayout(const SharedTables& shared, const StoredLayout& stored);
   TestLayout(const TestLayout&) = delete;
   TestLayout& operator=(const TestLayout&) = delete;
 

@@ -310,13 +310,19 @@ class TensorDecoder {
 };
 
 Tensor Describe(const TestBase& base, const LayoutEntry& entry) {
+  const unsigned own_bytes = ElementSize(static_cast<uint8_t>(entry.dtype));
+  if (entry.base_index == kNoBaseTensor) {
+    static const TensorRecord kNone = {};
+    return {&kNone, static_cast<unsigned>(entry.dtype),   entry.elements * own_bytes,
+            0,      Bytes(entry.elements * own_bytes, 0), false};
+  }
   const TensorRecord& record = base.shared().tensor(entry.base_index);
   Tensor t;
   t.base = &record;
   t.dtype = static_cast<unsigned>(entry.dtype);
   t.offset = 0;
   const unsigned bytes = ElementSize(static_cast<uint8_t>(t.dtype));
-  t.size = t.dtype == 0 ? entry.opaque_size : record.rows * record.cols * bytes;
+  t.size = t.dtype == 0 ? entry.elements : record.rows * record.cols * bytes;
   t.predicted.assign(t.size, 0);
   t.has_prediction = true;
   const absl::Span<const uint8_t> from = base.tensor(entry.base_index);

@@ -78,7 +78,7 @@ struct Result {
   Bytes data;
 };
 
-Result Decode(const TestBase& base, const std::string& stream, const std::string& layout = "",
+Result Decode(const TestBase& base, const std::string& stream, const StoredLayout& layout = {},
               const DecodeOptions& options = {}) {
   const DecodedVariant decoded = DecodeVariant(base, {layout, {stream}}, 1 << 20, options);
   return {decoded.status, decoded.data};
@@ -135,7 +135,7 @@ TEST(SegmentDecoderTest, RefusesModesThatATensorCannotHave) {
   };
   for (const Case& c : cases) {
     const TestBase base = One(RawRecord(c.base, 1, 4), Bytes(4u * ElementSize(static_cast<uint8_t>(c.base)), 1));
-    const std::string layout = SerializeLayout({{0, c.variant, 0}});
+    const StoredLayout layout = SerializeLayout({{0, c.variant, 0}}, 1);
     EXPECT_EQ(Decode(base, StreamWriter().Mode(c.variant, c.mode).Take(), layout).status, c.status) << c.what;
   }
 }
@@ -143,8 +143,8 @@ TEST(SegmentDecoderTest, RefusesModesThatATensorCannotHave) {
 TEST(SegmentDecoderTest, OpaqueBytesOfAnotherSizeCannotBeSame) {
   const TestBase base = One(RawRecord(DType::kOpaque, 1, 4), Bytes(4, 1));
   const std::string stream = StreamWriter().Mode(DType::kOpaque, 0).Take();
-  EXPECT_EQ(Decode(base, stream, SerializeLayout({{0, DType::kOpaque, 4}})).status, CoreStatus::kOk);
-  EXPECT_EQ(Decode(base, stream, SerializeLayout({{0, DType::kOpaque, 5}})).status, CoreStatus::kBadMode);
+  EXPECT_EQ(Decode(base, stream, SerializeLayout({{0, DType::kOpaque, 4}}, 1)).status, CoreStatus::kOk);
+  EXPECT_EQ(Decode(base, stream, SerializeLayout({{0, DType::kOpaque, 5}}, 1)).status, CoreStatus::kBadMode);
 }
 
 TEST(SegmentDecoderTest, RefusesLevelsOutsideTheirRange) {
@@ -230,8 +230,8 @@ TEST(SegmentDecoderTest, OneScaleIsThatOfEveryGroup) {
     stream.Mode(DType::kI8, 5).Level(0, true);
     return stream;
   };
-  const Result result = Decode(
-      base, gaps().Scale(30).Gap(20, 2, true).Gap(20, 130).Gap(20, 150, true).Gap(20, 15).Take());
+  const Result result =
+      Decode(base, gaps().Scale(30).Gap(20, 2, true).Gap(20, 130).Gap(20, 150, true).Gap(20, 15).Take());
   ASSERT_EQ(result.status, CoreStatus::kOk);
   Bytes expected(300, 10);
   expected[2] = static_cast<uint8_t>(-20);
@@ -265,7 +265,7 @@ TEST(SegmentDecoderTest, RefusesEscapesOutsideInt8) {
         // Passed over, nobody looks at the weight.
         DecodeOptions skip;
         skip.skip = [](const Strip&) { return true; };
-        EXPECT_EQ(Decode(base, stream, "", skip).status, CoreStatus::kOk);
+        EXPECT_EQ(Decode(base, stream, {}, skip).status, CoreStatus::kOk);
       }
     }
   }
@@ -281,10 +281,10 @@ TEST(SegmentDecoderTest, AWorkspaceTooSmallForTheColumnsIsReported) {
     const std::string stream = StreamWriter().Mode(DType::kI8, mode).Level(0).Take();
     DecodeOptions options;
     options.order_columns = 599;
-    EXPECT_EQ(Decode(base, stream, "", options).status,
+    EXPECT_EQ(Decode(base, stream, {}, options).status,
               mode == 1 ? CoreStatus::kWorkspaceTooSmall : CoreStatus::kBadStream);
     options.order_columns = 600;
-    EXPECT_EQ(Decode(base, stream, "", options).status, CoreStatus::kBadStream);
+    EXPECT_EQ(Decode(base, stream, {}, options).status, CoreStatus::kBadStream);
   }
   // Whole variants need no more room than the widest column prior.
   const TestVariant variant{Ternary(&random, base.data(), 0.1, 3), {}};
@@ -330,7 +330,7 @@ AllModes MakeAllModes() {
   // Half the rows are dense, the others hardly ever differ.
   std::fill_n(records[0].area.begin(), 5, '\xF0');
   std::fill_n(records[0].area.begin() + 5, 20, '\0');
-  std::vector<TensorSpec> specs;
+  std::vector<ModelTensor> specs;
   for (const RecordFields& r : records) specs.push_back({static_cast<DType>(r.dtype), r.rows, r.cols});
   Bytes data = RandomData(&random, specs);
   for (size_t i = 0; i < 1500; ++i) data[i] = static_cast<uint8_t>(random.Between(-90, 90));
@@ -371,7 +371,7 @@ TEST(SegmentDecoderTest, EveryTruncationIsAnError) {
   skip.skip = [](const Strip&) { return true; };
   for (size_t size = 0; size < stream.size(); ++size) {
     ASSERT_NE(Decode(all.base, stream.substr(0, size)).status, CoreStatus::kOk) << size;
-    ASSERT_EQ(Decode(all.base, stream.substr(0, size), "", skip).status, CoreStatus::kBadStream) << size;
+    ASSERT_EQ(Decode(all.base, stream.substr(0, size), {}, skip).status, CoreStatus::kBadStream) << size;
   }
 }
 
@@ -408,7 +408,7 @@ TEST(SegmentDecoderTest, StreamsOfRandomBytesStayInside) {
 
 TEST(SegmentDecoderTest, ADecoderCanStartAnewAfterAnError) {
   const AllModes all = MakeAllModes();
-  const TestLayout layout(all.base.shared(), "");
+  const TestLayout layout(all.base.shared(), {});
   std::vector<uint8_t> order(40);
   std::vector<StripColumns> strips(ColumnOrder::StripCount(40));
   SegmentDecoder decoder(&layout.layout(), {order.data(), strips.data(), order.size()});
@@ -534,7 +534,8 @@ TEST(ColumnOrderTest, SortsEachStripsColumnsByClass) {
       }
       ASSERT_EQ(strip.counts[1][0], 0);
       ASSERT_EQ(strip.counts[0][15], 0);
-      ASSERT_EQ(std::all_of(strip.counts[0] + strip.class_count, strip.counts[0] + 16, [](int n) { return n == 0; }), true);
+      ASSERT_EQ(std::all_of(strip.counts[0] + strip.class_count, strip.counts[0] + 16, [](int n) { return n == 0; }),
+                true);
     }
     columns.columns = cols - 1;
     EXPECT_FALSE(columns.Build(shared, shared.tensor(0)));

@@ -182,7 +182,7 @@ TestVariant ChangeModel(Random* random, const TestBase& base, bool own_layout) {
     if (own_layout && random->Chance(0.5)) {
       if (record.dtype == DType::kOpaque || random->Chance(0.2)) {
         entry.dtype = DType::kOpaque;
-        if (random->Chance(0.6)) entry.opaque_size = random->Below(700);
+        if (random->Chance(0.6)) entry.elements = random->Below(700);
       } else {
         const DType near[] = {DType::kF16, DType::kBf16, DType::kF32};
         entry.dtype = IsFloat(record.dtype) && random->Chance(0.8) ? near[random->Below(3)]
@@ -190,12 +190,35 @@ TestVariant ChangeModel(Random* random, const TestBase& base, bool own_layout) {
       }
     }
     const uint64_t size = entry.dtype == DType::kOpaque
-                              ? entry.opaque_size
+                              ? entry.elements
                               : record.rows * record.cols * ElementSize(static_cast<uint8_t>(entry.dtype));
     const Bytes tensor = ChangeTensor(random, record, base.tensor(i), entry.dtype, size,
                                       static_cast<Change>(random->Below(kChangeCount)));
     variant.data.insert(variant.data.end(), tensor.begin(), tensor.end());
     if (own_layout) variant.layout.push_back(entry);
+  }
+  return variant;
+}
+
+// The same with tensors left out, repeated and added. Some repeated ones have no training.
+TestVariant ChangeFreely(Random* random, const TestBase& base) {
+  TestVariant variant;
+  const size_t base_count = base.shared().tensor_count();
+  for (uint64_t n = 1 + random->Below(2 * base_count + 1); n > 0; --n) {
+    if (random->Chance(0.4)) {
+      const ModelTensor spec = {static_cast<DType>(random->Below(kDTypeCount)), 1, random->Below(700)};
+      const Bytes tensor = RandomTensor(random, spec);
+      variant.data.insert(variant.data.end(), tensor.begin(), tensor.end());
+      variant.layout.push_back({kNoBaseTensor, spec.dtype, spec.elements()});
+      continue;
+    }
+    const size_t i = random->Below(base_count);
+    const TensorRecord& record = base.shared().tensor(i);
+    const Bytes tensor = random->Chance(0.4) ? Bytes(base.tensor(i).begin(), base.tensor(i).end())
+                                             : ChangeTensor(random, record, base.tensor(i), record.dtype, record.size,
+                                                            static_cast<Change>(random->Below(kChangeCount)));
+    variant.data.insert(variant.data.end(), tensor.begin(), tensor.end());
+    variant.layout.push_back({i, record.dtype, record.size});
   }
   return variant;
 }
@@ -206,11 +229,11 @@ TEST(SegmentCodingTest, RandomVariantsOfRandomBasesComeBack) {
   for (uint64_t seed = 0; seed < 120; ++seed) {
     SCOPED_TRACE(seed);
     Random random(seed);
-    std::vector<TensorSpec> specs(1 + random.Below(8));
-    for (TensorSpec& t : specs) {
-      t.dtype = random.Chance(0.5) ? DType::kI8 : static_cast<DType>(random.Below(kDTypeCount));
-      t.rows = t.dtype == DType::kOpaque ? 1 : random.Below(40);
-      t.cols = random.Below(random.Chance(0.3) ? 700 : 60);
+    std::vector<ModelTensor> specs(1 + random.Below(8));
+    for (ModelTensor& t : specs) {
+      const DType dtype = random.Chance(0.5) ? DType::kI8 : static_cast<DType>(random.Below(kDTypeCount));
+      const uint64_t rows = dtype == DType::kOpaque ? 1 : random.Below(40);
+      t = ModelTensor(dtype, rows, random.Below(random.Chance(0.3) ? 700 : 60));
     }
     const Bytes data = RandomData(&random, specs);
     std::vector<Bytes> siblings;  // Structured enough for priors.
@@ -220,16 +243,62 @@ TEST(SegmentCodingTest, RandomVariantsOfRandomBasesComeBack) {
           &random, data, [&](size_t i) { return density[i % 97]; }, [](size_t) { return 1; }));
     }
     const TestBase base(specs, data, siblings);
-    for (bool own_layout : {false, true}) {
-      const TestVariant variant = ChangeModel(&random, base, own_layout);
+    for (const char* const layout : {"base", "own", "free"}) {
+      const TestVariant variant = layout == std::string("free")
+                                      ? ChangeFreely(&random, base)
+                                      : ChangeModel(&random, base, layout != std::string("base"));
       const uint32_t segment_size = random.Chance(0.7) ? 4096 : 1 << 20;
-      ASSERT_NO_FATAL_FAILURE(ExpectRoundTrip(base, variant, segment_size, seed)) << own_layout;
+      ASSERT_NO_FATAL_FAILURE(ExpectRoundTrip(base, variant, segment_size, seed)) << layout;
       // Never much larger than the raw bytes: a few bytes a segment and a tensor.
-      const size_t overhead = 16 * (variant.data.size() / segment_size + 1) + 24 * specs.size();
+      const size_t overhead =
+          16 * (variant.data.size() / segment_size + 1) + 24 * (specs.size() + variant.layout.size());
       EXPECT_LE(CodedSize(base, variant, segment_size),
                 variant.data.size() + variant.data.size() / 200 + overhead + 4 * variant.layout.size());
     }
   }
+}
+
+// One base of three tensors, and the variants whose tensors are not exactly those.
+TEST(SegmentCodingTest, TensorsMayBeLeftOutRepeatedAndAdded) {
+  Random random(77);
+  const TestBase base = RandomBase(&random, {RandomPrior(&random, 30, 100, kBothPriors), RawRecord(DType::kF32, 1, 300),
+                                             RawRecord(DType::kI8, 7, 600)});
+  const LayoutEntry a{0, DType::kI8, 0}, b{1, DType::kF32, 0}, c{2, DType::kI8, 0};
+  const LayoutEntry own{kNoBaseTensor, DType::kF16, 500}, opaque{kNoBaseTensor, DType::kOpaque, 333};
+  const LayoutEntry int8{kNoBaseTensor, DType::kI8, 900}, empty{kNoBaseTensor, DType::kI64, 0};
+  const std::vector<std::vector<LayoutEntry>> layouts = {
+      {b, c},       {a, c},    {a, b},         {b},        {own, a, b, c}, {a, b, c, own},    {opaque, c, a, b},
+      {a, a, b, c}, {a, b, a}, {a, b, c, c},   {own, own}, {empty},        {empty, a, empty}, {int8, a, a, int8},
+      {c, a, own},  {opaque},  {a, a, a, a, a}};
+  for (size_t i = 0; i < layouts.size(); ++i) {
+    for (const bool trained : {false, true}) {
+      SCOPED_TRACE(testing::Message() << "layout " << i << (trained ? ", trained" : ""));
+      TestVariant variant;
+      variant.layout = layouts[i];
+      for (const LayoutEntry& entry : layouts[i]) {
+        Bytes tensor;
+        if (entry.base_index == kNoBaseTensor) {
+          tensor = RandomTensor(&random, {entry.dtype, 1, entry.elements});
+        } else {
+          tensor.assign(base.tensor(entry.base_index).begin(), base.tensor(entry.base_index).end());
+          if (trained && entry.dtype == DType::kI8) tensor = Ternary(&random, tensor, 0.1, 2);
+        }
+        variant.data.insert(variant.data.end(), tensor.begin(), tensor.end());
+      }
+      for (const uint32_t segment_size : {4096u, 1u << 20}) {
+        ASSERT_NO_FATAL_FAILURE(ExpectRoundTrip(base, variant, segment_size, i));
+      }
+    }
+  }
+}
+
+TEST(SegmentCodingTest, ATiedTensorCostsNextToNothing) {
+  Random random(78);
+  const TestBase base = RandomBase(&random, {RawRecord(DType::kI8, 300, 200), RawRecord(DType::kF32, 1, 200)});
+  TestVariant variant = {base.data(), {{0, DType::kI8, 0}, {1, DType::kF32, 0}, {0, DType::kI8, 0}}};
+  variant.data.insert(variant.data.end(), base.tensor(0).begin(), base.tensor(0).end());
+  EXPECT_THAT(Modes(base, variant), Each(TensorMode::kSame));
+  EXPECT_LE(CodedSize(base, variant, 1 << 20), 6u + 6u);  // The layout, and a stream of three modes.
 }
 
 TEST(SegmentCodingTest, AnyPriorOfAnyWidthComesBack) {
@@ -266,7 +335,7 @@ TEST(SegmentCodingTest, AnyPriorOfAnyWidthComesBack) {
 
 TEST(SegmentCodingTest, EveryDensityComesBack) {
   Random random(1);
-  const std::vector<TensorSpec> specs = {{DType::kI8, 61, 131}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, 61, 131}};
   const TestBase base(specs, RandomData(&random, specs));
   for (double density : {0.0, 0.0001, 0.001, 0.01, 0.1, 0.3, 0.5, 0.9, 0.99, 1.0}) {
     SCOPED_TRACE(density);
@@ -289,7 +358,7 @@ TEST(SegmentCodingTest, OneChangedWeightComesBackWhereverItIs) {
 }
 
 TEST(SegmentCodingTest, VariantsWithoutBytesHaveNoSegments) {
-  const std::vector<TensorSpec> specs = {{DType::kI8, 0, 5}, {DType::kF32, 3, 0}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, 0, 5}, {DType::kF32, 3, 0}};
   const TestBase base(specs, {});
   EXPECT_TRUE(EncodeVariant(base, {{}, {}}, 4096).segments.empty());
   EXPECT_TRUE(EncodeVariant(base, {{}, {{1, DType::kF32, 0}, {0, DType::kI8, 0}}}, 4096).segments.empty());
@@ -298,7 +367,7 @@ TEST(SegmentCodingTest, VariantsWithoutBytesHaveNoSegments) {
 TEST(SegmentCodingTest, ASegmentInWhichNoStripBeginsIsAnEmptyStream) {
   // Strips of the second tensor begin at 10 + 256 i; the last one, from 3,850 on, reaches into the second segment.
   Random random(3);
-  const std::vector<TensorSpec> specs = {{DType::kI8, 1, 10}, {DType::kI8, 1, 4092}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, 1, 10}, {DType::kI8, 1, 4092}};
   const TestBase base(specs, RandomData(&random, specs));
   const TestVariant variant{Ternary(&random, base.data(), 0.1, 1), {}};
   const CodedVariant coded = EncodeVariant(base, variant, 4096);
@@ -314,7 +383,7 @@ TEST(SegmentCodingTest, EverySegmentDecodesOnItsOwn) {
   const TestVariant variant = ChangeModel(&random, base, false);
   const CodedVariant coded = EncodeVariant(base, variant, 4096);
   ASSERT_GT(coded.segments.size(), 4u);
-  const TestLayout layout(base.shared(), "");
+  const TestLayout layout(base.shared(), {});
   for (uint64_t s = coded.segments.size(); s-- > 0;) {
     Bytes data(variant.data.size(), 0xEE);
     ASSERT_EQ(DecodeSegment(layout.layout(), base.data(), View(coded.segments[s]), s, 4096, {}, &data),
@@ -330,7 +399,7 @@ TEST(SegmentCodingTest, EverySegmentDecodesOnItsOwn) {
 
 TEST(SegmentCodingTest, TheSameInputGivesTheSameBytes) {
   Random random(5);
-  const std::vector<TensorSpec> specs = {{DType::kI8, 50, 172}, {DType::kF32, 1, 500}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, 50, 172}, {DType::kF32, 1, 500}};
   const TestBase base(specs, RandomData(&random, specs));
   const TestVariant variant = ChangeModel(&random, base, false);
   EXPECT_EQ(EncodeVariant(base, variant, 4096).segments, EncodeVariant(base, variant, 4096).segments);
@@ -355,7 +424,7 @@ TEST(SegmentCodingTest, ExtremeElementsComeBack) {
         }
       }
     }
-    const std::vector<TensorSpec> specs = {{dtype, 1, values.size() * values.size()}};
+    const std::vector<ModelTensor> specs = {{dtype, 1, values.size() * values.size()}};
     const TestBase base(specs, base_data);
     ASSERT_NO_FATAL_FAILURE(ExpectRoundTrip(base, {data, {}}, 4096));
     // The same with zero low bits, so that there is a shift.
@@ -374,7 +443,7 @@ class SegmentChoiceTest : public testing::Test {
 
   // A base whose prior is a planted density.
   SegmentChoiceTest() : random_(7), density_(RankOneDensity(&random_, kRows, kCols, 6, 0.05)) {
-    const std::vector<TensorSpec> specs = {{DType::kI8, kRows, kCols}};
+    const std::vector<ModelTensor> specs = {{DType::kI8, kRows, kCols}};
     const Bytes data = RandomData(&random_, specs);
     std::vector<Bytes> siblings;
     for (int v = 0; v < 30; ++v) siblings.push_back(Planted(data));
@@ -434,7 +503,7 @@ TEST(SegmentChoicesTest, FloatsNearTheBaseAreResidualsAndUnrelatedOnesRaw) {
   for (DType dtype : {DType::kI16, DType::kI32, DType::kI64, DType::kF16, DType::kBf16, DType::kF32, DType::kF64}) {
     SCOPED_TRACE(static_cast<int>(dtype));
     Random random(8);
-    const std::vector<TensorSpec> specs = {{dtype, 20, 100}};
+    const std::vector<ModelTensor> specs = {{dtype, 20, 100}};
     const TestBase base(specs, RandomData(&random, specs));
     const TensorRecord& t = base.shared().tensor(0);
     const Bytes near = ChangeTensor(&random, t, base.data(), dtype, t.size, Change::kNoise);
@@ -455,7 +524,7 @@ TEST(SegmentChoicesTest, NarrowedAndWidenedFloatsAreSame) {
         Case{DType::kF16, DType::kF32, Prediction::kF16ToF32},
         Case{DType::kBf16, DType::kF32, Prediction::kBf16ToF32}}) {
     Random random(9);
-    const std::vector<TensorSpec> specs = {{c.base, 30, 77}};
+    const std::vector<ModelTensor> specs = {{c.base, 30, 77}};
     const TestBase base(specs, RandomData(&random, specs));
     Bytes data(30 * 77 * ElementSize(static_cast<uint8_t>(c.variant)));
     Predict(c.prediction, base.data().data(), 30 * 77, data.data());
@@ -475,7 +544,7 @@ TEST(SegmentChoicesTest, NarrowedAndWidenedFloatsAreSame) {
 TEST(SegmentChoicesTest, AWidenedTensorWithItsNormChangedSkipsTheZeroBits) {
   // Halves times 1.5, stored as floats: the 12 low bits of each are zero, which the shift leaves out.
   Random random(10);
-  const std::vector<TensorSpec> specs = {{DType::kF16, 1, 3000}};
+  const std::vector<ModelTensor> specs = {{DType::kF16, 1, 3000}};
   const TestBase base(specs, RandomData(&random, specs));
   TestVariant variant{Bytes(12000), {{0, DType::kF32, 0}}};
   Bytes integers(12000);
@@ -490,7 +559,7 @@ TEST(SegmentChoicesTest, AWidenedTensorWithItsNormChangedSkipsTheZeroBits) {
 
 TEST(SegmentChoicesTest, WhatHasNoPredictionIsNeverSame) {
   Random random(11);
-  const std::vector<TensorSpec> specs = {{DType::kF32, 10, 10}, {DType::kOpaque, 1, 50}};
+  const std::vector<ModelTensor> specs = {{DType::kF32, 10, 10}, {DType::kOpaque, 1, 50}};
   const TestBase base(specs, RandomData(&random, specs));
   const TestVariant zeros{Bytes(100 + 51, 0), {{0, DType::kI8, 0}, {1, DType::kOpaque, 51}}};
   EXPECT_THAT(Modes(base, zeros), Each(TensorMode::kResidual));
@@ -500,7 +569,7 @@ TEST(SegmentChoicesTest, WhatHasNoPredictionIsNeverSame) {
 
 TEST(SegmentChoicesTest, EscapesAreOnlyForTheGroupsThatNeedThem) {
   Random random(12);
-  const std::vector<TensorSpec> specs = {{DType::kI8, 1, 12800}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, 1, 12800}};
   const TestBase base(specs, RandomData(&random, specs));
   const Bytes ternary = Ternary(&random, base.data(), 0.05, 3);
   Bytes mixed = ternary;
@@ -575,7 +644,7 @@ TEST(SegmentCostTest, AFlatTernaryVariantCostsItsEntropy) {
   for (double density : {0.002, 0.01, 0.05, 0.1, 0.25, 0.5, 0.8}) {
     SCOPED_TRACE(density);
     Random random(20);
-    const std::vector<TensorSpec> specs = {{DType::kI8, 512, 512}};
+    const std::vector<ModelTensor> specs = {{DType::kI8, 512, 512}};
     const TestBase base(specs, InnerWeights(&random, 512 * 512));
     const TestVariant variant{Ternary(&random, base.data(), density, 5), {}};
     const double entropy = TritEntropy(base.data(), variant.data);
@@ -588,7 +657,7 @@ TEST(SegmentCostTest, AFlatTernaryVariantCostsItsEntropy) {
 
 TEST(SegmentCostTest, ScalesCostTheirEntropyMore) {
   Random random(21);
-  const std::vector<TensorSpec> specs = {{DType::kI8, 512, 512}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, 512, 512}};
   const TestBase base(specs, InnerWeights(&random, 512 * 512));
   std::vector<int> scales(512 * 512 / kGroupSize);
   for (int& k : scales) k = random.Between(4, 11);
@@ -634,7 +703,7 @@ TEST(SegmentCostTest, APlantedDensityCostsLessThanTheOrderZeroEntropy) {
 
 TEST(SegmentCostTest, SmallStepsWithoutAScaleCostTheirEntropy) {
   Random random(25);
-  const std::vector<TensorSpec> specs = {{DType::kI8, 512, 512}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, 512, 512}};
   const TestBase base(specs, InnerWeights(&random, 512 * 512));
   for (double deviation : {0.3, 1.0, 3.0, 9.0}) {
     SCOPED_TRACE(deviation);
@@ -651,7 +720,7 @@ TEST(SegmentCostTest, SmallStepsWithoutAScaleCostTheirEntropy) {
 
 TEST(SegmentCostTest, AFewFlippedWeightsCostAFewBytes) {
   Random random(23);
-  const std::vector<TensorSpec> specs = {{DType::kI8, 1000, 1000}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, 1000, 1000}};
   const TestBase base(specs, InnerWeights(&random, 1000000));
   TestVariant variant{base.data(), {}};
   for (int i = 0; i < 10; ++i) ++variant.data[random.Below(variant.data.size())];
@@ -662,10 +731,10 @@ TEST(SegmentCostTest, AFewFlippedWeightsCostAFewBytes) {
 
 TEST(SegmentEncoderTest, ReportsSourcesThatFail) {
   Random random(24);
-  const std::vector<TensorSpec> specs = {{DType::kF32, 1, 3000}};
+  const std::vector<ModelTensor> specs = {{DType::kF32, 1, 3000}};
   const TestBase base(specs, RandomData(&random, specs));
   for (bool narrowed : {false, true}) {
-    const TestLayout layout(base.shared(), narrowed ? SerializeLayout({{0, DType::kF16, 0}}) : "");
+    const TestLayout layout(base.shared(), narrowed ? SerializeLayout({{0, DType::kF16, 0}}, 1) : StoredLayout());
     const SegmentEncoder encoder(&layout.layout(), 4096);
     const Bytes short_bytes(2000);
     MemoryDataSource whole(base.data()), part(short_bytes);
@@ -673,12 +742,6 @@ TEST(SegmentEncoderTest, ReportsSourcesThatFail) {
     EXPECT_THAT(encoder.Encode(0, &part, &whole), StatusIs(absl::StatusCode::kOutOfRange));
     EXPECT_THAT(encoder.Encode(0, &whole, &part), StatusIs(absl::StatusCode::kOutOfRange));
   }
-}
-
-TEST(SegmentEncoderTest, LayoutsAreStoredAsDocumented) {
-  EXPECT_EQ(SerializeLayout({}), "");
-  EXPECT_EQ(SerializeLayout({{300, DType::kF16, 7}, {0, DType::kOpaque, 128}}),
-            std::string("\xAC\x02\x0A\x00\x00\x80\x01", 7));
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ namespace {
 using ::testing::HasSubstr;
 
 // The model of `data` without any variants.
-std::unique_ptr<const ParsedSharedTables> Build(const std::vector<TensorSpec>& specs, const Bytes& data) {
+std::unique_ptr<const ParsedSharedTables> Build(const std::vector<ModelTensor>& specs, const Bytes& data) {
   MemoryDataSource source(data);
   absl::StatusOr<std::string> section = BuildSharedTables(specs, &source, DeltaStatistics(specs));
   EXPECT_THAT(section, IsOk());
@@ -29,16 +29,16 @@ std::unique_ptr<const ParsedSharedTables> Build(const std::vector<TensorSpec>& s
 
 TEST(ModelBuilderTest, DescribesTheTensors) {
   Random random(1);
-  const std::vector<TensorSpec> specs = {{DType::kI8, 3, 40},     {DType::kF32, 1, 7}, {DType::kI8, 0, 5},
-                                         {DType::kOpaque, 1, 33}, {DType::kF64, 1, 1}, {DType::kBool, 2, 9}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, 3, 40},     {DType::kF32, 1, 7}, {DType::kI8, 0, 5},
+                                          {DType::kOpaque, 1, 33}, {DType::kF64, 1, 1}, {DType::kBool, 2, 9}};
   const auto parsed = Build(specs, RandomData(&random, specs));
   ASSERT_NE(parsed, nullptr);
   ASSERT_EQ(parsed->tables().tensor_count(), specs.size());
   for (size_t i = 0; i < specs.size(); ++i) {
     const TensorRecord& t = parsed->tables().tensor(i);
     EXPECT_EQ(t.dtype, specs[i].dtype) << i;
-    EXPECT_EQ(t.rows, specs[i].rows) << i;
-    EXPECT_EQ(t.cols, specs[i].cols) << i;
+    EXPECT_EQ(t.rows, specs[i].rows()) << i;
+    EXPECT_EQ(t.cols, specs[i].cols()) << i;
     EXPECT_EQ(t.flags, 0) << i;
   }
   EXPECT_EQ(parsed->tables().data_size(), DataSize(specs));
@@ -53,7 +53,7 @@ TEST(ModelBuilderTest, AModelWithoutTensorsCanBeBuilt) {
 
 TEST(ModelBuilderTest, TheSameInputGivesTheSameBytes) {
   Random random(2);
-  const std::vector<TensorSpec> specs = {{DType::kI8, 100, 40}, {DType::kF32, 10, 7}, {DType::kF16, 100, 30}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, 100, 40}, {DType::kF32, 10, 7}, {DType::kF16, 100, 30}};
   const Bytes data = RandomData(&random, specs);
   MemoryDataSource source(data);
   DeltaStatistics statistics(specs);
@@ -69,7 +69,7 @@ TEST(ModelBuilderTest, TheSameInputGivesTheSameBytes) {
 
 TEST(ModelBuilderTest, StoresTheStatisticsPriors) {
   Random random(3);
-  const std::vector<TensorSpec> specs = {{DType::kF32, 4, 4}, {DType::kI8, 61, 103}};
+  const std::vector<ModelTensor> specs = {{DType::kF32, 4, 4}, {DType::kI8, 61, 103}};
   const Bytes data = RandomData(&random, specs);
   const absl::Span<const uint8_t> base = absl::MakeConstSpan(data).subspan(64);
   DeltaStatistics statistics(specs);
@@ -96,7 +96,7 @@ TEST(ModelBuilderTest, StoresTheStatisticsPriors) {
 
 TEST(ModelBuilderTest, BytePlanesOfFloatsHaveTablesOfTheirOwnKind) {
   Random random(4);
-  const std::vector<TensorSpec> specs = {{DType::kF32, 100, 100}};
+  const std::vector<ModelTensor> specs = {{DType::kF32, 100, 100}};
   const auto parsed = Build(specs, RandomData(&random, specs));
   ASSERT_NE(parsed, nullptr);
   const TensorRecord& t = parsed->tables().tensor(0);
@@ -107,7 +107,7 @@ TEST(ModelBuilderTest, BytePlanesOfFloatsHaveTablesOfTheirOwnKind) {
 
 TEST(ModelBuilderTest, AtMostThreeTablesATensorAndTheBestOnesStay) {
   Random random(5);
-  const std::vector<TensorSpec> specs = {{DType::kU64, 1, 20000}};
+  const std::vector<ModelTensor> specs = {{DType::kU64, 1, 20000}};
   Bytes data(DataSize(specs));
   // Eight planes that no two can share; plane p has about 6.5 − p/2 bits of entropy.
   for (size_t at = 0; at < data.size(); at += 8) {
@@ -127,7 +127,7 @@ TEST(ModelBuilderTest, AtMostThreeTablesATensorAndTheBestOnesStay) {
 
 TEST(ModelBuilderTest, RepeatedRowsBecomeADictionary) {
   Random random(6);
-  const std::vector<TensorSpec> specs = {{DType::kI8, 400, 64}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, 400, 64}};
   Bytes data = RandomData(&random, specs);
   const Bytes padding(data.begin(), data.begin() + 64);
   for (size_t row = 50; row < 350; ++row) {
@@ -143,7 +143,7 @@ TEST(ModelBuilderTest, RepeatedRowsBecomeADictionary) {
 
 TEST(ModelBuilderTest, ADictionaryThatDoesNotPayIsDropped) {
   Random random(7);
-  const std::vector<TensorSpec> specs = {{DType::kI8, 400, 64}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, 400, 64}};
   Bytes data = RandomData(&random, specs);
   std::copy(data.begin(), data.begin() + 64, data.begin() + 64 * 200);  // One row twice.
   const auto parsed = Build(specs, data);
@@ -154,7 +154,7 @@ TEST(ModelBuilderTest, ADictionaryThatDoesNotPayIsDropped) {
 TEST(ModelBuilderTest, EverySymbolOfTheBaseHasACodeWordInItsTable) {
   Random random(8);
   // Beyond one block of a mebibyte, whose end a row of 900 and an element of 8 bytes do not meet.
-  const std::vector<TensorSpec> specs = {{DType::kI8, 2000, 900}, {DType::kF64, 150001, 1}, {DType::kI8, 1, 1100001}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, 2000, 900}, {DType::kF64, 150001, 1}, {DType::kI8, 1, 1100001}};
   Bytes data = RandomData(&random, specs);
   data[1999 * 900 + 5] = 0x80;  // Seen once, at the end.
   const auto parsed = Build(specs, data);
@@ -174,7 +174,7 @@ TEST(ModelBuilderTest, EverySymbolOfTheBaseHasACodeWordInItsTable) {
 }
 
 TEST(ModelBuilderTest, ReportsASourceThatFails) {
-  const std::vector<TensorSpec> specs = {{DType::kI8, 10, 10}, {DType::kI8, 10, 10}};
+  const std::vector<ModelTensor> specs = {{DType::kI8, 10, 10}, {DType::kI8, 10, 10}};
   for (size_t missing : {1u, 150u}) {
     const Bytes data(200 - missing);
     MemoryDataSource source(data);

@@ -4,25 +4,23 @@
 
 #include <algorithm>
 
-#include "codec/segment_encoder.h"
-#include "codec/varint.h"
+#include "codec/layout_encoder.h"
 #include "tests/codec/model_fixture.h"
 
 namespace modelvault {
 namespace {
 
 // Parses an exact copy on the heap.
-CoreStatus Parse(const SharedTables& shared, const std::string& stored, VariantLayout* layout,
-                 std::vector<VariantTensor>* own) {
-  const Bytes copy(stored.begin(), stored.end());
-  own->resize(shared.tensor_count());
-  return layout->Parse(View(copy), own->data(), own->size());
+CoreStatus Parse(const StoredLayout& stored, VariantLayout* layout, std::vector<VariantTensor>* own) {
+  const Bytes copy(stored.bytes.begin(), stored.bytes.end());
+  own->resize(stored.tensor_count);
+  return layout->Parse({stored.form, View(copy), stored.tensor_count}, own->data(), own->size());
 }
 
-CoreStatus Parse(const SharedTables& shared, const std::string& stored) {
+CoreStatus Parse(const SharedTables& shared, const StoredLayout& stored) {
   VariantLayout layout(&shared);
   std::vector<VariantTensor> own;
-  return Parse(shared, stored, &layout, &own);
+  return Parse(stored, &layout, &own);
 }
 
 RecordFields Fields(DType dtype, uint64_t rows, uint64_t cols, uint8_t flags = 0) {
@@ -51,7 +49,8 @@ std::vector<Strip> ExpectedStrips(const VariantLayout& layout, std::vector<size_
   std::vector<Strip> strips;
   for (size_t i = 0; i < layout.tensor_count(); ++i) {
     const VariantTensor t = layout.tensor(i);
-    const TensorRecord& record = layout.shared().tensor(t.base_index);
+    const bool has_base = t.base_index != kNoBaseTensor;
+    const TensorRecord record = has_base ? layout.shared().tensor(t.base_index) : TensorRecord{};
     const bool by_rows = record.has_prior() && t.element_size == 1 && t.size == record.size;
     const uint64_t line = by_rows ? record.cols : t.size;
     for (uint64_t at = 0; at < t.size;) {
@@ -134,14 +133,15 @@ TEST(VariantLayoutTest, WithoutALayoutOfItsOwnAVariantIsLaidOutLikeTheBase) {
 TEST(VariantLayoutTest, ALayoutReordersAndRetypesTensors) {
   const TestBase base = BaseOf({Fields(DType::kI8, 3, 7), Fields(DType::kF32, 2, 5), Fields(DType::kOpaque, 1, 9),
                                 Fields(DType::kOpaque, 1, 4), Fields(DType::kF16, 2, 2)});
-  const std::string stored = SerializeLayout({{4, DType::kF32, 0},
-                                              {2, DType::kOpaque, 9},
-                                              {1, DType::kBf16, 0},
-                                              {0, DType::kOpaque, 1000},
-                                              {3, DType::kOpaque, 5}});
+  const StoredLayout stored = SerializeLayout({{4, DType::kF32, 0},
+                                               {2, DType::kOpaque, 9},
+                                               {1, DType::kBf16, 0},
+                                               {0, DType::kOpaque, 1000},
+                                               {3, DType::kOpaque, 5}},
+                                              5);
   VariantLayout layout(&base.shared());
   std::vector<VariantTensor> own;
-  ASSERT_EQ(Parse(base.shared(), stored, &layout, &own), CoreStatus::kOk);
+  ASSERT_EQ(Parse(stored, &layout, &own), CoreStatus::kOk);
   EXPECT_FALSE(layout.is_base_layout());
   const uint32_t index[] = {4, 2, 1, 0, 3};
   const uint64_t size[] = {16, 9, 20, 1000, 5};
@@ -164,12 +164,17 @@ TEST(VariantLayoutTest, ALayoutReordersAndRetypesTensors) {
 
 TEST(VariantLayoutTest, EveryTruncationAndEveryByteTooManyIsAnError) {
   const TestBase base = BaseOf({Fields(DType::kI8, 3, 7), Fields(DType::kOpaque, 1, 9), Fields(DType::kF32, 2, 5)});
-  const std::string stored = SerializeLayout({{2, DType::kF16, 0}, {1, DType::kOpaque, 70000}, {0, DType::kI8, 0}});
-  ASSERT_EQ(Parse(base.shared(), stored), CoreStatus::kOk);
-  for (size_t size = 0; size < stored.size(); ++size) {
-    EXPECT_EQ(Parse(base.shared(), stored.substr(0, size)), CoreStatus::kTruncated) << size;
+  const LayoutEntry own{kNoBaseTensor, DType::kF64, 70000};
+  for (const StoredLayout& stored :
+       {SerializeLayout({{2, DType::kF16, 0}, {1, DType::kOpaque, 70000}, {0, DType::kI8, 0}}, 3),
+        SerializeLayout({{2, DType::kF16, 0}, own, {1, DType::kOpaque, 70000}, {2, DType::kF16, 0}, own}, 3)}) {
+    ASSERT_EQ(Parse(base.shared(), stored), CoreStatus::kOk);
+    const auto with = [&](const std::string& bytes) { return StoredLayout{stored.form, stored.tensor_count, bytes}; };
+    for (size_t size = 0; size < stored.bytes.size(); ++size) {
+      EXPECT_EQ(Parse(base.shared(), with(stored.bytes.substr(0, size))), CoreStatus::kTruncated) << size;
+    }
+    EXPECT_EQ(Parse(base.shared(), with(stored.bytes + '\0')), CoreStatus::kBadBlob);
   }
-  EXPECT_EQ(Parse(base.shared(), stored + '\0'), CoreStatus::kBadBlob);
 }
 
 TEST(VariantLayoutTest, RefusesLyingFields) {
@@ -177,7 +182,9 @@ TEST(VariantLayoutTest, RefusesLyingFields) {
                                 Fields(DType::kI8, 1, kMaxDataSize / 2)});
   const SharedTables& shared = base.shared();
   const LayoutEntry huge{3, DType::kI8, 0};
-  const auto status = [&](const std::vector<LayoutEntry>& entries) { return Parse(shared, SerializeLayout(entries)); };
+  const auto status = [&](const std::vector<LayoutEntry>& entries) {
+    return Parse(shared, SerializeLayoutAs(LayoutForm::kEachOnce, entries));
+  };
   EXPECT_EQ(status({{0, DType::kI8, 0}, {1, DType::kF32, 0}, {2, DType::kOpaque, 9}, huge}), CoreStatus::kOk);
   EXPECT_EQ(status({{0, DType::kI8, 0}, {0, DType::kI8, 0}, {2, DType::kOpaque, 9}, huge}), CoreStatus::kBadBlob);
   EXPECT_EQ(status({{0, DType::kI8, 0}, {4, DType::kF32, 0}, {2, DType::kOpaque, 9}, huge}), CoreStatus::kBadBlob);
@@ -197,7 +204,85 @@ TEST(VariantLayoutTest, RefusesLyingFields) {
   // Less room than tensors.
   VariantLayout layout(&shared);
   std::vector<VariantTensor> own(3);
-  EXPECT_EQ(layout.Parse({}, own.data(), own.size()), CoreStatus::kWorkspaceTooSmall);
+  EXPECT_EQ(layout.Parse({LayoutForm::kEachOnce, {}, 4}, own.data(), own.size()), CoreStatus::kWorkspaceTooSmall);
+  EXPECT_EQ(layout.Parse({LayoutForm::kFree, {}, 4}, own.data(), own.size()), CoreStatus::kWorkspaceTooSmall);
+  EXPECT_EQ(layout.Parse({LayoutForm::kEachOnce, {}, 3}, own.data(), own.size()), CoreStatus::kBadBlob);
+  EXPECT_TRUE(layout.is_base_layout());
+}
+
+TEST(VariantLayoutTest, AFreeLayoutLeavesOutRepeatsAndAddsTensors) {
+  const TestBase base = BaseOf({Fields(DType::kI8, 3, 300, kFlagColumnPrior), Fields(DType::kF32, 2, 5),
+                                Fields(DType::kOpaque, 1, 9), Fields(DType::kI8, 1, 0)});
+  const StoredLayout stored = SerializeLayout({{kNoBaseTensor, DType::kI8, 700},
+                                               {0, DType::kI8, 0},
+                                               {kNoBaseTensor, DType::kF64, 0},
+                                               {1, DType::kF16, 0},
+                                               {0, DType::kI8, 0},
+                                               {kNoBaseTensor, DType::kOpaque, 9},
+                                               {2, DType::kOpaque, 9},
+                                               {0, DType::kF32, 0},
+                                               {kNoBaseTensor, DType::kF32, 65}},
+                                              4);
+  VariantLayout layout(&base.shared());
+  std::vector<VariantTensor> own;
+  ASSERT_EQ(Parse(stored, &layout, &own), CoreStatus::kOk);
+  EXPECT_FALSE(layout.is_base_layout());
+  ASSERT_EQ(layout.tensor_count(), 9u);
+  const uint32_t none = kNoBaseTensor;
+  const uint32_t index[] = {none, 0, none, 1, 0, none, 2, 0, none};
+  const uint64_t size[] = {700, 900, 0, 20, 900, 9, 9, 3600, 260};
+  const uint8_t element[] = {1, 1, 8, 2, 1, 1, 1, 4, 4};
+  const Prediction zero = Prediction::kZero, copy = Prediction::kCopy;
+  const Prediction prediction[] = {zero, copy, zero, Prediction::kF32ToF16, copy, zero, copy, zero, zero};
+  uint64_t offset = 0;
+  for (size_t i = 0; i < 9; ++i) {
+    const VariantTensor t = layout.tensor(i);
+    EXPECT_EQ(t.base_index, index[i]) << i;
+    EXPECT_EQ(t.offset, offset) << i;
+    EXPECT_EQ(t.size, size[i]) << i;
+    EXPECT_EQ(t.element_size, element[i]) << i;
+    EXPECT_EQ(t.prediction, prediction[i]) << i;
+    EXPECT_EQ(layout.RecordOf(t).size, index[i] == none ? 0 : base.shared().tensor(index[i]).size) << i;
+    for (uint64_t at = offset; at < offset + size[i]; ++at) ASSERT_EQ(layout.FindTensor(at), i) << at;
+    offset += size[i];
+  }
+  EXPECT_EQ(layout.data_size(), offset);
+  ASSERT_NO_FATAL_FAILURE(ExpectStrips(layout));
+}
+
+TEST(VariantLayoutTest, AFreeLayoutMayHaveNoTensors) {
+  const TestBase base = BaseOf({Fields(DType::kI8, 3, 7)});
+  VariantLayout layout(&base.shared());
+  ASSERT_EQ(layout.Parse({LayoutForm::kFree, {}, 0}, nullptr, 0), CoreStatus::kOk);
+  EXPECT_FALSE(layout.is_base_layout());
+  EXPECT_EQ(layout.tensor_count(), 0u);
+  EXPECT_EQ(layout.data_size(), 0u);
+  EXPECT_TRUE(StripCursor(&layout, 0).at_end());
+}
+
+TEST(VariantLayoutTest, RefusesLyingFieldsOfAFreeLayout) {
+  const TestBase base = BaseOf({Fields(DType::kI8, 1, kMaxDataSize / 2), Fields(DType::kOpaque, 1, 9)});
+  const auto status = [&](const std::vector<LayoutEntry>& entries) {
+    return Parse(base.shared(), SerializeLayoutAs(LayoutForm::kFree, entries));
+  };
+  const auto own = [](DType dtype, uint64_t elements) { return LayoutEntry{kNoBaseTensor, dtype, elements}; };
+  const LayoutEntry half{0, DType::kI8, 0};
+  EXPECT_EQ(status({half, half}), CoreStatus::kOk);
+  EXPECT_EQ(status({half, half, own(DType::kF32, 0)}), CoreStatus::kOk);
+  EXPECT_EQ(status({half, half, half}), CoreStatus::kBadBlob) << "sum";
+  EXPECT_EQ(status({half, half, own(DType::kBool, 1)}), CoreStatus::kBadBlob) << "sum";
+  EXPECT_EQ(status({half, own(DType::kF64, kMaxDataSize / 16)}), CoreStatus::kOk);
+  EXPECT_EQ(status({half, own(DType::kF64, kMaxDataSize / 16 + 1)}), CoreStatus::kBadBlob) << "sum";
+  EXPECT_EQ(status({own(DType::kF64, kMaxDataSize / 8)}), CoreStatus::kOk);
+  EXPECT_EQ(status({own(DType::kF64, kMaxDataSize / 8 + 1)}), CoreStatus::kBadBlob) << "size";
+  // Sizes that wrap to nothing.
+  EXPECT_EQ(status({own(DType::kF64, uint64_t{1} << 61)}), CoreStatus::kBadBlob);
+  EXPECT_EQ(status({own(DType::kOpaque, ~uint64_t{0})}), CoreStatus::kBadBlob);
+  EXPECT_EQ(status({{2, DType::kI8, 0}}), CoreStatus::kBadBlob) << "no such base tensor";
+  EXPECT_EQ(status({{~uint64_t{0} - 1, DType::kI8, 0}}), CoreStatus::kBadBlob) << "no such base tensor";
+  EXPECT_EQ(status({{1, DType::kI8, 0}}), CoreStatus::kBadBlob) << "opaque in the base";
+  EXPECT_EQ(status({own(static_cast<DType>(14), 1)}), CoreStatus::kBadBlob) << "dtype";
+  EXPECT_EQ(status({{0, static_cast<DType>(255), 0}}), CoreStatus::kBadBlob) << "dtype";
 }
 
 TEST(VariantLayoutTest, EveryRepetitionOfATensorIsFound) {
@@ -211,7 +296,8 @@ TEST(VariantLayoutTest, EveryRepetitionOfATensorIsFound) {
       entries.push_back({rest % 5, DType::kI8, 0});
       seen |= 1u << rest % 5;
     }
-    ASSERT_EQ(Parse(base.shared(), SerializeLayout(entries)), seen == 31 ? CoreStatus::kOk : CoreStatus::kBadBlob)
+    ASSERT_EQ(Parse(base.shared(), SerializeLayoutAs(LayoutForm::kEachOnce, entries)),
+              seen == 31 ? CoreStatus::kOk : CoreStatus::kBadBlob)
         << code;
   }
 }
@@ -235,8 +321,8 @@ TEST(StripCursorTest, StripsAreTheDocumentedOnes) {
   entries[12 - 3].dtype = DType::kU8;                  // On a prior, still one byte.
   entries[12 - 4] = {4, DType::kOpaque, 3 * 257};      // On a prior, opaque, as many bytes.
   entries[12 - 6] = {6, DType::kOpaque, 4 * 600 + 1};  // On a prior, opaque, another size.
-  entries[12 - 9].opaque_size = 300;
-  const TestLayout own(base.shared(), SerializeLayout(entries));
+  entries[12 - 9].elements = 300;
+  const TestLayout own(base.shared(), SerializeLayout(entries, base.shared().tensor_count()));
   ASSERT_NO_FATAL_FAILURE(ExpectStrips(own.layout()));
 }
 

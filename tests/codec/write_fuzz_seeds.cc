@@ -45,7 +45,7 @@ std::string Piece(const std::string& bytes) {
 
 // Trained-looking weights with repeated rows, floats and odds and ends; siblings give the weights a prior.
 TestBase SmallModel(Random* random, uint64_t rows, uint64_t cols) {
-  const std::vector<TensorSpec> specs = {
+  const std::vector<ModelTensor> specs = {
       {DType::kI8, rows, cols}, {DType::kF32, 1, 40}, {DType::kI8, 0, 5}, {DType::kF16, 3, 20}, {DType::kOpaque, 1, 9}};
   Bytes data = RandomData(random, specs);
   for (uint64_t row = 1; row < rows; ++row) {
@@ -74,6 +74,13 @@ std::string Chunk(const TestBase& base, uint32_t chunk_size, uint64_t chunk) {
   return BaseEncoder(&base.shared(), chunk_size).Encode(chunk, absl::MakeConstSpan(base.data()).subspan(begin, size));
 }
 
+// As FuzzVariant (tests/fuzz/codec_targets.h) reads it.
+std::string LayoutBytes(const StoredLayout& layout) {
+  std::string bytes;
+  if (layout.form == LayoutForm::kFree) AppendVarint(&bytes, layout.tensor_count);
+  return bytes + layout.bytes;
+}
+
 void WriteModels(SeedWriter* out) {
   Random random(1);
   out->Write("model", "empty", WriteModel({}, {}));
@@ -91,24 +98,36 @@ void WriteLayouts(SeedWriter* out) {
   const std::string shared = Piece(WriteModel(
       {}, {RandomPrior(&random, 3, 300, kFlagRowPrior), RawRecord(DType::kF32, 5, 70), RawRecord(DType::kI8, 0, 4),
            RawRecord(DType::kOpaque, 1, 600), RandomPrior(&random, 9, 20, kFlagColumnPrior)}));
+  const auto layout_of = [](const std::vector<LayoutEntry>& tensors) {
+    return LayoutBytes(SerializeLayout(tensors, 5));
+  };
   out->Write("layout", "same_order",
-             shared + SerializeLayout({{0, DType::kI8, 0},
-                                       {1, DType::kF32, 0},
-                                       {2, DType::kI8, 0},
-                                       {3, DType::kOpaque, 600},
-                                       {4, DType::kI8, 0}}));
+             shared + layout_of({{0, DType::kI8, 0},
+                                 {1, DType::kF32, 0},
+                                 {2, DType::kI8, 0},
+                                 {3, DType::kOpaque, 600},
+                                 {4, DType::kI8, 0}}));
   out->Write("layout", "retyped",
-             shared + SerializeLayout({{4, DType::kF16, 0},
-                                       {3, DType::kOpaque, 70000},
-                                       {2, DType::kF64, 0},
-                                       {0, DType::kU8, 0},
-                                       {1, DType::kBf16, 0}}));
+             shared + layout_of({{4, DType::kF16, 0},
+                                 {3, DType::kOpaque, 70000},
+                                 {2, DType::kF64, 0},
+                                 {0, DType::kU8, 0},
+                                 {1, DType::kBf16, 0}}));
   out->Write("layout", "opaque",
-             shared + SerializeLayout({{3, DType::kOpaque, 0},
-                                       {0, DType::kOpaque, 900},
-                                       {4, DType::kOpaque, 181},
-                                       {1, DType::kOpaque, 1},
-                                       {2, DType::kOpaque, 3}}));
+             shared + layout_of({{3, DType::kOpaque, 0},
+                                 {0, DType::kOpaque, 900},
+                                 {4, DType::kOpaque, 181},
+                                 {1, DType::kOpaque, 1},
+                                 {2, DType::kOpaque, 3}}));
+  out->Write("layout", "free",
+             shared + layout_of({{kNoBaseTensor, DType::kI8, 700},
+                                 {4, DType::kI8, 0},
+                                 {0, DType::kI8, 0},
+                                 {kNoBaseTensor, DType::kF64, 0},
+                                 {0, DType::kI8, 0},
+                                 {3, DType::kOpaque, 600},
+                                 {0, DType::kF16, 0},
+                                 {kNoBaseTensor, DType::kOpaque, 70000}}));
   out->Write("layout", "no_tensors", Piece(WriteModel({}, {})));
 }
 
@@ -145,7 +164,7 @@ void WriteSegments(SeedWriter* out) {
   const auto write = [&](const std::string& name, const TestBase& base, const TestVariant& variant, uint8_t segment) {
     const CodedVariant coded = EncodeVariant(base, variant, kSegmentSize);
     out->Write("segment", name,
-               std::string(1, static_cast<char>(segment)) + Piece(base.section()) + Piece(coded.layout) +
+               std::string(1, static_cast<char>(segment)) + Piece(base.section()) + Piece(LayoutBytes(coded.layout)) +
                    coded.segments[segment]);
   };
   const auto join = [](std::initializer_list<Bytes> tensors) {
@@ -191,6 +210,16 @@ void WriteSegments(SeedWriter* out) {
     Bytes integers(base.tensor(1).begin(), base.tensor(1).end());
     for (size_t i = 0; i < 60; ++i) StoreLe64(&integers[8 * i], LoadLe64(&integers[8 * i]) + random.Below(100));
     write("second_segment", base, {join({Ternary(&random, base.tensor(0), 0.02, 5), integers}), {}}, 1);
+  }
+  {
+    RecordFields prior = RandomPrior(&random, 6, 60, kBothPriors);
+    prior.level = 8;
+    const TestBase base = RandomBase(&random, {prior, RawRecord(DType::kF32, 1, 30)});
+    const Bytes weights(base.tensor(0).begin(), base.tensor(0).end());
+    write("free_layout", base,
+          {join({random.Uniform(90), Ternary(&random, base.tensor(0), 0.1, 2), weights, Bytes(64, 3)}),
+           {{kNoBaseTensor, DType::kI8, 90}, {0, DType::kI8, 0}, {0, DType::kI8, 0}, {kNoBaseTensor, DType::kI16, 32}}},
+          0);
   }
 }
 

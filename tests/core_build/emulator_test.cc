@@ -35,8 +35,8 @@ class TinyModel {
   // Replaces each INT8 weight by change(weight), saturated.
   template <typename Change>
   void ForEachWeight(Change change) {
-    for (const TensorInfo& tensor : tensors_) {
-      if (tensor.dtype != "I8") continue;
+    for (const ModelTensor& tensor : tensors_) {
+      if (tensor.dtype != DType::kI8) continue;
       for (uint64_t i = tensor.begin; i < tensor.end; ++i) {
         char& byte = data_[static_cast<size_t>(i)];
         const int changed = change(static_cast<int8_t>(byte));
@@ -46,7 +46,7 @@ class TinyModel {
   }
 
   void FillRandomly(const std::string& name) {
-    for (const TensorInfo& tensor : tensors_) {
+    for (const ModelTensor& tensor : tensors_) {
       if (tensor.name != name) continue;
       for (uint64_t i = tensor.begin; i < tensor.end; ++i)
         data_[static_cast<size_t>(i)] = static_cast<char>((*random_)());
@@ -56,11 +56,11 @@ class TinyModel {
   // Keeps the upper halves of an F32 tensor's elements: it becomes BF16, and what follows moves up.
   void MakeBf16(const std::string& name) {
     std::string moved;
-    for (TensorInfo& tensor : tensors_) {
+    for (ModelTensor& tensor : tensors_) {
       const std::string bytes = data_.substr(static_cast<size_t>(tensor.begin), static_cast<size_t>(tensor.size()));
       tensor.begin = moved.size();
       if (tensor.name == name) {
-        tensor.dtype = "BF16";
+        tensor.dtype = DType::kBf16;
         for (size_t i = 0; i < bytes.size(); i += 4) moved += bytes.substr(i + 2, 2);
       } else {
         moved += bytes;
@@ -80,12 +80,12 @@ class TinyModel {
   void Add(const std::string& name, const std::string& dtype, std::vector<uint64_t> shape, uint64_t element_size) {
     const uint64_t begin = data_.size();
     const uint64_t size = ElementCount(shape).value() * element_size;
-    tensors_.push_back({name, dtype, std::move(shape), begin, begin + size});
+    tensors_.push_back(SafetensorsTensor(name, dtype, std::move(shape), begin, begin + size));
     data_.resize(static_cast<size_t>(begin + size));
   }
 
   std::mt19937* random_;
-  std::vector<TensorInfo> tensors_;
+  std::vector<ModelTensor> tensors_;
   std::string data_;
 };
 

@@ -119,23 +119,52 @@ inline CoreStatus FuzzModelSection(const uint8_t* data, size_t size) {
   return CoreStatus::kOk;
 }
 
+// A variant's layout as an input gives it: none, each base tensor once, or else a free one after its number of tensors.
+struct FuzzVariant {
+  FuzzVariant(const SharedTables* shared, const std::vector<uint8_t>& stored) : layout(shared) {
+    const ByteView bytes = {stored.data(), stored.size()};
+    own.resize(shared->tensor_count());
+    status = layout.Parse({LayoutForm::kEachOnce, bytes, own.size()}, own.data(), own.size());
+    if (status == CoreStatus::kOk) return;
+    ByteReader reader(bytes);
+    size_t count;
+    if (!reader.ReadSize(&count) || count > reader.remaining() / 2) return;
+    own.assign(count, {});
+    const ByteView records = bytes.Sub(reader.position(), reader.remaining());
+    status = layout.Parse({LayoutForm::kFree, records, count}, own.data(), own.size());
+    free = status == CoreStatus::kOk;
+  }
+  FuzzVariant(const FuzzVariant&) = delete;
+  FuzzVariant& operator=(const FuzzVariant&) = delete;
+
+  std::vector<VariantTensor> own;
+  VariantLayout layout;
+  CoreStatus status = CoreStatus::kOk;
+  bool free = false;
+};
+
 inline CoreStatus FuzzLayout(const uint8_t* data, size_t size) {
   FuzzInput input(data, size);
   const FuzzModel fuzzed(input.Piece());
   if (fuzzed.status != CoreStatus::kOk) return fuzzed.status;
   const std::vector<uint8_t> stored = input.Rest();
-  const size_t count = fuzzed.shared.tensor_count();
-  std::vector<VariantTensor> own(count);
-  VariantLayout layout(&fuzzed.shared);
-  const CoreStatus status = layout.Parse({stored.data(), stored.size()}, own.data(), count);
-  if (status != CoreStatus::kOk) return status;
-  std::vector<bool> seen(count);
+  const FuzzVariant variant(&fuzzed.shared, stored);
+  if (variant.status != CoreStatus::kOk) return variant.status;
+  const VariantLayout& layout = variant.layout;
+  const size_t base_count = fuzzed.shared.tensor_count();
+  Check(layout.tensor_count() == variant.own.size() && (variant.free || layout.tensor_count() == base_count));
+  std::vector<bool> seen(base_count);
   uint64_t offset = 0;
-  for (size_t i = 0; i < count; ++i) {
+  for (size_t i = 0; i < layout.tensor_count(); ++i) {
     const VariantTensor t = layout.tensor(i);
-    Check(t.offset == offset && t.base_index < count && !seen[t.base_index]);
+    Check(t.offset == offset);
+    if (variant.free && t.base_index == kNoBaseTensor) {
+      Check(t.prediction == Prediction::kZero && layout.RecordOf(t).size == 0);
+    } else {
+      Check(t.base_index < base_count && (variant.free || !seen[t.base_index]));
+      seen[t.base_index] = true;
+    }
     Check(t.element_size == ElementSize(static_cast<uint8_t>(t.dtype)) && t.size % t.element_size == 0);
-    seen[t.base_index] = true;
     offset += t.size;
     if (t.size > 0) {
       Check(layout.FindTensor(t.offset) == i && layout.FindTensor(offset - 1) == i);
@@ -208,12 +237,9 @@ inline CoreStatus FuzzSegment(const uint8_t* data, size_t size) {
   const FuzzModel fuzzed(input.Piece());
   if (fuzzed.status != CoreStatus::kOk) return fuzzed.status;
   const std::vector<uint8_t> stored = input.Piece();
-  VariantLayout layout(&fuzzed.shared);
-  std::vector<VariantTensor> own(fuzzed.shared.tensor_count());
-  if (!stored.empty()) {
-    const CoreStatus status = layout.Parse({stored.data(), stored.size()}, own.data(), own.size());
-    if (status != CoreStatus::kOk) return status;
-  }
+  const FuzzVariant variant(&fuzzed.shared, stored);
+  if (!stored.empty() && variant.status != CoreStatus::kOk) return variant.status;
+  const VariantLayout& layout = variant.layout;
   if (layout.data_size() == 0) return CoreStatus::kOk;
   const uint64_t segment = number % SegmentCount(layout.data_size(), kSegmentSize);
   const std::vector<uint8_t> stream = input.Rest();

@@ -70,12 +70,9 @@ inline CoreStatus FuzzVariantStream(const uint8_t* data, size_t size) {
   const FuzzModel fuzzed(input.Piece());
   if (fuzzed.status != CoreStatus::kOk) return fuzzed.status;
   const std::vector<uint8_t> stored_layout = input.Piece();
-  VariantLayout layout(&fuzzed.shared);
-  std::vector<VariantTensor> own(fuzzed.shared.tensor_count());
-  if (!stored_layout.empty()) {
-    const CoreStatus status = layout.Parse({stored_layout.data(), stored_layout.size()}, own.data(), own.size());
-    if (status != CoreStatus::kOk) return status;
-  }
+  const FuzzVariant variant(&fuzzed.shared, stored_layout);
+  if (!stored_layout.empty() && variant.status != CoreStatus::kOk) return variant.status;
+  const VariantLayout& layout = variant.layout;
   FuzzPieces chunks, segments;
   for (int count = input.Byte(); count > 0; --count) chunks.stored.push_back(input.Piece());
   for (;;) {

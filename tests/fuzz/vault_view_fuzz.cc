@@ -38,13 +38,15 @@ void CheckSegments(const BlobHead& head, uint64_t blob_size) {
 
 void FuzzHead(ByteView bytes) {
   if (bytes.size < 2) return;
-  const uint32_t tensor_count = bytes.data[0];
+  VaultHeader header;
+  header.tensor_count = bytes.data[0];
+  header.max_variant_tensors = 64;
   const ByteView blob = bytes.Sub(2, bytes.size - 2);
   BlobHead head;
-  if (ParseBlobHead(blob, blob.size, tensor_count, &head) == CoreStatus::kOk) CheckSegments(head, blob.size);
+  if (ParseBlobHead(blob, blob.size, header, &head) == CoreStatus::kOk) CheckSegments(head, blob.size);
   const ByteView part = blob.Sub(0, std::min<size_t>(bytes.data[1], blob.size));
   BlobHead part_head;
-  if (ParseBlobHead(part, blob.size, tensor_count, &part_head) == CoreStatus::kOk) {
+  if (ParseBlobHead(part, blob.size, header, &part_head) == CoreStatus::kOk) {
     Require(part_head.head_size <= part.size && part_head.head_size == head.head_size);
     CheckSegments(part_head, blob.size);
   }
@@ -82,7 +84,7 @@ void FuzzView(ByteView vault) {
     Require(entry.size <= header.section(Section::kIndex).offset - entry.offset);
     BlobHead head;
     const ByteView blob = vault.Sub(entry.offset, entry.size);
-    if (ParseBlobHead(blob, blob.size, header.tensor_count, &head) == CoreStatus::kOk) CheckSegments(head, blob.size);
+    if (ParseBlobHead(blob, blob.size, header, &head) == CoreStatus::kOk) CheckSegments(head, blob.size);
   }
   if (valid) Require(count == header.variant_count);
   const uint8_t name[] = {'n', 'o', 'n', 'e'};
@@ -113,7 +115,7 @@ void Repair(std::vector<uint8_t>* vault) {
          at += header.index_entry_size()) {
       const ByteView blob = View(*vault).Sub(variant.offset, variant.size);
       BlobHead head;
-      if (ParseBlobHead(blob, blob.size, header.tensor_count, &head) != CoreStatus::kOk) continue;
+      if (ParseBlobHead(blob, blob.size, header, &head) != CoreStatus::kOk) continue;
       StoreLe32(at + kEntryChecksumField.offset, Checksum32(head.has_directory ? blob.Sub(0, head.head_size) : blob));
     }
   }

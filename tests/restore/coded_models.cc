@@ -10,6 +10,7 @@
 #include "codec/core/prediction.h"
 #include "codec/data_source.h"
 #include "codec/delta_statistics.h"
+#include "codec/segment_encoder.h"
 #include "tests/restore/forged_vault.h"
 #include "tests/temp_folder.h"
 #include "vault/model_digester.h"
@@ -28,15 +29,15 @@ ModelDigests DigestsOf(const TestBytes& data) {
   return digester.Digests();
 }
 
-uint64_t SizeOf(const TensorSpec& base, const LayoutEntry& entry) {
-  return entry.dtype == DType::kOpaque ? entry.opaque_size
-                                       : base.rows * base.cols * ElementSize(static_cast<uint8_t>(entry.dtype));
+uint64_t SizeOf(const ModelTensor& base, const LayoutEntry& entry) {
+  return entry.dtype == DType::kOpaque ? entry.elements
+                                       : base.rows() * base.cols() * ElementSize(static_cast<uint8_t>(entry.dtype));
 }
 
-std::vector<uint64_t> OffsetsOf(const std::vector<TensorSpec>& specs) {
+std::vector<uint64_t> OffsetsOf(const std::vector<ModelTensor>& specs) {
   std::vector<uint64_t> offsets;
   uint64_t at = 0;
-  for (const TensorSpec& spec : specs) {
+  for (const ModelTensor& spec : specs) {
     offsets.push_back(at);
     at += spec.size();
   }
@@ -44,11 +45,11 @@ std::vector<uint64_t> OffsetsOf(const std::vector<TensorSpec>& specs) {
 }
 
 // Changes an INT8 tensor as ternary fine-tuning does: by ±scale, often in some rows and columns and never in others.
-void AddTrits(const TensorSpec& spec, uint8_t* data, TestRandom* random) {
+void AddTrits(const ModelTensor& spec, uint8_t* data, TestRandom* random) {
   uint8_t scale = 1;
-  for (uint64_t i = 0; i < spec.rows * spec.cols; ++i) {
+  for (uint64_t i = 0; i < spec.rows() * spec.cols(); ++i) {
     if (i % kGroupSize == 0) scale = static_cast<uint8_t>(1 + random->Below(3));
-    const bool quiet = spec.rows > 1 && (i / spec.cols % 4 == 1 || i % spec.cols % 8 >= 5);
+    const bool quiet = spec.rows() > 1 && (i / spec.cols() % 4 == 1 || i % spec.cols() % 8 >= 5);
     if (quiet || random->Below(3) != 0) continue;
     data[i] = static_cast<uint8_t>(
         ApplyTrit(static_cast<int8_t>(data[i]), static_cast<uint16_t>(scale << 8), random->Below(2) == 0 ? 1 : -1));
@@ -66,7 +67,7 @@ CodedVariant& CodedModels::variant(const std::string& name) {
   std::abort();
 }
 
-TestBytes RandomTensor(const TensorSpec& spec, TestRandom* random) {
+TestBytes RandomTensor(const ModelTensor& spec, TestRandom* random) {
   TestBytes bytes(static_cast<size_t>(spec.size()));
   for (size_t i = 0; i < bytes.size(); ++i) {
     const size_t in_element = i % ElementSize(static_cast<uint8_t>(spec.dtype));
@@ -83,9 +84,9 @@ TestBytes RandomTensor(const TensorSpec& spec, TestRandom* random) {
   return bytes;
 }
 
-TestBytes RandomData(const std::vector<TensorSpec>& specs, TestRandom* random) {
+TestBytes RandomData(const std::vector<ModelTensor>& specs, TestRandom* random) {
   TestBytes data;
-  for (const TensorSpec& spec : specs) Append(RandomTensor(spec, random), &data);
+  for (const ModelTensor& spec : specs) Append(RandomTensor(spec, random), &data);
   return data;
 }
 
@@ -98,7 +99,7 @@ PlainModels MakePlainModels(uint64_t seed) {
       {DType::kF32, 1, 0},   {DType::kI8, 1, 5000},   {DType::kU8, 1, 1},    {DType::kI64, 1, 9},
       {DType::kF16, 1, 130}, {DType::kOpaque, 1, 0},
   };
-  const std::vector<TensorSpec>& specs = models.specs;
+  const std::vector<ModelTensor>& specs = models.specs;
   const std::vector<uint64_t> offsets = OffsetsOf(specs);
   models.base = RandomData(specs, &random);
   // Rows that repeat, so that the base gets a dictionary.
@@ -155,7 +156,7 @@ PlainModels MakePlainModels(uint64_t seed) {
   for (size_t i = specs.size(); i-- > 0;) {
     LayoutEntry entry{i, specs[i].dtype, 0};
     const uint8_t* base = models.base.data() + offsets[i];
-    const size_t count = static_cast<size_t>(specs[i].rows * specs[i].cols);
+    const size_t count = static_cast<size_t>(specs[i].rows() * specs[i].cols());
     switch (i) {
       case 1:
         entry.dtype = DType::kI16;  // Nothing to predict it from.
@@ -164,7 +165,7 @@ PlainModels MakePlainModels(uint64_t seed) {
         entry.dtype = DType::kF16;
         break;
       case 5:
-        entry.opaque_size = 300;
+        entry.elements = 300;
         break;
       case 6:
       case 12:
@@ -172,10 +173,10 @@ PlainModels MakePlainModels(uint64_t seed) {
         break;
       case 9:
         entry.dtype = DType::kOpaque;
-        entry.opaque_size = 4999;
+        entry.elements = 4999;
         break;
       case 13:
-        entry.opaque_size = 1;
+        entry.elements = 1;
         break;
       default:
         break;
@@ -194,6 +195,45 @@ PlainModels MakePlainModels(uint64_t seed) {
     Append(tensor, &retyped.data);
   }
   models.variants.push_back(retyped);
+  return models;
+}
+
+PlainModels MakeFreeModels(uint64_t seed) {
+  PlainModels models = MakePlainModels(seed);
+  TestRandom random(seed + 1000);
+  const std::vector<ModelTensor>& specs = models.specs;
+  const std::vector<uint64_t> offsets = OffsetsOf(specs);
+  PlainVariant free{"free", {}, {}, false};
+  const auto own = [&](ModelTensor spec) {
+    free.layout.push_back({kNoBaseTensor, spec.dtype, spec.elements()});
+    Append(RandomTensor(spec, &random), &free.data);
+  };
+  // Base tensor t as the variant's next, with a little training; a tied one has none.
+  const auto on_base = [&](size_t t, bool trained) {
+    const auto begin = models.base.begin() + static_cast<ptrdiff_t>(offsets[t]);
+    TestBytes tensor(begin, begin + static_cast<ptrdiff_t>(specs[t].size()));
+    if (trained && specs[t].dtype == DType::kI8) AddTrits(specs[t], tensor.data(), &random);
+    free.layout.push_back({t, specs[t].dtype, specs[t].dtype == DType::kOpaque ? specs[t].size() : 0});
+    Append(tensor, &free.data);
+  };
+  // Left out are the base's first tensor, its last, and some between.
+  own({DType::kF32, 7, 41});
+  on_base(3, true);
+  on_base(1, true);
+  own({DType::kOpaque, 1, 301});
+  own({DType::kF16, 1, 0});
+  on_base(3, false);
+  on_base(5, false);
+  own({DType::kI8, 30, 50});
+  on_base(8, false);
+  on_base(1, false);
+  on_base(1, true);
+  on_base(12, true);
+  own({DType::kOpaque, 1, 0});
+  on_base(7, false);
+  own({DType::kBool, 1, 1});
+  own({DType::kI64, 3, 3});
+  models.variants.push_back(free);
   return models;
 }
 
@@ -239,11 +279,11 @@ CodedModels Encode(const PlainModels& plain, uint32_t chunk_size, uint32_t segme
     out.digests = DigestsOf(v.data);
     out.header = absl::StrCat("{\"role\":\"", v.name, "\"}");
     out.layout = std::make_unique<VariantLayout>(&coded.shared->tables());
-    if (!v.layout.empty()) {
-      out.stored_layout = SerializeLayout(v.layout);
-      out.tensors.resize(plain.specs.size());
-      Check(out.layout->Parse({reinterpret_cast<const uint8_t*>(out.stored_layout.data()), out.stored_layout.size()},
-                              out.tensors.data(), out.tensors.size()) == CoreStatus::kOk);
+    const bool base_layout = v.layout.empty() && v.data.size() == plain.base.size();
+    if (!base_layout) {
+      out.stored_layout = SerializeLayout(v.layout, plain.specs.size());
+      out.tensors.resize(v.layout.size());
+      Check(out.layout->Parse(out.stored_layout.view(), out.tensors.data(), out.tensors.size()) == CoreStatus::kOk);
     } else if (v.data == plain.base) {
       continue;
     }

@@ -11,9 +11,9 @@
 
 #include "absl/status/status.h"
 #include "codec/core/variant_layout.h"
-#include "codec/segment_encoder.h"
+#include "codec/layout_encoder.h"
+#include "codec/model_tensor.h"
 #include "codec/shared_tables_builder.h"
-#include "codec/tensor_spec.h"
 #include "tests/vault/test_vault.h"
 #include "vault/file_system.h"
 #include "vault/vault_types.h"
@@ -32,7 +32,7 @@ struct PlainVariant {
 
 // A base and its variants as they are.
 struct PlainModels {
-  std::vector<TensorSpec> specs;
+  std::vector<ModelTensor> specs;
   TestBytes base;
   std::vector<PlainVariant> variants;
 };
@@ -41,7 +41,7 @@ struct PlainModels {
 struct CodedVariant {
   std::string name;
   TestBytes data;
-  std::string stored_layout;
+  StoredLayout stored_layout;
   std::vector<VariantTensor> tensors;
   std::unique_ptr<VariantLayout> layout;
   std::vector<std::string> segments;  // None: identical to the base, or nothing but empty tensors.
@@ -52,7 +52,7 @@ struct CodedVariant {
 struct CodedModels {
   uint32_t chunk_size = 0;
   uint32_t segment_size = 0;
-  std::vector<TensorSpec> specs;
+  std::vector<ModelTensor> specs;
   TestBytes base;
   ModelDigests base_digests;
   std::string base_header;
@@ -65,13 +65,17 @@ struct CodedModels {
 };
 
 // Bytes that look like weights of `spec`: INT8 and floats around zero, everything else uniform.
-TestBytes RandomTensor(const TensorSpec& spec, TestRandom* random);
-TestBytes RandomData(const std::vector<TensorSpec>& specs, TestRandom* random);
+TestBytes RandomTensor(const ModelTensor& spec, TestRandom* random);
+TestBytes RandomData(const std::vector<ModelTensor>& specs, TestRandom* random);
 
 // About 25 KB in tensors of many dtypes, shapes and odd places, empty ones among them, and with priors, a dictionary of
 // rows and strips that end at lines; and the variants "same" (as the base), "ternary", "ternary-too", "dense" (every
 // weight ±1), "residual", "unrelated", "reordered" and "retyped" (layouts of their own).
 PlainModels MakePlainModels(uint64_t seed);
+
+// The same and the variant "free" (base tensors left out, used twice and thrice, and tensors of its own, some empty:
+// more tensors than the base has), for which a vault is one of version 1.1.
+PlainModels MakeFreeModels(uint64_t seed);
 
 // Codes them with the library's own encoders.
 CodedModels Encode(const PlainModels& plain, uint32_t chunk_size, uint32_t segment_size);

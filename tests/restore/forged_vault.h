@@ -59,7 +59,7 @@ inline void RepairEverything(uint8_t* vault, size_t vault_size) {
     if (size == 0 || !inside(offset, size, vault_size)) continue;
     BlobHead head;
     uint64_t covered = size;
-    if (ParseBlobHead(view(offset, size), size, header.tensor_count, &head) == CoreStatus::kOk && head.has_directory) {
+    if (ParseBlobHead(view(offset, size), size, header, &head) == CoreStatus::kOk && head.has_directory) {
       covered = head.head_size;
       uint8_t* const directory = vault + (head.directory.data - vault);
       SegmentPlace place;

@@ -1,4 +1,4 @@
-// The committed vault gives back the committed files: the format has not moved under it.
+// The committed vaults give back the committed files: the format has not moved under them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -35,17 +35,30 @@ std::string RestoredFile(const VaultModel& model, std::string header) {
   return header;
 }
 
-TEST(GoldenRestoreTest, TheFilesComeBack) {
-  ASSERT_OK_AND_ASSIGN(const auto restorer, Restorer::Open(FileSystem::Default(), absl::StrCat(kGolden, "v1.0.mvlt")));
+struct Golden {
+  const char* vault;
+  const char* inputs;  // Of the variants.
+  size_t variants;
+};
+
+class GoldenRestoreTest : public testing::TestWithParam<Golden> {};
+
+INSTANTIATE_TEST_SUITE_P(Versions, GoldenRestoreTest,
+                         testing::Values(Golden{"v1.0.mvlt", "inputs/", 3}, Golden{"v1.1.mvlt", "inputs-1.1/", 1}));
+
+TEST_P(GoldenRestoreTest, TheFilesComeBack) {
+  ASSERT_OK_AND_ASSIGN(const auto restorer,
+                       Restorer::Open(FileSystem::Default(), absl::StrCat(kGolden, GetParam().vault)));
   ASSERT_OK_AND_ASSIGN(const auto base, restorer->OpenBase());
   EXPECT_EQ(RestoredFile(*base, restorer->vault().base_header()),
             ReadFile(absl::StrCat(kGolden, "inputs/base.safetensors")));
-  ASSERT_THAT(restorer->vault().variants(), SizeIs(3));
+  ASSERT_THAT(restorer->vault().variants(), SizeIs(GetParam().variants));
   for (const VaultVariant& variant : restorer->vault().variants()) {
     SCOPED_TRACE(variant.name);
     ASSERT_OK_AND_ASSIGN(const auto model, restorer->OpenVariant(variant.name));
     ASSERT_OK_AND_ASSIGN(const std::string header, restorer->vault().variant_header(variant.name));
-    EXPECT_EQ(RestoredFile(*model, header), ReadFile(absl::StrCat(kGolden, "inputs/", variant.name, ".safetensors")));
+    EXPECT_EQ(RestoredFile(*model, header),
+              ReadFile(absl::StrCat(kGolden, GetParam().inputs, variant.name, ".safetensors")));
   }
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "codec/varint.h"
 #include "tests/restore/coded_models.h"
 
 namespace modelvault {
@@ -43,6 +44,30 @@ PlainModels SeedModels() {
   return plain;
 }
 
+// The same base, with tensors left out, repeated and added.
+PlainModels FreeModels() {
+  PlainModels plain = SeedModels();
+  TestRandom random(62);
+  PlainVariant free{"free", {}, {}, false};
+  free.layout = {{kNoBaseTensor, DType::kF32, 10},
+                 {4, DType::kI8, 0},
+                 {0, DType::kI8, 0},
+                 {kNoBaseTensor, DType::kOpaque, 5},
+                 {4, DType::kI8, 0}};
+  const TestBytes& ternary = plain.variants[1].data;
+  const auto append = [&](const TestBytes& from, size_t begin, size_t size) {
+    free.data.insert(free.data.end(), from.begin() + static_cast<ptrdiff_t>(begin),
+                     from.begin() + static_cast<ptrdiff_t>(begin + size));
+  };
+  for (size_t i = 0; i < 40; ++i) free.data.push_back(static_cast<uint8_t>(random.Next()));
+  append(plain.base, 1233, 240);
+  append(ternary, 0, 1200);
+  append(ternary, 0, 5);
+  append(ternary, 1233, 240);
+  plain.variants = {free};
+  return plain;
+}
+
 // Several segments.
 PlainModels LongModels() {
   TestRandom random(61);
@@ -62,10 +87,13 @@ std::string Piece(const std::string& bytes) {
 }
 
 std::string StreamSeed(const CodedModels& models, const CodedVariant& variant, unsigned chunk_shift) {
+  // As FuzzVariant (tests/fuzz/codec_targets.h) reads it.
+  std::string layout;
+  if (variant.stored_layout.form == LayoutForm::kFree) AppendVarint(&layout, variant.stored_layout.tensor_count);
   std::string seed;
   seed += static_cast<char>(chunk_shift);
   seed += '\x40';
-  seed += Piece(models.shared->section()) + Piece(variant.stored_layout);
+  seed += Piece(models.shared->section()) + Piece(layout + variant.stored_layout.bytes);
   seed += static_cast<char>(models.chunks.size());
   for (const std::string& chunk : models.chunks) seed += Piece(chunk);
   for (const std::string& segment : variant.segments) seed += Piece(segment);
@@ -86,6 +114,10 @@ bool Write(const std::string& corpus) {
   }
   const CodedModels long_models = Encode(LongModels(), 1024, 4096);
   done = done && Put(corpus + "/variant_stream/long", StreamSeed(long_models, long_models.variants[0], 2));
+
+  const CodedModels free = Encode(FreeModels(), 512, 4096);
+  done = done && Put(corpus + "/variant_stream/free", StreamSeed(free, free.variants[0], 1));
+  done = done && Put(corpus + "/vault_file/free_repaired", '\1' + CodedVaultBytes(free));
 
   done = done && Put(corpus + "/vault_file/all", '\0' + CodedVaultBytes(small));
   done = done && Put(corpus + "/vault_file/all_repaired", '\1' + CodedVaultBytes(small));

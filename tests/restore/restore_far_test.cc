@@ -15,6 +15,7 @@
 #include "codec/base_encoder.h"
 #include "codec/prefix_coding.h"
 #include "codec/rans_encoder.h"
+#include "codec/segment_encoder.h"
 #include "codec/varint.h"
 #include "restore/restorer.h"
 #include "tests/restore/coded_models.h"
@@ -47,8 +48,9 @@ class FarSource : public DataSource {
 constexpr uint64_t kFar = uint64_t{1} << 32;
 constexpr uint32_t kUnit = 1u << 24;  // of chunks and segments
 constexpr uint64_t kFirstSize = kFar + 300;
-constexpr TensorSpec kFirst{DType::kI8, 1, kFirstSize};
-constexpr TensorSpec kSecond{DType::kI8, 10, 100};
+
+ModelTensor First() { return {DType::kI8, 1, kFirstSize}; }
+ModelTensor Second() { return {DType::kI8, 10, 100}; }
 
 // MODEL of the two tensors: the first has a table of zeros only, the second one of its own.
 std::string FarModel(const TestBytes& second) {
@@ -60,12 +62,12 @@ std::string FarModel(const TestBytes& second) {
   for (uint8_t byte : second) ++histogram[byte];
   model += SerializeCodeLengths(OptimalCodeLengths(zeros));
   model += SerializeCodeLengths(OptimalCodeLengths(histogram));
-  for (const TensorSpec& spec : {kFirst, kSecond}) {
+  for (const ModelTensor& spec : {First(), Second()}) {
     model += static_cast<char>(spec.dtype);
-    AppendVarint(&model, spec.rows);
-    AppendVarint(&model, spec.cols);
+    AppendVarint(&model, spec.rows());
+    AppendVarint(&model, spec.cols());
     model += std::string("\0\x14", 2);  // no flags, level 20
-    model += static_cast<char>(spec.rows == 1 ? 0 : 1);
+    model += static_cast<char>(spec.rows() == 1 ? 0 : 1);
   }
   model.resize((model.size() + 3) / 4 * 4);
   return model;
@@ -84,7 +86,7 @@ class FarBaseTest : public testing::Test {
   void SetUp() override {
     TestRandom random(6);
     TestBytes base_tail(300);
-    const TestBytes second = RandomTensor(kSecond, &random);
+    const TestBytes second = RandomTensor(Second(), &random);
     base_tail.insert(base_tail.end(), second.begin(), second.end());
     TestBytes variant_tail = base_tail;
     for (uint8_t& byte : variant_tail) byte = static_cast<uint8_t>(byte + random.Below(3));
@@ -109,7 +111,7 @@ class FarBaseTest : public testing::Test {
     const SegmentEncoder segments(&layout, kUnit);
     ASSERT_EQ(segments.segment_count(), kFar / kUnit + 1);
     ASSERT_OK_AND_ASSIGN(const std::string last, segments.Encode(kFar / kUnit, base_.get(), variant_.get()));
-    ASSERT_THAT(writer->BeginVariant("far", "", segments.segment_count()), IsOk());
+    ASSERT_THAT(writer->BeginVariant("far", {}, segments.segment_count()), IsOk());
     for (uint64_t s = 0; s < kFar / kUnit; ++s) ASSERT_THAT(writer->AppendSegment(SameSegment()), IsOk());
     ASSERT_THAT(writer->AppendSegment(last), IsOk());
     ASSERT_THAT(writer->FinishVariant({}, "{}"), IsOk());

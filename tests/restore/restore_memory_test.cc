@@ -54,7 +54,8 @@ TEST(RestoreMemoryTest, DoesNotGrowWithTheModel) {
       const size_t peak = PeakOf(large, name, options);
       // Each thread's tables, tile, chunk and segment; and, with several, one more segment than threads, each as it is
       // restored, beside those in the making.
-      const size_t of_thread = sizeof(WideTableCache) + TileBufferSize(options.tile_size) + kChunkSize + 2 * kSegmentSize;
+      const size_t of_thread =
+          sizeof(WideTableCache) + TileBufferSize(options.tile_size) + kChunkSize + 2 * kSegmentSize;
       const size_t waiting = threads == 1 ? 0 : static_cast<size_t>(threads + 2) * kSegmentSize;
       EXPECT_LE(peak, static_cast<size_t>(threads) * of_thread + waiting + 4096) << name << ", " << threads;
       if (threads == 1) {
@@ -97,7 +98,7 @@ TEST(RestoreMemoryTest, AVastBaseInASmallFileTakesLittle) {
     ASSERT_THAT(writer->AppendBaseChunk(PrefixEncoder().Finish()), IsOk());
   }
   ASSERT_THAT(writer->FinishBase({}, "{}"), IsOk());
-  ASSERT_THAT(writer->BeginVariant("same", "", 0), IsOk());
+  ASSERT_THAT(writer->BeginVariant("same", {}, 0), IsOk());
   ASSERT_THAT(writer->FinishVariant({}, "{}"), IsOk());
   ASSERT_THAT(writer->Finish(), IsOk());
   ASSERT_THAT(writer->Commit(), IsOk());

@@ -34,7 +34,7 @@ constexpr uint32_t kChunkSize = 512;
 constexpr uint32_t kSegmentSize = 4096;
 
 const CodedModels& Models() {
-  static const CodedModels* const models = new CodedModels(Encode(MakePlainModels(2), kChunkSize, kSegmentSize));
+  static const CodedModels* const models = new CodedModels(Encode(MakeFreeModels(2), kChunkSize, kSegmentSize));
   return *models;
 }
 const std::string& VaultBytes() {
@@ -322,6 +322,31 @@ std::pair<size_t, size_t> BlobPlace(const std::string& vault, const std::string&
   return {(*variant)->offset, (*variant)->stored_size};
 }
 
+TEST(RestorerLayoutTest, AVariantMayHaveNoTensors) {
+  PlainModels plain = MakePlainModels(2);
+  plain.variants = {{"nothing", {}, {}, false}};
+  const std::string vault = CodedVaultBytes(Encode(plain, kChunkSize, kSegmentSize));
+  ASSERT_OK_AND_ASSIGN(const auto restorer, OpenBytes(vault));
+  ASSERT_OK_AND_ASSIGN(const auto model, restorer->OpenVariant("nothing"));
+  EXPECT_EQ(model->layout().tensor_count(), 0u);
+  EXPECT_EQ(model->data_size(), 0u);
+  EXPECT_EQ(model->stored_size(), 2u);
+  EXPECT_THAT(model->Verify(), IsOk());
+}
+
+TEST(RestorerErrorsTest, ATensorWithoutABaseIsNamedAsTheVariantsOwn) {
+  std::string forged = VaultBytes();
+  const auto reader = VaultReader::FromFile(FileOf(forged));
+  const VaultVariant& free = **(*reader)->Find("free");
+  ASSERT_OK_AND_ASSIGN(const VaultBlob blob, (*reader)->OpenBlob(free));
+  Store<uint32_t>(&forged, free.offset + blob.head_size(), 0);  // No coder begins with that state.
+  RepairEverything(&forged);
+  ASSERT_OK_AND_ASSIGN(const auto restorer, OpenBytes(forged));
+  ASSERT_OK_AND_ASSIGN(const auto model, restorer->OpenVariant("free"));
+  EXPECT_THAT(model->Verify(), StatusIs(StatusCode::kDataLoss,
+                                        HasSubstr("v.mvlt: variant 'free': tensor number 0 of its own, at or after")));
+}
+
 TEST(RestorerErrorsTest, ACorruptSegmentIsNamedWithFileVariantTensorAndOffset) {
   std::string forged = VaultBytes();
   const auto [offset, size] = BlobPlace(forged, "ternary");
@@ -422,7 +447,7 @@ TEST(RestorerErrorsTest, ALayoutThatDoesNotFitTheBaseIsRefused) {
   const std::vector<std::pair<size_t, char>> forgeries = {{0, 1}, {0, 14}, {1, 14}, {1, 3}};
   for (const auto& [place, byte] : forgeries) {
     CodedModels models = Encode(MakePlainModels(2), kChunkSize, kSegmentSize);
-    std::string& layout = models.variant("retyped").stored_layout;
+    std::string& layout = models.variant("retyped").stored_layout.bytes;
     ASSERT_EQ(layout[0], 13);  // The base's last tensor, which is opaque.
     layout[place] = byte;
     const auto restorer = OpenBytes(CodedVaultBytes(models));
@@ -510,7 +535,7 @@ TEST(BaseSourceTest, AnyRangeIsASliceAndEachThreadHasItsOwn) {
 
 // --- Odd models.
 
-PlainModels OneVariant(const std::vector<TensorSpec>& specs) {
+PlainModels OneVariant(const std::vector<ModelTensor>& specs) {
   TestRandom random(5);
   PlainModels plain;
   plain.specs = specs;
@@ -521,7 +546,7 @@ PlainModels OneVariant(const std::vector<TensorSpec>& specs) {
 }
 
 TEST(RestorerSizesTest, EmptyModelsVerify) {
-  const std::vector<std::vector<TensorSpec>> models = {
+  const std::vector<std::vector<ModelTensor>> models = {
       {}, {{DType::kF32, 1, 0}}, {{DType::kI8, 1, 0}, {DType::kOpaque, 1, 0}, {DType::kI64, 1, 0}}};
   for (const auto& specs : models) {
     ASSERT_OK_AND_ASSIGN(const auto restorer, OpenBytes(CodedVaultBytes(Encode(OneVariant(specs), 256, 4096))));

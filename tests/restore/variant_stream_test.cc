@@ -119,12 +119,12 @@ TestBytes Slice(const TestBytes& bytes, uint64_t begin, uint64_t end) {
 }
 
 const CodedModels& Models() {
-  static const CodedModels* const models = new CodedModels(Encode(MakePlainModels(1), kChunkSize, kSegmentSize));
+  static const CodedModels* const models = new CodedModels(Encode(MakeFreeModels(1), kChunkSize, kSegmentSize));
   return *models;
 }
 
 std::vector<std::string> VariantNames() {
-  return {"same", "ternary", "ternary-too", "dense", "residual", "unrelated", "reordered", "retyped"};
+  return {"same", "ternary", "ternary-too", "dense", "residual", "unrelated", "reordered", "retyped", "free"};
 }
 
 class VariantStreamTest : public testing::TestWithParam<std::string> {
@@ -260,7 +260,7 @@ TEST_P(VariantStreamTest, AFailingFetchIsReportedByEveryCallUntilTheNextStart) {
 }
 
 TEST_P(VariantStreamTest, PiecesThatDoNotEndWhereTheyMustAreCorrupt) {
-  CodedModels models = Encode(MakePlainModels(1), kChunkSize, kSegmentSize);
+  CodedModels models = Encode(MakeFreeModels(1), kChunkSize, kSegmentSize);
   CodedVariant& variant = models.variant(GetParam());
   const auto read = [&] {
     TestStream test(models, variant, 4096);
@@ -430,7 +430,7 @@ TEST_P(VariantStreamTest, AFailureOfTheStreamIsTheVerdict) {
 
 // --- Models of odd sizes.
 
-PlainModels OneVariant(const std::vector<TensorSpec>& specs, uint64_t seed) {
+PlainModels OneVariant(const std::vector<ModelTensor>& specs, uint64_t seed) {
   TestRandom random(seed);
   PlainModels plain;
   plain.specs = specs;
@@ -461,7 +461,7 @@ TEST(VariantStreamSizesTest, ModelsWithoutBytes) {
   PlainModels plain = OneVariant({{DType::kI8, 1, 0}, {DType::kF32, 1, 0}}, 1);
   plain.variants.push_back({"reordered", {{1, DType::kF32, 0}, {0, DType::kI8, 0}}, {}, false});
   const CodedModels models = Encode(plain, 256, 4096);
-  EXPECT_FALSE(models.variant("reordered").stored_layout.empty());
+  EXPECT_FALSE(models.variant("reordered").stored_layout.bytes.empty());
   ExpectExact(models);
 }
 
@@ -474,11 +474,11 @@ TEST(VariantStreamSizesTest, SizesAroundStripsChunksTilesAndSegments) {
 }
 
 TEST(VariantStreamSizesTest, ManySmallTensorsOneByteEach) {
-  ExpectExact(Encode(OneVariant(std::vector<TensorSpec>(5000, TensorSpec{DType::kI8, 1, 1}), 3), 256, 4096));
+  ExpectExact(Encode(OneVariant(std::vector<ModelTensor>(5000, ModelTensor{DType::kI8, 1, 1}), 3), 256, 4096));
 }
 
 TEST(VariantStreamSizesTest, EmptyTensorsBetweenAllOthers) {
-  std::vector<TensorSpec> specs;
+  std::vector<ModelTensor> specs;
   for (uint64_t i = 0; i < 30; ++i) {
     specs.push_back({DType::kF32, 1, 0});
     specs.push_back({i % 2 == 0 ? DType::kI8 : DType::kI16, 1, 100 + 37 * i});

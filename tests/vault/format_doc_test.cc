@@ -69,6 +69,7 @@ TEST_F(FormatDocTest, HeaderTable) {
                                {"tensor_count", kTensorCountField},
                                {"variant_count", kVariantCountField},
                                {"sections", kSectionsField},
+                               {"max_variant_tensors", kMaxVariantTensorsField},
                                {"reserved", kReservedField},
                                {"header_checksum", kHeaderChecksumField}};
   const TableRows rows = TableBelow(document_, "| Offset | Size | Field |");
@@ -89,12 +90,14 @@ TEST_F(FormatDocTest, HeaderTable) {
   for (const uint8_t byte : kVaultMagic) magic.push_back(absl::StrCat(absl::Hex(byte, absl::kZeroPad2)));
   EXPECT_THAT(rows[0][3], HasSubstr(absl::AsciiStrToUpper(absl::StrJoin(magic, " "))));
   EXPECT_EQ(rows[1][3], absl::StrCat(kVersionMajor));
-  EXPECT_EQ(rows[2][3], absl::StrCat(kVersionMinor));
+  EXPECT_EQ(rows[2][3], absl::StrCat("0 or ", kVersionMinor));
   ExpectSays(absl::StrCat("(`.mvlt`), version ", kVersionMajor, ".", kVersionMinor));
-  EXPECT_THAT(rows[3][3],
-              AllOf(HasSubstr(absl::StrCat("bit ", Log2(kFeatureWideChunks), " wide chunk directory")),
-                    HasSubstr(absl::StrCat("bit ", Log2(kFeatureWideIndex), " wide index")), HasSubstr("others 0")));
-  EXPECT_EQ(kKnownFeatures, 3u);
+  EXPECT_THAT(rows[3][3], AllOf(HasSubstr(absl::StrCat("bit ", Log2(kFeatureWideChunks), " wide chunk directory")),
+                                HasSubstr(absl::StrCat("bit ", Log2(kFeatureWideIndex), " wide index")),
+                                HasSubstr(absl::StrCat("from 1.1 on bit ", Log2(kFeatureFreeLayouts), " free layouts")),
+                                HasSubstr("others 0")));
+  EXPECT_EQ(KnownFeatures(0), 3u);
+  EXPECT_EQ(KnownFeatures(1), 7u);
   EXPECT_THAT(rows[5][3],
               HasSubstr(absl::StrCat(kMinChunkSize, " … 2^", Log2(kMaxChunkSize), ", multiple of ", kSizeGranularity)));
   EXPECT_THAT(rows[6][3], HasSubstr(absl::StrCat(kMinSegmentSize, " … 2^", Log2(kMaxSegmentSize), ", multiple of ",
@@ -105,7 +108,8 @@ TEST_F(FormatDocTest, HeaderTable) {
   EXPECT_EQ(kSectionSizeField.offset, 8u);
   EXPECT_EQ(kSectionChecksumField.offset, 16u);
   EXPECT_EQ(static_cast<int>(Section::kSignature), 5);
-  EXPECT_THAT(rows[14][3], HasSubstr(absl::StrCat("bytes 0 … ", kHeaderChecksumField.offset - 1)));
+  EXPECT_EQ(rows[13][3], absl::StrCat("1 … 2^", Log2(kMaxFreeLayoutTensors), " with free layouts, else 0"));
+  EXPECT_THAT(rows[15][3], HasSubstr(absl::StrCat("bytes 0 … ", kHeaderChecksumField.offset - 1)));
   ExpectSays(absl::StrCat("base_data_size is at most 2^", Log2(kMaxDataSize)));
   ExpectSays(absl::StrCat("start at multiples of ", kAlignment, " bytes"));
 }
@@ -154,8 +158,10 @@ TEST_F(FormatDocTest, ChunksAndIndex) {
 
 TEST_F(FormatDocTest, BlobsAndManifest) {
   ExpectSays(absl::StrCat("bit ", Log2(kBlobOwnLayout), " own layout, bit ", Log2(kBlobDirectory),
-                          " segment directory; others zero"));
-  EXPECT_EQ(kKnownBlobFlags, 3);
+                          " segment directory, bit ", Log2(kBlobFreeLayout),
+                          " free layout (not with bit 0, and only with that feature); others zero"));
+  EXPECT_EQ(kKnownBlobFlags, 7);
+  ExpectSays(absl::StrCat("A variant's bytes are at most 2^", Log2(kMaxDataSize)));
   EXPECT_EQ(kSegmentEntrySize, 4u + 4u);
   ExpectSays(absl::StrCat("| varint, ", kSegmentEntrySize, " each | directory |"));
   EXPECT_EQ(kMaxManifestExtra, uint64_t{1} << 20);

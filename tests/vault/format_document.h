@@ -60,15 +60,15 @@ inline TableRows TableBelow(absl::string_view document, absl::string_view header
   return rows;
 }
 
-// The bytes of all hex dumps in `document`, by offset. A dump is a code block opened by "```hex" with lines as written
+// The bytes of all hex dumps in `document`, by offset. A dump is a code block opened by `fence` with lines as written
 // by `od -A x -t x1z -v`: an offset, up to 16 bytes, and the same as text between > and <. Lines that are no such thing
 // fail the test.
-inline std::map<uint64_t, uint8_t> DumpedBytes(absl::string_view document) {
+inline std::map<uint64_t, uint8_t> DumpedBytes(absl::string_view document, absl::string_view fence = "```hex") {
   std::map<uint64_t, uint8_t> bytes;
   bool inside = false;
   for (absl::string_view line : absl::StrSplit(document, '\n')) {
     if (absl::StartsWith(line, "```")) {
-      inside = !inside && line == "```hex";
+      inside = !inside && line == fence;
       continue;
     }
     if (!inside) continue;

@@ -28,9 +28,12 @@ TEST(VaultFuzzSeedsTest, AreVaultsAndHeads) {
     }
     const ByteView blob = {reinterpret_cast<const uint8_t*>(seed.data()) + 3, seed.size() - 3};
     const ByteView part = blob.Sub(0, std::min<size_t>(static_cast<uint8_t>(seed[2]), blob.size));
+    VaultHeader header;
+    header.tensor_count = static_cast<uint8_t>(seed[1]);
+    header.max_variant_tensors = 64;
     BlobHead head;
-    EXPECT_EQ(ParseBlobHead(blob, blob.size, static_cast<uint8_t>(seed[1]), &head), CoreStatus::kOk);
-    EXPECT_EQ(ParseBlobHead(part, blob.size, static_cast<uint8_t>(seed[1]), &head), CoreStatus::kOk);
+    EXPECT_EQ(ParseBlobHead(blob, blob.size, header, &head), CoreStatus::kOk);
+    EXPECT_EQ(ParseBlobHead(part, blob.size, header, &head), CoreStatus::kOk);
     ++heads;
   }
   EXPECT_GE(vaults, 7);

@@ -1,4 +1,5 @@
-// The committed vault: it opens, it is whole, and docs/format.md shows its bytes. tests/regenerate makes both anew.
+// The committed vaults: they open, they are whole, and docs/format.md shows their bytes. tests/regenerate makes both
+// anew.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -20,10 +21,11 @@ namespace {
 using testing::HasSubstr;
 
 constexpr char kGoldenPath[] = MODELVAULT_SOURCE_DIR "/tests/vault/golden/v1.0.mvlt";
+constexpr char kFreeGoldenPath[] = MODELVAULT_SOURCE_DIR "/tests/vault/golden/v1.1.mvlt";
 
-std::vector<uint8_t> GoldenBytes() {
+std::vector<uint8_t> GoldenBytes(const char* path) {
   std::vector<uint8_t> bytes;
-  const auto file = FileSystem::Default().OpenForRead(kGoldenPath);
+  const auto file = FileSystem::Default().OpenForRead(path);
   EXPECT_THAT(file, IsOk());
   if (!file.ok()) return bytes;
   bytes.resize((*file)->size());
@@ -32,9 +34,12 @@ std::vector<uint8_t> GoldenBytes() {
 }
 
 TEST(GoldenVaultTest, IsWhole) {
-  ASSERT_OK_AND_ASSIGN(const auto vault, VaultReader::Open(FileSystem::Default(), kGoldenPath));
-  EXPECT_THAT(ReadAll(*vault), IsOk());
-  EXPECT_FALSE(vault->variants().empty());
+  for (const char* const path : {kGoldenPath, kFreeGoldenPath}) {
+    ASSERT_OK_AND_ASSIGN(const auto vault, VaultReader::Open(FileSystem::Default(), path));
+    EXPECT_THAT(ReadAll(*vault), IsOk());
+    EXPECT_FALSE(vault->variants().empty());
+    EXPECT_EQ(vault->header().version_minor(), path == kGoldenPath ? 0 : 1);
+  }
 }
 
 TEST(GoldenVaultTest, LiesWhereTheDocumentSays) {
@@ -51,12 +56,29 @@ TEST(GoldenVaultTest, LiesWhereTheDocumentSays) {
 }
 
 TEST(GoldenVaultTest, IsWhatTheDocumentShows) {
-  const std::vector<uint8_t> golden = GoldenBytes();
+  const std::vector<uint8_t> golden = GoldenBytes(kGoldenPath);
   const std::map<uint64_t, uint8_t> dump = DumpedBytes(FormatDocument());
   EXPECT_EQ(dump.size(), golden.size());
   for (const auto& [offset, byte] : dump) {
     ASSERT_LT(offset, golden.size());
     EXPECT_EQ(int{byte}, int{golden[offset]}) << "at offset " << offset;
+  }
+}
+
+TEST(GoldenVaultTest, TheFreeLayoutIsWhatTheDocumentShows) {
+  ASSERT_OK_AND_ASSIGN(const auto vault, VaultReader::Open(FileSystem::Default(), kFreeGoldenPath));
+  ASSERT_OK_AND_ASSIGN(const VaultVariant* tied, vault->Find("tied"));
+  const std::string text = Unwrapped(FormatDocument());
+  EXPECT_THAT(text, HasSubstr(absl::StrCat("Its header has version 1.", vault->header().version_minor(), ", features ",
+                                           vault->header().features, " and max_variant_tensors ",
+                                           vault->header().max_variant_tensors, ";")));
+  EXPECT_THAT(text, HasSubstr(absl::StrCat("its blob of ", tied->stored_size, " bytes begins at 0x",
+                                           absl::Hex(tied->offset), ":")));
+  const std::vector<uint8_t> golden = GoldenBytes(kFreeGoldenPath);
+  const std::map<uint64_t, uint8_t> dump = DumpedBytes(FormatDocument(), "```blob");
+  EXPECT_EQ(dump.size(), tied->stored_size);
+  for (const auto& [offset, byte] : dump) {
+    EXPECT_EQ(int{byte}, int{golden.at(tied->offset + offset)}) << "at offset " << offset;
   }
 }
 

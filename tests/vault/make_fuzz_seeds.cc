@@ -57,9 +57,14 @@ bool Write(const std::string& corpus) {
   out.PutVault("empty_reader", kReader, MakeTestContents(74, 0, 0));
   // Heads: the number of tensors, how much of the blob is at hand, the blob.
   const SegmentEntry segments[] = {{3, 1}, {1, 2}};
-  out.Put("head", kHead, "\3\x20" + EncodeBlobHead(TestLayout(3), segments) + "abcd");
-  out.Put("head_layout", kHead, "\3\x0A" + EncodeBlobHead(TestLayout(3), {}));
-  out.Put("head_plain", kHead, "\3\2" + EncodeBlobHead("", {}) + "abcdef");
+  out.Put("head", kHead, "\3\x20" + EncodeBlobHead({LayoutForm::kEachOnce, 3, TestLayout(3)}, segments) + "abcd");
+  out.Put("head_layout", kHead, "\3\x0A" + EncodeBlobHead({LayoutForm::kEachOnce, 3, TestLayout(3)}, {}));
+  const StoredLayout free = {LayoutForm::kFree, 3, std::string("\0\3\5\2\3\2\3", 7)};
+  out.Put("head_free", kHead, "\3\x20" + EncodeBlobHead(free, segments) + "abcd");
+  TestContents freely = MakeTestContents(75, 2, 300);
+  freely.variants[1].layout = free;
+  out.PutVault("reader_free", kReader, freely);
+  out.Put("head_plain", kHead, "\3\2" + EncodeBlobHead({}, {}) + "abcdef");
   return out.ok();
 }
 

@@ -50,7 +50,7 @@ inline std::string ToString(ByteView bytes) {
 
 struct TestVariant {
   std::string name;
-  std::string layout;
+  StoredLayout layout;
   std::vector<std::string> segments;
   ModelDigests digests;
   std::string header;
@@ -72,7 +72,7 @@ inline void PrintTo(const TestVariant& v, std::ostream* os) {
   *os << v.name << " (" << v.segments.size() << " segments)";
 }
 
-// A stored layout of `tensor_count` tensors; the first is opaque.
+// The records of a layout of `tensor_count` tensors; the first is opaque.
 inline std::string TestLayout(uint32_t tensor_count) {
   std::string layout;
   for (uint32_t i = 0; i < tensor_count; ++i) {
@@ -82,11 +82,18 @@ inline std::string TestLayout(uint32_t tensor_count) {
   return layout;
 }
 
+// A free layout of `tensor_count` tensors, by turns without a base and on the base's first.
+inline StoredLayout TestFreeLayout(size_t tensor_count) {
+  StoredLayout layout = {LayoutForm::kFree, tensor_count, ""};
+  for (size_t i = 0; i < tensor_count; ++i) layout.bytes += i % 2 == 0 ? std::string("\0\3\5", 3) : std::string("\1\3");
+  return layout;
+}
+
 inline TestVariant MakeTestVariant(std::string name, size_t segment_count, bool own_layout, uint64_t seed) {
   TestRandom random(seed);
   TestVariant variant;
   variant.name = std::move(name);
-  if (own_layout) variant.layout = TestLayout(3);
+  if (own_layout) variant.layout = {LayoutForm::kEachOnce, 3, TestLayout(3)};
   for (size_t i = 0; i < segment_count; ++i) variant.segments.push_back(random.Bytes(1 + random.Below(60)));
   variant.digests = random.Digests();
   variant.header = absl::StrCat("{\"tensors\":[\"embed\",\"norm\"],\"department\":\"", variant.name, "\"}   ");
@@ -162,7 +169,8 @@ inline absl::StatusOr<TestVariant> ReadVariant(const VaultReader& vault, const s
   variant.digests = (*entry)->digests;
   const auto blob = vault.OpenBlob(**entry);
   if (!blob.ok()) return blob.status();
-  variant.layout = ToString(blob->layout());
+  const LayoutView layout = blob->layout();
+  variant.layout = {layout.form, layout.tensor_count, ToString(layout.bytes)};
   for (uint64_t s = 0; s < blob->segment_count(); ++s) {
     std::vector<uint8_t> segment;
     if (absl::Status status = vault.ReadSegment(*blob, s, &segment); !status.ok()) return status;

@@ -168,6 +168,47 @@ TEST_F(VaultEditorTest, ReplacesAVariant) {
   ExpectContents(Read(), contents_);
 }
 
+TEST_F(VaultEditorTest, AFreeLayoutRaisesTheVersionAsLongAsItStays) {
+  Start(4);
+  const std::string plain = Read();
+  TestVariant small = MakeTestVariant("small", 1, false, 5), large = MakeTestVariant("large", 2, false, 6);
+  small.layout = TestFreeLayout(2);
+  large.layout = TestFreeLayout(9);
+  const auto expect_header = [&](uint16_t minor, uint32_t features, uint32_t most) {
+    const std::string vault = Read();
+    EXPECT_EQ(Load<uint16_t>(vault, 10), minor);
+    EXPECT_EQ(Load<uint32_t>(vault, 12), features);
+    EXPECT_EQ(Load<uint32_t>(vault, 216), most);
+    ExpectContents(vault, contents_);
+  };
+  ASSERT_THAT(ChangeVault(files_, path_, {}, {small, large}), IsOk());
+  contents_.variants.push_back(small);
+  contents_.variants.push_back(large);
+  expect_header(1, 4, 9);
+  EXPECT_EQ(Read(), Fresh(contents_));
+  ASSERT_THAT(ChangeVault(files_, path_, {.remove = {"large"}, .rename = {}}), IsOk());
+  Forget("large");
+  expect_header(1, 4, 2);
+  ASSERT_THAT(ChangeVault(files_, path_, {.remove = {"small"}, .rename = {}, .compact = true}), IsOk());
+  Forget("small");
+  expect_header(0, 0, 0);
+  EXPECT_EQ(Read(), plain);
+}
+
+TEST_F(VaultEditorTest, KeepsTheVersionThatADamagedVariantMayNeed) {
+  contents_ = MakeTestContents(22, 3);
+  contents_.variants[1].layout = TestFreeLayout(9);
+  ASSERT_THAT(WriteVault(files_, path_, contents_), IsOk());
+  std::string vault = Read();
+  ASSERT_OK_AND_ASSIGN(const auto reader, VaultReader::Open(files_, path_));
+  ASSERT_OK_AND_ASSIGN(const VaultVariant* variant, reader->Find("dept-1"));
+  vault[variant->offset + 1] = 3;  // Its number of tensors.
+  folder_.Write("v.mvlt", vault);
+  ASSERT_THAT(ChangeVault(files_, path_, {.remove = {"dept-0"}, .rename = {}}), IsOk());
+  EXPECT_EQ(Load<uint16_t>(Read(), 10), 1);
+  EXPECT_EQ(Load<uint32_t>(Read(), 216), 9u);
+}
+
 TEST_F(VaultEditorTest, RenamesWithoutTouchingBlobs) {
   Start(6);
   const auto before = Blobs();

@@ -99,9 +99,9 @@ TEST(ParseHeaderTest, NamesTheFieldAtFault) {
       {"text mode", [](std::string* v) { v->erase(4, 1); }, CoreStatus::kBadMagic, 0, false},
       {"major before", set1(8, 0), CoreStatus::kUnknownVersion, 8},
       {"major after", set1(8, 2), CoreStatus::kUnknownVersion, 8},
-      {"minor after", set1(10, 1), CoreStatus::kUnknownVersion, 10},
+      {"minor after", set1(10, 2), CoreStatus::kUnknownVersion, 10},
       {"checksum", set1(248, 0), CoreStatus::kChecksumMismatch, 248, false},
-      {"feature", set4(12, 4), CoreStatus::kUnknownVersion, 12},
+      {"feature of 1.1 in 1.0", set4(12, 4), CoreStatus::kUnknownVersion, 12},
       {"feature", set4(12, 0x80000000), CoreStatus::kUnknownVersion, 12},
       {"file size", set8(16, size + 1), CoreStatus::kTruncated, 16},
       {"file size", set8(16, kMax), CoreStatus::kTruncated, 16},
@@ -116,8 +116,9 @@ TEST(ParseHeaderTest, NamesTheFieldAtFault) {
       {"base size", set8(32, (uint64_t{1} << 60) + 1), CoreStatus::kBadHeader, 32},
       {"base size", set8(32, 1025), CoreStatus::kBadSection, 72 + 24},
       {"base size", set8(32, 768), CoreStatus::kBadSection, 72 + 24},
-      {"reserved", set1(216, 1), CoreStatus::kBadHeader, 216},
-      {"reserved", set1(247, 1), CoreStatus::kBadHeader, 216},
+      {"free layouts without the feature", set1(216, 1), CoreStatus::kBadHeader, 216},
+      {"reserved", set1(220, 1), CoreStatus::kBadHeader, 220},
+      {"reserved", set1(247, 1), CoreStatus::kBadHeader, 220},
       {"MODEL over the header", set8(72, 248), CoreStatus::kBadSection, 72},
       {"MODEL unaligned", set8(72, 257), CoreStatus::kBadSection, 72},
       {"MODEL at an even offset", set8(72, 258), CoreStatus::kBadSection, 72},
@@ -145,6 +146,37 @@ TEST(ParseHeaderTest, NamesTheFieldAtFault) {
     EXPECT_EQ(Parse(forged, vault.size(), &header, &field), c.status) << c.what;
     EXPECT_EQ(field, c.field) << c.what;
   }
+}
+
+TEST(ParseHeaderTest, FreeLayoutsTakeVersion11) {
+  const std::string vault = SmallVault(2);
+  const auto parse = [&](uint16_t minor, uint32_t features, uint32_t most, uint32_t* field) {
+    std::string forged = vault;
+    Store<uint16_t>(&forged, 10, minor);
+    Store<uint32_t>(&forged, 12, features);
+    Store<uint32_t>(&forged, 216, most);
+    RepairChecksums(&forged);
+    VaultHeader header;
+    const CoreStatus status = Parse(forged, vault.size(), &header, field);
+    if (status == CoreStatus::kOk) {
+      EXPECT_EQ(header.max_variant_tensors, most);
+      EXPECT_EQ(header.version_minor(), features == 4 ? 1 : 0);
+    }
+    return status;
+  };
+  uint32_t field;
+  EXPECT_EQ(parse(1, 0, 0, &field), CoreStatus::kOk);
+  EXPECT_EQ(parse(1, 4, 1, &field), CoreStatus::kOk);
+  EXPECT_EQ(parse(1, 4, 1 << 20, &field), CoreStatus::kOk);
+  EXPECT_EQ(parse(1, 4, (1 << 20) + 1, &field), CoreStatus::kBadHeader);
+  EXPECT_EQ(field, 216u);
+  EXPECT_EQ(parse(1, 4, 0, &field), CoreStatus::kBadHeader);
+  EXPECT_EQ(field, 216u);
+  EXPECT_EQ(parse(1, 0, 1, &field), CoreStatus::kBadHeader);
+  EXPECT_EQ(parse(1, 8, 0, &field), CoreStatus::kUnknownVersion);
+  EXPECT_EQ(field, 12u);
+  EXPECT_EQ(parse(0, 4, 1, &field), CoreStatus::kUnknownVersion);
+  EXPECT_EQ(field, 12u);
 }
 
 TEST(FindChunkTest, FindsTheChunksOfBothProfiles) {
@@ -426,11 +458,21 @@ TEST(IndexViewTest, RefusesNamesThatDoNotFillTheSection) {
   }
 }
 
-CoreStatus ParseHead(const std::string& blob, uint64_t blob_size, BlobHead* head) {
+// Of a base of three tensors, with free layouts of at most five.
+VaultHeader HeadHeader() {
+  VaultHeader header;
+  header.tensor_count = 3;
+  header.features = kFeatureFreeLayouts;
+  header.max_variant_tensors = 5;
+  return header;
+}
+
+CoreStatus ParseHead(const std::string& blob, uint64_t blob_size, BlobHead* head,
+                     const VaultHeader& header = HeadHeader()) {
   const Exact bytes(blob);
-  const CoreStatus status = ParseBlobHead(bytes.view(), blob_size, 3, head);
+  const CoreStatus status = ParseBlobHead(bytes.view(), blob_size, header, head);
   // Its views die with the bytes.
-  head->layout.data = nullptr;
+  head->layout.bytes.data = nullptr;
   head->directory.data = nullptr;
   return status;
 }
@@ -449,25 +491,29 @@ std::string LongDirectory() {
   return directory;
 }
 
+// Three tensors: an own one of 300 elements, one on the base's second, an opaque one on its first.
+std::string FreeLayout() { return std::string("\0\xC\xAC\2\2\3\1\0\7", 9); }
+
 TEST(ParseBlobHeadTest, ReadsAllShapes) {
   BlobHead head;
   EXPECT_EQ(ParseHead("", 0, &head), CoreStatus::kOk);
   EXPECT_EQ(head.segment_count, 0u);
   EXPECT_EQ(head.head_size, 0u);
-  EXPECT_FALSE(head.own_layout);
+  EXPECT_EQ(head.layout.form, LayoutForm::kBase);
 
   EXPECT_EQ(ParseHead(std::string("\0\0data", 6), 6, &head), CoreStatus::kOk);
   EXPECT_EQ(head.segment_count, 1u);
   EXPECT_EQ(head.head_size, 2u);
-  EXPECT_FALSE(head.own_layout);
+  EXPECT_EQ(head.layout.form, LayoutForm::kBase);
   EXPECT_FALSE(head.has_directory);
 
   const std::string layout = TestLayout(3);
   ASSERT_EQ(layout.size() % 2, 0u);
   const std::string padded = "\1" + layout + '\0';
   EXPECT_EQ(ParseHead(padded + "data", padded.size() + 4, &head), CoreStatus::kOk);
-  EXPECT_TRUE(head.own_layout);
-  EXPECT_EQ(head.layout.size, layout.size());
+  EXPECT_EQ(head.layout.form, LayoutForm::kEachOnce);
+  EXPECT_EQ(head.layout.tensor_count, 3u);
+  EXPECT_EQ(head.layout.bytes.size, layout.size());
   EXPECT_EQ(head.segment_count, 1u);
   EXPECT_EQ(head.head_size, padded.size());
 
@@ -478,12 +524,12 @@ TEST(ParseBlobHeadTest, ReadsAllShapes) {
   // A layout of odd size makes the head even by itself: the opaque tensor's size in one byte less.
   const std::string odd = "\2" + std::string("\0\7", 2) + layout.substr(4);
   EXPECT_EQ(ParseHead("\1" + odd + "data", 5 + odd.size(), &head), CoreStatus::kOk);
-  EXPECT_EQ(head.layout.size, odd.size());
+  EXPECT_EQ(head.layout.bytes.size, odd.size());
   EXPECT_EQ(head.head_size, 1 + odd.size());
 
   const std::string blob = "\3" + layout + "\2" + Segment(3) + Segment(1) + "abcd";
   const Exact bytes(blob);
-  ASSERT_EQ(ParseBlobHead(bytes.view(), blob.size(), 3, &head), CoreStatus::kOk);
+  ASSERT_EQ(ParseBlobHead(bytes.view(), blob.size(), HeadHeader(), &head), CoreStatus::kOk);
   EXPECT_TRUE(head.has_directory);
   EXPECT_EQ(head.segment_count, 2u);
   EXPECT_EQ(head.head_size, blob.size() - 4);
@@ -500,11 +546,45 @@ TEST(ParseBlobHeadTest, ReadsAllShapes) {
   EXPECT_EQ(NextSegment(head, 0, &place), CoreStatus::kBadArgument);
 }
 
+TEST(ParseBlobHeadTest, ReadsFreeLayouts) {
+  const std::string blob = "\4\3" + FreeLayout() + '\0';
+  BlobHead head;
+  ASSERT_EQ(ParseHead(blob + "data", blob.size() + 4, &head), CoreStatus::kOk);
+  EXPECT_EQ(head.layout.form, LayoutForm::kFree);
+  EXPECT_EQ(head.layout.tensor_count, 3u);
+  EXPECT_EQ(head.layout.bytes.size, FreeLayout().size());
+  EXPECT_EQ(head.head_size, blob.size());
+  EXPECT_EQ(head.segment_count, 1u);
+  ASSERT_EQ(ParseHead(std::string("\4\0", 2), 2, &head), CoreStatus::kOk) << "no tensors";
+  EXPECT_EQ(head.layout.form, LayoutForm::kFree);
+  EXPECT_EQ(head.layout.tensor_count, 0u);
+  EXPECT_EQ(head.segment_count, 0u);
+}
+
+TEST(ParseBlobHeadTest, RefusesFreeLayoutsThatTheHeaderDoesNotAllow) {
+  const auto status = [](const std::string& blob, uint32_t most) {
+    VaultHeader header = HeadHeader();
+    header.max_variant_tensors = most;
+    if (most == 0) header.features = 0;
+    BlobHead head;
+    return ParseHead(blob, blob.size(), &head, header);
+  };
+  const std::string three = "\4\3" + FreeLayout() + '\0';
+  EXPECT_EQ(status(three, 3), CoreStatus::kOk);
+  EXPECT_EQ(status(three, 2), CoreStatus::kBadBlob) << "more tensors than announced";
+  EXPECT_EQ(status(three, 0), CoreStatus::kBadBlob) << "version 1.0";
+  EXPECT_EQ(status(std::string("\4\0", 2), 0), CoreStatus::kBadBlob) << "version 1.0";
+  EXPECT_EQ(status("\5\3" + FreeLayout() + '\0', 3), CoreStatus::kBadBlob) << "both forms";
+  EXPECT_EQ(status("\4\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\1" + FreeLayout(), 3), CoreStatus::kBadBlob) << "2^64 - 1";
+  EXPECT_EQ(status("\4\x83" + std::string(1, '\0') + FreeLayout(), 3), CoreStatus::kBadBlob) << "long varint";
+}
+
 TEST(ParseBlobHeadTest, AsksForMoreOnlyWhereThereIsMore) {
   // Heads with and without padding, directory and layout.
   for (const std::string& whole :
        {"\3" + TestLayout(3) + "\2" + Segment(3) + Segment(1), "\2\1" + Segment(4), "\1" + TestLayout(3) + '\0',
-        std::string(2, '\0'), "\2\x82\1" + LongDirectory() + '\0'}) {
+        "\6\3" + FreeLayout() + "\2" + Segment(3) + Segment(1), "\4\3" + FreeLayout() + '\0', std::string(2, '\0'),
+        "\2\x82\1" + LongDirectory() + '\0'}) {
     const std::string blob = whole + "abcd";
     for (size_t size = 0; size < whole.size(); ++size) {
       BlobHead head;
@@ -543,7 +623,10 @@ TEST(ParseBlobHeadTest, RefusesHeadsThatLie) {
   const std::string two = Segment(3) + Segment(1);
   EXPECT_EQ(status("\2\2" + two + "abcd"), CoreStatus::kOk);
   EXPECT_EQ(status("\2\1" + Segment(4) + "abcd"), CoreStatus::kOk);
-  EXPECT_EQ(status("\4data"), CoreStatus::kBadBlob) << "unknown flag";
+  EXPECT_EQ(status("\x8"
+                   "data"),
+            CoreStatus::kBadBlob)
+      << "unknown flag";
   EXPECT_EQ(status(std::string(1, '\0')), CoreStatus::kBadBlob) << "neither layout nor segment";
   EXPECT_EQ(status(std::string(2, '\0')), CoreStatus::kBadBlob) << "neither layout nor segment, padded";
   EXPECT_EQ(status("\2\2" + two + "abcde"), CoreStatus::kBadBlob) << "segments end early";

@@ -85,13 +85,13 @@ TEST_F(VaultWriterTest, LaysOutTheFileAsTheFormatSays) {
   ASSERT_OK_AND_ASSIGN(const auto reader, VaultReader::Open(files_, path_));
   for (const TestVariant& variant : contents.variants) {
     ASSERT_OK_AND_ASSIGN(const VaultVariant* entry, reader->Find(variant.name));
-    if (variant.segments.empty() && variant.layout.empty()) {
+    if (variant.segments.empty() && variant.layout.form == LayoutForm::kBase) {
       EXPECT_EQ(entry->offset, 0u);
       EXPECT_EQ(entry->stored_size, 0u);
       continue;
     }
     EXPECT_EQ(entry->offset, at);
-    size_t size = 1 + variant.layout.size();
+    size_t size = 1 + variant.layout.bytes.size();
     if (variant.segments.size() > 1) size += 1 + 8 * variant.segments.size();
     size += size % 2;
     for (const std::string& segment : variant.segments) size += segment.size();
@@ -101,6 +101,36 @@ TEST_F(VaultWriterTest, LaysOutTheFileAsTheFormatSays) {
   EXPECT_EQ(SectionOffset(vault, 3), at);
   EXPECT_EQ(SectionOffset(vault, 4), (at + SectionSize(vault, 3) + 3) / 4 * 4);
   EXPECT_EQ(SectionOffset(vault, 4) + SectionSize(vault, 4), vault.size());
+}
+
+TEST_F(VaultWriterTest, IsOfTheLowestVersionThatWillDo) {
+  TestContents contents = MakeTestContents(5, 4);
+  std::string vault = Write(contents);
+  EXPECT_EQ(Load<uint16_t>(vault, 10), 0);
+  EXPECT_EQ(Load<uint32_t>(vault, 12), 0u);
+  EXPECT_EQ(Load<uint32_t>(vault, 216), 0u);
+  contents.variants[0].layout = TestFreeLayout(4);
+  contents.variants[1].layout = TestFreeLayout(7);
+  contents.variants[2].layout = TestFreeLayout(5);
+  vault = Write(contents);
+  EXPECT_EQ(Load<uint16_t>(vault, 10), 1);
+  EXPECT_EQ(Load<uint32_t>(vault, 12), 4u);
+  EXPECT_EQ(Load<uint32_t>(vault, 216), 7u);
+  ExpectContents(vault, contents);
+  // A layout without tensors counts as one of one: 0 would say that there is none.
+  contents = MakeTestContents(5, 1);
+  contents.variants[0].layout = TestFreeLayout(0);
+  contents.variants[0].segments = {};
+  vault = Write(contents);
+  EXPECT_EQ(Load<uint16_t>(vault, 10), 1);
+  EXPECT_EQ(Load<uint32_t>(vault, 216), 1u);
+  ExpectContents(vault, contents);
+}
+
+TEST_F(VaultWriterTest, RefusesMoreTensorsThanTheFormatAllows) {
+  ASSERT_OK_AND_ASSIGN(const auto writer, StartVault(files_, path_, MakeTestContents(5, 0)));
+  EXPECT_THAT(writer->BeginVariant("a", {LayoutForm::kFree, (1 << 20) + 1, ""}, 1),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("variant 'a': 1048577 tensors, at most 1048576")));
 }
 
 TEST_F(VaultWriterTest, AccountsForEveryByte) {
@@ -159,7 +189,7 @@ TEST_F(VaultWriterTest, RefusesParametersOutOfRange) {
 
 TEST_F(VaultWriterTest, RefusesBadNames) {
   ASSERT_OK_AND_ASSIGN(const auto writer, StartVault(files_, path_, MakeTestContents(6, 0)));
-  const auto begin = [&](const std::string& name) { return writer->BeginVariant(name, "", 1); };
+  const auto begin = [&](const std::string& name) { return writer->BeginVariant(name, {}, 1); };
   EXPECT_THAT(begin(""), StatusIs(StatusCode::kInvalidArgument, HasSubstr("empty")));
   EXPECT_THAT(begin(std::string(300, 'x')), StatusIs(StatusCode::kInvalidArgument, HasSubstr("300 bytes")));
   EXPECT_THAT(begin("."), StatusIs(StatusCode::kInvalidArgument, HasSubstr("'.' is reserved")));
@@ -181,7 +211,7 @@ TEST_F(VaultWriterTest, RefusesCallsOutOfOrder) {
   const auto out_of_order = StatusIs(StatusCode::kFailedPrecondition, HasSubstr("out of order"));
   const TestContents contents = MakeTestContents(6, 0);
   ASSERT_OK_AND_ASSIGN(const auto writer, VaultWriter::Create(files_, path_, contents.params, contents.model));
-  EXPECT_THAT(writer->BeginVariant("a", "", 1), out_of_order);
+  EXPECT_THAT(writer->BeginVariant("a", {}, 1), out_of_order);
   EXPECT_THAT(writer->AppendSegment("s"), out_of_order);
   EXPECT_THAT(writer->FinishVariant({}, ""), out_of_order);
   EXPECT_THAT(writer->Finish(), out_of_order);
@@ -190,14 +220,14 @@ TEST_F(VaultWriterTest, RefusesCallsOutOfOrder) {
   ASSERT_THAT(writer->FinishBase({}, ""), IsOk());
   EXPECT_THAT(writer->AppendBaseChunk("c"), out_of_order);
   EXPECT_THAT(writer->FinishBase({}, ""), out_of_order);
-  ASSERT_THAT(writer->BeginVariant("a", "", 1), IsOk());
-  EXPECT_THAT(writer->BeginVariant("b", "", 1), out_of_order);
+  ASSERT_THAT(writer->BeginVariant("a", {}, 1), IsOk());
+  EXPECT_THAT(writer->BeginVariant("b", {}, 1), out_of_order);
   EXPECT_THAT(writer->Finish(), out_of_order);
   ASSERT_THAT(writer->AppendSegment("s"), IsOk());
   ASSERT_THAT(writer->FinishVariant({}, ""), IsOk());
   ASSERT_THAT(writer->Finish(), IsOk());
   EXPECT_THAT(writer->Finish(), out_of_order);
-  EXPECT_THAT(writer->BeginVariant("b", "", 1), out_of_order);
+  EXPECT_THAT(writer->BeginVariant("b", {}, 1), out_of_order);
 }
 
 TEST_F(VaultWriterTest, RefusesCountsThatDoNotMatch) {
@@ -210,7 +240,7 @@ TEST_F(VaultWriterTest, RefusesCountsThatDoNotMatch) {
   ASSERT_THAT(writer->AppendBaseChunk("c"), IsOk());
   EXPECT_THAT(writer->AppendBaseChunk("c"), StatusIs(StatusCode::kInvalidArgument, HasSubstr("more base chunks")));
   ASSERT_THAT(writer->FinishBase({}, ""), IsOk());
-  ASSERT_THAT(writer->BeginVariant("a", "", 2), IsOk());
+  ASSERT_THAT(writer->BeginVariant("a", {}, 2), IsOk());
   EXPECT_THAT(writer->AppendSegment(""), StatusIs(StatusCode::kInvalidArgument));
   ASSERT_THAT(writer->AppendSegment("s"), IsOk());
   EXPECT_THAT(writer->FinishVariant({}, ""),
@@ -218,7 +248,7 @@ TEST_F(VaultWriterTest, RefusesCountsThatDoNotMatch) {
   ASSERT_THAT(writer->AppendSegment("s"), IsOk());
   EXPECT_THAT(writer->AppendSegment("s"), StatusIs(StatusCode::kInvalidArgument));
   ASSERT_THAT(writer->FinishVariant({}, ""), IsOk());
-  EXPECT_THAT(writer->BeginVariant("b", "", uint64_t{1} << 40), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(writer->BeginVariant("b", {}, uint64_t{1} << 40), StatusIs(StatusCode::kInvalidArgument));
 }
 
 TEST_F(VaultWriterTest, RefusesHeadersThatReadersWouldRefuse) {

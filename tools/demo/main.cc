@@ -44,7 +44,7 @@ int Print(const std::string& text) {
   return written ? kSuccess : Fail(absl::UnavailableError("cannot write to standard output"));
 }
 
-void ShowProgress(absl::string_view stage, size_t done, size_t total) {
+void ShowProgress(absl::string_view stage, uint64_t done, uint64_t total) {
   constexpr size_t kUpdates = 200;
   if (done != total && done % std::max<size_t>(1, total / kUpdates) != 0) return;
   absl::FPrintF(stderr, "\r%s %d of %d\x1b[K", stage, done, total);
@@ -52,7 +52,7 @@ void ShowProgress(absl::string_view stage, size_t done, size_t total) {
 }
 
 int Train(const DemoOptions& options, const std::string& folder) {
-  const Progress progress = isatty(STDERR_FILENO) != 0 ? ShowProgress : Progress();
+  const ProgressFunction progress = isatty(STDERR_FILENO) != 0 ? ShowProgress : ProgressFunction();
   const absl::StatusOr<Report> report = TrainDemo(FileSystem::Default(), options, folder, progress);
   if (!report.ok()) return Fail(report.status());
   const auto mean = [&](double DepartmentResult::*figure) { return 100 * Summarize(*report, figure).mean; };
@@ -83,8 +83,8 @@ int Evaluate(const std::string& folder, const std::string& model_path, const std
                                            {"top1", top1},        {"finetune_top1", finetune_top1}};
     return Print(result.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
   }
-  return Print(absl::StrFormat("%s: right on %d of %d held-out samples, %.1f %%; the fine-tune in floats: %.1f %%\n", name,
-                               *correct, report->heldout_samples, 100 * top1, 100 * finetune_top1));
+  return Print(absl::StrFormat("%s: right on %d of %d held-out samples, %.1f %%; the fine-tune in floats: %.1f %%\n",
+                               name, *correct, report->heldout_samples, 100 * top1, 100 * finetune_top1));
 }
 
 int Table(const std::string& folder, const std::string& models, uint64_t vault_size, const std::string& sizes_path) {
@@ -127,8 +127,7 @@ int Run(int argc, char** argv) {
     train.OnParsed([&] {
       action = [&] {
         options.task.departments = static_cast<size_t>(departments);
-        options.threads =
-            threads != 0 ? static_cast<size_t>(threads) : Processors();
+        options.threads = threads != 0 ? static_cast<size_t>(threads) : Processors();
         return Train(options, folder);
       };
     });
@@ -154,8 +153,8 @@ int Run(int argc, char** argv) {
     table.OnParsed([&] { action = [&] { return Table(folder, model_path, vault_size, sizes_path); }; });
   };
   const std::optional<int> exit_code = ParseCommandLine(
-      "Trains a small classifier and a hundred department fine-tunes of it on data it generates, for the demo.", declare,
-      argc, argv);
+      "Trains a small classifier and a hundred department fine-tunes of it on data it generates, for the demo.",
+      declare, argc, argv);
   return exit_code.has_value() ? *exit_code : action();
 }
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/types/span.h"
 #include "tools/demo/float_file.h"
+#include "tools/formats/model_formats.h"
 
 namespace modelvault::demo {
 namespace {
@@ -17,7 +18,7 @@ constexpr absl::string_view kBias = ".bias";
 
 // The tensor's size was checked against its shape and lies within the file, so it bounds what is allocated.
 template <typename T>
-absl::StatusOr<std::vector<T>> ReadValues(const SafetensorsFile& file, const TensorInfo& tensor) {
+absl::StatusOr<std::vector<T>> ReadValues(const ModelFile& file, const ModelTensor& tensor) {
   std::vector<T> values(tensor.size() / sizeof(T));
   const absl::Status status = file.ReadData(tensor.begin, {reinterpret_cast<uint8_t*>(values.data()), tensor.size()});
   if (!status.ok()) return status;
@@ -27,23 +28,23 @@ absl::StatusOr<std::vector<T>> ReadValues(const SafetensorsFile& file, const Ten
 // Takes tensors by their names, each once.
 class TensorReader {
  public:
-  explicit TensorReader(const SafetensorsFile& file) : file_(file) {
-    for (const TensorInfo& tensor : file.tensors()) left_[tensor.name] = &tensor;
+  explicit TensorReader(const ModelFile& file) : file_(file) {
+    for (const ModelTensor& tensor : file.tensors()) left_[tensor.name] = &tensor;
   }
 
   // One value for each of a layer's outputs.
   absl::StatusOr<std::vector<float>> TakeVector(const std::string& name, uint64_t size) {
     const auto found = left_.find(name);
     if (found == left_.end()) return absl::InvalidArgumentError(absl::StrCat(file_.path(), ": no tensor '", name, "'"));
-    const TensorInfo& tensor = *found->second;
+    const ModelTensor& tensor = *found->second;
     left_.erase(found);
-    if (tensor.dtype != "F32" || tensor.shape != std::vector<uint64_t>{size}) {
+    if (tensor.dtype != DType::kF32 || tensor.shape != std::vector<uint64_t>{size}) {
       return Unexpected(tensor, absl::StrCat("F32 [", size, "]"));
     }
     return ReadValues<float>(file_, tensor);
   }
 
-  absl::StatusOr<Layer> TakeLayer(const TensorInfo& weights) {
+  absl::StatusOr<Layer> TakeLayer(const ModelTensor& weights) {
     left_.erase(weights.name);
     if (weights.size() == 0) return Unexpected(weights, "a layer's weights, [outputs, inputs]");
     Layer layer;
@@ -52,13 +53,13 @@ class TensorReader {
     absl::StatusOr<std::vector<float>> biases = TakeVector(absl::StrCat(weights.name, kBias), layer.outputs);
     if (!biases.ok()) return biases.status();
     layer.biases = *std::move(biases);
-    if (weights.dtype == "F32") {
+    if (weights.dtype == DType::kF32) {
       absl::StatusOr<std::vector<float>> values = ReadValues<float>(file_, weights);
       if (!values.ok()) return values.status();
       layer.weights = *std::move(values);
       return layer;
     }
-    if (weights.dtype != "I8") return Unexpected(weights, "F32 or I8");
+    if (weights.dtype != DType::kI8) return Unexpected(weights, "F32 or I8");
     const std::string scale_name = absl::StrCat(weights.name, kScale);
     const absl::StatusOr<std::vector<float>> scales = TakeVector(scale_name, layer.outputs);
     if (!scales.ok()) return scales.status();
@@ -82,13 +83,13 @@ class TensorReader {
   }
 
  private:
-  absl::Status Unexpected(const TensorInfo& tensor, absl::string_view expected) const {
-    return absl::InvalidArgumentError(absl::StrCat(file_.path(), ": tensor '", tensor.name, "' is ", tensor.dtype, " [",
-                                                   absl::StrJoin(tensor.shape, ", "), "], expected ", expected));
+  absl::Status Unexpected(const ModelTensor& tensor, absl::string_view expected) const {
+    return absl::InvalidArgumentError(absl::StrCat(file_.path(), ": tensor '", tensor.name, "' is ", tensor.type_name(),
+                                                   " [", absl::StrJoin(tensor.shape, ", "), "], expected ", expected));
   }
 
-  const SafetensorsFile& file_;
-  std::map<std::string, const TensorInfo*> left_;
+  const ModelFile& file_;
+  std::map<std::string, const ModelTensor*> left_;
 };
 
 }  // namespace
@@ -99,22 +100,22 @@ std::string LayerName(size_t layer, size_t layer_count) {
 
 absl::StatusOr<uint64_t> WriteModel(FileSystem& file_system, const std::string& path, const Network& network,
                                     const SafetensorsMetadata& metadata) {
-  std::vector<FloatTensor> tensors;
+  std::vector<TensorValues> tensors;
   for (size_t l = 0; l < network.layers.size(); ++l) {
     const Layer& layer = network.layers[l];
     const std::string name = LayerName(l, network.layers.size());
-    tensors.push_back({name, {layer.outputs, layer.inputs}, &layer.weights});
-    tensors.push_back({absl::StrCat(name, kBias), {layer.outputs}, &layer.biases});
+    tensors.push_back({{name, DType::kF32, {layer.outputs, layer.inputs}}, &layer.weights});
+    tensors.push_back({{absl::StrCat(name, kBias), DType::kF32, {layer.outputs}}, &layer.biases});
   }
   return WriteFloatFile(file_system, path, tensors, metadata);
 }
 
 absl::StatusOr<Network> ReadModel(FileSystem& file_system, const std::string& path) {
-  const absl::StatusOr<SafetensorsFile> file = SafetensorsFile::Open(file_system, path);
+  const absl::StatusOr<ModelFile> file = OpenModelFile(file_system, path);
   if (!file.ok()) return file.status();
   TensorReader reader(*file);
   Network network;
-  for (const TensorInfo& tensor : file->tensors()) {
+  for (const ModelTensor& tensor : file->tensors()) {
     if (tensor.shape.size() != 2) continue;
     absl::StatusOr<Layer> layer = reader.TakeLayer(tensor);
     if (!layer.ok()) return layer.status();

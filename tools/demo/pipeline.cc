@@ -51,12 +51,14 @@ absl::Status WriteCurvature(FileSystem& file_system, const std::string& path, co
   const Dataset samples = task.MixedSamples(kCurvatureBatch, options.curvature_samples);
   const std::vector<LayerCurvature> curvature =
       MeasureCurvature(base, samples, Random(options.task.seed, kCurvatureStream).Next());
-  std::vector<FloatTensor> tensors;
+  std::vector<TensorValues> tensors;
   for (size_t l = 0; l < base.layers.size(); ++l) {
     const Layer& layer = base.layers[l];
     const std::string name = LayerName(l, base.layers.size());
-    tensors.push_back({absl::StrCat(name, ".H"), {layer.inputs, layer.inputs}, &curvature[l].input_moment});
-    tensors.push_back({absl::StrCat(name, ".G"), {layer.outputs, layer.outputs}, &curvature[l].gradient_moment});
+    tensors.push_back(
+        {{absl::StrCat(name, ".H"), DType::kF32, {layer.inputs, layer.inputs}}, &curvature[l].input_moment});
+    tensors.push_back(
+        {{absl::StrCat(name, ".G"), DType::kF32, {layer.outputs, layer.outputs}}, &curvature[l].gradient_moment});
   }
   return WriteFloatFile(file_system, path, tensors, {{"samples", absl::StrCat(samples.size())}}).status();
 }
@@ -77,9 +79,8 @@ absl::StatusOr<DepartmentResult> TrainDepartment(FileSystem& file_system, const 
   result.finetune_top1 = Top1(tuned, own, &workspace);
   result.other_department_top1 = Top1(tuned, others, &workspace);
 
-  const absl::StatusOr<uint64_t> size =
-      WriteModel(file_system, ModelPath(folder + "/variants", result.name), tuned,
-                 {{"role", "variant"}, {"department", result.name}});
+  const absl::StatusOr<uint64_t> size = WriteModel(file_system, ModelPath(folder + "/variants", result.name), tuned,
+                                                   {{"role", "variant"}, {"department", result.name}});
   if (!size.ok()) return size.status();
   result.file_size = *size;
   return result;
@@ -88,7 +89,7 @@ absl::StatusOr<DepartmentResult> TrainDepartment(FileSystem& file_system, const 
 }  // namespace
 
 absl::StatusOr<Report> TrainDemo(FileSystem& file_system, const DemoOptions& options, const std::string& folder,
-                                 const Progress& progress) {
+                                 const ProgressFunction& progress) {
   const size_t count = options.task.departments;
   if (count == 0 || count > DepartmentNames().size()) {
     return absl::InvalidArgumentError(absl::StrCat(count, " departments, expected 1 to ", DepartmentNames().size()));
@@ -104,7 +105,7 @@ absl::StatusOr<Report> TrainDemo(FileSystem& file_system, const DemoOptions& opt
 
   const Task task(options.task);
   const Network base = TrainBase(task, report.widths, options.base, options.threads, [&](size_t step) {
-    if (progress) progress("base: training step", step, options.base.steps);
+    ReportProgress(progress, "base: training step", step, options.base.steps);
   });
   for (const Layer& layer : base.layers) report.weights += layer.weights.size();
   const absl::StatusOr<uint64_t> base_size =
@@ -116,12 +117,12 @@ absl::StatusOr<Report> TrainDemo(FileSystem& file_system, const DemoOptions& opt
   std::vector<absl::StatusOr<DepartmentResult>> results(count);
   std::mutex mutex;
   size_t done = 0;
-  if (progress) progress("departments: fine-tuned", done, count);
+  ReportProgress(progress, "departments: fine-tuned", done, count);
   ParallelFor(count, options.threads, [&](size_t department) {
     results[department] = TrainDepartment(file_system, options, task, base, department, folder);
     const std::lock_guard<std::mutex> lock(mutex);
     ++done;
-    if (progress) progress("departments: fine-tuned", done, count);
+    ReportProgress(progress, "departments: fine-tuned", done, count);
   });
   for (absl::StatusOr<DepartmentResult>& result : results) {
     if (!result.ok()) return result.status();
@@ -152,8 +153,8 @@ absl::StatusOr<size_t> CountHeldOutCorrect(const Report& report, const Network& 
   return CountCorrect(model, samples.features, samples.labels, &workspace);
 }
 
-absl::StatusOr<std::vector<double>> ScoreModels(FileSystem& file_system, const Report& report, const std::string& folder,
-                                                size_t threads) {
+absl::StatusOr<std::vector<double>> ScoreModels(FileSystem& file_system, const Report& report,
+                                                const std::string& folder, size_t threads) {
   std::vector<absl::StatusOr<double>> scores(report.departments.size());
   ParallelFor(scores.size(), threads, [&](size_t department) {
     const std::string path = ModelPath(folder, report.departments[department].name);

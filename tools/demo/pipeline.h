@@ -7,13 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "codec/progress.h"
 #include "tools/demo/network.h"
 #include "tools/demo/report.h"
 #include "tools/demo/task.h"
@@ -31,17 +31,15 @@ struct DemoOptions {
   size_t heldout_samples = 1000;   // a department
   FineTuning fine_tuning;
   size_t curvature_samples = 8192;  // of all departments together
-  size_t threads = 1;  // changes the time, not one byte of the result
+  size_t threads = 1;               // changes the time, not one byte of the result
 };
 
-// Says how far training is; called from any thread, one call at a time.
-using Progress = std::function<void(absl::string_view stage, size_t done, size_t total)>;
-
 // Writes base.safetensors, curvature.safetensors, variants/NAME.safetensors and, once all is there, demo.json into
-// `folder`, which is created if needed. kAlreadyExists if its folder `variants` holds anything, because the pack that follows would take it along;
-// kInvalidArgument for a number of departments there are no names for.
+// `folder`, which is created if needed. kAlreadyExists if its folder `variants` holds anything, because the pack that
+// follows would take it along; kInvalidArgument for a number of departments there are no names for. `progress` is
+// called from any thread, one call at a time.
 absl::StatusOr<Report> TrainDemo(FileSystem& file_system, const DemoOptions& options, const std::string& folder,
-                                 const Progress& progress);
+                                 const ProgressFunction& progress);
 
 // demo.json of a folder that TrainDemo wrote.
 absl::StatusOr<Report> ReadReport(FileSystem& file_system, const std::string& folder);
@@ -51,8 +49,8 @@ absl::StatusOr<Report> ReadReport(FileSystem& file_system, const std::string& fo
 absl::StatusOr<size_t> CountHeldOutCorrect(const Report& report, const Network& model, size_t department);
 
 // The share of them, from 0 to 1, for each of the report's departments: the models are `folder`/NAME.safetensors.
-absl::StatusOr<std::vector<double>> ScoreModels(FileSystem& file_system, const Report& report, const std::string& folder,
-                                                size_t threads);
+absl::StatusOr<std::vector<double>> ScoreModels(FileSystem& file_system, const Report& report,
+                                                const std::string& folder, size_t threads);
 
 }  // namespace modelvault::demo
 

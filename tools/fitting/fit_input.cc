@@ -12,8 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "tools/eval/float_tensors.h"
-#include "tools/formats/safetensors.h"
-#include "tools/packing/model_file.h"
+#include "tools/formats/model_formats.h"
 #include "tools/packing/variant_analysis.h"
 #include "vault/model_digester.h"
 #include "vault/ordered_parallel.h"
@@ -26,7 +25,7 @@ absl::Status Bad(absl::string_view path, absl::string_view problem) {
 }
 
 struct FloatFile {
-  std::vector<TensorInfo> infos;
+  std::vector<ModelTensor> infos;
   FloatTensors tensors;
   FitInput::Digest digest{};
   uint64_t size = 0;
@@ -34,14 +33,14 @@ struct FloatFile {
 
 // A file of float tensors, all finite.
 absl::StatusOr<FloatFile> ReadFloatFile(FileSystem& file_system, const std::string& path) {
-  const absl::StatusOr<SafetensorsFile> file = SafetensorsFile::Open(file_system, path);
+  const absl::StatusOr<ModelFile> file = OpenModelFile(file_system, path);
   if (!file.ok()) return file.status();
   FloatFile result;
   result.infos = file->tensors();
-  result.size = file->data_offset() + file->data_size();
-  for (const TensorInfo& info : result.infos) {
-    if (info.dtype == "F32" || info.dtype == "F16" || info.dtype == "BF16") continue;
-    return Bad(path, absl::StrCat("tensor ", info.name, " is ", info.dtype, "; expected F32, F16 or BF16"));
+  result.size = file->size();
+  for (const ModelTensor& info : result.infos) {
+    if (info.dtype == DType::kF32 || info.dtype == DType::kF16 || info.dtype == DType::kBf16) continue;
+    return Bad(path, absl::StrCat("tensor ", info.name, " is ", info.type_name(), "; expected F32, F16 or BF16"));
   }
   FileDataSource source(&*file);
   absl::StatusOr<FloatTensors> tensors = ReadFloatTensors(path, file->tensors(), &source);
@@ -54,7 +53,7 @@ absl::StatusOr<FloatFile> ReadFloatFile(FileSystem& file_system, const std::stri
     return Bad(path, absl::StrCat("tensor ", name, ": value ", bad - tensor.values.begin(), " is not a finite number"));
   }
   ModelDigester digester;
-  const std::string& header = file->header_bytes();
+  const std::string& header = file->frame();
   digester.Update({reinterpret_cast<const uint8_t*>(header.data()), header.size()});
   std::vector<uint8_t> bytes(static_cast<size_t>(file->data_size()));
   if (absl::Status status = file->ReadData(0, absl::MakeSpan(bytes)); !status.ok()) return status;
@@ -65,14 +64,11 @@ absl::StatusOr<FloatFile> ReadFloatFile(FileSystem& file_system, const std::stri
 
 std::vector<FitTensor> TensorsOf(const FloatFile& file) {
   std::vector<FitTensor> tensors;
-  for (const TensorInfo& info : file.infos) {
+  for (const ModelTensor& info : file.infos) {
     FitTensor tensor;
-    tensor.name = info.name;
-    tensor.shape = info.shape;
+    static_cast<ModelTensor&>(tensor) = info;
     tensor.base = file.tensors.at(info.name).values;
     tensor.linear = info.shape.size() >= 2 && !tensor.base.empty();
-    tensor.rows = tensor.linear ? static_cast<size_t>(info.shape[0]) : 1;
-    tensor.cols = tensor.base.size() / tensor.rows;
     tensors.push_back(std::move(tensor));
   }
   return tensors;
@@ -90,7 +86,7 @@ absl::Status CheckLikeBase(const std::vector<FitTensor>& base, const FloatFile& 
                                     shown(tensor.shape)));
     }
   }
-  for (const TensorInfo& info : file.infos) {
+  for (const ModelTensor& info : file.infos) {
     const auto is_it = [&](const FitTensor& tensor) { return tensor.name == info.name; };
     if (std::none_of(base.begin(), base.end(), is_it)) {
       return Bad(path, absl::StrCat("tensor ", info.name, " is not in the base"));
@@ -229,7 +225,7 @@ absl::Status FitInput::ReadCurvature(const CurvatureOptions& options) {
     const auto g = kronecker.tensors.find(absl::StrCat(tensor.name, ".G"));
     const auto h = kronecker.tensors.find(absl::StrCat(tensor.name, ".H"));
     const auto diagonal = importance.tensors.find(tensor.name);
-    absl::StatusOr<Curvature> curvature = Curvature::Identity(tensor.rows, tensor.cols);
+    absl::StatusOr<Curvature> curvature = Curvature::Identity(tensor.rows(), tensor.cols());
     std::string path;
     for (const auto& [part, factor] : options.tensor_weights) {
       if (tensor.name.find(part) != std::string::npos) tensor.weight *= factor;
@@ -239,7 +235,7 @@ absl::Status FitInput::ReadCurvature(const CurvatureOptions& options) {
       if (!(square > 0)) continue;
       tensor.use = CurvatureUse::kMagnitude;
       const float weight = static_cast<float>(tensor.weight / square);
-      curvature = Curvature::Diagonal(tensor.name, tensor.rows, tensor.cols,
+      curvature = Curvature::Diagonal(tensor.name, tensor.rows(), tensor.cols(),
                                       std::vector<float>(tensor.base.size(), weight), 0);
     } else if (tensor.linear && (g != kronecker.tensors.end() || h != kronecker.tensors.end())) {
       path = files_.curvature;
@@ -248,7 +244,7 @@ absl::Status FitInput::ReadCurvature(const CurvatureOptions& options) {
       }
       tensor.use = CurvatureUse::kKronecker;
       Scale(tensor.weight, &g->second.values);
-      curvature = Curvature::Kronecker(tensor.name, tensor.rows, tensor.cols, g->second.values, h->second.values,
+      curvature = Curvature::Kronecker(tensor.name, tensor.rows(), tensor.cols(), g->second.values, h->second.values,
                                        options.damping);
     } else if (diagonal != importance.tensors.end()) {
       path = files_.importance;
@@ -257,7 +253,8 @@ absl::Status FitInput::ReadCurvature(const CurvatureOptions& options) {
       }
       tensor.use = CurvatureUse::kDiagonal;
       Scale(tensor.weight, &diagonal->second.values);
-      curvature = Curvature::Diagonal(tensor.name, tensor.rows, tensor.cols, diagonal->second.values, options.damping);
+      curvature =
+          Curvature::Diagonal(tensor.name, tensor.rows(), tensor.cols(), diagonal->second.values, options.damping);
     } else {
       continue;
     }
@@ -271,7 +268,7 @@ absl::Status FitInput::ReadCurvature(const CurvatureOptions& options) {
   for (FitTensor& tensor : tensors_) {
     if (tensor.use != CurvatureUse::kIdentity || tensor.base.empty()) continue;
     absl::StatusOr<Curvature> curvature =
-        Curvature::Diagonal(tensor.name, tensor.rows, tensor.cols,
+        Curvature::Diagonal(tensor.name, tensor.rows(), tensor.cols(),
                             std::vector<float>(tensor.base.size(), static_cast<float>(tensor.weight * average)), 0);
     if (!curvature.ok()) return curvature.status();
     tensor.curvature = *std::move(curvature);

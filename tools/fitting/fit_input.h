@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "codec/fit/curvature.h"
+#include "codec/model_tensor.h"
 #include "tools/packing/pack.h"
 #include "vault/file_system.h"
 
@@ -33,15 +34,11 @@ enum class CurvatureUse {
 };
 
 // A tensor of the base, in the order of its file.
-struct FitTensor {
-  std::string name;
-  std::vector<uint64_t> shape;
+struct FitTensor : ModelTensor {
   bool linear = false;  // Rank 2 and more: on an INT8 grid, with ternary deltas. Others stay F32.
-  size_t rows = 1;      // The first dimension of linear ones.
-  size_t cols = 0;
   CurvatureUse use = CurvatureUse::kIdentity;
   Curvature curvature = Curvature::Identity(1, 1);
-  double weight = 1;  // Of its errors, by CurvatureOptions::tensor_weights; a factor of `curvature`.
+  double weight = 1;        // Of its errors, by CurvatureOptions::tensor_weights; a factor of `curvature`.
   std::vector<float> base;  // Row-major.
 };
 

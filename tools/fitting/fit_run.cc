@@ -102,8 +102,8 @@ class Search {
     ++fits_;
     FitRun run;
     run.lambda = lambda;
-    absl::StatusOr<FittedModels> models = fitter_.Fit(lambda, [&](uint64_t done, uint64_t total) {
-      if (options_.progress) options_.progress(absl::StrCat("fit ", fits_), done, total);
+    absl::StatusOr<FittedModels> models = fitter_.Fit(lambda, [&](absl::string_view, uint64_t done, uint64_t total) {
+      ReportProgress(options_.progress, absl::StrCat("fit ", fits_), done, total);
     });
     if (!models.ok()) return models.status();
     run.models = *std::move(models);
@@ -225,8 +225,8 @@ class Search {
     for (int i = 0; i < kMostFillings && !run.saturated && CouldUseMore(SizeOf(run)); ++i) {
       const double at = (fits + fits_not) / 2;
       absl::StatusOr<FittedModels> models =
-          fitter_.FitVariants(start, std::exp(at), [&](uint64_t done, uint64_t total) {
-            if (options_.progress) options_.progress("fill", done, total);
+          fitter_.FitVariants(start, std::exp(at), [&](absl::string_view, uint64_t done, uint64_t total) {
+            ReportProgress(options_.progress, "fill", done, total);
           });
       if (!models.ok()) return models.status();
       absl::StatusOr<PackedSize> size = MeasurePackedSize(input_.tensors(), *models, options_.fit.threads);
@@ -263,9 +263,7 @@ class Search {
     if (!files.ok()) return files.status();
     PackOptions pack;
     pack.threads = options_.fit.threads;
-    pack.progress = [&](absl::string_view stage, uint64_t done, uint64_t total) {
-      if (options_.progress) options_.progress(stage, done, total);
-    };
+    pack.progress = options_.progress;
     // Aside, until it is known to be within the budget: nothing else may take the output's place. In the folder, so
     // that what a killed run leaves of it goes with the folder.
     const std::string aside = (fs::path(folder) / "vault").string();
@@ -303,8 +301,8 @@ class Search {
         const FittedModels* models = &run->models;
         absl::StatusOr<FittedModels> other = FittedModels{};
         if (i > 0) {
-          other = fitter_.FitVariants(run->models, lambda, [&](uint64_t done, uint64_t total) {
-            if (options_.progress) options_.progress("rate and distortion", done, total);
+          other = fitter_.FitVariants(run->models, lambda, [&](absl::string_view, uint64_t done, uint64_t total) {
+            ReportProgress(options_.progress, "rate and distortion", done, total);
           });
           if (!other.ok()) return other.status();
           models = &*other;

@@ -3,7 +3,6 @@
 #define MODELVAULT_TOOLS_FITTING_FIT_RUN_H_
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -17,9 +16,6 @@
 
 namespace modelvault {
 
-// Called now and then, on the calling thread, with what is being done and how far it is.
-using FitStage = std::function<void(absl::string_view stage, uint64_t done, uint64_t total)>;
-
 struct FitRunOptions {
   uint64_t budget = 1 << 20;  // Bytes the vault may have.
   double lambda = 0;          // Positive: this price of a bit, whatever the vault's size; the budget only limits it.
@@ -27,11 +23,12 @@ struct FitRunOptions {
   CurvatureOptions curvature;
   FitOptions fit;
   std::vector<double> curve;  // Budgets, as multiples of this one, to tell the loss at; see FitRun::curve.
-  // Results that a run which was interrupted left; made, and removed at the end. Empty: the output's name with .fit-work.
+  // Results that a run which was interrupted left; made, and removed at the end. Empty: the output's name with
+  // .fit-work.
   std::string work_folder;
   bool keep_work_folder = false;
   std::string export_folder;  // Also leaves base.safetensors and variants/NAME.safetensors there. Empty: no.
-  FitStage progress;          // May be empty.
+  ProgressFunction progress;
 };
 
 // What one more vault would lose.

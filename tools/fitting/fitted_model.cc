@@ -121,18 +121,17 @@ bool ParseVariant(absl::string_view bytes, const std::vector<FitTensor>& tensors
   return in.at_end();
 }
 
-std::vector<TensorInfo> ExportedTensors(const std::vector<FitTensor>& tensors) {
-  std::vector<TensorInfo> infos;
-  uint64_t at = 0;
-  const auto add = [&](std::string name, const char* dtype, std::vector<uint64_t> shape, uint64_t size) {
-    infos.push_back({std::move(name), dtype, std::move(shape), at, at + size});
-    at += size;
+std::vector<ModelTensor> ExportedTensors(const std::vector<FitTensor>& tensors) {
+  std::vector<ModelTensor> exported;
+  const auto add = [&](std::string name, DType dtype, std::vector<uint64_t> shape) {
+    const uint64_t at = exported.empty() ? 0 : exported.back().end;
+    exported.emplace_back(std::move(name), dtype, std::move(shape), at);
   };
   for (const FitTensor& t : tensors) {
-    add(t.name, t.linear ? "I8" : "F32", t.shape, t.base.size() * (t.linear ? 1 : 4));
-    if (t.linear) add(absl::StrCat(t.name, ".scale"), "F32", {t.rows}, t.rows * 4);
+    add(t.name, t.linear ? DType::kI8 : DType::kF32, t.shape);
+    if (t.linear) add(absl::StrCat(t.name, ".scale"), DType::kF32, {t.rows()});
   }
-  return infos;
+  return exported;
 }
 
 std::vector<uint8_t> ExportedBase(const FittedModels& models) {

@@ -10,8 +10,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "codec/model_tensor.h"
 #include "tools/fitting/fit_input.h"
-#include "tools/formats/safetensors.h"
 
 namespace modelvault {
 
@@ -55,7 +55,7 @@ std::string SerializeVariant(const FittedVariant& variant);
 bool ParseVariant(absl::string_view bytes, const std::vector<FitTensor>& tensors, FittedVariant* variant);
 
 // Tensors of the exported files: each linear tensor as I8, its steps as F32 NAME.scale after it, all others F32.
-std::vector<TensorInfo> ExportedTensors(const std::vector<FitTensor>& tensors);
+std::vector<ModelTensor> ExportedTensors(const std::vector<FitTensor>& tensors);
 
 // The data section of an exported file, laid out as ExportedTensors says: of the base, or of a variant.
 std::vector<uint8_t> ExportedBase(const FittedModels& models);

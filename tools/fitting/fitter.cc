@@ -15,7 +15,6 @@
 #include "codec/fit/ternary_fit.h"
 #include "codec/rans_encoder.h"
 #include "tools/fitting/packed_size.h"
-#include "tools/packing/model_file.h"
 #include "vault/ordered_parallel.h"
 
 namespace modelvault {
@@ -122,14 +121,14 @@ absl::StatusOr<FittedTensor> Fitter::FitBaseTensor(size_t t, const std::vector<f
   }
   // The grid is the centre's, whatever the target of this round: prices of symbols stay meaningful.
   const std::vector<float>& centre = Centre(t);
-  for (size_t row = 0; row < tensor.rows; ++row) {
+  for (size_t row = 0; row < tensor.rows(); ++row) {
     double range = 0;
     double own = 0;
-    for (size_t i = row * tensor.cols; i < (row + 1) * tensor.cols; ++i) {
+    for (size_t i = row * tensor.cols(); i < (row + 1) * tensor.cols(); ++i) {
       range = std::max({range, std::abs(static_cast<double>(centre[i])), std::abs(static_cast<double>(target[i]))});
       own += static_cast<double>(tensor.curvature.own(i));
     }
-    own /= static_cast<double>(tensor.cols);
+    own /= static_cast<double>(tensor.cols());
     // A uniform quantiser of step s has an error of s²/12 and saves log2(s) bits: with `own` / 2 times the square of
     // the error counted once a variant, the sum is the least at s² = 12 lambda / (variants * own * ln 2).
     const double step = options_.grid == GridRule::kRowRange
@@ -156,10 +155,10 @@ absl::StatusOr<TernaryFit> Fitter::FitLinear(size_t t, const std::vector<float>&
   const float gain = static_cast<float>(options_.gain);
   std::vector<float> delta(target.size());
   double mean_step = 0;
-  for (const float step : base.steps) mean_step += static_cast<double>(step) / static_cast<double>(tensor.rows);
+  for (const float step : base.steps) mean_step += static_cast<double>(step) / static_cast<double>(tensor.rows());
   for (size_t i = 0; i < target.size(); ++i) {
     delta[i] =
-        centre[i] + gain * (target[i] - centre[i]) - base.steps[i / tensor.cols] * static_cast<float>(base.values[i]);
+        centre[i] + gain * (target[i] - centre[i]) - base.steps[i / tensor.cols()] * static_cast<float>(base.values[i]);
   }
   TernaryFitOptions options;
   options.lambda = lambda;
@@ -297,7 +296,7 @@ WorkFolder::Key Fitter::KeyOfRound(const std::vector<FittedTensor>& base, const 
 }
 
 absl::StatusOr<Fitter::Round> Fitter::FitAll(const std::vector<FittedTensor>& base, std::vector<Prices> prices,
-                                             double lambda, const FitProgress& progress) const {
+                                             double lambda, const ProgressFunction& progress) const {
   if (absl::Status chosen = ChooseStartScales(base, lambda, &prices); !chosen.ok()) return chosen;
   const WorkFolder::Key round_key = KeyOfRound(base, prices, lambda);
   Round round;
@@ -330,7 +329,7 @@ absl::StatusOr<Fitter::Round> Fitter::FitAll(const std::vector<FittedTensor>& ba
             for (size_t i = 0; i < rest.size(); ++i) {
               rest[i] = centre[i] + static_cast<float>(options_.gain) * (rest[i] - centre[i]);
               if (fit.symbols.empty() || fit.symbols[i] == 0) continue;
-              rest[i] -= base[t].steps[i / tensor.cols] *
+              rest[i] -= base[t].steps[i / tensor.cols()] *
                          static_cast<float>(fit.symbols[i] * static_cast<int>(fit.scales[i / kGroupSize]));
             }
           }
@@ -346,7 +345,7 @@ absl::StatusOr<Fitter::Round> Fitter::FitAll(const std::vector<FittedTensor>& ba
           }
         }
         round.variants.push_back(std::move(result.fit));
-        if (progress) progress(v + 1, input_->variant_count());
+        ReportProgress(progress, "variants", v + 1, input_->variant_count());
         return absl::OkStatus();
       });
   if (!status.ok()) return status;
@@ -356,7 +355,7 @@ absl::StatusOr<Fitter::Round> Fitter::FitAll(const std::vector<FittedTensor>& ba
 std::vector<Fitter::Prices> Fitter::PricesOf(const FittedModels& models) const {
   std::vector<Prices> prices(models.base.size());
   if (!options_.shared_prices) return prices;
-  const std::vector<TensorSpec> specs = SpecsOf(ExportedTensors(input_->tensors()));
+  const std::vector<ModelTensor> specs = ExportedTensors(input_->tensors());
   const DeltaStatistics statistics = CountDifferences(specs, models);
   size_t spec = 0;
   for (size_t t = 0; t < models.base.size(); ++t) {
@@ -372,7 +371,7 @@ std::vector<Fitter::Prices> Fitter::PricesOf(const FittedModels& models) const {
   return prices;
 }
 
-absl::StatusOr<FittedModels> Fitter::Fit(double lambda, const FitProgress& progress) const {
+absl::StatusOr<FittedModels> Fitter::Fit(double lambda, const ProgressFunction& progress) const {
   if (!(lambda > 0) || !std::isfinite(lambda)) return absl::InvalidArgumentError("lambda must be positive");
   const size_t count = input_->tensors().size();
   std::vector<Prices> prices(count);
@@ -389,9 +388,10 @@ absl::StatusOr<FittedModels> Fitter::Fit(double lambda, const FitProgress& progr
         });
     if (!status.ok()) return status;
     const uint64_t before = static_cast<uint64_t>(r) * input_->variant_count();
-    absl::StatusOr<Round> round = FitAll(base, prices, lambda, [&](uint64_t done, uint64_t total) {
-      if (progress) progress(before + done, total * static_cast<uint64_t>(options_.rounds));
-    });
+    absl::StatusOr<Round> round =
+        FitAll(base, prices, lambda, [&](absl::string_view stage, uint64_t done, uint64_t total) {
+          ReportProgress(progress, stage, before + done, total * static_cast<uint64_t>(options_.rounds));
+        });
     if (!round.ok()) return round.status();
     models.base = std::move(base);
     models.variants = std::move(round->variants);
@@ -406,7 +406,7 @@ absl::StatusOr<FittedModels> Fitter::Fit(double lambda, const FitProgress& progr
 }
 
 absl::StatusOr<FittedModels> Fitter::FitVariants(const FittedModels& models, double lambda,
-                                                 const FitProgress& progress) const {
+                                                 const ProgressFunction& progress) const {
   absl::StatusOr<Round> round = FitAll(models.base, PricesOf(models), lambda, progress);
   if (!round.ok()) return round.status();
   return FittedModels{models.base, std::move(round->variants)};

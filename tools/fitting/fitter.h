@@ -3,7 +3,6 @@
 #define MODELVAULT_TOOLS_FITTING_FITTER_H_
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -11,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "codec/fit/ternary_fit.h"
+#include "codec/progress.h"
 #include "tools/fitting/fit_input.h"
 #include "tools/fitting/fitted_model.h"
 #include "tools/fitting/work_folder.h"
@@ -30,8 +30,8 @@ struct FitOptions {
   bool base_rate = true;       // Weigh bytes of the base against its error, rather than round to the nearest.
   bool keep_base = true;       // The base stays what it was given as; else it moves to where the variants are.
   double gain = 1;             // The fine-tunes' differences are multiplied by it before they are fitted. Positive.
-  // Scales begin at this or up to 3.4 times this, whichever fits a few variants best, in units of the difference that just
-  // pays for its bits; positive.
+  // Scales begin at this or up to 3.4 times this, whichever fits a few variants best, in units of the difference that
+  // just pays for its bits; positive.
   double start_scale = 1.6;
   bool refit_scales = true;
   bool side_tensors = true;   // Let small tensors differ where it pays; else they are the base's.
@@ -45,9 +45,6 @@ struct FitOptions {
   std::map<std::string, double> floors;
 };
 
-// How many variants of how many are done in a round.
-using FitProgress = std::function<void(uint64_t done, uint64_t total)>;
-
 // Thread-compatible.
 class Fitter {
  public:
@@ -57,11 +54,11 @@ class Fitter {
 
   // Everything at `lambda`, the price of a bit in the unit of the curvature's form, positive. The same for any number
   // of threads, and whatever the work folder holds. kResourceExhausted for a floor that no price reaches.
-  absl::StatusOr<FittedModels> Fit(double lambda, const FitProgress& progress) const;
+  absl::StatusOr<FittedModels> Fit(double lambda, const ProgressFunction& progress) const;
 
   // Only the variants, from the base and at the prices of symbols that `models` stand for.
   absl::StatusOr<FittedModels> FitVariants(const FittedModels& models, double lambda,
-                                           const FitProgress& progress) const;
+                                           const ProgressFunction& progress) const;
 
  private:
   struct Prices;
@@ -84,7 +81,7 @@ class Fitter {
   absl::Status ChooseStartScales(const std::vector<FittedTensor>& base, double lambda,
                                  std::vector<Prices>* prices) const;
   absl::StatusOr<Round> FitAll(const std::vector<FittedTensor>& base, std::vector<Prices> prices, double lambda,
-                               const FitProgress& progress) const;
+                               const ProgressFunction& progress) const;
   std::vector<Prices> PricesOf(const FittedModels& models) const;
   WorkFolder::Key KeyOfRound(const std::vector<FittedTensor>& base, const std::vector<Prices>& prices,
                              double lambda) const;

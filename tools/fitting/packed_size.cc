@@ -10,24 +10,19 @@
 #include "codec/core/variant_layout.h"
 #include "codec/segment_encoder.h"
 #include "codec/shared_tables_builder.h"
-#include "tools/packing/model_file.h"
 #include "tools/packing/pack.h"
 #include "vault/ordered_parallel.h"
 
 namespace modelvault {
 namespace {
 
-// As PackVault chooses.
-constexpr uint64_t kLargeBase = 64 << 20;
-constexpr uint32_t kSmallChunk = 4 << 10;
-constexpr uint32_t kLargeChunk = 64 << 10;
 constexpr uint64_t kChunkEntry = 8;
 
 }  // namespace
 
 uint64_t PackedSize::total() const { return std::accumulate(variants.begin(), variants.end(), model + base); }
 
-DeltaStatistics CountDifferences(const std::vector<TensorSpec>& specs, const FittedModels& models) {
+DeltaStatistics CountDifferences(const std::vector<ModelTensor>& specs, const FittedModels& models) {
   const std::vector<uint8_t> base = ExportedBase(models);
   DeltaStatistics statistics(specs);
   for (const FittedVariant& variant : models.variants) {
@@ -47,7 +42,7 @@ DeltaStatistics CountDifferences(const std::vector<TensorSpec>& specs, const Fit
 
 absl::StatusOr<PackedSize> MeasurePackedSize(const std::vector<FitTensor>& tensors, const FittedModels& models,
                                              int threads) {
-  const std::vector<TensorSpec> specs = SpecsOf(ExportedTensors(tensors));
+  const std::vector<ModelTensor> specs = ExportedTensors(tensors);
   const std::vector<uint8_t> base = ExportedBase(models);
   MemoryDataSource source(base);
   absl::StatusOr<std::string> section = BuildSharedTables(specs, &source, CountDifferences(specs, models));
@@ -57,7 +52,7 @@ absl::StatusOr<PackedSize> MeasurePackedSize(const std::vector<FitTensor>& tenso
   const absl::StatusOr<std::unique_ptr<const ParsedSharedTables>> shared =
       ParsedSharedTables::Parse(*std::move(section));
   if (!shared.ok()) return shared.status();
-  const BaseEncoder encoder(&(*shared)->tables(), base.size() > kLargeBase ? kLargeChunk : kSmallChunk);
+  const BaseEncoder encoder(&(*shared)->tables(), DefaultChunkSize(base.size()));
   for (uint64_t c = 0; c < encoder.chunk_count(); ++c) {
     const size_t begin = static_cast<size_t>(c * encoder.chunk_size());
     const size_t bytes = std::min<size_t>(encoder.chunk_size(), base.size() - begin);

@@ -7,7 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "codec/delta_statistics.h"
-#include "codec/tensor_spec.h"
+#include "codec/model_tensor.h"
 #include "tools/fitting/fit_input.h"
 #include "tools/fitting/fitted_model.h"
 
@@ -27,7 +27,7 @@ absl::StatusOr<PackedSize> MeasurePackedSize(const std::vector<FitTensor>& tenso
                                              int threads);
 
 // Where variants differ, as PackVault counts it. `specs` are the exported files'.
-DeltaStatistics CountDifferences(const std::vector<TensorSpec>& specs, const FittedModels& models);
+DeltaStatistics CountDifferences(const std::vector<ModelTensor>& specs, const FittedModels& models);
 
 }  // namespace modelvault
 

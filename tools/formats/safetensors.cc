@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -24,13 +25,46 @@ constexpr char kMetadataKey[] = "__metadata__";
 struct Dtype {
   const char* name;
   uint32_t bits;
+  DType dtype;
 };
 constexpr std::array<Dtype, 22> kDtypes = {{
-    {"BOOL", 8},    {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6},     {"U8", 8},          {"I8", 8},
-    {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"I16", 16},
-    {"U16", 16},    {"F16", 16},    {"BF16", 16},   {"I32", 32},        {"U32", 32},        {"F32", 32},
-    {"C64", 64},    {"F64", 64},    {"I64", 64},    {"U64", 64},
+    {"BOOL", 8, DType::kBool},
+    {"F4", 4, DType::kOpaque},
+    {"F6_E2M3", 6, DType::kOpaque},
+    {"F6_E3M2", 6, DType::kOpaque},
+    {"U8", 8, DType::kU8},
+    {"I8", 8, DType::kI8},
+    {"F8_E5M2", 8, DType::kOpaque},
+    {"F8_E4M3", 8, DType::kOpaque},
+    {"F8_E8M0", 8, DType::kOpaque},
+    {"F8_E4M3FNUZ", 8, DType::kOpaque},
+    {"F8_E5M2FNUZ", 8, DType::kOpaque},
+    {"I16", 16, DType::kI16},
+    {"U16", 16, DType::kU16},
+    {"F16", 16, DType::kF16},
+    {"BF16", 16, DType::kBf16},
+    {"I32", 32, DType::kI32},
+    {"U32", 32, DType::kU32},
+    {"F32", 32, DType::kF32},
+    {"C64", 64, DType::kOpaque},
+    {"F64", 64, DType::kF64},
+    {"I64", 64, DType::kI64},
+    {"U64", 64, DType::kU64},
 }};
+
+void SetType(std::string name, ModelTensor* tensor) {
+  const auto known = std::find_if(kDtypes.begin(), kDtypes.end(), [&](const Dtype& d) { return name == d.name; });
+  if (known != kDtypes.end()) {
+    tensor->dtype = known->dtype;
+    tensor->opaque_bits = known->dtype == DType::kOpaque ? known->bits : 0;
+  }
+  if (tensor->dtype == DType::kOpaque) tensor->opaque_type = std::move(name);
+}
+
+std::string TypeName(const ModelTensor& tensor) {
+  if (tensor.dtype == DType::kOpaque) return tensor.opaque_type;
+  return std::find_if(kDtypes.begin(), kDtypes.end(), [&](const Dtype& d) { return tensor.dtype == d.dtype; })->name;
+}
 
 // Text from the file in a form that cannot disturb a terminal, of bounded length.
 std::string Quoted(absl::string_view text) {
@@ -44,7 +78,7 @@ absl::Status Bad(absl::string_view file_name, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(file_name, ": bad safetensors file: ", what));
 }
 
-absl::Status BadTensor(absl::string_view file_name, const TensorInfo& tensor, absl::string_view what) {
+absl::Status BadTensor(absl::string_view file_name, const ModelTensor& tensor, absl::string_view what) {
   return Bad(file_name, absl::StrCat("tensor ", Quoted(tensor.name), ": ", what));
 }
 
@@ -98,7 +132,7 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
         if (value.empty() || value.size() > kMaxDtypeSize) {
           return FailTensor(absl::StrCat("dtype must have 1 to ", kMaxDtypeSize, " bytes, has ", value.size()));
         }
-        tensor_.dtype = std::move(value);
+        SetType(std::move(value), &tensor_);
         return Go(Place::kTensor);
       default:
         return Scalar("a string");
@@ -260,7 +294,7 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
     if (name.find('\0') != std::string::npos) {
       return Fail(absl::StrCat("tensor ", Quoted(name), ": name contains a NUL"));
     }
-    tensor_ = TensorInfo();
+    tensor_ = ModelTensor();
     tensor_.name = std::move(name);
     fields_ = 0;
     offset_count_ = 0;
@@ -292,45 +326,49 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
   int ignored_depth_ = 0;  // depth outside the value being ignored
   bool has_metadata_ = false;
   std::string key_;  // of the metadata entry being read
-  TensorInfo tensor_;
+  ModelTensor tensor_;
   unsigned fields_ = 0;
   int offset_count_ = 0;
 };
 
-absl::Status CheckTensor(const TensorInfo& tensor, uint64_t data_size, absl::string_view file_name) {
+absl::Status CheckTensor(const ModelTensor& tensor, uint64_t data_size, absl::string_view file_name) {
   if (tensor.begin > tensor.end || tensor.end > data_size) {
-    return BadTensor(file_name, tensor,
-                     absl::StrCat("data_offsets [", tensor.begin, ", ", tensor.end,
-                                  "] do not lie within the data section of ", data_size, " bytes"));
+    return BadTensor(
+        file_name, tensor,
+        absl::StrCat("data_offsets [", tensor.begin, ", ", tensor.end, "] do not lie within the data section of ",
+                     data_size, " bytes",
+                     tensor.end > data_size ? absl::StrCat(", which is ", tensor.end - data_size, " short") : ""));
   }
   const std::optional<uint64_t> count = ElementCount(tensor.shape);
   if (!count.has_value()) {
     return BadTensor(file_name, tensor, absl::StrCat("shape ", Shown(tensor.shape), " has too many elements"));
   }
-  const std::optional<uint32_t> bits = DtypeBits(tensor.dtype);
-  if (!bits.has_value()) return absl::OkStatus();
-  if (*count > std::numeric_limits<uint64_t>::max() / *bits) {
+  const uint32_t bits = tensor.element_bits();
+  if (bits == 0) return absl::OkStatus();
+  if (*count > std::numeric_limits<uint64_t>::max() / bits) {
     return BadTensor(file_name, tensor,
-                     absl::StrCat("shape ", Shown(tensor.shape), " of ", tensor.dtype, " has too many bits"));
+                     absl::StrCat("shape ", Shown(tensor.shape), " of ", tensor.type_name(), " has too many bits"));
   }
-  const uint64_t total_bits = *count * *bits;
+  const uint64_t total_bits = *count * bits;
   if (total_bits % 8 != 0) {
-    return BadTensor(file_name, tensor,
-                     absl::StrCat("shape ", Shown(tensor.shape), " of ", tensor.dtype, " does not fill whole bytes"));
+    return BadTensor(
+        file_name, tensor,
+        absl::StrCat("shape ", Shown(tensor.shape), " of ", tensor.type_name(), " does not fill whole bytes"));
   }
   if (tensor.size() != total_bits / 8) {
     return BadTensor(file_name, tensor,
-                     absl::StrCat("shape ", Shown(tensor.shape), " of ", tensor.dtype, " takes ", total_bits / 8,
+                     absl::StrCat("shape ", Shown(tensor.shape), " of ", tensor.type_name(), " takes ", total_bits / 8,
                                   " bytes, data_offsets [", tensor.begin, ", ", tensor.end, "] hold ", tensor.size()));
   }
   return absl::OkStatus();
 }
 
-absl::Status CheckNamesDiffer(absl::Span<const TensorInfo> tensors, absl::string_view file_name) {
-  std::vector<const TensorInfo*> by_name;
+absl::Status CheckNamesDiffer(absl::Span<const ModelTensor> tensors, absl::string_view file_name) {
+  std::vector<const ModelTensor*> by_name;
   by_name.reserve(tensors.size());
-  for (const TensorInfo& tensor : tensors) by_name.push_back(&tensor);
-  std::sort(by_name.begin(), by_name.end(), [](const TensorInfo* a, const TensorInfo* b) { return a->name < b->name; });
+  for (const ModelTensor& tensor : tensors) by_name.push_back(&tensor);
+  std::sort(by_name.begin(), by_name.end(),
+            [](const ModelTensor* a, const ModelTensor* b) { return a->name < b->name; });
   for (size_t i = 1; i < by_name.size(); ++i) {
     if (by_name[i - 1]->name == by_name[i]->name) {
       return Bad(file_name, absl::StrCat("repeated key ", Quoted(by_name[i]->name)));
@@ -340,9 +378,9 @@ absl::Status CheckNamesDiffer(absl::Span<const TensorInfo> tensors, absl::string
 }
 
 // `tensors` are in data order.
-absl::Status CheckTiling(absl::Span<const TensorInfo> tensors, uint64_t data_size, absl::string_view file_name) {
+absl::Status CheckTiling(absl::Span<const ModelTensor> tensors, uint64_t data_size, absl::string_view file_name) {
   uint64_t covered = 0;
-  for (const TensorInfo& tensor : tensors) {
+  for (const ModelTensor& tensor : tensors) {
     if (tensor.begin != covered) {
       return BadTensor(
           file_name, tensor,
@@ -352,7 +390,8 @@ absl::Status CheckTiling(absl::Span<const TensorInfo> tensors, uint64_t data_siz
     covered = tensor.end;
   }
   if (covered != data_size) {
-    return Bad(file_name, absl::StrCat("tensors cover ", covered, " bytes of a data section of ", data_size));
+    return Bad(file_name, absl::StrCat("tensors cover ", covered, " bytes of a data section of ", data_size, ": ",
+                                       data_size - covered, " too many"));
   }
   return absl::OkStatus();
 }
@@ -368,27 +407,15 @@ std::optional<std::string> JsonString(const std::string& text) {
 
 }  // namespace
 
-std::optional<uint32_t> DtypeBits(absl::string_view dtype) {
-  for (const Dtype& known : kDtypes) {
-    if (dtype == known.name) return known.bits;
-  }
-  return std::nullopt;
-}
-
-std::optional<uint64_t> ElementCount(absl::Span<const uint64_t> shape) {
-  // A 0 anywhere makes the product 0, whatever the others would have overflowed to.
-  if (std::find(shape.begin(), shape.end(), 0u) != shape.end()) return 0;
-  uint64_t count = 1;
-  for (const uint64_t dimension : shape) {
-    if (count > std::numeric_limits<uint64_t>::max() / dimension) return std::nullopt;
-    count *= dimension;
-  }
-  return count;
-}
-
-uint64_t Elements(const TensorInfo& tensor) {
-  if (!DtypeBits(tensor.dtype).has_value()) return tensor.size();
-  return ElementCount(tensor.shape).value_or(0);
+ModelTensor SafetensorsTensor(std::string name, std::string dtype, std::vector<uint64_t> shape, uint64_t begin,
+                              uint64_t end) {
+  ModelTensor tensor;
+  tensor.name = std::move(name);
+  tensor.shape = std::move(shape);
+  tensor.begin = begin;
+  tensor.end = end;
+  SetType(std::move(dtype), &tensor);
+  return tensor;
 }
 
 absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(absl::Span<const uint8_t> header_bytes, uint64_t data_size,
@@ -408,26 +435,29 @@ absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(absl::Span<const uint8_
   if (json.empty() || json[0] != '{') return Bad(file_name, "header does not start with '{' at offset 8");
   // The parser takes a NUL for the end of its input and would not see what follows.
   if (const void* nul = std::memchr(json.data(), 0, json.size()); nul != nullptr) {
-    return Bad(file_name, absl::StrCat("header contains a NUL at offset ",
-                                       static_cast<const uint8_t*>(nul) - header_bytes.data()));
+    const auto* first = static_cast<const uint8_t*>(nul);
+    const bool padding = std::all_of(first, json.data() + json.size(), [](uint8_t byte) { return byte == 0; });
+    return Bad(file_name, absl::StrCat(padding ? "header is padded with NUL bytes, which must be spaces, from offset "
+                                               : "header contains a NUL at offset ",
+                                       first - header_bytes.data()));
   }
 
   HeaderHandler handler;
   if (!nlohmann::json::sax_parse(json.begin(), json.end(), &handler)) return Bad(file_name, handler.error());
   SafetensorsHeader header = std::move(handler.header());
 
-  for (const TensorInfo& tensor : header.tensors) {
+  for (const ModelTensor& tensor : header.tensors) {
     if (absl::Status status = CheckTensor(tensor, data_size, file_name); !status.ok()) return status;
   }
   if (absl::Status status = CheckNamesDiffer(header.tensors, file_name); !status.ok()) return status;
-  std::sort(header.tensors.begin(), header.tensors.end(), [](const TensorInfo& a, const TensorInfo& b) {
+  std::sort(header.tensors.begin(), header.tensors.end(), [](const ModelTensor& a, const ModelTensor& b) {
     return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
   });
   if (absl::Status status = CheckTiling(header.tensors, data_size, file_name); !status.ok()) return status;
   return header;
 }
 
-absl::StatusOr<std::string> SafetensorsHeaderFor(absl::Span<const TensorInfo> tensors,
+absl::StatusOr<std::string> SafetensorsHeaderFor(absl::Span<const ModelTensor> tensors,
                                                  const SafetensorsMetadata& metadata) {
   constexpr char kWhere[] = "new header";
   std::string json = "{";
@@ -446,10 +476,10 @@ absl::StatusOr<std::string> SafetensorsHeaderFor(absl::Span<const TensorInfo> te
     absl::StrAppend(&json, "}");
   }
   uint64_t begin = 0;
-  for (const TensorInfo& tensor : tensors) {
+  for (const ModelTensor& tensor : tensors) {
     if (tensor.name == kMetadataKey) return BadTensor(kWhere, tensor, "the name is reserved");
     const std::optional<std::string> json_name = JsonString(tensor.name);
-    const std::optional<std::string> json_dtype = JsonString(tensor.dtype);
+    const std::optional<std::string> json_dtype = JsonString(TypeName(tensor));
     if (!json_name.has_value()) return BadTensor(kWhere, tensor, "name is not UTF-8");
     if (!json_dtype.has_value()) return BadTensor(kWhere, tensor, "dtype is not UTF-8");
     if (tensor.begin > tensor.end || tensor.size() > std::numeric_limits<uint64_t>::max() - begin) {
@@ -472,42 +502,36 @@ absl::StatusOr<std::string> SafetensorsHeaderFor(absl::Span<const TensorInfo> te
   return header;
 }
 
-absl::StatusOr<SafetensorsFile> SafetensorsFile::Open(FileSystem& file_system, absl::string_view path) {
-  absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = file_system.OpenForRead(path);
-  if (!file.ok()) return file.status();
-  return FromFile(*std::move(file));
+bool SafetensorsFormat::Recognises(absl::Span<const uint8_t> head) const {
+  return head.size() > kLengthSize && head[kLengthSize] == '{';
 }
 
-absl::StatusOr<SafetensorsFile> SafetensorsFile::FromFile(std::unique_ptr<RandomAccessFile> file) {
+absl::StatusOr<std::string> SafetensorsFormat::ReadFrame(const RandomAccessFile& file) const {
   std::array<uint8_t, kLengthSize> length_bytes;
-  if (file->size() < length_bytes.size()) {
-    return Bad(file->path(), absl::StrCat("expected a header length of 8 bytes, found ", file->size(), " bytes"));
+  if (file.size() < length_bytes.size()) {
+    return Bad(file.path(), absl::StrCat("expected a header length of 8 bytes, found ", file.size(), " bytes"));
   }
-  if (absl::Status status = file->ReadAt(0, absl::MakeSpan(length_bytes)); !status.ok()) return status;
+  if (absl::Status status = file.ReadAt(0, absl::MakeSpan(length_bytes)); !status.ok()) return status;
   const uint64_t json_size = LoadLe64(length_bytes.data());
   if (json_size > kMaxSafetensorsHeaderSize) {
-    return Bad(file->path(),
+    return Bad(file.path(),
                absl::StrCat("header length ", json_size, " exceeds the limit of ", kMaxSafetensorsHeaderSize));
   }
-  if (json_size > file->size() - kLengthSize) {
-    return Bad(file->path(),
-               absl::StrCat("header length ", json_size, ", but ", file->size() - kLengthSize, " bytes follow"));
+  if (json_size > file.size() - kLengthSize) {
+    return Bad(file.path(),
+               absl::StrCat("header length ", json_size, ", but ", file.size() - kLengthSize, " bytes follow"));
   }
-  std::string header_bytes(kLengthSize + json_size, '\0');
-  const absl::Span<uint8_t> bytes(reinterpret_cast<uint8_t*>(header_bytes.data()), header_bytes.size());
-  if (absl::Status status = file->ReadAt(0, bytes); !status.ok()) return status;
-  absl::StatusOr<SafetensorsHeader> header =
-      ParseSafetensorsHeader(bytes, file->size() - header_bytes.size(), file->path());
-  if (!header.ok()) return header.status();
-  return SafetensorsFile(std::move(file), std::move(header_bytes), *std::move(header));
+  std::string header(kLengthSize + json_size, '\0');
+  const absl::Span<uint8_t> bytes(reinterpret_cast<uint8_t*>(header.data()), header.size());
+  if (absl::Status status = file.ReadAt(0, bytes); !status.ok()) return status;
+  return header;
 }
 
-absl::Status SafetensorsFile::ReadData(uint64_t offset, absl::Span<uint8_t> out) const {
-  if (offset > data_size() || out.size() > data_size() - offset) {
-    return absl::InvalidArgumentError(absl::StrCat(path(), ": ", out.size(), " bytes at offset ", offset,
-                                                   " do not lie within the data section of ", data_size(), " bytes"));
-  }
-  return file_->ReadAt(data_offset() + offset, out);
+absl::StatusOr<ModelStructure> SafetensorsFormat::ParseFrame(absl::Span<const uint8_t> frame, uint64_t data_size,
+                                                             absl::string_view file_name) const {
+  absl::StatusOr<SafetensorsHeader> header = ParseSafetensorsHeader(frame, data_size, file_name);
+  if (!header.ok()) return header.status();
+  return ModelStructure{std::move(header->tensors), {{0, frame.size()}}};
 }
 
 }  // namespace modelvault

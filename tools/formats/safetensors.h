@@ -4,12 +4,12 @@
 // Reads and writes the safetensors format: an 8-byte little-endian length, a JSON header of that length, then the
 // tensors' bytes. Files are hostile: everything the header says is checked before it is used, and what is accepted is
 // exactly described by its tensors. Anything wrong with a file is kInvalidArgument and names the file, the tensor, and
-// what was expected and found; a failing disk is kUnavailable.
+// what was expected and found; a failing disk is kUnavailable. Names have 1 to kMaxTensorNameSize bytes of UTF-8
+// without a NUL. Types that the coders do not know are kOpaque; the bits of the common ones among them are known all
+// the same.
 
 #include <cstdint>
 #include <map>
-#include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +17,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "codec/model_tensor.h"
+#include "restore/model_file.h"
 #include "vault/file_system.h"
 
 namespace modelvault {
@@ -25,31 +27,15 @@ inline constexpr uint64_t kMaxSafetensorsHeaderSize = 100'000'000;  // JSON byte
 inline constexpr size_t kMaxTensorNameSize = 1024;                  // bytes
 inline constexpr size_t kMaxTensorRank = 64;
 
-struct TensorInfo {
-  std::string name;             // UTF-8, 1 to kMaxTensorNameSize bytes, no NUL
-  std::string dtype;            // as in the file, e.g. "I8" or "F16"; DtypeBits() knows the common ones
-  std::vector<uint64_t> shape;  // outermost dimension first; empty for a scalar; a dimension may be 0
-  uint64_t begin = 0;           // bytes from the start of the data section
-  uint64_t end = 0;             // one past the last byte
-
-  uint64_t size() const { return end - begin; }
-  bool operator==(const TensorInfo&) const = default;
-};
-
 using SafetensorsMetadata = std::map<std::string, std::string>;
 
-// Bits an element takes, or nothing for a dtype that is not known; such tensors are opaque bytes.
-std::optional<uint32_t> DtypeBits(absl::string_view dtype);
-
-// Elements in a tensor of this shape: 1 for a scalar, 0 if any dimension is 0; nothing if it does not fit 64 bits.
-std::optional<uint64_t> ElementCount(absl::Span<const uint64_t> shape);
-
-// Elements of a tensor from a valid header; bytes where its dtype is not known.
-uint64_t Elements(const TensorInfo& tensor);
+// A tensor of the type that the format calls `dtype`, e.g. "I8" or "F8_E4M3".
+ModelTensor SafetensorsTensor(std::string name, std::string dtype, std::vector<uint64_t> shape, uint64_t begin,
+                              uint64_t end);
 
 struct SafetensorsHeader {
   // In data order: by begin, then end, then name. Together they cover the data section without hole or overlap.
-  std::vector<TensorInfo> tensors;
+  std::vector<ModelTensor> tensors;
   SafetensorsMetadata metadata;
 };
 
@@ -66,40 +52,18 @@ absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(absl::Span<const uint8_
 // The canonical header for `tensors`, laid out one after the other in the order given: its length, compact JSON, and
 // spaces up to a multiple of 8 bytes. Of begin and end only their difference counts. Equal input gives equal bytes.
 // kInvalidArgument for anything ParseSafetensorsHeader would refuse.
-absl::StatusOr<std::string> SafetensorsHeaderFor(absl::Span<const TensorInfo> tensors,
+absl::StatusOr<std::string> SafetensorsHeaderFor(absl::Span<const ModelTensor> tensors,
                                                  const SafetensorsMetadata& metadata);
 
-// An open file whose header was found valid. Thread-safe: nothing changes after Open.
-class SafetensorsFile {
+// The format: the frame is the header, the data section all that follows it.
+class SafetensorsFormat : public ModelFormat {
  public:
-  // Reads the header only. `file_system` must outlive the result.
-  static absl::StatusOr<SafetensorsFile> Open(FileSystem& file_system, absl::string_view path);
-
-  // The same for a file that is open already.
-  static absl::StatusOr<SafetensorsFile> FromFile(std::unique_ptr<RandomAccessFile> file);
-
-  // The 8-byte length, the JSON and its padding, exactly as in the file; the data section follows at data_offset().
-  const std::string& header_bytes() const { return header_bytes_; }
-
-  // In data order, see SafetensorsHeader.
-  const std::vector<TensorInfo>& tensors() const { return header_.tensors; }
-
-  const SafetensorsMetadata& metadata() const { return header_.metadata; }
-  uint64_t data_offset() const { return header_bytes_.size(); }
-  uint64_t data_size() const { return file_->size() - header_bytes_.size(); }
-  const std::string& path() const { return file_->path(); }
-  const RandomAccessFile& file() const { return *file_; }
-
-  // Fills all of `out` with the bytes at `offset` of the data section; the range must lie within it.
-  absl::Status ReadData(uint64_t offset, absl::Span<uint8_t> out) const;
-
- private:
-  SafetensorsFile(std::unique_ptr<RandomAccessFile> file, std::string header_bytes, SafetensorsHeader header)
-      : file_(std::move(file)), header_bytes_(std::move(header_bytes)), header_(std::move(header)) {}
-
-  std::unique_ptr<RandomAccessFile> file_;
-  std::string header_bytes_;
-  SafetensorsHeader header_;
+  absl::string_view name() const override { return "safetensors"; }
+  absl::string_view extension() const override { return ".safetensors"; }
+  bool Recognises(absl::Span<const uint8_t> head) const override;
+  absl::StatusOr<std::string> ReadFrame(const RandomAccessFile& file) const override;
+  absl::StatusOr<ModelStructure> ParseFrame(absl::Span<const uint8_t> frame, uint64_t data_size,
+                                            absl::string_view file_name) const override;
 };
 
 }  // namespace modelvault

@@ -11,12 +11,16 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "codec/base_encoder.h"
+#include "codec/layout_encoder.h"
 #include "codec/segment_encoder.h"
 #include "codec/shared_tables_builder.h"
+#include "restore/model_file.h"
+#include "restore/named_vault.h"
 #include "restore/restorer.h"
-#include "tools/formats/safetensors.h"
-#include "tools/packing/model_file.h"
+#include "tools/formats/model_formats.h"
+#include "tools/packing/match_report.h"
 #include "tools/packing/variant_analysis.h"
+#include "tools/packing/variant_match.h"
 #include "vault/ordered_parallel.h"
 #include "vault/variant_name.h"
 #include "vault/vault_editor.h"
@@ -25,19 +29,18 @@
 namespace modelvault {
 namespace {
 
-constexpr uint64_t kLargeBase = 64 << 20;
 constexpr uint64_t kChunkBatchSize = 256 << 10;  // Raw bytes of the base one job codes.
 
 // A variant on its way into a vault.
 struct OpenInput {
   const VariantInput* input = nullptr;
-  std::unique_ptr<SafetensorsFile> file;
+  std::unique_ptr<ModelFile> file;
   VariantMatch match;
   ModelDigests digests;
   bool is_base = false;  // Identical to the base, its layout included.
   std::vector<VariantTensor> tensors;
   std::unique_ptr<VariantLayout> layout;
-  std::string stored_layout;
+  StoredLayout stored_layout;
   std::unique_ptr<SegmentEncoder> encoder;
 
   uint64_t segments() const { return is_base ? 0 : encoder->segment_count(); }
@@ -45,10 +48,6 @@ struct OpenInput {
 
 // Where the base's bytes come from, one source for each user.
 using BaseFactory = std::function<std::unique_ptr<DataSource>()>;
-
-void Report(const PackOptions& options, absl::string_view stage, uint64_t done, uint64_t total) {
-  if (options.progress) options.progress(stage, done, total);
-}
 
 absl::Status CheckNames(absl::Span<const VariantInput> variants) {
   std::set<std::string> names;
@@ -61,19 +60,46 @@ absl::Status CheckNames(absl::Span<const VariantInput> variants) {
   return absl::OkStatus();
 }
 
+// Opens all variants. `*note` is what is to be said of those that do not match entirely and are packed all the same.
 absl::StatusOr<std::vector<OpenInput>> OpenInputs(FileSystem& file_system, absl::Span<const VariantInput> variants,
-                                                  absl::Span<const TensorInfo> base) {
+                                                  absl::string_view base_path, absl::Span<const ModelTensor> base,
+                                                  const NameRules& rules, std::string* note) {
   std::vector<OpenInput> inputs;
+  std::vector<Mismatch> refused;
+  std::vector<Mismatch> kept;
+  uint64_t unmatched_size = 0;
   for (const VariantInput& v : variants) {
-    absl::StatusOr<SafetensorsFile> file = SafetensorsFile::Open(file_system, v.path);
+    absl::StatusOr<ModelFile> file = OpenModelFile(file_system, v.path);
     if (!file.ok()) return file.status();
     OpenInput input;
     input.input = &v;
-    input.file = std::make_unique<SafetensorsFile>(*std::move(file));
-    absl::StatusOr<VariantMatch> match = MatchVariant(base, input.file->tensors(), v.path);
-    if (!match.ok()) return match.status();
-    input.match = *std::move(match);
+    input.file = std::make_unique<ModelFile>(*std::move(file));
+    const std::vector<ModelTensor>& tensors = input.file->tensors();
+    const TensorPairs pairs = PairTensors(base, tensors, rules);
+    if (!pairs.complete()) {
+      const bool shard = IsShardName(v.path) || IsShardName(base_path);
+      const bool keep = !shard && IsOfBase(base, tensors, pairs);
+      (keep ? kept : refused).push_back({v.path, tensors, pairs});
+      if (!keep) continue;
+    }
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      if (!pairs.base_of[i].has_value()) unmatched_size += tensors[i].size();
+    }
+    input.match = LayOut(base, tensors, pairs);
     inputs.push_back(std::move(input));
+  }
+  if (!refused.empty()) {
+    return absl::InvalidArgumentError(
+        DescribeMismatches(absl::StrFormat("%d of %d variants do not match the base %s, which has %d tensors",
+                                           refused.size(), variants.size(), base_path, base.size()),
+                           base_path, base, refused, rules));
+  }
+  if (!kept.empty()) {
+    *note =
+        DescribeMismatches(absl::StrFormat("%d of %d variants do not match the base entirely; what they lack is left "
+                                           "out, what has no match, %d bytes in all, is stored with them",
+                                           kept.size(), variants.size(), unmatched_size),
+                           base_path, base, kept, rules);
   }
   return inputs;
 }
@@ -85,7 +111,7 @@ uint64_t TotalSize(const std::vector<OpenInput>& inputs) {
 }
 
 // Digests of all variants, and their differences counted into `*statistics` if that is wanted.
-absl::Status Analyze(const std::vector<TensorSpec>& base_specs, const BaseFactory& base, const PackOptions& options,
+absl::Status Analyze(const std::vector<ModelTensor>& base_tensors, const BaseFactory& base, const PackOptions& options,
                      std::vector<OpenInput>* inputs, DeltaStatistics* statistics) {
   struct Result {
     ModelDigests digests;
@@ -98,10 +124,10 @@ absl::Status Analyze(const std::vector<TensorSpec>& base_specs, const BaseFactor
       [&](uint64_t i) -> absl::StatusOr<Result> {
         const OpenInput& input = (*inputs)[i];
         Result result;
-        if (statistics != nullptr) result.statistics = std::make_unique<DeltaStatistics>(base_specs);
+        if (statistics != nullptr) result.statistics = std::make_unique<DeltaStatistics>(base_tensors);
         const std::unique_ptr<DataSource> source = base();
         absl::StatusOr<ModelDigests> digests =
-            AnalyzeVariant(base_specs, source.get(), input.match, *input.file, result.statistics.get());
+            AnalyzeVariant(base_tensors, source.get(), input.match, *input.file, result.statistics.get());
         if (!digests.ok()) return digests.status();
         result.digests = *digests;
         return result;
@@ -110,7 +136,7 @@ absl::Status Analyze(const std::vector<TensorSpec>& base_specs, const BaseFactor
         OpenInput& input = (*inputs)[i];
         input.digests = result.digests;
         if (statistics != nullptr) statistics->Merge(*result.statistics);
-        Report(options, "analyse", done += input.file->data_size(), total);
+        ReportProgress(options.progress, "analyse", done += input.file->data_size(), total);
         return absl::OkStatus();
       });
 }
@@ -139,7 +165,7 @@ absl::Status WriteBase(const SharedTables& shared, const BaseFactory& base, cons
         for (const std::string& chunk : chunks) {
           if (absl::Status status = writer->AppendBaseChunk(chunk); !status.ok()) return status;
         }
-        Report(options, "encode base", b + 1, batches);
+        ReportProgress(options.progress, "encode base", b + 1, batches);
         return absl::OkStatus();
       });
 }
@@ -149,11 +175,10 @@ absl::Status PrepareLayouts(const SharedTables& shared, const ModelDigests& base
   for (OpenInput& input : *inputs) {
     input.layout = std::make_unique<VariantLayout>(&shared);
     if (input.match.own_layout) {
-      input.stored_layout = SerializeLayout(input.match.tensors);
-      input.tensors.resize(shared.tensor_count());
-      const CoreStatus status = input.layout->Parse(
-          {reinterpret_cast<const uint8_t*>(input.stored_layout.data()), input.stored_layout.size()},
-          input.tensors.data(), input.tensors.size());
+      input.stored_layout = SerializeLayout(input.match.tensors, shared.tensor_count());
+      input.tensors.resize(input.match.tensors.size());
+      const CoreStatus status =
+          input.layout->Parse(input.stored_layout.view(), input.tensors.data(), input.tensors.size());
       if (status != CoreStatus::kOk) {
         return absl::InternalError(absl::StrCat(input.input->path, ": layout: ", CoreStatusName(status)));
       }
@@ -192,9 +217,9 @@ absl::Status WriteVariants(const BaseFactory& base, const PackOptions& options, 
         }
         if (status.ok() && input.segments() > 0) status = writer->AppendSegment(stored);
         if (status.ok() && jobs[j].segment + 1 >= input.segments()) {
-          status = writer->FinishVariant(input.digests, input.file->header_bytes());
+          status = writer->FinishVariant(input.digests, input.file->frame());
         }
-        Report(options, "encode variants", j + 1, jobs.size());
+        ReportProgress(options.progress, "encode variants", j + 1, jobs.size());
         return status;
       });
 }
@@ -205,7 +230,7 @@ struct Verified {
 };
 
 // Restores `model` and compares it with the file it came from, byte by byte.
-absl::Status CompareWithFile(const VaultModel& model, const SafetensorsFile& file, int threads) {
+absl::Status CompareWithFile(const VaultModel& model, const ModelFile& file, int threads) {
   if (model.data_size() != file.data_size()) {
     return absl::InternalError(
         absl::StrCat(file.path(), ": packed ", file.data_size(), " bytes of data, restored ", model.data_size()));
@@ -232,20 +257,17 @@ absl::Status CompareWithFile(const VaultModel& model, const SafetensorsFile& fil
 }
 
 // Compares with the header that the file has now: it was read long before the data.
-absl::Status CompareHeader(const SafetensorsFile& file, const std::string& restored) {
-  std::vector<uint8_t> header(static_cast<size_t>(file.data_offset()));
-  if (absl::Status read = file.file().ReadAt(0, absl::MakeSpan(header)); !read.ok()) return read;
-  if (std::equal(header.begin(), header.end(), restored.begin(), restored.end(),
-                 [](uint8_t a, char b) { return a == static_cast<uint8_t>(b); })) {
-    return absl::OkStatus();
-  }
+absl::Status CompareHeader(const ModelFile& file, const std::string& restored) {
+  const absl::StatusOr<std::string> header = file.ReadFrameAgain();
+  if (!header.ok()) return header.status();
+  if (*header == restored) return absl::OkStatus();
   return absl::DataLossError(
-      absl::StrCat(file.path(), ": the header of ", header.size(),
+      absl::StrCat(file.path(), ": the header of ", header->size(),
                    " bytes does not come back as it is: did a file change while it was packed?"));
 }
 
 // Reads the finished vault back and compares every model in `inputs`, and the base if there is a file of it.
-absl::Status VerifyWritten(const VaultWriter& writer, const SafetensorsFile* base, const PackOptions& options,
+absl::Status VerifyWritten(const VaultWriter& writer, const ModelFile* base, const PackOptions& options,
                            const std::vector<OpenInput>& inputs) {
   absl::StatusOr<std::unique_ptr<VaultReader>> reader = writer.OpenWritten();
   if (!reader.ok()) return reader.status();
@@ -277,7 +299,7 @@ absl::Status VerifyWritten(const VaultWriter& writer, const SafetensorsFile* bas
         return Verified();
       },
       [&](uint64_t i, Verified) {
-        Report(options, "verify", done += inputs[i].file->data_size(), total);
+        ReportProgress(options.progress, "verify", done += inputs[i].file->data_size(), total);
         return absl::OkStatus();
       });
 }
@@ -290,7 +312,7 @@ absl::StatusOr<PackReport> MakeReport(const VaultWriter& writer, const std::vect
   for (const OpenInput& input : inputs) {
     absl::StatusOr<const VaultVariant*> variant = (*reader)->Find(input.input->name);
     if (!variant.ok()) return variant.status();
-    const uint64_t file_size = input.file->data_offset() + input.file->data_size();
+    const uint64_t file_size = input.file->size();
     report.variants.push_back({input.input->name, file_size, (*variant)->stored_size});
     report.input_size += file_size;
   }
@@ -329,8 +351,8 @@ absl::Status CheckBudget(const PackOptions& options, absl::string_view path, con
 }
 
 // Budget, verification, report, and the new name.
-absl::StatusOr<PackReport> Conclude(VaultWriter* writer, const SafetensorsFile* base, const PackOptions& options,
-                                    const std::vector<OpenInput>& inputs) {
+absl::StatusOr<PackReport> Conclude(VaultWriter* writer, const ModelFile* base, const PackOptions& options,
+                                    const std::vector<OpenInput>& inputs, const std::string& note) {
   if (absl::Status status = writer->Finish(); !status.ok()) return status;
   {
     absl::StatusOr<std::unique_ptr<VaultReader>> written = writer->OpenWritten();
@@ -341,28 +363,12 @@ absl::StatusOr<PackReport> Conclude(VaultWriter* writer, const SafetensorsFile* 
   absl::StatusOr<PackReport> report = MakeReport(*writer, inputs);
   if (!report.ok()) return report.status();
   if (base != nullptr) {
-    report->base_file_size = base->data_offset() + base->data_size();
+    report->base_file_size = base->size();
     report->input_size += report->base_file_size;
   }
+  report->note = note;
   if (absl::Status status = writer->Commit(); !status.ok()) return status;
   return report;
-}
-
-// A vault tells of the base's tensors twice: in its file header for those who read files, in MODEL for the codec.
-absl::Status CheckHeaderAgainstModel(const VaultReader& vault, absl::Span<const TensorInfo> tensors,
-                                     const SharedTables& shared) {
-  if (tensors.size() != shared.tensor_count()) {
-    return absl::DataLossError(absl::StrCat(vault.path(), ": the base's file header has ", tensors.size(),
-                                            " tensors, MODEL has ", shared.tensor_count()));
-  }
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    const TensorSpec spec = SpecOf(tensors[i]);
-    const TensorRecord& record = shared.tensor(i);
-    if (spec.dtype == record.dtype && spec.rows == record.rows && spec.cols == record.cols) continue;
-    return absl::DataLossError(absl::StrCat(vault.path(), ": tensor '", absl::CEscape(tensors[i].name),
-                                            "' of the base's file header is not tensor number ", i, " of MODEL"));
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace
@@ -371,37 +377,39 @@ absl::StatusOr<PackReport> PackVault(FileSystem& file_system, absl::string_view 
                                      absl::Span<const VariantInput> variants, absl::string_view output,
                                      const PackOptions& options) {
   if (absl::Status status = CheckNames(variants); !status.ok()) return status;
-  absl::StatusOr<SafetensorsFile> base = SafetensorsFile::Open(file_system, base_path);
+  absl::StatusOr<ModelFile> base = OpenModelFile(file_system, base_path);
   if (!base.ok()) return base.status();
-  const std::vector<TensorSpec> specs = SpecsOf(base->tensors());
+  const std::vector<ModelTensor>& tensors = base->tensors();
   const BaseFactory base_source = [&] { return std::make_unique<FileDataSource>(&*base); };
-  absl::StatusOr<std::vector<OpenInput>> inputs = OpenInputs(file_system, variants, base->tensors());
+  std::string note;
+  absl::StatusOr<std::vector<OpenInput>> inputs =
+      OpenInputs(file_system, variants, base_path, tensors, options.names, &note);
   if (!inputs.ok()) return inputs.status();
 
-  DeltaStatistics statistics(specs);
-  if (absl::Status status = Analyze(specs, base_source, options, &*inputs, &statistics); !status.ok()) return status;
+  DeltaStatistics statistics(tensors);
+  if (absl::Status status = Analyze(tensors, base_source, options, &*inputs, &statistics); !status.ok()) return status;
   FileDataSource data(&*base);
   absl::StatusOr<ModelDigests> base_digests = DigestSource(&data);
   if (!base_digests.ok()) return base_digests.status();
-  absl::StatusOr<std::string> section = BuildSharedTables(specs, &data, statistics);
+  absl::StatusOr<std::string> section = BuildSharedTables(tensors, &data, statistics);
   if (!section.ok()) return section.status();
   absl::StatusOr<std::unique_ptr<const ParsedSharedTables>> shared = ParsedSharedTables::Parse(*section);
   if (!shared.ok()) return shared.status();
 
   VaultParams params;
-  params.chunk_size = options.chunk_size != 0 ? options.chunk_size : base->data_size() > kLargeBase ? 64 << 10 : 4096;
+  params.chunk_size = options.chunk_size != 0 ? options.chunk_size : DefaultChunkSize(base->data_size());
   params.segment_size = options.segment_size;
   params.base_data_size = base->data_size();
-  params.tensor_count = static_cast<uint32_t>(specs.size());
+  params.tensor_count = static_cast<uint32_t>(tensors.size());
   absl::StatusOr<std::unique_ptr<VaultWriter>> writer = VaultWriter::Create(file_system, output, params, *section);
   if (!writer.ok()) return writer.status();
   const SharedTables& parsed = (*shared)->tables();
   absl::Status status = WriteBase(parsed, base_source, options, writer->get(), params.chunk_size);
-  if (status.ok()) status = (*writer)->FinishBase(*base_digests, base->header_bytes());
+  if (status.ok()) status = (*writer)->FinishBase(*base_digests, base->frame());
   if (status.ok()) status = PrepareLayouts(parsed, *base_digests, params.segment_size, &*inputs);
   if (status.ok()) status = WriteVariants(base_source, options, *inputs, writer->get());
   if (!status.ok()) return status;
-  return Conclude(writer->get(), &*base, options, *inputs);
+  return Conclude(writer->get(), &*base, options, *inputs, note);
 }
 
 absl::StatusOr<PackReport> AddVariants(FileSystem& file_system, absl::string_view vault_path,
@@ -415,27 +423,22 @@ absl::StatusOr<PackReport> AddVariants(FileSystem& file_system, absl::string_vie
   absl::StatusOr<std::unique_ptr<VaultWriter>> writer = EditVault(file_system, vault_path, changes);
   if (!writer.ok()) return writer.status();
   // The lock is held: this is the vault being changed.
-  absl::StatusOr<std::unique_ptr<Restorer>> restorer = Restorer::Open(file_system, vault_path);
-  if (!restorer.ok()) return restorer.status();
-  const VaultReader& vault = (*restorer)->vault();
-  const std::string& header = vault.base_header();
-  absl::StatusOr<SafetensorsHeader> base =
-      ParseSafetensorsHeader({reinterpret_cast<const uint8_t*>(header.data()), header.size()},
-                             vault.header().base_data_size, absl::StrCat(vault.path(), ": base"));
-  if (!base.ok()) return absl::DataLossError(base.status().message());
-  absl::Status status = CheckHeaderAgainstModel(vault, base->tensors, (*restorer)->shared());
-  if (!status.ok()) return status;
-  const std::vector<TensorSpec> specs = SpecsOf(base->tensors);
-  const BaseFactory base_source = [&] { return (*restorer)->BaseSource(); };
-  absl::StatusOr<std::vector<OpenInput>> inputs = OpenInputs(file_system, variants, base->tensors);
+  const absl::StatusOr<NamedVault> named = NamedVault::Open(file_system, vault_path, KnownModelFormats());
+  if (!named.ok()) return named.status();
+  const Restorer& restorer = named->restorer();
+  const BaseFactory base_source = [&] { return restorer.BaseSource(); };
+  std::string note;
+  absl::StatusOr<std::vector<OpenInput>> inputs =
+      OpenInputs(file_system, variants, absl::StrCat("of ", vault_path), named->tensors(), options.names, &note);
   if (!inputs.ok()) return inputs.status();
-  status = Analyze(specs, base_source, options, &*inputs, nullptr);
+  absl::Status status = Analyze(named->tensors(), base_source, options, &*inputs, nullptr);
   if (status.ok()) {
-    status = PrepareLayouts((*restorer)->shared(), vault.base_digests(), vault.header().segment_size, &*inputs);
+    const VaultReader& vault = named->vault();
+    status = PrepareLayouts(restorer.shared(), vault.base_digests(), vault.header().segment_size, &*inputs);
   }
   if (status.ok()) status = WriteVariants(base_source, options, *inputs, writer->get());
   if (!status.ok()) return status;
-  return Conclude(writer->get(), nullptr, options, *inputs);
+  return Conclude(writer->get(), nullptr, options, *inputs, note);
 }
 
 }  // namespace modelvault

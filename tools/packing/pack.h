@@ -4,7 +4,6 @@
 #define MODELVAULT_TOOLS_PACKING_PACK_H_
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +11,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "codec/progress.h"
+#include "tools/packing/name_rules.h"
 #include "vault/file_system.h"
 #include "vault/vault_reader.h"
 
@@ -19,19 +20,16 @@ namespace modelvault {
 
 struct VariantInput {
   std::string name;
-  std::string path;  // A safetensors file with the base's tensor names and shapes.
+  std::string path;  // A model file with the base's tensors.
 };
 
-// Called now and then, on the calling thread, with bytes done and to be done in a stage ("analyse", "encode",
-// "verify").
-using PackProgress = std::function<void(absl::string_view stage, uint64_t done, uint64_t total)>;
-
 struct PackOptions {
-  uint32_t chunk_size = 0;           // Raw bytes of a base chunk; 0: 4 KiB, for bases above 64 MiB 64 KiB.
+  uint32_t chunk_size = 0;           // Raw bytes of a base chunk; 0: DefaultChunkSize().
   uint32_t segment_size = 1u << 20;  // Raw bytes between restart points of a delta.
   std::optional<uint64_t> budget;    // Bytes the vault may have: more is ResourceExhausted.
   int threads = 0;                   // 0: one a core.
-  PackProgress progress;             // May be empty.
+  NameRules names;                   // How variants' names are matched with the base's.
+  ProgressFunction progress;
 };
 
 struct PackedVariant {
@@ -45,12 +43,14 @@ struct PackReport {
   uint64_t base_file_size = 0;          // 0 when variants were added to a vault.
   VaultBytes bytes;                     // Of the vault, as written.
   std::vector<PackedVariant> variants;  // Those packed now, in order of input.
+  std::string note;                     // What is to be said of tensors without a match in the base; empty: nothing.
 };
 
-// Packs a base and its variants into a new vault at `output`. Errors, besides those of files and vaults: names that are
-// invalid (InvalidArgument) or occur twice (AlreadyExists), a variant whose tensor names or shapes are not the base's
-// (InvalidArgument, naming the first that differs), over budget (ResourceExhausted, listing the costliest variants and
-// what would fit). On any error `output` is as before.
+// Packs a base and its variants into a new vault at `output`. A variant may lack tensors of the base and have others;
+// what has no match is stored on its own. Errors, besides those of files and vaults: names that are invalid
+// (InvalidArgument) or occur twice (AlreadyExists), variants that are not of this base (InvalidArgument, with all
+// differences of all of them), over budget (ResourceExhausted, listing the costliest variants and what would fit). On
+// any error `output` is as before.
 absl::StatusOr<PackReport> PackVault(FileSystem& file_system, absl::string_view base_path,
                                      absl::Span<const VariantInput> variants, absl::string_view output,
                                      const PackOptions& options);

@@ -9,19 +9,14 @@
 #include "codec/delta_statistics.h"
 #include "codec/shared_tables_builder.h"
 #include "codec/split_mix_64.h"
-#include "tools/formats/safetensors.h"
-#include "tools/packing/model_file.h"
+#include "restore/model_file.h"
+#include "tools/formats/model_formats.h"
 #include "vault/format.h"
 #include "vault/manifest.h"
 #include "vault/ordered_parallel.h"
 
 namespace modelvault {
 namespace {
-
-// As PackVault chooses.
-constexpr uint64_t kLargeBase = 64 << 20;
-constexpr uint32_t kSmallChunk = 4 << 10;
-constexpr uint32_t kLargeChunk = 64 << 10;
 
 constexpr uint64_t kJobSize = 1 << 20;         // Raw bytes of the base one job codes.
 constexpr uint64_t kNameSize = 16;             // A guess at a variant's name.
@@ -34,8 +29,8 @@ struct ChunkBytes {
   uint64_t bytes = 0;
 };
 
-absl::StatusOr<uint64_t> CodedBaseSize(const SafetensorsFile& file, const SharedTables& shared, uint32_t chunk_size,
-                                       int threads, const std::function<void(uint64_t, uint64_t)>& progress) {
+absl::StatusOr<uint64_t> CodedBaseSize(const ModelFile& file, const SharedTables& shared, uint32_t chunk_size,
+                                       int threads, const ProgressFunction& progress) {
   const BaseEncoder encoder(&shared, chunk_size);
   const uint64_t batch = std::max<uint64_t>(1, kJobSize / chunk_size);
   const uint64_t jobs = (encoder.chunk_count() + batch - 1) / batch;
@@ -55,7 +50,7 @@ absl::StatusOr<uint64_t> CodedBaseSize(const SafetensorsFile& file, const Shared
       },
       [&](uint64_t job, ChunkBytes size) {
         total += size.bytes;
-        if (progress) progress(job + 1, jobs);
+        ReportProgress(progress, "encode base", job + 1, jobs);
         return absl::OkStatus();
       });
   if (!status.ok()) return status;
@@ -93,31 +88,29 @@ double AffordableDensity(double bits) {
 }
 
 absl::StatusOr<VaultPlan> PlanVault(FileSystem& file_system, const std::string& base_path, uint64_t budget,
-                                    uint32_t variants, int threads,
-                                    const std::function<void(uint64_t, uint64_t)>& progress) {
-  const absl::StatusOr<SafetensorsFile> base = SafetensorsFile::Open(file_system, base_path);
+                                    uint32_t variants, int threads, const ProgressFunction& progress) {
+  const absl::StatusOr<ModelFile> base = OpenModelFile(file_system, base_path);
   if (!base.ok()) return base.status();
-  const std::vector<TensorSpec> specs = SpecsOf(base->tensors());
   FileDataSource data(&*base);
-  absl::StatusOr<std::string> section = BuildSharedTables(specs, &data, DeltaStatistics(specs));
+  absl::StatusOr<std::string> section = BuildSharedTables(base->tensors(), &data, DeltaStatistics(base->tensors()));
   if (!section.ok()) return section.status();
   VaultPlan plan;
   plan.model_bytes = section->size();
   const absl::StatusOr<std::unique_ptr<const ParsedSharedTables>> shared =
       ParsedSharedTables::Parse(*std::move(section));
   if (!shared.ok()) return shared.status();
-  const uint32_t chunk_size = base->data_size() > kLargeBase ? kLargeChunk : kSmallChunk;
+  const uint32_t chunk_size = DefaultChunkSize(base->data_size());
   const absl::StatusOr<uint64_t> coded = CodedBaseSize(*base, (*shared)->tables(), chunk_size, threads, progress);
   if (!coded.ok()) return coded.status();
   const uint64_t chunks = base->data_size() / chunk_size + (base->data_size() % chunk_size != 0 ? 1 : 0);
   plan.base_bytes = *coded;
   plan.chunks_bytes = chunks * (base->data_size() >= kWideChunksFrom ? kWideChunkEntrySize : kNarrowChunkEntrySize);
-  plan.base_file_size = base->data_offset() + base->data_size();
+  plan.base_file_size = base->size();
 
   const uint32_t sampled = std::min(variants, kSampleVariants);
-  const absl::StatusOr<uint64_t> alone = ManifestSize(base->header_bytes(), 0);
+  const absl::StatusOr<uint64_t> alone = ManifestSize(base->frame(), 0);
   if (!alone.ok()) return alone.status();
-  const absl::StatusOr<uint64_t> together = ManifestSize(base->header_bytes(), sampled);
+  const absl::StatusOr<uint64_t> together = ManifestSize(base->frame(), sampled);
   if (!together.ok()) return together.status();
   const double header_each = (static_cast<double>(*together) - static_cast<double>(*alone)) / sampled;
   constexpr uint64_t kSectionPadding = 4 * kAlignment / 2;
@@ -126,13 +119,8 @@ absl::StatusOr<VaultPlan> PlanVault(FileSystem& file_system, const std::string& 
   plan.overhead_per_variant = static_cast<double>(entry + 1 + kNameSize) + header_each + kBlobOverhead;
   plan.overhead_bytes = static_cast<uint64_t>(std::llround(plan.overhead_per_variant * variants));
 
-  uint64_t int8 = 0;
-  uint64_t all = 0;
-  for (const TensorInfo& tensor : base->tensors()) {
-    all += Elements(tensor);
-    if (tensor.dtype == "I8") int8 += Elements(tensor);
-  }
-  plan.weights = int8 > 0 ? int8 : all;
+  const WeightCount count = CountWeights(base->tensors());
+  plan.weights = count.weights;
   plan.taken = plan.model_bytes + plan.chunks_bytes + plan.base_bytes + plan.fixed_bytes + plan.overhead_bytes;
   plan.bytes_left = budget > plan.taken ? budget - plan.taken : 0;
   plan.bytes_left_per_variant = plan.bytes_left / variants;
@@ -140,7 +128,7 @@ absl::StatusOr<VaultPlan> PlanVault(FileSystem& file_system, const std::string& 
   if (plan.weights > 0) {
     plan.bits_per_weight = 8 * static_cast<double>(plan.bytes_left_per_variant) / static_cast<double>(plan.weights);
   }
-  if (int8 > 0) plan.density = AffordableDensity(plan.bits_per_weight);
+  if (count.int8) plan.density = AffordableDensity(plan.bits_per_weight);
   return plan;
 }
 

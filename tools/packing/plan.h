@@ -3,17 +3,17 @@
 #define MODELVAULT_TOOLS_PACKING_PLAN_H_
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "codec/progress.h"
 #include "vault/file_system.h"
 
 namespace modelvault {
 
 struct VaultPlan {
-  uint64_t weights = 0;  // The base's INT8 elements; all its elements where there are none of those.
+  uint64_t weights = 0;  // CountWeights of the base.
   uint64_t base_file_size = 0;
   // Of the vault: coded, not estimated.
   uint64_t model_bytes = 0;
@@ -35,8 +35,7 @@ struct VaultPlan {
 
 // Codes the base as PackVault would for it alone, a chunk at a time, counting bytes only. `variants` is at least 1.
 absl::StatusOr<VaultPlan> PlanVault(FileSystem& file_system, const std::string& base_path, uint64_t budget,
-                                    uint32_t variants, int threads,
-                                    const std::function<void(uint64_t done, uint64_t total)>& progress);
+                                    uint32_t variants, int threads, const ProgressFunction& progress);
 
 // The share of weights that may differ at `bits` a weight: p with H(p) + p = bits, a position and a sign each. At most
 // 2/3, where ternary digits are dearest: with more bits than log2(3) there is room for any of them, and it is 1.

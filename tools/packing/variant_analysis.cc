@@ -23,22 +23,22 @@ absl::StatusOr<ModelDigests> DigestSource(DataSource* source) {
   return digester.Digests();
 }
 
-absl::StatusOr<ModelDigests> AnalyzeVariant(const std::vector<TensorSpec>& base_specs, DataSource* base,
-                                            const VariantMatch& match, const SafetensorsFile& variant,
+absl::StatusOr<ModelDigests> AnalyzeVariant(const std::vector<ModelTensor>& base_tensors, DataSource* base,
+                                            const VariantMatch& match, const ModelFile& variant,
                                             DeltaStatistics* statistics) {
   std::vector<uint64_t> base_offsets;
   uint64_t sum = 0;
-  for (const TensorSpec& spec : base_specs) {
+  for (const ModelTensor& tensor : base_tensors) {
     base_offsets.push_back(sum);
-    sum += spec.size();
+    sum += tensor.size();
   }
   ModelDigester digester;
   std::vector<uint8_t> block, base_block;
   for (size_t i = 0; i < match.tensors.size(); ++i) {
-    const TensorInfo& tensor = variant.tensors()[i];
+    const ModelTensor& tensor = variant.tensors()[i];
     const size_t base_index = static_cast<size_t>(match.tensors[i].base_index);
-    const bool counted =
-        statistics != nullptr && match.tensors[i].dtype == DType::kI8 && statistics->Counts(base_index);
+    const bool counted = statistics != nullptr && match.tensors[i].base_index != kNoBaseTensor &&
+                         match.tensors[i].dtype == DType::kI8 && statistics->Counts(base_index);
     if (counted) statistics->AddVariant(base_index);
     for (uint64_t at = 0; at < tensor.size(); at += kBlockSize) {
       const size_t size = static_cast<size_t>(std::min(kBlockSize, tensor.size() - at));

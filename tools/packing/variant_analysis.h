@@ -7,7 +7,8 @@
 #include "absl/status/statusor.h"
 #include "codec/data_source.h"
 #include "codec/delta_statistics.h"
-#include "tools/packing/model_file.h"
+#include "restore/model_file.h"
+#include "tools/packing/variant_match.h"
 #include "vault/vault_types.h"
 
 namespace modelvault {
@@ -17,8 +18,8 @@ absl::StatusOr<ModelDigests> DigestSource(DataSource* source);
 
 // Reads the variant once, in blocks: its digests, and its differences counted into `*statistics` (null: not wanted).
 // The files must outlive the call only.
-absl::StatusOr<ModelDigests> AnalyzeVariant(const std::vector<TensorSpec>& base_specs, DataSource* base,
-                                            const VariantMatch& match, const SafetensorsFile& variant,
+absl::StatusOr<ModelDigests> AnalyzeVariant(const std::vector<ModelTensor>& base_tensors, DataSource* base,
+                                            const VariantMatch& match, const ModelFile& variant,
                                             DeltaStatistics* statistics);
 
 }  // namespace modelvault

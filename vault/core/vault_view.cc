@@ -56,15 +56,32 @@ bool ReadCharacter(ByteView name, size_t* at, uint32_t* character) {
   return true;
 }
 
-// Steps over a blob's layout of `tensor_count` tensors. What it means is VariantLayout's to check.
-bool SkipLayout(ByteReader* reader, uint32_t tensor_count) {
-  for (uint32_t i = 0; i < tensor_count; ++i) {
+// Reads the layout that `flags` announce. kTruncated if it needs more bytes.
+CoreStatus ReadLayout(ByteReader* reader, ByteView bytes, uint8_t flags, const VaultHeader& header,
+                      LayoutView* layout) {
+  const bool free = (flags & kBlobFreeLayout) != 0;
+  if (free && (flags & kBlobOwnLayout) != 0) return CoreStatus::kBadBlob;
+  layout->form = free ? LayoutForm::kFree : LayoutForm::kEachOnce;
+  layout->tensor_count = header.tensor_count;
+  if (free) {
+    if (!reader->ReadSize(&layout->tensor_count)) return CoreStatus::kTruncated;
+    // Without the feature this is 0, and no free layout is allowed.
+    if (header.max_variant_tensors == 0 || layout->tensor_count > header.max_variant_tensors) {
+      return CoreStatus::kBadBlob;
+    }
+  }
+  const size_t begin = reader->position();
+  for (size_t i = 0; i < layout->tensor_count; ++i) {
     uint64_t number;
     uint8_t dtype;
-    if (!reader->ReadVarint(&number) || !reader->ReadU8(&dtype)) return false;
-    if (dtype == static_cast<uint8_t>(DType::kOpaque) && !reader->ReadVarint(&number)) return false;
+    if (!reader->ReadVarint(&number) || !reader->ReadU8(&dtype)) return CoreStatus::kTruncated;
+    const bool own = free && number == 0;
+    if ((own || dtype == static_cast<uint8_t>(DType::kOpaque)) && !reader->ReadVarint(&number)) {
+      return CoreStatus::kTruncated;
+    }
   }
-  return true;
+  layout->bytes = bytes.Sub(begin, reader->position() - begin);
+  return CoreStatus::kOk;
 }
 
 // The zero byte that makes the head's size even.
@@ -90,7 +107,8 @@ CoreStatus ParseHeader(ByteView bytes, uint64_t storage_size, VaultHeader* heade
   *bad_field = kVersionMajorField.offset;
   if (LoadLe16(p + kVersionMajorField.offset) != kVersionMajor) return CoreStatus::kUnknownVersion;
   *bad_field = kVersionMinorField.offset;
-  if (LoadLe16(p + kVersionMinorField.offset) != kVersionMinor) return CoreStatus::kUnknownVersion;
+  const uint16_t minor = LoadLe16(p + kVersionMinorField.offset);
+  if (minor > kVersionMinor) return CoreStatus::kUnknownVersion;
   *bad_field = kHeaderChecksumField.offset;
   if (LoadLe64(p + kHeaderChecksumField.offset) != Xxh64::Of({p, kHeaderChecksumField.offset})) {
     return CoreStatus::kChecksumMismatch;
@@ -98,7 +116,7 @@ CoreStatus ParseHeader(ByteView bytes, uint64_t storage_size, VaultHeader* heade
 
   header->features = LoadLe32(p + kFeaturesField.offset);
   *bad_field = kFeaturesField.offset;
-  if ((header->features & ~kKnownFeatures) != 0) return CoreStatus::kUnknownVersion;
+  if ((header->features & ~KnownFeatures(minor)) != 0) return CoreStatus::kUnknownVersion;
   *bad_field = kFileSizeField.offset;
   if (!LoadSize(p + kFileSizeField.offset, &header->file_size) || header->file_size > storage_size) {
     return CoreStatus::kTruncated;
@@ -117,6 +135,12 @@ CoreStatus ParseHeader(ByteView bytes, uint64_t storage_size, VaultHeader* heade
   header->base_xxh64 = LoadLe64(p + kBaseXxh64Field.offset);
   header->tensor_count = LoadLe32(p + kTensorCountField.offset);
   header->variant_count = LoadLe32(p + kVariantCountField.offset);
+  header->max_variant_tensors = LoadLe32(p + kMaxVariantTensorsField.offset);
+  *bad_field = kMaxVariantTensorsField.offset;
+  const bool free_layouts = (header->features & kFeatureFreeLayouts) != 0;
+  if (header->max_variant_tensors > kMaxFreeLayoutTensors || (header->max_variant_tensors != 0) != free_layouts) {
+    return CoreStatus::kBadHeader;
+  }
   *bad_field = kReservedField.offset;
   if (!AllZero(p + kReservedField.offset, kReservedField.size)) return CoreStatus::kBadHeader;
 
@@ -293,7 +317,7 @@ CoreStatus IndexView::Validate(uint32_t* bad_entry) const {
   return cursor.name_offset == index_.size ? CoreStatus::kOk : CoreStatus::kBadIndex;
 }
 
-CoreStatus ParseBlobHead(ByteView bytes, size_t blob_size, uint32_t tensor_count, BlobHead* head) {
+CoreStatus ParseBlobHead(ByteView bytes, size_t blob_size, const VaultHeader& header, BlobHead* head) {
   *head = BlobHead();
   if (blob_size == 0) return CoreStatus::kOk;
   // Past the bytes at hand there may be more; past the blob there is not.
@@ -305,18 +329,16 @@ CoreStatus ParseBlobHead(ByteView bytes, size_t blob_size, uint32_t tensor_count
   uint8_t flags;
   if (!reader.ReadU8(&flags)) return too_short;
   if ((flags & ~kKnownBlobFlags) != 0) return CoreStatus::kBadBlob;
-  if ((flags & kBlobOwnLayout) != 0) {
-    head->own_layout = true;
-    const size_t begin = reader.position();
-    if (!SkipLayout(&reader, tensor_count)) return too_short;
-    head->layout = bytes.Sub(begin, reader.position() - begin);
+  if ((flags & (kBlobOwnLayout | kBlobFreeLayout)) != 0) {
+    const CoreStatus read = ReadLayout(&reader, bytes, flags, header, &head->layout);
+    if (read != CoreStatus::kOk) return read == CoreStatus::kTruncated ? too_short : read;
   }
   if ((flags & kBlobDirectory) == 0) {
     if (!SkipPadding(&reader)) return too_short;
     head->head_size = reader.position();
     head->segment_count = blob_size > head->head_size ? 1 : 0;
     // Without a layout there is something to code, or the blob would be empty.
-    return head->segment_count == 0 && !head->own_layout ? CoreStatus::kBadBlob : CoreStatus::kOk;
+    return head->segment_count == 0 && head->layout.form == LayoutForm::kBase ? CoreStatus::kBadBlob : CoreStatus::kOk;
   }
 
   head->has_directory = true;

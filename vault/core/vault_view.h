@@ -7,6 +7,7 @@
 
 #include "codec/core/bytes.h"
 #include "codec/core/core_status.h"
+#include "codec/core/layout_view.h"
 #include "vault/format.h"
 
 namespace modelvault {
@@ -32,10 +33,15 @@ struct VaultHeader {
   uint64_t base_xxh64 = 0;
   uint32_t tensor_count = 0;
   uint32_t variant_count = 0;
+  // The most tensors that a variant with a free layout has, so that a reader knows its memory before it looks at one: 1
+  // … kMaxFreeLayoutTensors with kFeatureFreeLayouts, else 0.
+  uint32_t max_variant_tensors = 0;
   SectionPlace sections[kSectionCount];
 
   const SectionPlace& section(Section s) const { return sections[static_cast<size_t>(s)]; }
   SectionPlace& section(Section s) { return sections[static_cast<size_t>(s)]; }
+  // The lowest that has the features.
+  uint16_t version_minor() const { return (features & kFeatureFreeLayouts) != 0 ? 1 : 0; }
   size_t chunk_count() const { return base_data_size / chunk_size + (base_data_size % chunk_size != 0 ? 1 : 0); }
   // Raw bytes of base chunk `chunk` < chunk_count().
   uint32_t chunk_raw_size(size_t chunk) const {
@@ -60,7 +66,7 @@ struct VaultHeader {
 // A base chunk's stored bytes.
 struct ChunkPlace {
   size_t offset = 0;  // In the BASE section.
-  size_t size = 0;     // At least 1.
+  size_t size = 0;    // At least 1.
   uint32_t checksum32 = 0;
 };
 
@@ -128,24 +134,23 @@ class IndexView {
 
 // The head of a variant's blob: all before its first segment.
 struct BlobHead {
-  bool own_layout = false;
-  ByteView layout;  // With own_layout: the stored layout, its structure checked, its meaning not (VariantLayout).
+  LayoutView layout;  // Its structure is checked, its meaning is not (VariantLayout).
   bool has_directory = false;
-  ByteView directory;          // With has_directory: kSegmentEntrySize bytes a segment.
+  ByteView directory;        // With has_directory: kSegmentEntrySize bytes a segment.
   size_t segment_count = 0;  // 0 only for an empty blob, or with a layout that leaves nothing to code.
   // Offset of the first segment in the blob; what checksum32 covers where there is a directory.
   size_t head_size = 0;
 };
 
 // Parses the head of a blob of `blob_size` bytes that begins with `bytes` (the blob itself, or as much of it as is at
-// hand). kTruncated: it takes more bytes, though the blob has them. kBadBlob: malformed, or the segments do not fill
-// the blob.
-[[nodiscard]] CoreStatus ParseBlobHead(ByteView bytes, size_t blob_size, uint32_t tensor_count, BlobHead* head);
+// hand), in a vault with this header. kTruncated: it takes more bytes, though the blob has them. kBadBlob: malformed,
+// or the segments do not fill the blob.
+[[nodiscard]] CoreStatus ParseBlobHead(ByteView bytes, size_t blob_size, const VaultHeader& header, BlobHead* head);
 
 // A segment's stored bytes.
 struct SegmentPlace {
   size_t offset = 0;  // In the blob.
-  size_t size = 0;     // At least 1.
+  size_t size = 0;    // At least 1.
   uint32_t checksum32 = 0;
 };
 

@@ -2,8 +2,8 @@
 #include <cstdio>
 
 #include "codec/core/xxh64.h"
-#include "restore/restorer.h"
-#include "tools/formats/safetensors.h"
+#include "restore/named_vault.h"
+#include "tools/formats/model_formats.h"
 #include "vault/vault_reader.h"
 
 int main(int argc, char** argv) {
@@ -15,8 +15,8 @@ int main(int argc, char** argv) {
   // argv[1] names a file that is neither a vault nor a model.
   modelvault::FileSystem& files = modelvault::FileSystem::Default();
   if (modelvault::VaultReader::Open(files, argv[1]).ok()) return 2;
-  if (modelvault::Restorer::Open(files, argv[1]).ok()) return 3;
-  if (modelvault::SafetensorsFile::Open(files, argv[1]).ok()) return 4;
+  if (modelvault::NamedVault::Open(files, argv[1], modelvault::KnownModelFormats()).ok()) return 3;
+  if (modelvault::OpenModelFile(files, argv[1]).ok()) return 4;
   std::puts("consumer: ok");
   return 0;
 }

@@ -14,7 +14,7 @@ using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
-std::string Talk(Board* board, const std::string& input, Strap command = StrapCommand::kConsole) {
+std::string Talk(Board* board, const std::string& input, StrapCommand command = StrapCommand::kConsole) {
   const BoardRun run = board->Run(command, input);
   EXPECT_EQ(run.exit_code, 0) << run.output;
   return run.output;

@@ -14,7 +14,7 @@
 #include "tests/tools/demo/small_demo.h"
 #include "tests/vault/faulty_file_system.h"
 #include "tools/demo/model_file.h"
-#include "tools/formats/safetensors.h"
+#include "tools/formats/model_formats.h"
 
 namespace modelvault::demo {
 namespace {
@@ -33,7 +33,7 @@ std::map<std::string, std::string> Files(const TempFolder& folder) {
 }
 
 // A tensor's bytes, read by its header's offsets.
-std::string TensorBytes(const SafetensorsFile& file, const TensorInfo& tensor) {
+std::string TensorBytes(const ModelFile& file, const ModelTensor& tensor) {
   std::string bytes(tensor.size(), '\0');
   EXPECT_THAT(file.ReadData(tensor.begin, {reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()}), IsOk());
   return bytes;
@@ -88,26 +88,24 @@ TEST_F(PipelineTest, AnotherSeedGivesOtherModels) {
 
 // On the files themselves, without the demo's own types.
 TEST_F(PipelineTest, VariantsHaveTheBasesTensorsAndTheCurvatureFitsThem) {
-  ASSERT_OK_AND_ASSIGN(const SafetensorsFile base,
-                       SafetensorsFile::Open(FileSystem::Default(), folder_->File("base.safetensors")));
+  ASSERT_OK_AND_ASSIGN(const ModelFile base, OpenModelFile(FileSystem::Default(), folder_->File("base.safetensors")));
   for (const DepartmentResult& department : report_->departments) {
     SCOPED_TRACE(department.name);
-    ASSERT_OK_AND_ASSIGN(const SafetensorsFile variant,
-                         SafetensorsFile::Open(FileSystem::Default(), VariantPath(department.name)));
+    ASSERT_OK_AND_ASSIGN(const ModelFile variant, OpenModelFile(FileSystem::Default(), VariantPath(department.name)));
     EXPECT_EQ(variant.metadata().at("role"), "variant");
     EXPECT_EQ(variant.metadata().at("department"), department.name);
     ASSERT_EQ(variant.tensors(), base.tensors());
-    for (const TensorInfo& tensor : base.tensors()) {
+    for (const ModelTensor& tensor : base.tensors()) {
       // Fine-tuning leaves the biases.
       EXPECT_EQ(TensorBytes(variant, tensor) == TensorBytes(base, tensor), tensor.shape.size() == 1) << tensor.name;
     }
   }
-  ASSERT_OK_AND_ASSIGN(const SafetensorsFile curvature,
-                       SafetensorsFile::Open(FileSystem::Default(), folder_->File("curvature.safetensors")));
+  ASSERT_OK_AND_ASSIGN(const ModelFile curvature,
+                       OpenModelFile(FileSystem::Default(), folder_->File("curvature.safetensors")));
   std::map<std::string, std::vector<uint64_t>> shapes;
-  for (const TensorInfo& tensor : curvature.tensors()) shapes[tensor.name] = tensor.shape;
+  for (const ModelTensor& tensor : curvature.tensors()) shapes[tensor.name] = tensor.shape;
   std::map<std::string, std::vector<uint64_t>> expected;
-  for (const TensorInfo& tensor : base.tensors()) {
+  for (const ModelTensor& tensor : base.tensors()) {
     if (tensor.shape.size() != 2) continue;
     expected[tensor.name + ".G"] = {tensor.shape[0], tensor.shape[0]};
     expected[tensor.name + ".H"] = {tensor.shape[1], tensor.shape[1]};
@@ -178,7 +176,7 @@ TEST_F(PipelineTest, ProgressReachesTheEndOfEachStage) {
   options.threads = 2;
   std::map<std::string, std::pair<size_t, size_t>> last;
   ASSERT_THAT(TrainDemo(FileSystem::Default(), options, folder.path(),
-                        [&](absl::string_view stage, size_t done, size_t total) {
+                        [&](absl::string_view stage, uint64_t done, uint64_t total) {
                           last[std::string(stage)] = {done, total};
                         }),
               IsOk());

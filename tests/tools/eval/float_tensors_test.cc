@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/status_matchers.h"
+#include "tools/formats/safetensors.h"
 
 namespace modelvault {
 namespace {
@@ -36,9 +37,9 @@ struct Tensor {
 
 absl::StatusOr<FloatTensors> Read(const std::vector<Tensor>& tensors) {
   std::string bytes;
-  std::vector<TensorInfo> infos;
+  std::vector<ModelTensor> infos;
   for (const Tensor& t : tensors) {
-    infos.push_back({t.name, t.dtype, t.shape, bytes.size(), bytes.size() + t.data.size()});
+    infos.push_back(SafetensorsTensor(t.name, t.dtype, t.shape, bytes.size(), bytes.size() + t.data.size()));
     bytes += t.data;
   }
   StringSource source(bytes);

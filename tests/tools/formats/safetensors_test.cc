@@ -10,6 +10,7 @@
 #include "tests/temp_folder.h"
 #include "tests/vault/faulty_file_system.h"
 #include "tests/vault/memory_file.h"
+#include "tools/formats/model_formats.h"
 
 namespace modelvault {
 namespace {
@@ -37,9 +38,10 @@ absl::StatusOr<SafetensorsHeader> Parse(const std::string& json, uint64_t data_s
   return ParseSafetensorsHeader(Bytes(WithLength(json)), data_size, "m.safetensors");
 }
 
-absl::StatusOr<SafetensorsFile> OpenBytes(const std::string& bytes) {
-  return SafetensorsFile::FromFile(
-      std::make_unique<MemoryFile>(std::vector<uint8_t>(bytes.begin(), bytes.end()), "m.safetensors"));
+absl::StatusOr<ModelFile> OpenBytes(const std::string& bytes) {
+  static const SafetensorsFormat kFormat;
+  return ModelFile::FromFile(
+      kFormat, std::make_unique<MemoryFile>(std::vector<uint8_t>(bytes.begin(), bytes.end()), "m.safetensors"));
 }
 
 // The header entry of one tensor.
@@ -66,14 +68,14 @@ constexpr char kSmallJson[] =
 
 TEST(SafetensorsTest, ReadsTensorsInDataOrderWithTheirBytes) {
   const std::string bytes = WithLength(kSmallJson) + "0123456789";
-  ASSERT_OK_AND_ASSIGN(const SafetensorsFile file, OpenBytes(bytes));
+  ASSERT_OK_AND_ASSIGN(const ModelFile file, OpenBytes(bytes));
   EXPECT_THAT(file.tensors(),
-              ElementsAre(TensorInfo{.name = "b", .dtype = "F32", .shape = {}, .begin = 0, .end = 4},
-                          TensorInfo{.name = "a", .dtype = "I8", .shape = {2, 3}, .begin = 4, .end = 10}));
+              ElementsAre(ModelTensor("b", DType::kF32, {}, 0), ModelTensor("a", DType::kI8, {2, 3}, 4)));
   EXPECT_EQ(file.tensors()[1].size(), 6u);
-  EXPECT_THAT(file.metadata(), ElementsAre(Pair("format", "pt")));
-  EXPECT_EQ(file.header_bytes(), WithLength(kSmallJson));
-  EXPECT_EQ(file.data_offset(), sizeof(kSmallJson) - 1 + 8);
+  ASSERT_OK_AND_ASSIGN(const SafetensorsHeader header, Parse(kSmallJson, 10));
+  EXPECT_THAT(header.metadata, ElementsAre(Pair("format", "pt")));
+  EXPECT_EQ(file.frame(), WithLength(kSmallJson));
+  EXPECT_THAT(file.pieces(), ElementsAre(FramePiece{0, sizeof(kSmallJson) - 1 + 8}));
   EXPECT_EQ(file.data_size(), 10u);
   EXPECT_EQ(file.path(), "m.safetensors");
   std::vector<uint8_t> out(6);
@@ -87,26 +89,26 @@ TEST(SafetensorsTest, ReadsTensorsInDataOrderWithTheirBytes) {
 TEST(SafetensorsTest, OpensFilesOfTheFileSystem) {
   const TempFolder folder;
   const std::string bytes = WithLength(kSmallJson) + "0123456789";
-  ASSERT_OK_AND_ASSIGN(const SafetensorsFile file,
-                       SafetensorsFile::Open(FileSystem::Default(), folder.Write("x.safetensors", bytes)));
+  ASSERT_OK_AND_ASSIGN(const ModelFile file,
+                       OpenModelFile(FileSystem::Default(), folder.Write("x.safetensors", bytes)));
   EXPECT_EQ(file.tensors().size(), 2u);
   EXPECT_EQ(file.path(), folder.File("x.safetensors"));
-  EXPECT_EQ(file.file().size(), bytes.size());
-  EXPECT_THAT(SafetensorsFile::Open(FileSystem::Default(), folder.File("none")), StatusIs(StatusCode::kNotFound));
-  EXPECT_THAT(SafetensorsFile::Open(FileSystem::Default(), folder.Write("empty", "")),
-              StatusIs(StatusCode::kInvalidArgument, AllOf(HasSubstr(folder.File("empty")), HasSubstr("0 bytes"))));
+  EXPECT_EQ(file.size(), bytes.size());
+  EXPECT_THAT(OpenModelFile(FileSystem::Default(), folder.File("none")), StatusIs(StatusCode::kNotFound));
+  EXPECT_THAT(OpenModelFile(FileSystem::Default(), folder.Write("empty", "")),
+              StatusIs(StatusCode::kInvalidArgument, AllOf(HasSubstr(folder.File("empty")), HasSubstr("empty"))));
 }
 
 TEST(SafetensorsTest, AnyFailingReadIsReported) {
   const TempFolder folder;
   const std::string path = folder.Write("x.safetensors", WithLength(kSmallJson) + "0123456789");
   FaultyFileSystem disk;
-  ASSERT_THAT(SafetensorsFile::Open(disk, path), IsOk());
+  ASSERT_THAT(OpenModelFile(disk, path), IsOk());
   const int count = disk.count();
-  ASSERT_GE(count, 4);  // open, look, read the length, read the header
+  ASSERT_GE(count, 5);  // open, look, read the head, the length, the header
   for (int n = 1; n <= count; ++n) {
     disk.FailAt(n, EIO);
-    EXPECT_THAT(SafetensorsFile::Open(disk, path), StatusIs(StatusCode::kUnavailable, HasSubstr(path))) << n;
+    EXPECT_THAT(OpenModelFile(disk, path), StatusIs(StatusCode::kUnavailable, HasSubstr(path))) << n;
   }
 }
 
@@ -163,7 +165,7 @@ TEST(SafetensorsTest, EmptyTensorsAndScalars) {
                                      Entry("x", "U8", "[1,1,1]", 2, 3), Entry("w", "I64", "[0]", 0, 0)}),
                              3));
   std::vector<std::string> names;
-  for (const TensorInfo& tensor : header.tensors) names.push_back(tensor.name);
+  for (const ModelTensor& tensor : header.tensors) names.push_back(tensor.name);
   EXPECT_THAT(names, ElementsAre("w", "s", "y", "z", "x"));
   ExpectBad(Object({Entry("s", "I16", "[]", 0, 2), Entry("z", "F32", "[0]", 1, 1)}), 2, "tensor 'z': overlaps");
   ExpectBad(Object({Entry("z", "F32", "[0]", 1, 1)}), 0, "tensor 'z': data_offsets [1, 1] do not lie within");
@@ -177,22 +179,24 @@ TEST(SafetensorsTest, EveryKnownDtypeHasItsSize) {
       {"C64", 64},        {"F4", 4},          {"F6_E2M3", 6}, {"F6_E3M2", 6}};
   for (const auto& [dtype, size] : bits) {
     SCOPED_TRACE(dtype);
-    EXPECT_THAT(DtypeBits(dtype), testing::Optional(size));
+    EXPECT_EQ(SafetensorsTensor("t", dtype, {}, 0, 0).element_bits(), size);
+    EXPECT_EQ(SafetensorsTensor("t", dtype, {}, 0, 0).type_name(), dtype);
     EXPECT_THAT(Parse(Object({Entry("t", dtype, "[4,5,4]", 0, 10 * size)}), 10 * size), IsOk());
     ExpectBad(Object({Entry("t", dtype, "[4,5,4]", 0, 10 * size + 1)}), 10 * size + 1,
               absl::StrCat("tensor 't': shape [4, 5, 4] of ", dtype, " takes ", 10 * size, " bytes, data_offsets [0, ",
                            10 * size + 1, "] hold ", 10 * size + 1));
     ExpectBad(Object({Entry("t", dtype, "[4,5,4]", 0, 10 * size - 1)}), 10 * size - 1, "tensor 't'");
   }
-  EXPECT_EQ(DtypeBits("i8"), std::nullopt);
-  EXPECT_EQ(DtypeBits(""), std::nullopt);
+  EXPECT_EQ(SafetensorsTensor("t", "i8", {}, 0, 0).element_bits(), 0u);
   ExpectBad(Object({Entry("t", "F4", "[3]", 0, 2)}), 2, "does not fill whole bytes");
   ExpectBad(Object({Entry("t", "F6_E2M3", "[2]", 0, 2)}), 2, "does not fill whole bytes");
 }
 
 TEST(SafetensorsTest, UnknownDtypesAreOpaqueBytes) {
   ASSERT_OK_AND_ASSIGN(const SafetensorsHeader header, Parse(Object({Entry("t", "Q4_K", "[100]", 0, 57)}), 57));
-  EXPECT_EQ(header.tensors[0].dtype, "Q4_K");
+  EXPECT_EQ(header.tensors[0].dtype, DType::kOpaque);
+  EXPECT_EQ(header.tensors[0].type_name(), "Q4_K");
+  EXPECT_EQ(header.tensors[0].elements(), 57u);
   EXPECT_EQ(header.tensors[0].size(), 57u);
   ExpectBad(Object({Entry("t", std::string(33, 'Q'), "[1]", 0, 1)}), 1, "dtype must have 1 to 32 bytes, has 33");
   ExpectBad(Object({Entry("t", "", "[1]", 0, 1)}), 1, "has 0");
@@ -307,8 +311,7 @@ TEST(SafetensorsTest, UnknownFieldsOfATensorAreIgnored) {
     const std::string json =
         absl::StrCat(R"({"t":{"dtype":"I8","extra":)", value, R"(,"shape":[3],"data_offsets":[0,3]}})");
     ASSERT_OK_AND_ASSIGN(const SafetensorsHeader header, Parse(json, 3));
-    EXPECT_THAT(header.tensors,
-                ElementsAre(TensorInfo{.name = "t", .dtype = "I8", .shape = {3}, .begin = 0, .end = 3}));
+    EXPECT_THAT(header.tensors, ElementsAre(ModelTensor("t", DType::kI8, {3}, 0)));
   }
 }
 
@@ -334,7 +337,7 @@ TEST(SafetensorsTest, WhatIsNotUtf8JsonIsRefused) {
 // The JSON parser takes a NUL for the end of the input: what follows would be in the file, but in no check.
 TEST(SafetensorsTest, ANulAnywhereInTheHeaderIsRefused) {
   using std::string_literals::operator""s;
-  ExpectBad("{}\0"s, 0, "contains a NUL at offset 10");
+  ExpectBad("{}\0"s, 0, "padded with NUL bytes, which must be spaces, from offset 10");
   ExpectBad("{}\0\0hidden"s, 0, "contains a NUL at offset 10");
   ExpectBad("{\0}"s, 0, "contains a NUL at offset 9");
 }
@@ -394,7 +397,7 @@ TEST(SafetensorsTest, EverySingleBitFlipOfAHeaderIsAnErrorOrADescriptionOfExactl
       continue;
     }
     uint64_t covered = 0;
-    for (const TensorInfo& tensor : header->tensors) {
+    for (const ModelTensor& tensor : header->tensors) {
       EXPECT_EQ(tensor.begin, covered) << bit;
       covered = tensor.end;
     }
@@ -403,11 +406,9 @@ TEST(SafetensorsTest, EverySingleBitFlipOfAHeaderIsAnErrorOrADescriptionOfExactl
 }
 
 TEST(SafetensorsHeaderForTest, WritesTheCanonicalForm) {
-  ASSERT_OK_AND_ASSIGN(
-      const std::string header,
-      SafetensorsHeaderFor({TensorInfo{.name = "b", .dtype = "F32", .shape = {}, .begin = 100, .end = 104},
-                            TensorInfo{.name = "a", .dtype = "I8", .shape = {2, 3}, .begin = 7, .end = 13}},
-                           {{"z", "\"quoted\""}, {"format", "pt"}}));
+  ASSERT_OK_AND_ASSIGN(const std::string header, SafetensorsHeaderFor({ModelTensor("b", DType::kF32, {}, 100),
+                                                                       ModelTensor("a", DType::kI8, {2, 3}, 7)},
+                                                                      {{"z", "\"quoted\""}, {"format", "pt"}}));
   const std::string json =
       R"({"__metadata__":{"format":"pt","z":"\"quoted\""},"b":{"dtype":"F32","shape":[],"data_offsets":[0,4]},)"
       R"("a":{"dtype":"I8","shape":[2,3],"data_offsets":[4,10]}})";
@@ -420,13 +421,12 @@ TEST(SafetensorsHeaderForTest, WritesTheCanonicalForm) {
 
 TEST(SafetensorsHeaderForTest, WhatItWritesReadsBack) {
   const SafetensorsMetadata metadata = {{"k\n\xc3\xa4", "v\t\\"}, {"", ""}};
-  std::vector<TensorInfo> tensors;
+  std::vector<ModelTensor> tensors;
   uint64_t begin = 0;
   for (const std::string& name :
        {std::string("x"), std::string("sub/\"n\"\n"), std::string("\xe2\x82\xac"), std::string(100, 'y')}) {
-    tensors.push_back({.name = name, .dtype = "F16", .shape = {name.size(), 2}, .begin = begin});
-    begin += name.size() * 4;
-    tensors.back().end = begin;
+    tensors.emplace_back(name, DType::kF16, std::vector<uint64_t>{name.size(), 2}, begin);
+    begin = tensors.back().end;
     ASSERT_OK_AND_ASSIGN(const std::string bytes, SafetensorsHeaderFor(tensors, metadata));
     ASSERT_OK_AND_ASSIGN(const SafetensorsHeader header, ParseSafetensorsHeader(Bytes(bytes), begin, "f"));
     EXPECT_EQ(header.tensors, tensors);
@@ -434,7 +434,7 @@ TEST(SafetensorsHeaderForTest, WhatItWritesReadsBack) {
     EXPECT_EQ(bytes.size() % 8, 0u);
   }
   for (size_t size = 1; size <= 16; ++size) {
-    const TensorInfo tensor = {.name = std::string(size, 'n'), .dtype = "I8", .shape = {0}};
+    const ModelTensor tensor(std::string(size, 'n'), DType::kI8, {0});
     ASSERT_OK_AND_ASSIGN(const std::string bytes, SafetensorsHeaderFor({tensor}, {}));
     EXPECT_EQ(bytes.size() % 8, 0u);
     EXPECT_LT(bytes.size() - 1 - bytes.rfind('}'), 8u);
@@ -444,23 +444,23 @@ TEST(SafetensorsHeaderForTest, WhatItWritesReadsBack) {
 }
 
 TEST(SafetensorsHeaderForTest, RefusesWhatCouldNotBeReadBack) {
-  const TensorInfo good = {.name = "t", .dtype = "I8", .shape = {4}, .begin = 0, .end = 4};
+  const ModelTensor good("t", DType::kI8, {4});
   ASSERT_THAT(SafetensorsHeaderFor({good}, {}), IsOk());
   const auto expect_bad = [&](auto change, const std::string& what) {
-    TensorInfo tensor = good;
+    ModelTensor tensor = good;
     change(tensor);
     EXPECT_THAT(SafetensorsHeaderFor({tensor}, {}), StatusIs(StatusCode::kInvalidArgument, HasSubstr(what)));
   };
-  expect_bad([](TensorInfo& t) { t.name = ""; }, "no name");
-  expect_bad([](TensorInfo& t) { t.name = "\xff"; }, "name is not UTF-8");
-  expect_bad([](TensorInfo& t) { t.name = "__metadata__"; }, "reserved");
-  expect_bad([](TensorInfo& t) { t.dtype = "\xff"; }, "dtype is not UTF-8");
-  expect_bad([](TensorInfo& t) { t.dtype = ""; }, "dtype must have");
-  expect_bad([](TensorInfo& t) { t.end = 5; }, "tensor 't': shape [4] of I8 takes 4 bytes");
-  expect_bad([](TensorInfo& t) { t.begin = 5; }, "impossible range [5, 4]");
+  expect_bad([](ModelTensor& t) { t.name = ""; }, "no name");
+  expect_bad([](ModelTensor& t) { t.name = "\xff"; }, "name is not UTF-8");
+  expect_bad([](ModelTensor& t) { t.name = "__metadata__"; }, "reserved");
+  expect_bad([](ModelTensor& t) { t = SafetensorsTensor("t", "\xff", {4}, 0, 4); }, "dtype is not UTF-8");
+  expect_bad([](ModelTensor& t) { t = SafetensorsTensor("t", "", {4}, 0, 4); }, "dtype must have");
+  expect_bad([](ModelTensor& t) { t.end = 5; }, "tensor 't': shape [4] of I8 takes 4 bytes");
+  expect_bad([](ModelTensor& t) { t.begin = 5; }, "impossible range [5, 4]");
   EXPECT_THAT(SafetensorsHeaderFor({good, good}, {}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("repeated key")));
-  const TensorInfo huge = {.name = "h", .dtype = "Q", .shape = {1}, .begin = 0, .end = ~uint64_t{0}};
+  const ModelTensor huge = SafetensorsTensor("h", "Q", {1}, 0, ~uint64_t{0});
   EXPECT_THAT(SafetensorsHeaderFor({good, huge}, {}), StatusIs(StatusCode::kInvalidArgument, HasSubstr("impossible")));
   EXPECT_THAT(SafetensorsHeaderFor({}, {{"k", "\xff"}}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("not UTF-8")));

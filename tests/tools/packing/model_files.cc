@@ -50,8 +50,8 @@ uint8_t* Bytes(std::string* data) { return reinterpret_cast<uint8_t*>(data->data
 
 size_t TensorSize(const std::string& dtype, const std::vector<uint64_t>& shape) {
   const uint64_t count = *ElementCount(shape);
-  const auto bits = DtypeBits(dtype);
-  return bits.has_value() ? count * *bits / 8 : count * 3;
+  const uint32_t bits = SafetensorsTensor("", dtype, shape, 0, 0).element_bits();
+  return bits != 0 ? count * bits / 8 : count * 3;
 }
 
 FileTensor MakeTensor(std::string name, std::string dtype, std::vector<uint64_t> shape, TestRandom* random) {
@@ -69,11 +69,11 @@ FileTensor MakeTensor(std::string name, std::string dtype, std::vector<uint64_t>
 }
 
 std::string Serialize(const FileModel& model) {
-  std::vector<TensorInfo> tensors;
+  std::vector<ModelTensor> tensors;
   const auto places = Places(model);
   for (size_t i = 0; i < model.tensors.size(); ++i) {
     const FileTensor& t = model.tensors[i];
-    tensors.push_back({t.name, t.dtype, t.shape, places[i].first, places[i].second});
+    tensors.push_back(SafetensorsTensor(t.name, t.dtype, t.shape, places[i].first, places[i].second));
   }
   const auto header = SafetensorsHeaderFor(tensors, SafetensorsMetadata(model.metadata.begin(), model.metadata.end()));
   EXPECT_THAT(header, IsOk());

@@ -446,32 +446,67 @@ class PackErrorTest : public PackTest {
   VariantInput good_;
 };
 
-TEST_F(PackErrorTest, AVariantOfAnotherBaseIsRefusedNamingFileAndTensor) {
+TEST_F(PackErrorTest, VariantsOfAnotherBaseAreRefusedInOneMessage) {
   TestRandom random(21);
-  FileModel extra = base_;
-  extra.tensors.insert(extra.tensors.begin() + 1, MakeTensor("adapter", "F16", {2, 3}, &random));
-  FileModel missing = base_;
-  missing.tensors.erase(missing.tensors.begin() + 1);
   FileModel wider = base_;
   wider.tensors[0] = MakeTensor("embed", "I8", {50, 40}, &random);
   FileModel flat = base_;
-  flat.tensors[2] = MakeTensor("head", "I8", {500}, &random);
+  flat.tensors[0] = MakeTensor("embed", "I8", {2000}, &random);
   FileModel renamed = base_;
-  renamed.tensors[1].name = "NORM";
-  const auto refusal = [&](const std::string& file, const std::vector<std::string>& parts) {
-    testing::Matcher<const std::string&> message = HasSubstr(folder_.File(file));
-    for (const std::string& part : parts) message = AllOf(message, HasSubstr(part));
-    return StatusIs(StatusCode::kInvalidArgument, message);
+  for (FileTensor& tensor : renamed.tensors) tensor.name = "module." + tensor.name;
+  const std::vector<VariantInput> variants = {PutVariant("wider", Serialize(wider)), good_,
+                                              PutVariant("flat", Serialize(flat)),
+                                              PutVariant("renamed", Serialize(renamed))};
+  ExpectRefused(variants,
+                StatusIs(StatusCode::kInvalidArgument,
+                         AllOf(HasSubstr("3 of 4 variants do not match the base"), HasSubstr("wider.safetensors"),
+                               HasSubstr("of another shape: 'embed' I8 [50, 40], in the base [40, 50]"),
+                               HasSubstr("of another rank: 'embed' I8 [2000], in the base [40, 50]"),
+                               HasSubstr("3 of 3 tensors match with --rename module.="))));
+}
+
+TEST_F(PackErrorTest, AVariantThatLacksTensorsOrHasOthersComesBack) {
+  TestRandom random(21);
+  std::vector<VariantInput> variants;
+  const auto put = [&](const std::string& name, const FileModel& model) {
+    variants.push_back(PutVariant(name, Serialize(model)));
   };
-  ExpectRefused({good_, PutVariant("extra", Serialize(extra))},
-                refusal("extra.safetensors", {"'adapter' F16 [2, 3]", "not in the base"}));
-  ExpectRefused({PutVariant("missing", Serialize(missing))},
-                refusal("missing.safetensors", {"lacks", "'norm' F32 [50]"}));
-  ExpectRefused({PutVariant("wider", Serialize(wider)), good_},
-                refusal("wider.safetensors", {"'embed' I8 [50, 40]", "the base has", "[40, 50]"}));
-  ExpectRefused({PutVariant("flat", Serialize(flat))},
-                refusal("flat.safetensors", {"'head' I8 [500]", "the base has", "[10, 50]"}));
-  ExpectRefused({PutVariant("renamed", Serialize(renamed))}, refusal("renamed.safetensors", {"'NORM'", "not in"}));
+  FileModel model = base_;
+  model.tensors.insert(model.tensors.begin() + 1, MakeTensor("adapter", "F16", {2, 3}, &random));
+  put("extra", model);
+  model = base_;
+  model.tensors.erase(model.tensors.begin() + 1);
+  put("missing", model);
+  model = base_;
+  model.tensors[2] = MakeTensor("head", "I8", {12, 50}, &random);
+  put("grown", model);
+  model = base_;
+  model.tensors.push_back(base_.tensors[0]);
+  model.tensors.back().name = "lm_head";
+  put("tied", model);
+  model = base_;
+  model.tensors[1].name = "NORM";
+  put("renamed", model);
+  ASSERT_OK_AND_ASSIGN(const PackReport report, Pack(variants));
+  files_of_.erase("good");
+  ExpectAllBack();
+  EXPECT_THAT(report.note,
+              AllOf(HasSubstr("5 of 5 variants do not match the base entirely"), HasSubstr("'adapter' F16 [2, 3]"),
+                    HasSubstr("1 of the base are missing: 'norm' F32 [50]"), HasSubstr("rows were added (2)"),
+                    HasSubstr("tied to the embedding"), HasSubstr("--rename NORM=norm")));
+  EXPECT_LT(StoredSize("tied"), StoredSize("grown") / 4);  // The head that is tied costs next to nothing.
+
+  PackOptions options = kSmallPieces;
+  options.names.renames = {{"NORM", "norm"}};
+  std::filesystem::remove(vault_);
+  ASSERT_OK_AND_ASSIGN(const PackReport with_rule, Pack({variants.back()}, options));
+  EXPECT_EQ(with_rule.note, "");
+  options.names = {{}, {"head"}};
+  ASSERT_OK_AND_ASSIGN(const PackReport ignored, Pack({good_}, options));
+  EXPECT_EQ(ignored.note, "");
+  EXPECT_GT(ignored.variants.front().stored_size, 500u);  // All of the head.
+  files_of_ = {{"base", Serialize(base_)}, {"good", folder_.Read("good.safetensors")}};
+  ExpectAllBack();
 }
 
 TEST_F(PackErrorTest, NamesThatAreNoneAreRefused) {

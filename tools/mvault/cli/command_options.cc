@@ -1,5 +1,8 @@
 #include "tools/mvault/cli/command_options.h"
 
+#include <filesystem>
+#include <system_error>
+
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "tools/mvault/cli/byte_size.h"
@@ -32,6 +35,11 @@ Option AddSizeOption(Command* command, const std::string& name, std::optional<ui
 
 void SetFooter(Command* command, const std::string& examples, const std::string& notes) {
   command->SetFooter(absl::StrCat(notes, notes.empty() ? "" : "\n\n", "Examples:\n", examples, "\n", kExitCodesHelp));
+}
+
+bool SameFile(const std::string& a, const std::string& b) {
+  std::error_code error;
+  return std::filesystem::equivalent(a, b, error) && !error;
 }
 
 }  // namespace modelvault

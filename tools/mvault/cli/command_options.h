@@ -17,11 +17,13 @@ void AddVaultArgument(Command* command, std::string* vault);
 // 0 … 1,024; 0 means one a core.
 void AddThreadsOption(Command* command, int* threads);
 // A size as ParseByteSize takes it.
-Option AddSizeOption(Command* command, const std::string& name, std::optional<uint64_t>* size,
-                     const std::string& help);
+Option AddSizeOption(Command* command, const std::string& name, std::optional<uint64_t>* size, const std::string& help);
 
 // Examples and exit codes at the end of the command's --help. `examples` is one command line a line.
 void SetFooter(Command* command, const std::string& examples, const std::string& notes = "");
+
+// Whether `a` and `b` name one existing file.
+bool SameFile(const std::string& a, const std::string& b);
 
 }  // namespace modelvault
 

@@ -26,7 +26,7 @@ void Console::PrintNote(absl::string_view text) { PrintLine("note", text); }
 
 void Console::PrintLine(absl::string_view kind, absl::string_view text) {
   progress_.Clear();
-  const std::string line = absl::StrCat("mvault: ", kind, ": ", Printable(text), "\n");
+  const std::string line = absl::StrCat("mvault: ", kind, ": ", PrintableLines(text));
   fwrite(line.data(), 1, line.size(), err_);
 }
 

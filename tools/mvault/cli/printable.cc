@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 
 namespace modelvault {
 namespace {
@@ -50,6 +51,14 @@ std::string Printable(absl::string_view text) {
       absl::StrAppend(&printable, text.substr(0, size));
     }
     text.remove_prefix(size);
+  }
+  return printable;
+}
+
+std::string PrintableLines(absl::string_view text) {
+  std::string printable;
+  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
+    absl::StrAppend(&printable, printable.empty() ? "" : "  ", Printable(line), "\n");
   }
   return printable;
 }

@@ -12,6 +12,10 @@ namespace modelvault {
 // written as \xNN, byte by byte. Other text, backslashes included, stays as it is.
 std::string Printable(absl::string_view text);
 
+// The same for text of several lines, which stay lines: those after the first are indented, so that none can pass for
+// another message. Ends with a line end.
+std::string PrintableLines(absl::string_view text);
+
 // Characters in `printable`, for aligning columns. Combining and double-width ones count as one.
 size_t CharacterCount(absl::string_view printable);
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "codec/progress.h"
 
 namespace modelvault {
 
@@ -22,6 +23,11 @@ class Progress {
 
   // Shows `done` of `total` of a stage ("verify"), in percent; cheap where that has not changed.
   void Update(absl::string_view stage, uint64_t done, uint64_t total);
+
+  // Update() for libraries; must not outlive this.
+  ProgressFunction Function() {
+    return [this](absl::string_view stage, uint64_t done, uint64_t total) { Update(stage, done, total); };
+  }
 
   // Erases the line. To be called before anything else is written to the terminal.
   void Clear();

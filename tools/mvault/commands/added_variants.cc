@@ -21,6 +21,7 @@ struct Arguments {
   bool replace = false;
   std::string vault;
   VariantArguments variants;
+  NameRuleArguments names;
   std::optional<uint64_t> budget;
   int threads = 0;
   bool json = false;
@@ -38,15 +39,16 @@ absl::StatusOr<ExitCode> Run(Session& session, const Arguments& arguments) {
   if (variants->empty()) return UsageError(session, "no variant is given: use --variants or --variant");
   const absl::StatusOr<uint64_t> old_size = FileSize(session.file_system, arguments.vault);
   if (!old_size.ok()) return old_size.status();
+  absl::StatusOr<NameRules> names = FindNameRules(arguments.names);
+  if (!names.ok()) return names.status();
   PackOptions options;
   options.budget = arguments.budget;
   options.threads = arguments.threads;
-  options.progress = [&](absl::string_view stage, uint64_t done, uint64_t total) {
-    session.console.progress().Update(stage, done, total);
-  };
+  options.names = *std::move(names);
+  options.progress = session.console.progress().Function();
   const absl::StatusOr<PackReport> report =
       AddVariants(session.file_system, arguments.vault, *variants, arguments.replace, options);
-  if (!report.ok()) return report.status();
+  if (!report.ok()) return WithWayOn(report.status(), *variants);
   if (arguments.json) {
     Json json = {{"command", arguments.replace ? "replace" : "add"},
                  {"vault", arguments.vault},
@@ -56,6 +58,7 @@ absl::StatusOr<ExitCode> Run(Session& session, const Arguments& arguments) {
     for (const PackedVariant& v : report->variants) {
       list.push_back({{"name", v.name}, {"file_bytes", v.file_size}, {"stored_bytes", v.stored_size}});
     }
+    json["note"] = report->note.empty() ? Json(nullptr) : Json(report->note);
     session.console.PrintJson(json);
     return ExitCode::kOk;
   }
@@ -63,6 +66,7 @@ absl::StatusOr<ExitCode> Run(Session& session, const Arguments& arguments) {
   for (const PackedVariant& v : report->variants) {
     absl::StrAppend(&text, Printable(v.name), ": ", Grouped(v.stored_size), " bytes stored, restored and compared\n");
   }
+  if (!report->note.empty()) absl::StrAppend(&text, "note: ", PrintableLines(report->note));
   absl::StrAppend(&text, Printable(arguments.vault), ": ", Grouped(report->bytes.file),
                   " bytes (before: ", Grouped(*old_size), ")\n");
   session.console.Print(text);
@@ -79,6 +83,7 @@ void AddVariantsCommand(Command& app, Session& session, bool replace) {
   arguments->replace = replace;
   AddVaultArgument(&command, &arguments->vault);
   AddVariantOptions(&command, &arguments->variants);
+  AddNameRuleOptions(&command, &arguments->names);
   AddSizeOption(&command, "--budget", &arguments->budget, "Bytes the vault may have; more is an error (exit code 4)");
   AddThreadsOption(&command, &arguments->threads);
   AddJsonFlag(&command, &arguments->json);

@@ -7,6 +7,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
+#include "restore/named_vault.h"
+#include "tools/formats/model_formats.h"
 #include "tools/mvault/board/board_emulator.h"
 #include "tools/mvault/board/board_figures.h"
 #include "tools/mvault/board/board_machine.h"
@@ -14,7 +16,6 @@
 #include "tools/mvault/cli/byte_size.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/commands/commands.h"
-#include "tools/mvault/named_vault.h"
 #include "tools/mvault/reports/formatting.h"
 #include "vault/format.h"
 #include "vault/ordered_parallel.h"
@@ -142,7 +143,7 @@ absl::StatusOr<ExitCode> Board(Session& session, const Arguments& arguments) {
   if (partition == 0 || partition > kFlashBankSize) {
     return UsageError(session, absl::StrCat("--partition: expected 1 to ", kFlashBankSize, " bytes"));
   }
-  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault);
+  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault, KnownModelFormats());
   if (!vault.ok()) return vault.status();
   const absl::StatusOr<std::vector<std::string>> names = NamesOf(vault->vault(), arguments);
   if (!names.ok()) return names.status();
@@ -203,8 +204,9 @@ void AddBoardCommand(Command& app, Session& session) {
       .ShowDefault();
   command.AddOption("--emulator", &arguments->files.emulator, "The emulator; default: qemu-system-riscv32")
       .TypeName("PROGRAM");
-  command.AddOption("--firmware", &arguments->files.firmware,
-                   "The firmware's flat image; default: the one built or installed")
+  command
+      .AddOption("--firmware", &arguments->files.firmware,
+                 "The firmware's flat image; default: the one built or installed")
       .TypeName("FILE");
   command.AddOption("--plugin", &arguments->files.plugin, "The cycle plugin; default: the one built or installed")
       .TypeName("FILE");

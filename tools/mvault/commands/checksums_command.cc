@@ -2,9 +2,10 @@
 #include <string>
 
 #include "nlohmann/json.hpp"
+#include "restore/named_vault.h"
+#include "tools/formats/model_formats.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/commands/commands.h"
-#include "tools/mvault/named_vault.h"
 #include "tools/mvault/reports/checksum_list.h"
 
 namespace modelvault {
@@ -16,7 +17,7 @@ struct Arguments {
 };
 
 absl::StatusOr<ExitCode> Checksums(Session& session, const Arguments& arguments) {
-  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault);
+  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault, KnownModelFormats());
   if (!vault.ok()) return vault.status();
   const absl::StatusOr<ChecksumList> list = StoredChecksums(*vault);
   if (!list.ok()) return list.status();

@@ -7,12 +7,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
+#include "restore/named_vault.h"
+#include "tools/formats/model_formats.h"
 #include "tools/mvault/cli/byte_size.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/cli/text_table.h"
 #include "tools/mvault/commands/commands.h"
-#include "tools/mvault/named_vault.h"
 #include "tools/mvault/reports/formatting.h"
 #include "tools/mvault/reports/model_diff.h"
 
@@ -57,8 +58,8 @@ Json ToJson(const Arguments& arguments, const std::vector<TensorDifference>& ten
     // JSON has no infinity.
     const bool finite = t.max_difference.has_value() && std::isfinite(*t.max_difference);
     json["tensors"].push_back({{"name", t.name},
-                               {"dtype_a", t.dtype_a},
-                               {"dtype_b", t.dtype_b},
+                               {"dtype_a", t.dtype_a.empty() ? Json(nullptr) : Json(t.dtype_a)},
+                               {"dtype_b", t.dtype_b.empty() ? Json(nullptr) : Json(t.dtype_b)},
                                {"elements", t.elements},
                                {"differing", t.differing},
                                {"share", Share(t.differing, t.elements)},
@@ -71,7 +72,9 @@ std::string ToText(const std::vector<TensorDifference>& tensors, const Totals& t
   TextTable table({"tensor", "dtype", ">elements", ">differ", ">share", ">max |difference|"});
   for (const TensorDifference& t : tensors) {
     if (!Differs(t)) continue;
-    const std::string dtype = t.dtype_a == t.dtype_b ? t.dtype_a : absl::StrCat(t.dtype_a, " / ", t.dtype_b);
+    const auto shown = [](const std::string& dtype) { return dtype.empty() ? "-" : dtype; };
+    const std::string dtype =
+        t.dtype_a == t.dtype_b ? t.dtype_a : absl::StrCat(shown(t.dtype_a), " / ", shown(t.dtype_b));
     table.AddRow({Printable(t.name), Printable(dtype), Grouped(t.elements), Grouped(t.differing),
                   Percent(t.differing, t.elements), FormatMax(t)});
   }
@@ -82,14 +85,14 @@ std::string ToText(const std::vector<TensorDifference>& tensors, const Totals& t
 }
 
 absl::StatusOr<ExitCode> Diff(Session& session, const Arguments& arguments) {
-  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault);
+  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault, KnownModelFormats());
   if (!vault.ok()) return vault.status();
   const absl::StatusOr<NamedModel> a = vault->OpenModel(arguments.a);
   if (!a.ok()) return a.status();
   const absl::StatusOr<NamedModel> b = vault->OpenModel(arguments.b);
   if (!b.ok()) return b.status();
   const absl::StatusOr<std::vector<TensorDifference>> tensors =
-      CompareModels(*vault, *a, *b, "compare", &session.console.progress());
+      CompareModels(*vault, *a, *b, PartnersByName(*a, *b), "compare", &session.console.progress());
   if (!tensors.ok()) return tensors.status();
   Totals totals;
   for (const TensorDifference& t : *tensors) {
@@ -97,7 +100,7 @@ absl::StatusOr<ExitCode> Diff(Session& session, const Arguments& arguments) {
     totals.differing += t.differing;
     totals.tensors_differing += Differs(t) ? 1 : 0;
   }
-  const bool same_header = a->header == b->header;
+  const bool same_header = a->frame == b->frame;
   const bool identical = same_header && totals.tensors_differing == 0;
   if (arguments.json) {
     session.console.PrintJson(ToJson(arguments, *tensors, totals, same_header, identical));

@@ -9,9 +9,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "restore/model_source.h"
-#include "tools/formats/safetensors.h"
+#include "tools/formats/model_formats.h"
 #include "tools/mvault/commands/variant_inputs.h"
-#include "tools/packing/model_file.h"
 
 namespace modelvault {
 namespace {
@@ -38,7 +37,7 @@ absl::StatusOr<EvalModels> EvalModels::Open(FileSystem& file_system, const std::
     }
     return result;
   }
-  absl::StatusOr<NamedVault> vault = NamedVault::Open(file_system, path);
+  absl::StatusOr<NamedVault> vault = NamedVault::Open(file_system, path, KnownModelFormats());
   if (!vault.ok()) return vault.status();
   result.vault_ = *std::move(vault);
   for (const VaultVariant& v : result.vault_->vault().variants()) result.models_.push_back({v.name, v.stored_size, ""});
@@ -57,7 +56,7 @@ absl::StatusOr<FloatTensors> EvalModels::Read(const Model& model) const {
 }
 
 absl::StatusOr<FloatTensors> ReadFloatModel(FileSystem& file_system, absl::string_view path) {
-  const absl::StatusOr<SafetensorsFile> file = SafetensorsFile::Open(file_system, path);
+  const absl::StatusOr<ModelFile> file = OpenModelFile(file_system, path);
   if (!file.ok()) return file.status();
   FileDataSource source(&*file);
   return ReadFloatTensors(path, file->tensors(), &source);

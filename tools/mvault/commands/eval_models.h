@@ -10,8 +10,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "restore/named_vault.h"
 #include "tools/eval/float_tensors.h"
-#include "tools/mvault/named_vault.h"
 #include "vault/file_system.h"
 
 namespace modelvault {
@@ -42,7 +42,7 @@ class EvalModels {
   std::vector<Model> models_;
 };
 
-// The tensors of a safetensors file.
+// The tensors of a model file.
 absl::StatusOr<FloatTensors> ReadFloatModel(FileSystem& file_system, absl::string_view path);
 
 }  // namespace modelvault

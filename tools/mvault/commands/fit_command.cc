@@ -16,6 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "codec/core/codec_format.h"
+#include "restore/named_vault.h"
 #include "tools/fitting/fit_input.h"
 #include "tools/fitting/fit_run.h"
 #include "tools/formats/text_file.h"
@@ -23,7 +24,6 @@
 #include "tools/mvault/cli/remaining_time.h"
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/variant_inputs.h"
-#include "tools/mvault/named_vault.h"
 #include "tools/mvault/reports/fit_report.h"
 
 namespace modelvault {
@@ -186,7 +186,7 @@ absl::StatusOr<ExitCode> Fit(Session& session, Arguments arguments) {
   };
   const absl::StatusOr<FitInput> input =
       FitInput::Open(session.file_system, arguments.files, arguments.run.curvature, arguments.run.fit.threads);
-  if (!input.ok()) return input.status();
+  if (!input.ok()) return WithWayOn(input.status(), arguments.files.variants);
   const absl::StatusOr<FitRun> run = RunFit(session.file_system, *input, arguments.output, arguments.run);
   if (!run.ok()) return run.status();
   const proto::FitReport report = MakeFitReport(arguments.output, *input, arguments.run, *run);

@@ -8,12 +8,13 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "nlohmann/json.hpp"
+#include "restore/named_vault.h"
+#include "tools/formats/model_formats.h"
 #include "tools/mvault/cli/byte_size.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/cli/text_table.h"
 #include "tools/mvault/commands/commands.h"
-#include "tools/mvault/named_vault.h"
 #include "tools/mvault/reports/accounting.h"
 #include "tools/mvault/reports/checksum_list.h"
 #include "tools/mvault/reports/formatting.h"
@@ -88,8 +89,8 @@ Json ModelJson(const NamedVault& vault, const NamedModel& open, const std::strin
   const ModelDigests& digests = open.model->digests();
   return {{"vault", path},
           {"name", open.model->name()},
-          {"file_bytes", open.header.size() + open.model->data_size()},
-          {"header_bytes", open.header.size()},
+          {"file_bytes", open.file_size()},
+          {"header_bytes", open.frame.size()},
           {"data_bytes", open.model->data_size()},
           {"stored_bytes", open.model->stored_size()},
           {"weights", vault.weights()},
@@ -103,7 +104,7 @@ std::string ModelText(const NamedVault& vault, const NamedModel& open) {
   return absl::StrFormat(
       "%s: %s bytes of file (%s of header, %s of data), stored in %s bytes, %s bits a weight\n"
       "digests of the data: XXH3-128 %s, XXH64 %s\n\n",
-      Printable(open.model->name()), Grouped(open.header.size() + open.model->data_size()), Grouped(open.header.size()),
+      Printable(open.model->name()), Grouped(open.file_size()), Grouped(open.frame.size()),
       Grouped(open.model->data_size()), Grouped(open.model->stored_size()),
       FormatBits(BitsPerWeight(open.model->stored_size(), vault.weights())), Hex(digests.xxh3),
       FormatXxh64(digests.xxh64));
@@ -113,14 +114,14 @@ std::string ModelText(const NamedVault& vault, const NamedModel& open) {
 Json BaseTensorsJson(const NamedVault& vault, const std::vector<uint64_t>& bytes) {
   Json json = Json::array();
   for (size_t i = 0; i < bytes.size(); ++i) {
-    const TensorInfo& info = vault.tensors()[i];
+    const ModelTensor& info = vault.tensors()[i];
     const TensorRecord& record = vault.restorer().shared().tensor(i);
     Json tables = Json::array();
     for (size_t plane = 0; plane < record.element_size; ++plane) {
       tables.push_back(record.tables[plane] == kRawPlane ? Json(nullptr) : Json(record.tables[plane]));
     }
     json.push_back({{"name", info.name},
-                    {"dtype", info.dtype},
+                    {"dtype", info.type_name()},
                     {"shape", info.shape},
                     {"coding", BaseCoding(record)},
                     {"tables", tables},
@@ -128,7 +129,7 @@ Json BaseTensorsJson(const NamedVault& vault, const std::vector<uint64_t>& bytes
                     {"row_prior", (record.flags & kFlagRowPrior) != 0},
                     {"column_prior", (record.flags & kFlagColumnPrior) != 0},
                     {"stored_bytes", bytes[i]},
-                    {"bits_per_weight", BitsPerWeight(bytes[i], Elements(info))}});
+                    {"bits_per_weight", BitsPerWeight(bytes[i], info.elements())}});
   }
   return json;
 }
@@ -136,18 +137,17 @@ Json BaseTensorsJson(const NamedVault& vault, const std::vector<uint64_t>& bytes
 std::string BaseTensorsText(const NamedVault& vault, const std::vector<uint64_t>& bytes) {
   TextTable table({"tensor", "dtype", "shape", "coding", "prior", ">bytes", ">bits/weight"});
   for (size_t i = 0; i < bytes.size(); ++i) {
-    const TensorInfo& info = vault.tensors()[i];
+    const ModelTensor& info = vault.tensors()[i];
     const TensorRecord& record = vault.restorer().shared().tensor(i);
-    table.AddRow({Printable(info.name), Printable(info.dtype), FormatShape(info.shape), BaseCoding(record),
-                  PriorText(record), Grouped(bytes[i]), FormatBits(BitsPerWeight(bytes[i], Elements(info)))});
+    table.AddRow({Printable(info.name), Printable(info.type_name()), FormatShape(info.shape), BaseCoding(record),
+                  PriorText(record), Grouped(bytes[i]), FormatBits(BitsPerWeight(bytes[i], info.elements()))});
   }
   return table.Format();
 }
 
 absl::StatusOr<ExitCode> InfoOfVault(Session& session, const Arguments& arguments, const NamedVault& vault) {
   const absl::StatusOr<VaultAccount> account =
-      AccountVault(vault, arguments.threads,
-                   [&](uint64_t done, uint64_t total) { session.console.progress().Update("account", done, total); });
+      AccountVault(vault, arguments.threads, session.console.progress().Function());
   if (!account.ok()) return account.status();
   const VaultHeader& header = vault.vault().header();
   const ModelDigests digests = vault.vault().base_digests();
@@ -155,7 +155,7 @@ absl::StatusOr<ExitCode> InfoOfVault(Session& session, const Arguments& argument
   if (arguments.json) {
     Json json = {{"vault", arguments.vault},
                  {"bytes", account->file},
-                 {"format", absl::StrCat(kVersionMajor, ".", kVersionMinor)},
+                 {"format", absl::StrCat(kVersionMajor, ".", header.version_minor())},
                  {"wide_chunks", (header.features & kFeatureWideChunks) != 0},
                  {"wide_index", (header.features & kFeatureWideIndex) != 0},
                  {"chunk_size", header.chunk_size},
@@ -176,7 +176,7 @@ absl::StatusOr<ExitCode> InfoOfVault(Session& session, const Arguments& argument
       "%s: %s bytes, format %d.%d, a base and %d variants of %s weights\n"
       "chunks of %s bytes, segments of %s bytes\n"
       "base: %s bytes of data, XXH3-128 %s, XXH64 %s\n\n%s\n",
-      Printable(arguments.vault), Grouped(account->file), kVersionMajor, kVersionMinor, variant_count,
+      Printable(arguments.vault), Grouped(account->file), kVersionMajor, header.version_minor(), variant_count,
       Grouped(vault.weights()), Grouped(header.chunk_size), Grouped(header.segment_size),
       Grouped(header.base_data_size), Hex(digests.xxh3), FormatXxh64(digests.xxh64),
       FormatParts(Parts(*account), account->file));
@@ -194,8 +194,7 @@ absl::StatusOr<ExitCode> InfoOfVault(Session& session, const Arguments& argument
 absl::StatusOr<ExitCode> InfoOfBase(Session& session, const Arguments& arguments, const NamedVault& vault,
                                     const NamedModel& open) {
   const absl::StatusOr<std::vector<uint64_t>> bytes =
-      AccountBase(vault, arguments.threads,
-                  [&](uint64_t done, uint64_t total) { session.console.progress().Update("account", done, total); });
+      AccountBase(vault, arguments.threads, session.console.progress().Function());
   if (!bytes.ok()) return bytes.status();
   if (arguments.json) {
     Json json = ModelJson(vault, open, arguments.vault);
@@ -215,7 +214,7 @@ Json VariantTensorsJson(const NamedModel& open, const VariantAccount& account,
     const TensorDifference& difference = differences[i];
     const bool scaled = tensor.most_scale > 0;
     json.push_back({{"name", open.tensors[i].name},
-                    {"dtype", open.tensors[i].dtype},
+                    {"dtype", open.tensors[i].type_name()},
                     {"shape", open.tensors[i].shape},
                     {"modes", ModesJson(tensor.segments)},
                     {"elements", difference.elements},
@@ -247,10 +246,10 @@ std::string VariantTensorsText(const NamedModel& open, const VariantAccount& acc
       ++same;
       continue;
     }
-    table.AddRow({Printable(open.tensors[i].name), Printable(open.tensors[i].dtype), FormatShape(open.tensors[i].shape),
-                  ModesText(tensor), Grouped(difference.differing), Percent(difference.differing, difference.elements),
-                  ScalesText(tensor), Grouped(tensor.bytes()), Grouped(tensor.scale_bytes),
-                  FormatBits(BitsPerWeight(tensor.bytes(), difference.elements))});
+    table.AddRow({Printable(open.tensors[i].name), Printable(open.tensors[i].type_name()),
+                  FormatShape(open.tensors[i].shape), ModesText(tensor), Grouped(difference.differing),
+                  Percent(difference.differing, difference.elements), ScalesText(tensor), Grouped(tensor.bytes()),
+                  Grouped(tensor.scale_bytes), FormatBits(BitsPerWeight(tensor.bytes(), difference.elements))});
   }
   std::string text = same < open.tensors.size() ? table.Format() : "";
   if (same > 0) absl::StrAppendFormat(&text, "%d tensors more have the base's values and take no bytes\n", same);
@@ -266,7 +265,7 @@ absl::StatusOr<ExitCode> InfoOfVariant(Session& session, const Arguments& argume
   const absl::StatusOr<NamedModel> base = vault.OpenModel(kReservedVariantName);
   if (!base.ok()) return base.status();
   const absl::StatusOr<std::vector<TensorDifference>> differences =
-      CompareModels(vault, open, *base, "compare", &session.console.progress());
+      CompareModels(vault, open, *base, PartnersInBase(open), "compare", &session.console.progress());
   if (!differences.ok()) return differences.status();
   if (arguments.json) {
     Json json = ModelJson(vault, open, arguments.vault);
@@ -280,7 +279,7 @@ absl::StatusOr<ExitCode> InfoOfVariant(Session& session, const Arguments& argume
 }
 
 absl::StatusOr<ExitCode> Info(Session& session, const Arguments& arguments) {
-  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault);
+  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault, KnownModelFormats());
   if (!vault.ok()) return vault.status();
   if (arguments.name.empty()) return InfoOfVault(session, arguments, *vault);
   const absl::StatusOr<NamedModel> open = vault->OpenModel(arguments.name);

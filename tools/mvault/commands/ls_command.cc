@@ -6,12 +6,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
+#include "restore/named_vault.h"
+#include "tools/formats/model_formats.h"
 #include "tools/mvault/cli/byte_size.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/cli/text_table.h"
 #include "tools/mvault/commands/commands.h"
-#include "tools/mvault/named_vault.h"
 #include "tools/mvault/reports/checksum_list.h"
 #include "tools/mvault/reports/formatting.h"
 #include "vault/format.h"
@@ -34,7 +35,7 @@ struct Row {
 };
 
 absl::StatusOr<ExitCode> Ls(Session& session, const Arguments& arguments) {
-  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault);
+  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault, KnownModelFormats());
   if (!vault.ok()) return vault.status();
   const VaultBytes sections = vault->vault().BytesBySection();
   std::vector<Row> variants;

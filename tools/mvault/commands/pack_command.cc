@@ -5,12 +5,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
+#include "restore/named_vault.h"
+#include "tools/formats/model_formats.h"
 #include "tools/mvault/cli/byte_size.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/variant_inputs.h"
-#include "tools/mvault/named_vault.h"
 #include "tools/mvault/reports/accounting.h"
 #include "tools/mvault/reports/formatting.h"
 #include "tools/packing/pack.h"
@@ -25,6 +26,7 @@ constexpr uint64_t kMostToAccount = uint64_t{1} << 30;
 struct Arguments {
   std::string base;
   VariantArguments variants;
+  NameRuleArguments names;
   std::string output;
   std::optional<uint64_t> budget;
   std::optional<uint64_t> chunk_size;
@@ -44,6 +46,7 @@ Json ToJson(const Arguments& arguments, const PackReport& report, const std::opt
   for (const PackedVariant& v : report.variants) {
     variants.push_back({{"name", v.name}, {"file_bytes", v.file_size}, {"stored_bytes", v.stored_size}});
   }
+  json["note"] = report.note.empty() ? Json(nullptr) : Json(report.note);
   json["sections"] = PartsToJson(SectionParts(report.bytes));
   json["parts"] = account.has_value() ? PartsToJson(Parts(*account)) : Json(nullptr);
   return json;
@@ -58,7 +61,9 @@ std::string ToText(const Arguments& arguments, const PackReport& report, const s
     absl::StrAppend(&text, "budget: ", Grouped(*arguments.budget), " bytes, ",
                     Grouped(*arguments.budget - report.bytes.file), " of them left\n");
   }
-  absl::StrAppend(&text, "every model was restored and compared with its file\n\n",
+  absl::StrAppend(&text, "every model was restored and compared with its file\n");
+  if (!report.note.empty()) absl::StrAppend(&text, "note: ", PrintableLines(report.note));
+  absl::StrAppend(&text, "\n",
                   FormatParts(account.has_value() ? Parts(*account) : SectionParts(report.bytes), report.bytes.file));
   return text;
 }
@@ -83,25 +88,25 @@ absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
   if (overwrites)
     return UsageError(session, absl::StrCat("-o ", arguments.output, " is one of the files to be packed"));
 
+  absl::StatusOr<NameRules> names = FindNameRules(arguments.names);
+  if (!names.ok()) return names.status();
   PackOptions options;
   options.budget = arguments.budget;
   options.threads = arguments.threads;
+  options.names = *std::move(names);
   if (arguments.chunk_size.has_value()) options.chunk_size = static_cast<uint32_t>(*arguments.chunk_size);
   if (arguments.segment_size.has_value()) options.segment_size = static_cast<uint32_t>(*arguments.segment_size);
-  Progress& progress = session.console.progress();
-  options.progress = [&](absl::string_view stage, uint64_t done, uint64_t total) {
-    progress.Update(stage, done, total);
-  };
+  options.progress = session.console.progress().Function();
   const absl::StatusOr<PackReport> report =
       PackVault(session.file_system, arguments.base, *variants, arguments.output, options);
-  if (!report.ok()) return report.status();
+  if (!report.ok()) return WithWayOn(report.status(), *variants);
 
   std::optional<VaultAccount> account;
   if (report->input_size <= kMostToAccount) {
-    const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.output);
+    const absl::StatusOr<NamedVault> vault =
+        NamedVault::Open(session.file_system, arguments.output, KnownModelFormats());
     if (!vault.ok()) return vault.status();
-    absl::StatusOr<VaultAccount> made = AccountVault(
-        *vault, arguments.threads, [&](uint64_t done, uint64_t total) { progress.Update("account", done, total); });
+    absl::StatusOr<VaultAccount> made = AccountVault(*vault, arguments.threads, options.progress);
     if (!made.ok()) return made.status();
     account = *std::move(made);
   }
@@ -118,8 +123,9 @@ absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
 void AddPackCommand(Command& app, Session& session) {
   Command command = app.AddCommand("pack", "Pack a base and its variants into a new vault");
   auto arguments = std::make_shared<Arguments>();
-  command.AddOption("--base", &arguments->base, "The base model: a safetensors file").TypeName("FILE").Required();
+  command.AddOption("--base", &arguments->base, "The base model's file").TypeName("FILE").Required();
   AddVariantOptions(&command, &arguments->variants);
+  AddNameRuleOptions(&command, &arguments->names);
   command.AddOption("-o,--output", &arguments->output, "The vault; an existing file is replaced once all is verified")
       .TypeName("VAULT")
       .Required();
@@ -131,11 +137,14 @@ void AddPackCommand(Command& app, Session& session) {
                 "Raw bytes of a variant that decode on their own: 4KiB to 16MiB, a multiple of 256; default 1MiB");
   AddThreadsOption(&command, &arguments->threads);
   AddJsonFlag(&command, &arguments->json);
-  SetFooter(&command,
-            "  mvault pack --base base.safetensors --variants departments --budget 1MiB -o all.mvlt\n"
-            "  mvault pack --base base.safetensors --variant legal=legal.safetensors -o one.mvlt\n",
-            "Every file must have the base's tensor names and shapes; dtypes may differ. All that is written is\n"
-            "restored and compared with its file before the vault takes its name.");
+  SetFooter(
+      &command,
+      "  mvault pack --base base.safetensors --variants departments --budget 1MiB -o all.mvlt\n"
+      "  mvault pack --base base.safetensors --variant legal=legal.safetensors -o one.mvlt\n",
+      "Tensors are matched by name, and names as --rename says; dtypes may differ. A variant may lack tensors and\n"
+      "have others, as long as half of it and of the base match. All "
+      "that is written is\n"
+      "restored and compared with its file before the vault takes its name.");
   command.OnParsed(
       [&session, arguments] { session.command = [&session, arguments] { return Pack(session, *arguments); }; });
 }

@@ -71,9 +71,8 @@ std::string ToText(const Arguments& arguments, const VaultPlan& plan, uint64_t b
 
 absl::StatusOr<ExitCode> Plan(Session& session, const Arguments& arguments) {
   const uint64_t budget = arguments.budget.value_or(kDefaultBudget);
-  const absl::StatusOr<VaultPlan> plan =
-      PlanVault(session.file_system, arguments.base, budget, arguments.variants, arguments.threads,
-                [&](uint64_t done, uint64_t total) { session.console.progress().Update("encode base", done, total); });
+  const absl::StatusOr<VaultPlan> plan = PlanVault(session.file_system, arguments.base, budget, arguments.variants,
+                                                   arguments.threads, session.console.progress().Function());
   if (!plan.ok()) return plan.status();
   if (arguments.json) {
     session.console.PrintJson(ToJson(arguments, *plan, budget));

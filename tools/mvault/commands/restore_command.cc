@@ -6,11 +6,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
+#include "restore/named_vault.h"
+#include "tools/formats/model_formats.h"
+#include "tools/formats/safetensors.h"
 #include "tools/mvault/cli/byte_size.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/commands/commands.h"
-#include "tools/mvault/named_vault.h"
 #include "vault/format.h"
 
 namespace modelvault {
@@ -26,33 +28,32 @@ struct Arguments {
   bool json = false;
 };
 
-absl::Span<const uint8_t> Bytes(const std::string& text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
-
 // Writes the file of `open`, or of its tensor `tensor` alone, and gives it its name only once all was verified.
 absl::StatusOr<uint64_t> WriteModel(Session& session, const Arguments& arguments, const NamedModel& open,
-                                    const TensorInfo* tensor) {
-  std::string header = open.header;
+                                    const ModelTensor* tensor) {
+  std::string frame = open.frame;
+  std::vector<FramePiece> pieces = open.pieces;
   if (tensor != nullptr) {
     absl::StatusOr<std::string> own = SafetensorsHeaderFor({tensor, 1}, {});
     if (!own.ok()) return own.status();
-    header = *std::move(own);
+    frame = *std::move(own);
+    pieces = {{0, frame.size()}};
   }
   const absl::StatusOr<std::unique_ptr<AtomicFile>> file = session.file_system.CreateAtomic(arguments.output);
   if (!file.ok()) return file.status();
-  if (absl::Status status = (*file)->Append(Bytes(header)); !status.ok()) return status;
+  FileAssembler assembler(frame, pieces, [&](absl::Span<const uint8_t> bytes) { return (*file)->Append(bytes); });
   const uint64_t begin = tensor != nullptr ? tensor->begin : 0;
   const uint64_t size = tensor != nullptr ? tensor->size() : open.model->data_size();
   RestoreOptions options;
   options.threads = arguments.threads;
   const auto consumer = [&](uint64_t offset, absl::Span<const uint8_t> bytes) {
     session.console.progress().Update("restore", offset + bytes.size() - begin, size);
-    return (*file)->Append(bytes);
+    return assembler.Append(bytes);
   };
   const absl::Status status = tensor != nullptr ? open.model->ReadRange(begin, begin + size, options, consumer)
                                                 : open.model->Restore(options, consumer);
   if (!status.ok()) return status;
+  if (absl::Status finished = assembler.Finish(); !finished.ok()) return finished;
   if (absl::Status committed = (*file)->Commit(); !committed.ok()) return committed;
   return (*file)->size();
 }
@@ -67,15 +68,15 @@ absl::StatusOr<ExitCode> RestoreModel(Session& session, const Arguments& argumen
   if (SameFile(arguments.vault, arguments.output)) {
     return UsageError(session, absl::StrCat("-o ", arguments.output, " is the vault itself"));
   }
-  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault);
+  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault, KnownModelFormats());
   if (!vault.ok()) return vault.status();
   const std::string name = arguments.base ? kReservedVariantName : arguments.name;
   const absl::StatusOr<NamedModel> open = vault->OpenModel(name);
   if (!open.ok()) return open.status();
-  const TensorInfo* tensor = nullptr;
+  const ModelTensor* tensor = nullptr;
   if (!arguments.tensor.empty()) {
     const auto found = std::find_if(open->tensors.begin(), open->tensors.end(),
-                                    [&](const TensorInfo& t) { return t.name == arguments.tensor; });
+                                    [&](const ModelTensor& t) { return t.name == arguments.tensor; });
     if (found == open->tensors.end()) {
       return absl::NotFoundError(
           absl::StrCat(arguments.vault, ": '", name, "' has no tensor '", arguments.tensor, "'"));

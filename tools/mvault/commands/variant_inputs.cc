@@ -5,15 +5,15 @@
 #include <system_error>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "tools/formats/model_formats.h"
 #include "vault/variant_name.h"
 
 namespace modelvault {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr char kExtension[] = ".safetensors";
 
 bool IsPair(const std::string& text) {
   const size_t equals = text.find('=');
@@ -34,24 +34,69 @@ absl::Status AddFolder(const std::string& folder, std::vector<VariantInput>* inp
   for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
     const fs::path& path = entries->path();
     // A copy of a folder from another system may bring hidden files that only look like models.
-    if (path.extension() != kExtension || path.filename().native().front() == '.') continue;
+    const std::string name = path.filename().string();
+    if (!KnownModelFormats().HasExtension(name) || name.front() == '.') continue;
     inputs->push_back({path.stem().string(), path.string()});
   }
   if (error) return FolderError(folder, error);
-  if (inputs->size() == before) return absl::InvalidArgumentError(absl::StrCat(folder, ": no *", kExtension, " in it"));
+  if (inputs->size() == before)
+    return absl::InvalidArgumentError(absl::StrCat(folder, ": no ", KnownModelFormats().Extensions(), " in it"));
   return absl::OkStatus();
 }
 
 }  // namespace
 
 void AddVariantOptions(Command* command, VariantArguments* arguments) {
-  command->AddOption("--variants", &arguments->folder,
-                   "Folder: every *.safetensors in it is a variant, named by the file's stem")
+  command
+      ->AddOption("--variants", &arguments->folder,
+                  "Folder: every *.safetensors in it is a variant, named by the file's stem")
       .TypeName("DIR");
   command->AddOption("--variant", &arguments->pairs, "One variant: its name and its file; may be given many times")
       .TypeName("NAME=FILE")
       .OneValue()
       .Check([](const std::string& text) { return IsPair(text) ? "" : "'" + text + "' is not NAME=FILE"; });
+  command->AddOption("--without", &arguments->without, "A variant of those to leave out; may be given many times")
+      .TypeName("NAME")
+      .OneValue();
+}
+
+absl::Status WithWayOn(const absl::Status& status, const std::vector<VariantInput>& variants) {
+  if (status.ok() || variants.size() < 2) return status;
+  const auto about = [&](const VariantInput& v) {
+    return absl::StartsWith(status.message(), absl::StrCat(v.path, ": "));
+  };
+  const auto found = std::find_if(variants.begin(), variants.end(), about);
+  if (found == variants.end()) return status;
+  return absl::Status(status.code(), absl::StrCat(status.message(), "; to go on without it: --without ", found->name));
+}
+
+void AddNameRuleOptions(Command* command, NameRuleArguments* arguments) {
+  command
+      ->AddOption(
+          "--rename", &arguments->renames,
+          "Text in a variant's tensor names, and what stands there in the base's; for matching only; may be given "
+          "many times")
+      .TypeName("FROM=TO")
+      .OneValue()
+      .Check([](const std::string& text) { return std::string(ParseNameRule(text).status().message()); });
+  command
+      ->AddOption(
+          "--ignore", &arguments->ignore,
+          "Names of tensors ('*': any text) that are matched with nothing: those of variants are stored on their own; "
+          "may be given many times")
+      .TypeName("PATTERN")
+      .OneValue();
+}
+
+absl::StatusOr<NameRules> FindNameRules(const NameRuleArguments& arguments) {
+  NameRules rules;
+  rules.ignore = arguments.ignore;
+  for (const std::string& text : arguments.renames) {
+    absl::StatusOr<NameRule> rule = ParseNameRule(text);
+    if (!rule.ok()) return rule.status();
+    rules.renames.push_back(*std::move(rule));
+  }
+  return rules;
 }
 
 absl::StatusOr<std::vector<VariantInput>> FindVariants(const VariantArguments& arguments) {
@@ -77,6 +122,13 @@ absl::StatusOr<std::vector<VariantInput>> FindVariants(const VariantArguments& a
   if (twice != inputs.end()) {
     return absl::AlreadyExistsError(
         absl::StrCat("variant '", twice->name, "' is given twice: ", twice->path, " and ", (twice + 1)->path));
+  }
+  for (const std::string& name : arguments.without) {
+    const auto found =
+        std::find_if(inputs.begin(), inputs.end(), [&](const VariantInput& input) { return input.name == name; });
+    if (found == inputs.end())
+      return absl::NotFoundError(absl::StrCat("--without ", name, ": no such variant is given"));
+    inputs.erase(found);
   }
   return inputs;
 }

@@ -5,24 +5,42 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "tools/mvault/cli/command_line.h"
+#include "tools/packing/name_rules.h"
 #include "tools/packing/pack.h"
 
 namespace modelvault {
 
 struct VariantArguments {
-  std::string folder;              // Empty: none.
-  std::vector<std::string> pairs;  // NAME=FILE.
+  std::string folder;                // Empty: none.
+  std::vector<std::string> pairs;    // NAME=FILE.
+  std::vector<std::string> without;  // Names of those to leave out.
 };
 
 // `arguments` must outlive the parsing.
 void AddVariantOptions(Command* command, VariantArguments* arguments);
 
-// The variants meant, sorted by name: of `folder` every *.safetensors (hidden files apart), named by its stem; of each
-// pair what stands before and after its first '='. kInvalidArgument for none at all, a pair without '=', an invalid
-// name, a folder without such files; kAlreadyExists for a name given twice; kNotFound or kUnavailable for a folder that
-// cannot be read.
+struct NameRuleArguments {
+  std::vector<std::string> renames;  // FROM=TO.
+  std::vector<std::string> ignore;   // Patterns.
+};
+
+// How variants' names are matched with the base's. `arguments` must outlive the parsing.
+void AddNameRuleOptions(Command* command, NameRuleArguments* arguments);
+
+// kInvalidArgument for text that is no rule.
+absl::StatusOr<NameRules> FindNameRules(const NameRuleArguments& arguments);
+
+// `status` and, if it is about the file of one of several `variants`, how to go on without that one.
+absl::Status WithWayOn(const absl::Status& status, const std::vector<VariantInput>& variants);
+
+// The variants meant but for those in `without`, sorted by name: of `folder` every file that has a known format's
+// extension (hidden files apart), named by its stem; of each pair what stands before and after its first '='.
+// kInvalidArgument for none at all, a pair without '=', an invalid name, a folder without such files; kAlreadyExists
+// for a name given twice; kNotFound or kUnavailable for a folder that cannot be read; kNotFound for a name in `without`
+// that is none of theirs.
 absl::StatusOr<std::vector<VariantInput>> FindVariants(const VariantArguments& arguments);
 
 }  // namespace modelvault

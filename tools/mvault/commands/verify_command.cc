@@ -10,12 +10,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
+#include "restore/named_vault.h"
+#include "tools/formats/model_formats.h"
 #include "tools/formats/text_file.h"
 #include "tools/mvault/cli/byte_size.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/commands/commands.h"
-#include "tools/mvault/named_vault.h"
 #include "tools/mvault/reports/checksum_list.h"
 #include "vault/format.h"
 #include "vault/ordered_parallel.h"
@@ -95,7 +96,7 @@ void Compare(const NamedVault& vault, const ChecksumList& expected, const std::s
 }
 
 absl::StatusOr<ExitCode> Verify(Session& session, const Arguments& arguments) {
-  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault);
+  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault, KnownModelFormats());
   if (!vault.ok()) return vault.status();
   std::optional<ChecksumList> expected;
   if (!arguments.against.empty()) {
@@ -166,7 +167,7 @@ void AddVerifyCommand(Command& app, Session& session) {
   auto arguments = std::make_shared<Arguments>();
   AddVaultArgument(&command, &arguments->vault);
   command.AddArguments("NAME", &arguments->names, /*required=*/false,
-                   "Models to verify: variants, or 'base'; default: all of them");
+                       "Models to verify: variants, or 'base'; default: all of them");
   command.AddOption("--against", &arguments->against, "Compare with this output of 'mvault checksums', too")
       .TypeName("SUMS");
   AddThreadsOption(&command, &arguments->threads);

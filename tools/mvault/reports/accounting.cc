@@ -237,7 +237,7 @@ std::vector<uint64_t> Apportion(uint64_t total, absl::Span<const double> weights
 }
 
 absl::StatusOr<std::vector<uint64_t>> AccountBase(const NamedVault& vault, int threads,
-                                                  const AccountingProgress& progress) {
+                                                  const ProgressFunction& progress) {
   const VaultHeader& header = vault.vault().header();
   const uint64_t chunks = header.chunk_count();
   const uint64_t batch = std::max<uint64_t>(1, kJobSize / header.chunk_size);
@@ -248,7 +248,7 @@ absl::StatusOr<std::vector<uint64_t>> AccountBase(const NamedVault& vault, int t
       [&](uint64_t job) { return AccountChunks(vault, job * batch, std::min(chunks, (job + 1) * batch)); },
       [&](uint64_t job, TensorRun run) {
         for (size_t i = 0; i < run.bytes.size(); ++i) bytes[run.first + i] += run.bytes[i];
-        if (progress) progress(job + 1, jobs);
+        ReportProgress(progress, "account", job + 1, jobs);
         return absl::OkStatus();
       });
   if (!status.ok()) return status;
@@ -277,7 +277,7 @@ absl::StatusOr<VariantAccount> AccountVariant(const VaultModel& model, const Nam
   return account;
 }
 
-absl::StatusOr<VaultAccount> AccountVault(const NamedVault& vault, int threads, const AccountingProgress& progress) {
+absl::StatusOr<VaultAccount> AccountVault(const NamedVault& vault, int threads, const ProgressFunction& progress) {
   const VaultBytes sections = vault.vault().BytesBySection();
   VaultAccount account;
   account.file = sections.file;
@@ -297,7 +297,7 @@ absl::StatusOr<VaultAccount> AccountVault(const NamedVault& vault, int threads, 
     const bool int8 = vault.restorer().shared().tensor(i).dtype == DType::kI8;
     (int8 ? account.base_int8 : account.base_other) += account.base_tensors[i];
   }
-  if (progress) progress(1, total);
+  ReportProgress(progress, "account", 1, total);
 
   struct Accounted {
     NamedModel open;
@@ -314,7 +314,7 @@ absl::StatusOr<VaultAccount> AccountVault(const NamedVault& vault, int threads, 
       },
       [&](uint64_t i, Accounted accounted) {
         AddVariantTo(accounted.open, accounted.account, &account);
-        if (progress) progress(i + 2, total);
+        ReportProgress(progress, "account", i + 2, total);
         return absl::OkStatus();
       });
   if (!status.ok()) return status;

@@ -8,14 +8,14 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "codec/core/codec_format.h"
-#include "tools/mvault/named_vault.h"
+#include "codec/progress.h"
+#include "restore/named_vault.h"
 
 namespace modelvault {
 
@@ -24,9 +24,8 @@ namespace modelvault {
 std::vector<uint64_t> Apportion(uint64_t total, absl::Span<const double> weights);
 
 // BASE's bytes, one share for each tensor of the base.
-using AccountingProgress = std::function<void(uint64_t done, uint64_t total)>;
 absl::StatusOr<std::vector<uint64_t>> AccountBase(const NamedVault& vault, int threads,
-                                                  const AccountingProgress& progress = nullptr);
+                                                  const ProgressFunction& progress = nullptr);
 
 // A variant's tensor.
 struct TensorAccount {
@@ -77,7 +76,7 @@ struct VaultAccount {
   std::vector<uint64_t> base_tensors;  // AccountBase's.
 };
 absl::StatusOr<VaultAccount> AccountVault(const NamedVault& vault, int threads,
-                                          const AccountingProgress& progress = nullptr);
+                                          const ProgressFunction& progress = nullptr);
 
 // An account's parts in the order of the file, for printing; they add up to `file`. `key` is for JSON.
 struct AccountPart {

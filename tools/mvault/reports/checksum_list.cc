@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "vault/format.h"
 #include "vault/model_digester.h"
 
@@ -23,6 +24,12 @@ Xxh3Digest HashOf(const std::string& bytes) {
   ModelDigester digester;
   digester.Update({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
   return digester.Digests().xxh3;
+}
+
+bool IsUtf16(absl::string_view text) {
+  if (absl::StartsWith(text, "\xFF\xFE") || absl::StartsWith(text, "\xFE\xFF")) return true;
+  // Without a mark: every other byte of such text is zero.
+  return text.size() >= 2 && (text[0] == '\0') != (text[1] == '\0');
 }
 
 }  // namespace
@@ -52,10 +59,16 @@ std::string FormatChecksums(const ChecksumList& list) {
 }
 
 absl::StatusOr<ChecksumList> ParseChecksums(absl::string_view text, absl::string_view file_name) {
+  if (IsUtf16(text)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        file_name,
+        ": text in UTF-16, as some shells write it; expected UTF-8 (PowerShell: | Out-File -Encoding utf8)"));
+  }
   ChecksumList list;
   size_t number = 0;
-  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
+  for (absl::string_view line : absl::StrSplit(absl::StripPrefix(text, "\xEF\xBB\xBF"), '\n')) {
     ++number;
+    line = absl::StripSuffix(line, "\r");
     if (line.empty() || line.front() == '#') continue;
     const auto bad = [&](absl::string_view what) {
       return absl::InvalidArgumentError(absl::StrCat(file_name, ": line ", number, ": ", what));

@@ -10,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "tools/mvault/named_vault.h"
+#include "restore/named_vault.h"
 
 namespace modelvault {
 

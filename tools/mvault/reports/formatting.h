@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "nlohmann/json.hpp"
+#include "restore/named_vault.h"
 #include "tools/mvault/cli/console.h"
-#include "tools/mvault/named_vault.h"
 #include "tools/mvault/reports/accounting.h"
 
 namespace modelvault {

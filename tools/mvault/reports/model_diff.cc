@@ -60,6 +60,11 @@ absl::Status CompareTensor(const Side& a, const Side& b, TensorDifference* diffe
     difference->differing = difference->elements;
     return absl::OkStatus();
   }
+  if (count_a != count_b) {  // Of one name, and of two shapes.
+    difference->elements = std::max(count_a, count_b);
+    difference->differing = difference->elements;
+    return absl::OkStatus();
+  }
   difference->elements = count_a;
   std::vector<uint8_t> bytes_a;
   std::vector<uint8_t> bytes_b;
@@ -83,27 +88,74 @@ absl::Status CompareTensor(const Side& a, const Side& b, TensorDifference* diffe
 
 }  // namespace
 
+TensorPartners PartnersByName(const NamedModel& a, const NamedModel& b) {
+  std::map<std::string, size_t> by_name;
+  for (size_t j = 0; j < b.tensors.size(); ++j) by_name.emplace(b.tensors[j].name, j);
+  TensorPartners partners(a.tensors.size());
+  std::vector<bool> taken(b.tensors.size(), false);
+  for (size_t i = 0; i < partners.size(); ++i) {
+    const auto found = by_name.find(a.tensors[i].name);
+    if (found == by_name.end()) continue;
+    partners[i] = found->second;
+    taken[found->second] = true;
+  }
+  std::map<uint32_t, size_t> by_base;
+  for (size_t j = 0; j < b.tensors.size(); ++j) {
+    const uint32_t base_index = b.model->layout().tensor(j).base_index;
+    if (!taken[j] && base_index != kNoBaseTensor) by_base.emplace(base_index, j);
+  }
+  for (size_t i = 0; i < partners.size(); ++i) {
+    if (partners[i].has_value()) continue;
+    const auto found = by_base.find(a.model->layout().tensor(i).base_index);
+    if (found == by_base.end()) continue;
+    partners[i] = found->second;
+    by_base.erase(found);
+  }
+  return partners;
+}
+
+TensorPartners PartnersInBase(const NamedModel& variant) {
+  TensorPartners partners(variant.tensors.size());
+  for (size_t i = 0; i < partners.size(); ++i) {
+    const uint32_t base_index = variant.model->layout().tensor(i).base_index;
+    if (base_index != kNoBaseTensor) partners[i] = base_index;
+  }
+  return partners;
+}
+
 absl::StatusOr<std::vector<TensorDifference>> CompareModels(const NamedVault& vault, const NamedModel& a,
-                                                            const NamedModel& b, const std::string& stage,
-                                                            Progress* progress) {
+                                                            const NamedModel& b, const TensorPartners& partners,
+                                                            const std::string& stage, Progress* progress) {
   const uint32_t window = vault.vault().header().segment_size;
   ModelSource source_a(a.model.get(), window);
   ModelSource source_b(b.model.get(), window);
   const VariantLayout& layout_a = a.model->layout();
   const VariantLayout& layout_b = b.model->layout();
-  std::map<uint32_t, size_t> place_in_b;
-  for (size_t i = 0; i < layout_b.tensor_count(); ++i) place_in_b[layout_b.tensor(i).base_index] = i;
   std::vector<TensorDifference> differences;
+  std::vector<bool> in_both(layout_b.tensor_count(), false);
   for (size_t i = 0; i < layout_a.tensor_count(); ++i) {
     const VariantTensor tensor_a = layout_a.tensor(i);
-    const size_t j = place_in_b.at(tensor_a.base_index);
     TensorDifference& difference = differences.emplace_back();
     difference.name = a.tensors[i].name;
-    difference.dtype_a = a.tensors[i].dtype;
-    difference.dtype_b = b.tensors[j].dtype;
+    difference.dtype_a = a.tensors[i].type_name();
+    if (!partners[i].has_value()) {
+      difference.elements = difference.differing = tensor_a.size / tensor_a.element_size;
+      continue;
+    }
+    const size_t j = *partners[i];
+    in_both[j] = true;
+    difference.dtype_b = b.tensors[j].type_name();
     absl::Status status = CompareTensor({&source_a, tensor_a}, {&source_b, layout_b.tensor(j)}, &difference);
     if (!status.ok()) return status;
     progress->Update(stage, tensor_a.offset + tensor_a.size, layout_a.data_size());
+  }
+  for (size_t j = 0; j < in_both.size(); ++j) {
+    if (in_both[j]) continue;
+    const VariantTensor tensor_b = layout_b.tensor(j);
+    TensorDifference& difference = differences.emplace_back();
+    difference.name = b.tensors[j].name;
+    difference.dtype_b = b.tensors[j].type_name();
+    difference.elements = difference.differing = tensor_b.size / tensor_b.element_size;
   }
   return differences;
 }

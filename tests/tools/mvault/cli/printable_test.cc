@@ -53,5 +53,10 @@ TEST(TextTableTest, AlignsColumns) {
             "a        1,234,567\n");
 }
 
+TEST(PrintableLinesTest, LinesStayAndAllButTheFirstAreIndented) {
+  EXPECT_EQ(PrintableLines("a\nb\x1b"), "a\n  b\\x1b\n");
+  EXPECT_EQ(PrintableLines("a"), "a\n");
+}
+
 }  // namespace
 }  // namespace modelvault

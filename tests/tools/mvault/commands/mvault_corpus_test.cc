@@ -15,7 +15,7 @@
 #include "tests/status_matchers.h"
 #include "tests/temp_folder.h"
 #include "tests/tools/mvault/program_run.h"
-#include "tools/formats/safetensors.h"
+#include "tools/formats/model_formats.h"
 
 namespace modelvault {
 namespace {
@@ -78,13 +78,13 @@ TEST(MvaultCorpusTest, AHundredDepartmentsFitIntoAMillionBytesAndComeBack) {
 }
 
 // Order-0 cost in bytes of the INT8 residuals, tensor by tensor.
-double Order0OfResidual(const SafetensorsFile& base, const SafetensorsFile& variant) {
+double Order0OfResidual(const ModelFile& base, const ModelFile& variant) {
   double bits = 0;
   for (size_t i = 0; i < base.tensors().size(); ++i) {
-    const TensorInfo& a = base.tensors()[i];
-    const TensorInfo& b = variant.tensors()[i];
+    const ModelTensor& a = base.tensors()[i];
+    const ModelTensor& b = variant.tensors()[i];
     EXPECT_EQ(a.name, b.name);
-    if (a.dtype != "I8") continue;
+    if (a.dtype != DType::kI8) continue;
     std::vector<uint8_t> x(a.size());
     std::vector<uint8_t> y(b.size());
     EXPECT_THAT(base.ReadData(a.begin, absl::MakeSpan(x)), IsOk());
@@ -104,13 +104,13 @@ TEST(MvaultCorpusTest, VariantsThatAreNotTernaryCostAboutTheEntropyOfTheirResidu
       Mvault({"pack", "--base", base_path, "--variants", kCorpus + "int8-full/variants", "-o", vault, "--json"});
   ASSERT_EQ(packed.exit_code, 0) << packed.err;
   FileSystem& disk = FileSystem::Default();
-  ASSERT_OK_AND_ASSIGN(const SafetensorsFile base, SafetensorsFile::Open(disk, base_path));
+  ASSERT_OK_AND_ASSIGN(const ModelFile base, OpenModelFile(disk, base_path));
   const auto variants = VariantsIn(kCorpus + "int8-full/variants");
   ASSERT_EQ(variants.size(), 8u);
   const nlohmann::json json = packed.Json();
   for (const auto& variant : json["variants"]) {
     const std::string name = variant["name"];
-    ASSERT_OK_AND_ASSIGN(const SafetensorsFile file, SafetensorsFile::Open(disk, variants.at(name)));
+    ASSERT_OK_AND_ASSIGN(const ModelFile file, OpenModelFile(disk, variants.at(name)));
     const double bound = 1.01 * Order0OfResidual(base, file) + 1500;
     printf("%-24s %6d bytes, bound %8.1f\n", name.c_str(), variant["stored_bytes"].get<int>(), bound);
     EXPECT_LE(variant["stored_bytes"].get<double>(), bound) << name;
@@ -152,8 +152,8 @@ TEST(MvaultCorpusTest, EvaluationsAgreeWithAnotherImplementation) {
     pack.insert(pack.end(), {"--variant", name + "=" + kCorpus + "int8/variants/" + name + ".safetensors"});
   }
   ASSERT_EQ(Mvault(pack).exit_code, 0);
-  const ProgramRun run = Mvault({"eval", folder.File("v.mvlt"), "--model", kCorpus + "corpus.json", "--tokens",
-                                 kCorpus + "heldout", "--json"});
+  const ProgramRun run = Mvault(
+      {"eval", folder.File("v.mvlt"), "--model", kCorpus + "corpus.json", "--tokens", kCorpus + "heldout", "--json"});
   ASSERT_EQ(run.exit_code, 0) << run.err;
   const nlohmann::json json = run.Json();
   ASSERT_EQ(json["variants"].size(), names.size());

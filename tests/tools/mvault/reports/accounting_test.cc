@@ -11,6 +11,7 @@
 
 #include "tests/status_matchers.h"
 #include "tests/tools/mvault/cli_models.h"
+#include "tools/formats/model_formats.h"
 
 namespace modelvault {
 namespace {
@@ -53,7 +54,7 @@ class AccountingTest : public testing::Test {
 };
 
 TEST_F(AccountingTest, PartsAddUpToTheFile) {
-  ASSERT_OK_AND_ASSIGN(const NamedVault vault, NamedVault::Open(disk_, models_.Pack()));
+  ASSERT_OK_AND_ASSIGN(const NamedVault vault, NamedVault::Open(disk_, models_.Pack(), KnownModelFormats()));
   ASSERT_OK_AND_ASSIGN(const VaultAccount account, AccountVault(vault, 2));
   const uint64_t size = std::filesystem::file_size(models_.File("all.mvlt"));
   EXPECT_EQ(account.file, size);
@@ -70,7 +71,7 @@ TEST_F(AccountingTest, PartsAddUpToTheFile) {
 }
 
 TEST_F(AccountingTest, TensorsOfEveryModelAddUpToIt) {
-  ASSERT_OK_AND_ASSIGN(const NamedVault vault, NamedVault::Open(disk_, models_.Pack()));
+  ASSERT_OK_AND_ASSIGN(const NamedVault vault, NamedVault::Open(disk_, models_.Pack(), KnownModelFormats()));
   ASSERT_OK_AND_ASSIGN(const std::vector<uint64_t> base, AccountBase(vault, 1));
   EXPECT_EQ(std::accumulate(base.begin(), base.end(), uint64_t{0}), vault.vault().BytesBySection().base);
   for (const VaultVariant& variant : vault.vault().variants()) {
@@ -81,7 +82,7 @@ TEST_F(AccountingTest, TensorsOfEveryModelAddUpToIt) {
 }
 
 TEST_F(AccountingTest, BytesGoToTheTensorsThatDiffer) {
-  ASSERT_OK_AND_ASSIGN(const NamedVault vault, NamedVault::Open(disk_, models_.Pack()));
+  ASSERT_OK_AND_ASSIGN(const NamedVault vault, NamedVault::Open(disk_, models_.Pack(), KnownModelFormats()));
   ASSERT_OK_AND_ASSIGN(const NamedModel open, vault.OpenModel("few"));
   ASSERT_OK_AND_ASSIGN(const VariantAccount account, AccountVariant(*open.model, vault));
   for (size_t i = 0; i < open.tensors.size(); ++i) {
@@ -107,7 +108,7 @@ TEST_F(AccountingTest, BytesGoToTheTensorsThatDiffer) {
 }
 
 TEST_F(AccountingTest, BaseBytesFollowTheEntropyOfTheTensors) {
-  ASSERT_OK_AND_ASSIGN(const NamedVault vault, NamedVault::Open(disk_, models_.Pack()));
+  ASSERT_OK_AND_ASSIGN(const NamedVault vault, NamedVault::Open(disk_, models_.Pack(), KnownModelFormats()));
   ASSERT_OK_AND_ASSIGN(const std::vector<uint64_t> bytes, AccountBase(vault, 2));
   const auto bits = [&](size_t i) {
     return 8.0 * static_cast<double>(bytes[i]) / static_cast<double>(Elements(vault.tensors()[i]));
@@ -120,7 +121,7 @@ TEST_F(AccountingTest, BaseBytesFollowTheEntropyOfTheTensors) {
 }
 
 TEST_F(AccountingTest, AVariantLikeTheBaseIsAllHead) {
-  ASSERT_OK_AND_ASSIGN(const NamedVault vault, NamedVault::Open(disk_, models_.Pack()));
+  ASSERT_OK_AND_ASSIGN(const NamedVault vault, NamedVault::Open(disk_, models_.Pack(), KnownModelFormats()));
   ASSERT_OK_AND_ASSIGN(const NamedModel open, vault.OpenModel("twin"));
   ASSERT_OK_AND_ASSIGN(const VariantAccount account, AccountVariant(*open.model, vault));
   EXPECT_EQ(account.head_bytes, 0u);
@@ -128,7 +129,7 @@ TEST_F(AccountingTest, AVariantLikeTheBaseIsAllHead) {
 }
 
 TEST_F(AccountingTest, ThreadsDoNotChangeTheAccount) {
-  ASSERT_OK_AND_ASSIGN(const NamedVault vault, NamedVault::Open(disk_, models_.Pack()));
+  ASSERT_OK_AND_ASSIGN(const NamedVault vault, NamedVault::Open(disk_, models_.Pack(), KnownModelFormats()));
   ASSERT_OK_AND_ASSIGN(const VaultAccount one, AccountVault(vault, 1));
   ASSERT_OK_AND_ASSIGN(const VaultAccount four, AccountVault(vault, 4));
   EXPECT_EQ(one.base_tensors, four.base_tensors);

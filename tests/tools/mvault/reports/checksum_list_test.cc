@@ -41,6 +41,32 @@ TEST(ChecksumListTest, ReadsUpperCaseAndALastLineWithoutAnEnd) {
   EXPECT_EQ(Hex(list.at("header/legal")), kHash);
 }
 
+TEST(ChecksumListTest, TakesLineEndsOfWindowsAndAByteOrderMark) {
+  const std::string first = absl::StrCat(kHash, "  data/legal");
+  const std::string second = absl::StrCat(kHash, "  header/legal");
+  ASSERT_OK_AND_ASSIGN(const ChecksumList plain, ParseChecksums(absl::StrCat("# c\n", first, "\n", second), "sums"));
+  for (const char* mark : {"", "\xEF\xBB\xBF"}) {
+    for (const char* last : {"", "\r\n"}) {
+      const std::string text = absl::StrCat(mark, "# c\r\n\r\n", first, "\r\n", second, last);
+      EXPECT_THAT(ParseChecksums(text, "sums"), IsOkAndHolds(plain));
+    }
+  }
+  EXPECT_THAT(ParseChecksums(absl::StrCat("\xEF\xBB\xBF", first, "\n", second), "sums"), IsOkAndHolds(plain));
+}
+
+TEST(ChecksumListTest, CallsUtf16ByItsName) {
+  const std::string plain = absl::StrCat(kHash, "  data/legal\n");
+  std::string little, big;
+  for (const char c : plain) {
+    little += {c, '\0'};
+    big += {'\0', c};
+  }
+  for (const std::string& text : {"\xFF\xFE" + little, "\xFE\xFF" + big, little, big}) {
+    EXPECT_THAT(ParseChecksums(text, "sums"),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("sums: text in UTF-16")));
+  }
+}
+
 TEST(ChecksumListTest, RefusesOtherLinesNamingThem) {
   const std::string kBad[] = {
       "hello",

@@ -1,0 +1,159 @@
+// Files that hold a model, whatever their format: tensors, and the bytes around them.
+//
+// A vault keeps such a file in two parts. The data section is the tensors' bytes, one after the other, in the order of
+// the file. The frame is all other bytes, joined in the order of the file: what stands before, between and behind the
+// tensors. MANIFEST calls the frame the file header, which is all there is of it in formats that begin with one.
+#ifndef MODELVAULT_RESTORE_MODEL_FILE_H_
+#define MODELVAULT_RESTORE_MODEL_FILE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "codec/data_source.h"
+#include "codec/model_tensor.h"
+#include "vault/file_system.h"
+
+namespace modelvault {
+
+// Bytes of a frame that stand together in the file.
+struct FramePiece {
+  uint64_t data_offset = 0;  // They come before this byte of the data section; its size for those behind all tensors.
+  uint64_t size = 0;
+
+  bool operator==(const FramePiece&) const = default;
+};
+
+// What a frame says of its file.
+struct ModelStructure {
+  std::vector<ModelTensor> tensors;  // In data order; together they cover the data section without hole or overlap.
+  std::vector<FramePiece> pieces;    // By ascending data_offset; together the whole frame.
+};
+
+// A format of model files. A new one is a subclass and an entry in tools/formats/model_formats.cc. Implementations are
+// immutable and thread-safe, take files and frames for hostile, and answer anything wrong with them by
+// kInvalidArgument, naming the file, the tensor, what was expected and what was found.
+class ModelFormat {
+ public:
+  virtual ~ModelFormat() = default;
+
+  // For messages, e.g. "safetensors".
+  virtual absl::string_view name() const = 0;
+
+  // How names of such files end, e.g. ".safetensors": of a folder they are the models.
+  virtual absl::string_view extension() const = 0;
+
+  // Whether a file that begins with `head` is meant to be of this format, sound or not. `head` has
+  // kModelHeadSize bytes; fewer only if that is the whole file, or the whole frame.
+  virtual bool Recognises(absl::Span<const uint8_t> head) const = 0;
+
+  // The frame of an open file. The first kModelHeadSize bytes that Recognises() needs must be in its first piece.
+  virtual absl::StatusOr<std::string> ReadFrame(const RandomAccessFile& file) const = 0;
+
+  // The structure of a file with this frame and a data section of `data_size` bytes. It follows from these alone: a
+  // vault keeps nothing else.
+  virtual absl::StatusOr<ModelStructure> ParseFrame(absl::Span<const uint8_t> frame, uint64_t data_size,
+                                                    absl::string_view file_name) const = 0;
+};
+
+inline constexpr size_t kModelHeadSize = 512;
+
+// An open model file that was found valid. Thread-safe: nothing changes after Open.
+class ModelFile {
+ public:
+  // Reads the frame only. `format` must outlive the result.
+  static absl::StatusOr<ModelFile> FromFile(const ModelFormat& format, std::unique_ptr<RandomAccessFile> file);
+
+  const ModelFormat& format() const { return *format_; }
+  const std::string& path() const { return file_->path(); }
+  const std::vector<ModelTensor>& tensors() const { return structure_.tensors; }
+  const std::vector<FramePiece>& pieces() const { return structure_.pieces; }
+  const std::string& frame() const { return frame_; }
+  uint64_t data_size() const { return file_->size() - frame_.size(); }
+  uint64_t size() const { return file_->size(); }
+
+  // Fills all of `out` with the bytes at `offset` of the data section; the range must lie within it.
+  absl::Status ReadData(uint64_t offset, absl::Span<uint8_t> out) const;
+
+  // The frame's bytes as they stand in the file now.
+  absl::StatusOr<std::string> ReadFrameAgain() const;
+
+ private:
+  ModelFile(const ModelFormat* format, std::unique_ptr<RandomAccessFile> file, std::string frame,
+            ModelStructure structure)
+      : format_(format), file_(std::move(file)), frame_(std::move(frame)), structure_(std::move(structure)) {}
+
+  const ModelFormat* format_;
+  std::unique_ptr<RandomAccessFile> file_;
+  std::string frame_;
+  ModelStructure structure_;
+};
+
+// The data section of an open file, which must outlive it. Thread-safe.
+class FileDataSource : public DataSource {
+ public:
+  explicit FileDataSource(const ModelFile* file) : file_(file) {}
+  uint64_t size() const override { return file_->data_size(); }
+  absl::Status Read(uint64_t offset, absl::Span<uint8_t> out) override { return file_->ReadData(offset, out); }
+
+ private:
+  const ModelFile* file_;
+};
+
+// The formats that a program knows. Immutable, thread-safe.
+class ModelFormats {
+ public:
+  // Asked in this order. All must outlive it.
+  explicit ModelFormats(std::vector<const ModelFormat*> formats) : formats_(std::move(formats)) {}
+
+  // Opens a model file of the format that recognises it by its content. kInvalidArgument for a file that none does.
+  absl::StatusOr<ModelFile> Open(FileSystem& file_system, absl::string_view path) const;
+
+  // The extensions of all, for messages: "*.safetensors".
+  std::string Extensions() const;
+  bool HasExtension(absl::string_view file_name) const;
+
+  // The structure that a stored frame describes, as ModelFormat::ParseFrame. `what` is its name in messages.
+  absl::StatusOr<ModelStructure> ParseFrame(absl::string_view frame, uint64_t data_size, absl::string_view what) const;
+
+ private:
+  absl::StatusOr<const ModelFormat*> Find(absl::Span<const uint8_t> head, absl::string_view file_name) const;
+
+  std::vector<const ModelFormat*> formats_;
+};
+
+// Puts a file together again from its frame and, in order, its data. The frame and its pieces must outlive it.
+class FileAssembler {
+ public:
+  using Sink = std::function<absl::Status(absl::Span<const uint8_t>)>;
+
+  // `sink` takes the file's bytes in order; its first error ends the work.
+  FileAssembler(absl::string_view frame, absl::Span<const FramePiece> pieces, Sink sink)
+      : frame_(frame), pieces_(pieces), sink_(std::move(sink)) {}
+
+  // The next bytes of the data section.
+  absl::Status Append(absl::Span<const uint8_t> data);
+
+  // What stands behind them, once all data have been appended.
+  absl::Status Finish() { return WriteFrame(); }
+
+ private:
+  absl::Status WriteFrame();
+
+  absl::string_view frame_;              // What is left of it.
+  absl::Span<const FramePiece> pieces_;  // The same.
+  Sink sink_;
+  uint64_t data_offset_ = 0;
+};
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_RESTORE_MODEL_FILE_H_

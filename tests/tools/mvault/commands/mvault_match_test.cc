@@ -1,0 +1,103 @@
+// Fine-tunes whose tensors are not quite the base's, and files that are no models, by the program itself.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_split.h"
+#include "tests/tools/mvault/cli_models.h"
+#include "tests/tools/mvault/program_run.h"
+
+namespace modelvault {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class MatchTest : public testing::Test {
+ protected:
+  // Writes the variant "few" with other names.
+  std::string Renamed(const std::string& file, const std::string& prefix) {
+    FileModel model = models_.few_model();
+    for (FileTensor& tensor : model.tensors) tensor.name = prefix + tensor.name;
+    return models_.folder().Write(file, Serialize(model));
+  }
+
+  CliModels models_;
+};
+
+TEST_F(MatchTest, ARenamedVariantPacksAsTheMessageSaysAndKeepsItsNames) {
+  const std::string path = Renamed("compiled.safetensors", "_orig_mod.");
+  const std::string vault = models_.File("v.mvlt");
+  std::vector<std::string> pack = {
+      "pack", "--base", models_.base(), "--variant", "compiled=" + path, "--variant", "many=" + models_.variant("many"),
+      "-o",   vault};
+  const ProgramRun refused = Mvault(pack);
+  EXPECT_EQ(refused.exit_code, 3);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("mvault: error: 1 of 2 variants do not match"), HasSubstr("compiled model"),
+                                 HasSubstr("tensors match with --rename _orig_mod.=\n")));
+  // No line but the first begins as an error.
+  const std::vector<std::string> lines = absl::StrSplit(refused.err, '\n', absl::SkipEmpty());
+  ASSERT_GT(lines.size(), 3u);
+  for (size_t i = 1; i < lines.size(); ++i) EXPECT_THAT(lines[i], StartsWith("  "));
+
+  pack.insert(pack.end(), {"--rename", "_orig_mod.="});
+  const ProgramRun packed = Mvault(pack);
+  ASSERT_EQ(packed.exit_code, 0) << packed;
+  EXPECT_EQ(Mvault({"verify", vault}).exit_code, 0);
+  const std::string back = models_.File("back.safetensors");
+  ASSERT_EQ(Mvault({"restore", vault, "compiled", "-o", back}).exit_code, 0);
+  EXPECT_TRUE(models_.folder().Read("back.safetensors") == models_.folder().Read("compiled.safetensors"));
+  const ProgramRun one = Mvault(
+      {"restore", vault, "compiled", "--tensor", "_orig_mod." + models_.few_model().tensors.front().name, "-o", back});
+  EXPECT_EQ(one.exit_code, 0) << one;
+  EXPECT_EQ(Mvault({"info", vault, "compiled"}).exit_code, 0);
+}
+
+TEST_F(MatchTest, AddAndReplaceTakeTheSameOption) {
+  const std::string vault = models_.Pack();
+  const std::string path = Renamed("wrapped.safetensors", "module.");
+  for (const char* command : {"add", "replace"}) {
+    EXPECT_EQ(Mvault({command, vault, "--variant", "new=" + path}).exit_code, 3) << command;
+    const ProgramRun run = Mvault({command, vault, "--variant", "new=" + path, "--rename", "module.="});
+    EXPECT_EQ(run.exit_code, 0) << run;
+  }
+  EXPECT_EQ(Mvault({"verify", vault}).exit_code, 0);
+}
+
+TEST_F(MatchTest, ARenameThatIsNoneIsAUsageError) {
+  const ProgramRun run = Mvault({"pack", "--base", models_.base(), "--variants", models_.variants(), "--rename", "x",
+                                 "-o", models_.File("v.mvlt")});
+  EXPECT_EQ(run.exit_code, 2);
+  EXPECT_THAT(run.err, HasSubstr("'x' is not FROM=TO"));
+}
+
+TEST_F(MatchTest, AFileThatIsNoModelIsCalledWhatItIs) {
+  const std::vector<std::pair<std::string, std::string>> kinds = {
+      {"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n", "git lfs pull"},
+      {"<!DOCTYPE html><html>", "an HTML page"},
+      {"GGUF\3", "a GGUF file"},
+      {"", "it is empty"},
+  };
+  for (const auto& [content, expected] : kinds) {
+    const std::string path = models_.folder().Write("departments/radiology.safetensors", content);
+    const ProgramRun run =
+        Mvault({"pack", "--base", models_.base(), "--variants", models_.variants(), "-o", models_.File("v.mvlt")});
+    EXPECT_EQ(run.exit_code, 3);
+    EXPECT_THAT(run.err, AllOf(HasSubstr(path), HasSubstr(expected), HasSubstr("--without radiology\n")));
+  }
+  const std::vector<std::string> without = {"pack", "--base", models_.base(), "--variants", models_.variants(),
+                                            "-o",   models_.File("v.mvlt"), "--without", "radiology"};
+  EXPECT_EQ(Mvault(without).exit_code, 0);
+  std::vector<std::string> unknown = without;
+  unknown.insert(unknown.end(), {"--without", "nobody"});
+  const ProgramRun run = Mvault(unknown);
+  EXPECT_EQ(run.exit_code, 7);
+  EXPECT_THAT(run.err, HasSubstr("--without nobody: no such variant"));
+}
+
+}  // namespace
+}  // namespace modelvault

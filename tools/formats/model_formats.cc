@@ -1,0 +1,16 @@
+#include "tools/formats/model_formats.h"
+
+#include "tools/formats/safetensors.h"
+
+namespace modelvault {
+
+const ModelFormats& KnownModelFormats() {
+  static const auto* const kFormats = new ModelFormats({new SafetensorsFormat()});
+  return *kFormats;
+}
+
+absl::StatusOr<ModelFile> OpenModelFile(FileSystem& file_system, absl::string_view path) {
+  return KnownModelFormats().Open(file_system, path);
+}
+
+}  // namespace modelvault

@@ -1,0 +1,201 @@
+#include "tools/packing/match_report.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "tools/packing/rename_guess.h"
+
+namespace modelvault {
+namespace {
+
+constexpr size_t kShownKinds = 6;
+constexpr size_t kShownVariants = 3;
+constexpr size_t kShownGroups = 5;
+
+std::string Escaped(absl::string_view text) { return absl::Utf8SafeCEscape(text); }
+
+std::string Shape(const std::vector<uint64_t>& shape) { return absl::StrCat("[", absl::StrJoin(shape, ", "), "]"); }
+
+// The name with every number in it written as '*': what tensors of many layers have in common.
+std::string PatternOf(absl::string_view name) {
+  std::string pattern;
+  for (const char c : name) {
+    const bool digit = absl::ascii_isdigit(static_cast<unsigned char>(c));
+    if (!digit) pattern += c;
+    if (digit && !absl::EndsWith(pattern, "*")) pattern += '*';
+  }
+  return pattern;
+}
+
+// Tensors told apart by pattern, type and shape, in the order of their first ones.
+class Kinds {
+ public:
+  // `text` tells what stands behind the name.
+  void Add(absl::string_view name, const std::string& text) {
+    const auto [place, fresh] = place_.emplace(std::make_pair(PatternOf(name), text), kinds_.size());
+    if (fresh) kinds_.push_back({std::string(name), text, 0});
+    ++kinds_[place->second].count;
+    ++count_;
+  }
+  size_t count() const { return count_; }
+
+  std::string Text() const {
+    std::string text;
+    for (size_t i = 0; i < std::min(kShownKinds, kinds_.size()); ++i) {
+      const Kind& kind = kinds_[i];
+      absl::StrAppend(&text, i == 0 ? "" : ", ", "'", Escaped(kind.count == 1 ? kind.name : PatternOf(kind.name)), "' ",
+                      kind.text);
+      if (kind.count > 1) absl::StrAppend(&text, " (", kind.count, " tensors)");
+    }
+    if (kinds_.size() > kShownKinds) absl::StrAppend(&text, " and ", kinds_.size() - kShownKinds, " kinds more");
+    return text;
+  }
+
+ private:
+  struct Kind {
+    std::string name;
+    std::string text;
+    size_t count = 0;
+  };
+  std::vector<Kind> kinds_;
+  std::map<std::pair<std::string, std::string>, size_t> place_;
+  size_t count_ = 0;
+};
+
+std::string TypeAndShape(const ModelTensor& t) { return absl::StrCat(Escaped(t.type_name()), " ", Shape(t.shape)); }
+
+bool GrewByRows(const ModelTensor& base, const ModelTensor& variant) {
+  return base.shape.size() == variant.shape.size() && !base.shape.empty() && variant.shape[0] > base.shape[0] &&
+         std::equal(base.shape.begin() + 1, base.shape.end(), variant.shape.begin() + 1);
+}
+
+// A line for each way in which the variant differs.
+std::vector<std::string> Differences(absl::Span<const ModelTensor> base, const Mismatch& m) {
+  Kinds extra, missing, rank, shape;
+  for (const size_t v : m.pairs.extra) extra.Add(m.tensors[v].name, TypeAndShape(m.tensors[v]));
+  for (const size_t b : m.pairs.missing) missing.Add(base[b].name, TypeAndShape(base[b]));
+  for (const TensorPairs::Pair& pair : m.pairs.reshaped) {
+    const ModelTensor& t = m.tensors[pair.variant];
+    const ModelTensor& b = base[pair.base];
+    Kinds& kinds = t.shape.size() != b.shape.size() ? rank : shape;
+    kinds.Add(t.name, absl::StrCat(TypeAndShape(t), ", in the base ", Shape(b.shape)));
+  }
+  std::vector<std::string> lines;
+  const auto add = [&](const Kinds& kinds, const char* what) {
+    if (kinds.count() > 0) lines.push_back(absl::StrFormat("%d %s: %s", kinds.count(), what, kinds.Text()));
+  };
+  add(extra, "not in the base");
+  add(missing, "of the base are missing");
+  add(shape, "of another shape");
+  add(rank, "of another rank");
+  return lines;
+}
+
+// What the cause seems to be; empty if nothing is known.
+std::string Cause(absl::string_view base_path, absl::Span<const ModelTensor> base, const Mismatch& m,
+                  const RenameGuess& guess) {
+  const auto all_extra = [&](const std::function<bool(const ModelTensor&)>& is) {
+    return !m.pairs.extra.empty() &&
+           std::all_of(m.pairs.extra.begin(), m.pairs.extra.end(), [&](size_t v) { return is(m.tensors[v]); });
+  };
+  if (IsShardName(base_path)) return "the base is one shard of a model: join all shards into one file first";
+  if (IsShardName(m.path)) return "this is one shard of a model: join all shards into one file first";
+  if (all_extra([](const ModelTensor& t) { return absl::StrContains(t.name, "lora_"); })) {
+    return "this is an adapter, not a whole model: merge it into its base first";
+  }
+  for (const NameRule& rule : guess.rules.renames) {
+    if (absl::StrContains(rule.from, "_orig_mod."))
+      return "it was saved from a compiled model, which prefixes all names";
+    if (absl::StrContains(rule.from, "module."))
+      return "it was saved from a wrapper for several devices, which prefixes names";
+    if (absl::StrContains(rule.from, "original") || absl::StrContains(rule.from, "weight_")) {
+      return "weight norm was saved by another release, which has other names for its two parts";
+    }
+  }
+  if (guess.found > 0) return "the tensors have other names than in the base";
+  const auto grew = [&](const TensorPairs::Pair& p) { return GrewByRows(base[p.base], m.tensors[p.variant]); };
+  if (!m.pairs.reshaped.empty() && std::all_of(m.pairs.reshaped.begin(), m.pairs.reshaped.end(), grew)) {
+    const TensorPairs::Pair& first = m.pairs.reshaped.front();
+    return absl::StrCat("rows were added (", m.tensors[first.variant].shape[0] - base[first.base].shape[0],
+                        "), as by a larger vocabulary");
+  }
+  if (all_extra([&](const ModelTensor& t) { return TiedTo(base, t).has_value(); })) {
+    return "a head that is tied to the embedding in the base is stored on its own here";
+  }
+  if (m.pairs.extra.empty() && m.pairs.missing.size() == 1 &&
+      TiedTo(m.tensors, base[m.pairs.missing.front()]).has_value()) {
+    return "its head is tied to the embedding and not stored, in the base it is";
+  }
+  if (2 * m.pairs.matched() < base.size()) return "wrong base?";
+  return "";
+}
+
+std::string Options(const NameRules& rules) {
+  std::string text;
+  for (const NameRule& rule : rules.renames) absl::StrAppend(&text, " --rename ", FormatNameRule(rule));
+  return text;
+}
+
+// The names of variants that have the same trouble.
+std::string NamesOf(const std::vector<const Mismatch*>& group) {
+  std::string text;
+  for (size_t i = 0; i < std::min(kShownVariants, group.size()); ++i) {
+    absl::StrAppend(&text, i == 0 ? "" : ", ", Escaped(group[i]->path));
+  }
+  if (group.size() > kShownVariants) absl::StrAppend(&text, " and ", group.size() - kShownVariants, " more");
+  return text;
+}
+
+}  // namespace
+
+bool IsShardName(absl::string_view path) {
+  const size_t of = path.rfind("-of-");
+  if (of == absl::string_view::npos || of == 0 || of + 4 >= path.size()) return false;
+  return absl::ascii_isdigit(static_cast<unsigned char>(path[of - 1])) &&
+         absl::ascii_isdigit(static_cast<unsigned char>(path[of + 4]));
+}
+
+std::string DescribeMismatches(absl::string_view heading, absl::string_view base_path,
+                               absl::Span<const ModelTensor> base, absl::Span<const Mismatch> mismatches,
+                               const NameRules& rules) {
+  std::vector<std::pair<std::vector<std::string>, std::vector<const Mismatch*>>> groups;
+  for (const Mismatch& m : mismatches) {
+    std::vector<std::string> lines = Differences(base, m);
+    const auto same = std::find_if(groups.begin(), groups.end(), [&](const auto& g) {
+      return g.first == lines && IsShardName(g.second.front()->path) == IsShardName(m.path);
+    });
+    if (same != groups.end()) {
+      same->second.push_back(&m);
+    } else {
+      groups.push_back({std::move(lines), {&m}});
+    }
+  }
+  std::string text(heading);
+  for (size_t i = 0; i < std::min(kShownGroups, groups.size()); ++i) {
+    const auto& [lines, group] = groups[i];
+    const Mismatch& m = *group.front();
+    const RenameGuess guess = GuessRenames(base, m.tensors, rules);
+    absl::StrAppend(&text, "\n", NamesOf(group), ": ", m.pairs.matched(), " of ", m.tensors.size(), " tensors match");
+    for (const std::string& line : lines) absl::StrAppend(&text, "\n  ", line);
+    const std::string cause = Cause(base_path, base, m, guess);
+    if (!cause.empty()) absl::StrAppend(&text, "\n  ", cause);
+    if (guess.found > 0) {
+      absl::StrAppend(&text, "\n  ", guess.pairs.matched(), " of ", m.tensors.size(), " tensors match with",
+                      Options(guess.rules));
+    }
+  }
+  if (groups.size() > kShownGroups)
+    absl::StrAppend(&text, "\nand ", groups.size() - kShownGroups, " kinds of trouble more");
+  return text;
+}
+
+}  // namespace modelvault
