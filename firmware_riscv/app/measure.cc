@@ -2,9 +2,9 @@
 
 #include "firmware_riscv/app/board.h"
 #include "firmware_riscv/app/firmware.h"
-#include "firmware_riscv/loader/modelvault_loader.h"
 #include "firmware_riscv/app/print.h"
 #include "firmware_riscv/app/restore_pass.h"
+#include "firmware_riscv/loader/modelvault_loader.h"
 
 namespace modelvault {
 namespace {

@@ -40,7 +40,8 @@ typedef struct mv_flash {
   void (*feed)(void* context);
 } mv_flash;
 
-/* Both check the place first (MV_FLASH_BAD_PLACE). MV_FLASH_FAILED if not all of the sector reads as ones afterwards. */
+/* Both check the place first (MV_FLASH_BAD_PLACE). MV_FLASH_FAILED if not all of the sector reads as ones afterwards.
+ */
 mv_error mv_flash_erase(const mv_flash* flash, unsigned sector);
 
 /* Programs MV_SELECTION_UNIT bytes. MV_FLASH_SETS_BIT, and nothing is written, if a bit that is zero would have to

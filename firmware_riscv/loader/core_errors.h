@@ -1,5 +1,5 @@
-// The core's errors are the first block of the loader's, number for number; part of the loader, so no build goes without
-// the proof.
+// The core's errors are the first block of the loader's, number for number; part of the loader, so no build goes
+// without the proof.
 #ifndef MODELVAULT_FIRMWARE_RISCV_LOADER_CORE_ERRORS_H_
 #define MODELVAULT_FIRMWARE_RISCV_LOADER_CORE_ERRORS_H_
 

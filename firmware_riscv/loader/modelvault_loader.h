@@ -125,8 +125,8 @@ mv_error mv_memory_needed(const uint8_t* vault, size_t vault_size, size_t tile_s
 mv_error mv_open(const uint8_t* vault, size_t vault_size, void* memory, size_t memory_size, const mv_watchdog* watchdog,
                  mv_loader** loader, mv_fault* fault);
 
-/* The same without INDEX, for a vault where mv_open() failed at MV_PLACE_INDEX: its base is still proven by the header's
- * digest. mv_count() is 0 then, mv_list() and mv_find() give MV_BAD_INDEX. */
+/* The same without INDEX, for a vault where mv_open() failed at MV_PLACE_INDEX: its base is still proven by the
+ * header's digest. mv_count() is 0 then, mv_list() and mv_find() give MV_BAD_INDEX. */
 mv_error mv_open_base(const uint8_t* vault, size_t vault_size, void* memory, size_t memory_size,
                       const mv_watchdog* watchdog, mv_loader** loader, mv_fault* fault);
 

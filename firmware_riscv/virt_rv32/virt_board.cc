@@ -1,8 +1,8 @@
 // QEMU's `virt` board as virt_128k.ld lays it out.
 #include "firmware_riscv/app/board.h"
-#include "firmware_riscv/virt_rv32/cfi_flash.h"
 #include "firmware_riscv/app/print.h"
 #include "firmware_riscv/app/straps.h"
+#include "firmware_riscv/virt_rv32/cfi_flash.h"
 
 extern "C" {
 extern const uint8_t _straps[];

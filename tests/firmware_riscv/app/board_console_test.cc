@@ -80,8 +80,8 @@ TEST(BoardConsoleTest, NoKindOfVariantNeedsMuchOfTheStack) {
 TEST(BoardConsoleTest, BadInputGetsClearErrorsAndChangesNothing) {
   Board board(TheSmallVault().bytes);
   const BoardRun run =
-      board.Run(StrapCommand::kConsole, absl::StrCat("frobnicate\nlist all\nselect\nselect nobody\nSELECT dense\n", "select ",
-                                              std::string(300, 'x'), "\n", "\n  \nexit\n"));
+      board.Run(StrapCommand::kConsole, absl::StrCat("frobnicate\nlist all\nselect\nselect nobody\nSELECT dense\n",
+                                                     "select ", std::string(300, 'x'), "\n", "\n  \nexit\n"));
   EXPECT_EQ(run.exit_code, 0);
   EXPECT_THAT(run.output, HasSubstr("> frobnicate\nerror: no command frobnicate; \"help\" lists them\n"));
   EXPECT_THAT(run.output, HasSubstr("> list all\nerror: list takes nothing after it\n"));
@@ -111,7 +111,7 @@ TEST(BoardConsoleTest, HelpNamesEveryCommand) {
 
 TEST(BoardConsoleTest, StrapsThatAskForWhatThereIsNotAreRefused) {
   Board board(TheSmallVault().bytes);
-  const BoardRun run = board.Run(static_cast<Strap>(4));
+  const BoardRun run = board.Run(static_cast<StrapCommand>(4));
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_EQ(run.output, "straps: bad-argument\n");
 }

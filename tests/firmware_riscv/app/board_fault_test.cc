@@ -227,7 +227,8 @@ TEST_F(BoardFaultTest, AChoiceThatHadAllItsAttemptsIsGivenUp) {
 TEST_F(BoardFaultTest, ACutAtAnyStoreOfARejectionLeavesTheLastGoodVariant) {
   board_.FlipBit(InBlob("dense"));
   const std::string before = board_.ReadSelection();
-  const uint64_t stores = board_.Run(StrapCommand::kConsole, "boot\nselect dense\nboot\nexit\n").counts.at("flash_stores");
+  const uint64_t stores =
+      board_.Run(StrapCommand::kConsole, "boot\nselect dense\nboot\nexit\n").counts.at("flash_stores");
   ASSERT_GT(stores, 25u);
   for (uint64_t cut = 1; cut <= stores; ++cut) {
     SCOPED_TRACE(absl::StrCat("cut before store ", cut, " of ", stores));

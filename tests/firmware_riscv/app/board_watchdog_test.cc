@@ -1,5 +1,5 @@
-// A watchdog that resets the board: the largest vault is opened, proven, booted and diagnosed without one, and resets in
-// the middle of a trial use up nothing but that trial.
+// A watchdog that resets the board: the largest vault is opened, proven, booted and diagnosed without one, and resets
+// in the middle of a trial use up nothing but that trial.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdio.h>

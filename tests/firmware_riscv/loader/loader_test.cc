@@ -542,8 +542,9 @@ TEST(LoaderTest, SizesAtTheirExtremesTakeNoMoreWorkThanTheVaultDoes) {
   uint64_t most = 0;
   for (const size_t at : places) {
     for (const size_t size : {2, 4, 8}) {
-      for (const uint64_t value : {uint64_t{0}, uint64_t{1}, uint64_t{0x7FFFFFFFFFFFFFFF}, ~uint64_t{0}, uint64_t{1} << 31,
-                                   uint64_t{0x0FFFFF00}, uint64_t{1} << 24, uint64_t{0x7F7F7F7F7F7F7F7F}}) {
+      for (const uint64_t value :
+           {uint64_t{0}, uint64_t{1}, uint64_t{0x7FFFFFFFFFFFFFFF}, ~uint64_t{0}, uint64_t{1} << 31,
+            uint64_t{0x0FFFFF00}, uint64_t{1} << 24, uint64_t{0x7F7F7F7F7F7F7F7F}}) {
         std::string forged = vault;
         for (size_t i = 0; i < size; ++i) forged[at + i] = static_cast<char>(value >> (8 * i));
         RepairEverything(&forged);

@@ -127,8 +127,9 @@ absl::StatusOr<std::string> FindFile(const std::string& given, const char* name,
     if (std::filesystem::is_regular_file(place, ignored)) return place;
     absl::StrAppend(&tried, tried.empty() ? "" : " and ", place);
   }
-  return absl::NotFoundError(absl::StrCat("there is no ", what, " (tried ", tried,
-                                          "): build the target firmware_riscv (with MODELVAULT_RISCV=ON), or give it with ", option));
+  return absl::NotFoundError(
+      absl::StrCat("there is no ", what, " (tried ", tried,
+                   "): build the target firmware_riscv (with MODELVAULT_RISCV=ON), or give it with ", option));
 }
 
 // Waits for `pid`, at most `limit`; then kills it. The result is as EmulatorRun::exit_code, or nothing.

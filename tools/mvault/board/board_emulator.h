@@ -16,10 +16,10 @@ namespace modelvault {
 
 // Files a run needs.
 struct BoardFiles {
-  std::string emulator;  // A path, or a name to be looked for in $PATH.
-  std::string firmware;  // Flat binary.
-  std::string symbols;   // For the plugin; empty: none.
-  std::string plugin;    // Empty: cycles are not counted,
+  std::string emulator;   // A path, or a name to be looked for in $PATH.
+  std::string firmware;   // Flat binary.
+  std::string symbols;    // For the plugin; empty: none.
+  std::string plugin;     // Empty: cycles are not counted,
   std::string uncounted;  // for this reason, in words.
 };
 
@@ -30,10 +30,10 @@ struct BoardFiles {
 absl::StatusOr<BoardFiles> FindBoardFiles(BoardFiles given);
 
 struct EmulatorRun {
-  int exit_code = 0;   // Of the board program; 128 and the signal's number for an emulator that was killed.
-  std::string output;  // What the board printed.
-  std::string errors;  // What the emulator said.
-  std::string counts;  // The plugin's report; empty if there is none.
+  int exit_code = 0;      // Of the board program; 128 and the signal's number for an emulator that was killed.
+  std::string output;     // What the board printed.
+  std::string errors;     // What the emulator said.
+  std::string counts;     // The plugin's report; empty if there is none.
   std::string uncounted;  // Why it ran without the plugin; empty: it did not.
 };
 

@@ -17,8 +17,8 @@ inline constexpr uint64_t kFlashBankSize = 32 << 20;
 // Where the boot strap block lies in the code's bank; the firmware itself is shorter.
 inline constexpr uint64_t kStrapOffset = 0x40000;
 
-// The strap block (kStrapSize bytes) that has the firmware do `command`, for the variant `name` (empty: the base; at most
-// kStrapNameRoom bytes) with tiles of `tile_size` bytes (0: the firmware's own size).
+// The strap block (kStrapSize bytes) that has the firmware do `command`, for the variant `name` (empty: the base; at
+// most kStrapNameRoom bytes) with tiles of `tile_size` bytes (0: the firmware's own size).
 std::string MakeStraps(StrapCommand command, absl::string_view name = "", uint32_t tile_size = 0);
 
 struct BoardImages {
