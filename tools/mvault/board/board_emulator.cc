@@ -17,9 +17,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "tools/mvault/board/board_machine.h"
 
 extern char** environ;
 
@@ -28,12 +29,14 @@ namespace {
 
 constexpr char kEmulator[] = "qemu-system-riscv32";
 constexpr char kEmulatorPackage[] = "qemu-system-misc";
-constexpr uint32_t kStrapMagic = 0x5453564D;
-constexpr uint32_t kStrapMeasure = 2;
-constexpr size_t kStrapSize = 256;
+// Emulators before this one speak the plugin's version of their interface (firmware_riscv/sim/qemu_plugin_api.h); those
+// from it on refuse it.
+constexpr int kFirstEmulatorWithoutPlugin = 9;
 // A program that hangs must not hang us; the slowest honest one takes seconds.
 constexpr std::chrono::minutes kTimeLimit(10);
+constexpr std::chrono::seconds kVersionTimeLimit(30);
 constexpr std::chrono::milliseconds kPollInterval(5);
+constexpr char kVersionPrefix[] = "QEMU emulator version ";
 
 // A folder of ours that is removed unless it is kept.
 class ScratchFolder {
@@ -80,9 +83,6 @@ std::string ReadIfThere(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
 }
 
-// A path inside one of the emulator's options, where a comma ends a value.
-std::string Escaped(const std::string& path) { return absl::StrReplaceAll(path, {{",", ",,"}}); }
-
 bool IsProgram(const std::string& path) {
   std::error_code ignored;
   return std::filesystem::is_regular_file(path, ignored) && access(path.c_str(), X_OK) == 0;
@@ -127,13 +127,14 @@ absl::StatusOr<std::string> FindFile(const std::string& given, const char* name,
     if (std::filesystem::is_regular_file(place, ignored)) return place;
     absl::StrAppend(&tried, tried.empty() ? "" : " and ", place);
   }
-  return absl::NotFoundError(absl::StrCat("there is no ", what, " (tried ", tried,
-                                          "): build the target firmware_riscv (with MODELVAULT_RISCV=ON), or give it with ", option));
+  return absl::NotFoundError(
+      absl::StrCat("there is no ", what, " (tried ", tried,
+                   "): build the target firmware_riscv (with MODELVAULT_RISCV=ON), or give it with ", option));
 }
 
-// Waits for `pid`, at most kTimeLimit; then kills it. The result is as EmulatorRun::exit_code, or nothing.
-absl::StatusOr<int> WaitFor(pid_t pid) {
-  const auto deadline = std::chrono::steady_clock::now() + kTimeLimit;
+// Waits for `pid`, at most `limit`; then kills it. The result is as EmulatorRun::exit_code, or nothing.
+absl::StatusOr<int> WaitFor(pid_t pid, std::chrono::seconds limit) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
   for (;;) {
     int status = 0;
     const pid_t ended = waitpid(pid, &status, WNOHANG);
@@ -145,14 +146,14 @@ absl::StatusOr<int> WaitFor(pid_t pid) {
       kill(pid, SIGKILL);
       waitpid(pid, &status, 0);
       return absl::UnavailableError(
-          absl::StrCat("the board program did not end within ", kTimeLimit.count(), " minutes and was stopped"));
+          absl::StrCat("the emulator did not end within ", limit.count(), " seconds and was stopped"));
     }
     std::this_thread::sleep_for(kPollInterval);
   }
 }
 
 absl::StatusOr<int> RunProgram(const std::vector<std::string>& arguments, const std::string& out,
-                               const std::string& err) {
+                               const std::string& err, std::chrono::seconds limit) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -165,20 +166,27 @@ absl::StatusOr<int> RunProgram(const std::vector<std::string>& arguments, const 
   const int error = posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0) return absl::UnavailableError(absl::StrCat(argv[0], ": cannot be started: ", strerror(error)));
-  return WaitFor(pid);
+  return WaitFor(pid, limit);
+}
+
+// The version that the emulator says it has, such as "7.2.22"; empty if it says none.
+std::string EmulatorVersion(const std::string& emulator) {
+  std::error_code error;
+  const std::filesystem::path parent = std::filesystem::temp_directory_path(error);
+  absl::StatusOr<std::string> made = MakeFolder(error ? "/tmp" : parent.string());
+  if (!made.ok()) return "";
+  const ScratchFolder folder(*std::move(made));
+  const absl::StatusOr<int> exit_code =
+      RunProgram({emulator, "--version"}, folder.File("out"), folder.File("err"), kVersionTimeLimit);
+  if (!exit_code.ok() || *exit_code != 0) return "";
+  const std::string said = ReadIfThere(folder.File("out"));
+  const size_t at = said.find(kVersionPrefix);
+  if (at == std::string::npos) return "";
+  const size_t begin = at + strlen(kVersionPrefix);
+  return said.substr(begin, said.find_first_not_of("0123456789.", begin) - begin);
 }
 
 }  // namespace
-
-std::string MeasureStrap(absl::string_view name, uint32_t tile_size) {
-  std::string strap;
-  for (const uint32_t word : {kStrapMagic, kStrapMeasure, tile_size, uint32_t{0}}) {
-    for (int shift = 0; shift < 32; shift += 8) strap.push_back(static_cast<char>(word >> shift & 0xFF));
-  }
-  strap.append(name.data(), std::min(name.size(), kMaxStrapName));
-  strap.resize(kStrapSize);
-  return strap;
-}
 
 absl::StatusOr<BoardFiles> FindBoardFiles(BoardFiles given) {
   absl::StatusOr<std::string> emulator = FindEmulator(given.emulator);
@@ -188,6 +196,13 @@ absl::StatusOr<BoardFiles> FindBoardFiles(BoardFiles given) {
       FindFile(given.firmware, "modelvault_board.bin", MODELVAULT_BOARD_FIRMWARE, "firmware image", "--firmware");
   if (!firmware.ok()) return firmware.status();
   given.firmware = *std::move(firmware);
+  // Who names a plugin of their own knows what it is for.
+  const std::string version = given.plugin.empty() ? EmulatorVersion(given.emulator) : "";
+  if (!version.empty() && atoi(version.c_str()) >= kFirstEmulatorWithoutPlugin) {
+    given.uncounted = absl::StrCat("the cycle plugin is for QEMU up to ", kFirstEmulatorWithoutPlugin - 1, ".x; ",
+                                   given.emulator, " is ", version);
+    return given;
+  }
   absl::StatusOr<std::string> plugin =
       FindFile(given.plugin, "modelvault_cycles.so", MODELVAULT_CYCLE_PLUGIN, "cycle plugin", "--plugin");
   if (!plugin.ok()) return plugin.status();
@@ -216,6 +231,24 @@ absl::StatusOr<std::unique_ptr<BoardEmulator>> BoardEmulator::Create(const Board
 BoardEmulator::~BoardEmulator() { ScratchFolder removed(folder_); }
 
 absl::StatusOr<EmulatorRun> BoardEmulator::Run(absl::string_view strap, uint64_t wait_states) const {
+  absl::StatusOr<EmulatorRun> run = RunOnce(strap, wait_states, files_.plugin);
+  if (!run.ok() || files_.plugin.empty()) {
+    if (run.ok()) run->uncounted = files_.uncounted;
+    return run;
+  }
+  // A plugin that was loaded leaves a report, whatever the board program did.
+  const bool refused =
+      run->exit_code != 0 && run->output.empty() && run->counts.empty() && absl::StrContains(run->errors, "plugin");
+  if (!refused) return run;
+  const std::string reason =
+      absl::StrCat(files_.emulator, " does not load the cycle plugin: ", absl::StripAsciiWhitespace(run->errors));
+  run = RunOnce(strap, wait_states, "");
+  if (run.ok()) run->uncounted = reason;
+  return run;
+}
+
+absl::StatusOr<EmulatorRun> BoardEmulator::RunOnce(absl::string_view strap, uint64_t wait_states,
+                                                   const std::string& plugin) const {
   const std::string firmware = ReadIfThere(files_.firmware);
   if (firmware.empty() || firmware.size() > kStrapOffset) {
     return absl::InvalidArgumentError(absl::StrCat(files_.firmware, ": ", firmware.size(),
@@ -225,37 +258,19 @@ absl::StatusOr<EmulatorRun> BoardEmulator::Run(absl::string_view strap, uint64_t
   if (!made.ok()) return made.status();
   const ScratchFolder folder(*std::move(made));
   if (absl::Status status = WriteBank(folder.File("code.img"), firmware, strap); !status.ok()) return status;
-  std::string plugin =
-      absl::StrCat(Escaped(files_.plugin), ",out=", Escaped(folder.File("counts")), ",wait=", wait_states);
-  if (!files_.symbols.empty()) absl::StrAppend(&plugin, ",symbols=", Escaped(files_.symbols));
-  const auto bank = [](int unit, const std::string& path) {
-    return absl::StrCat("if=pflash,unit=", unit, ",format=raw,readonly=on,file=", Escaped(path));
-  };
-  const absl::StatusOr<int> exit_code = RunProgram({files_.emulator,
-                                                    "-M",
-                                                    "virt",
-                                                    "-m",
-                                                    "128K",
-                                                    "-bios",
-                                                    "none",
-                                                    "-display",
-                                                    "none",
-                                                    "-monitor",
-                                                    "none",
-                                                    "-serial",
-                                                    "stdio",
-                                                    "-icount",
-                                                    "shift=0",
-                                                    "-drive",
-                                                    bank(0, folder.File("code.img")),
-                                                    "-drive",
-                                                    bank(1, folder_ + "/vault.img"),
-                                                    "-plugin",
-                                                    plugin},
-                                                   folder.File("out"), folder.File("err"));
+  std::string loaded;
+  if (!plugin.empty()) {
+    loaded = absl::StrCat(EscapedForEmulator(plugin), ",out=", EscapedForEmulator(folder.File("counts")),
+                          ",wait=", wait_states);
+    if (!files_.symbols.empty()) absl::StrAppend(&loaded, ",symbols=", EscapedForEmulator(files_.symbols));
+  }
+  std::vector<std::string> command =
+      EmulatorArguments({folder.File("code.img"), folder_ + "/vault.img", /*vault_read_only=*/true}, loaded);
+  command.insert(command.begin(), files_.emulator);
+  const absl::StatusOr<int> exit_code = RunProgram(command, folder.File("out"), folder.File("err"), kTimeLimit);
   if (!exit_code.ok()) return exit_code.status();
   return EmulatorRun{*exit_code, ReadIfThere(folder.File("out")), ReadIfThere(folder.File("err")),
-                     ReadIfThere(folder.File("counts"))};
+                     ReadIfThere(folder.File("counts")), ""};
 }
 
 }  // namespace modelvault
