@@ -179,6 +179,31 @@ TEST(ParseHeaderTest, FreeLayoutsTakeVersion11) {
   EXPECT_EQ(field, 12u);
 }
 
+TEST(ParseHeaderTest, TakesTheLeastAndTheMostOfEachSize) {
+  const std::string vault = SmallVault(2);
+  VaultHeader header;
+  for (const uint32_t segment_size : {1u << 12, 1u << 24}) {
+    std::string edited = vault;
+    Store<uint32_t>(&edited, 28, segment_size);
+    RepairChecksums(&edited);
+    EXPECT_EQ(Parse(edited, vault.size(), &header), CoreStatus::kOk) << segment_size;
+    EXPECT_EQ(header.segment_size, segment_size);
+  }
+  // The directory has four entries; the size itself is in range.
+  std::string edited = vault;
+  Store<uint32_t>(&edited, 24, 1u << 24);
+  RepairChecksums(&edited);
+  uint32_t field = 999;
+  EXPECT_EQ(Parse(edited, vault.size(), &header, &field), CoreStatus::kBadSection);
+  EXPECT_EQ(field, 72u + 24);
+  // Nor is the largest base out of range, but it has more chunks than are here.
+  edited = vault;
+  Store<uint64_t>(&edited, 32, uint64_t{1} << 60);
+  RepairChecksums(&edited);
+  EXPECT_EQ(Parse(edited, vault.size(), &header, &field), CoreStatus::kBadSection);
+  EXPECT_EQ(field, 72u + 24);
+}
+
 TEST(FindChunkTest, FindsTheChunksOfBothProfiles) {
   const TestContents contents = MakeTestContents(1, 0);
   for (const bool wide : {false, true}) {
@@ -394,6 +419,7 @@ TEST(IndexViewTest, NamesTheEntryAtFault) {
     expect_bad("unsorted", 1, [](Entries e) { std::swap((*e)[0], (*e)[1]); });
     expect_bad("twice", 2, [](Entries e) { (*e)[2] = (*e)[1]; });
     expect_bad("hash", 1, [](Entries e) { (*e)[1].hash = (*e)[1].name[0]; });
+    expect_bad("hash, in order", 2, [](Entries e) { (*e)[2].hash = 0xFFFFFFFF; });
     expect_bad("empty name", 0, [](Entries e) { (*e)[0] = {.name = ""}; });
     expect_bad("name", 2, [](Entries e) {
       (*e)[2].name += "/";
@@ -426,14 +452,16 @@ TEST(IndexViewTest, NamesTheEntryAtFault) {
 TEST(IndexViewTest, RefusesNamesThatDoNotFillTheSection) {
   const HandIndex good = MakeIndex(SortedEntries({"a", "bb", "ccc"}), false);
   const size_t names = 3 * 40;
+  size_t at = names;  // Of the name's size.
   for (size_t i = 0; i < 3; ++i) {
     for (int step : {-1, 1, 100}) {
       HandIndex index = good;
-      const size_t at = i == 0 ? names : i == 1 ? names + 1 + static_cast<uint8_t>(good.bytes[names]) : names + 0;
       index.bytes[at] = static_cast<char>(index.bytes[at] + step);
       EXPECT_EQ(Validate(index), CoreStatus::kBadIndex) << i << " " << step;
     }
+    at += size_t{1} + static_cast<uint8_t>(good.bytes[at]);
   }
+  EXPECT_EQ(at, good.bytes.size());
   HandIndex longer = good;
   longer.bytes += '\0';
   ++longer.header.section(Section::kIndex).size;
@@ -506,6 +534,12 @@ TEST(ParseBlobHeadTest, ReadsAllShapes) {
   EXPECT_EQ(head.head_size, 2u);
   EXPECT_EQ(head.layout.form, LayoutForm::kBase);
   EXPECT_FALSE(head.has_directory);
+  SegmentPlace only;
+  ASSERT_EQ(FirstSegment(head, 6, &only), CoreStatus::kOk);
+  EXPECT_EQ(only.offset, 2u);
+  EXPECT_EQ(only.size, 4u);
+  EXPECT_EQ(only.checksum32, 0u);
+  EXPECT_EQ(NextSegment(head, 1, &only), CoreStatus::kBadArgument);
 
   const std::string layout = TestLayout(3);
   ASSERT_EQ(layout.size() % 2, 0u);
@@ -520,6 +554,7 @@ TEST(ParseBlobHeadTest, ReadsAllShapes) {
   EXPECT_EQ(ParseHead(padded, padded.size(), &head), CoreStatus::kOk);
   EXPECT_EQ(head.segment_count, 0u);
   EXPECT_EQ(head.head_size, padded.size());
+  EXPECT_EQ(FirstSegment(head, padded.size(), &only), CoreStatus::kBadArgument);
 
   // A layout of odd size makes the head even by itself: the opaque tensor's size in one byte less.
   const std::string odd = "\2" + std::string("\0\7", 2) + layout.substr(4);
