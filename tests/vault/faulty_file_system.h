@@ -237,7 +237,8 @@ class FaultyCalls : public SystemCalls {
 // writing instead, and a file that cannot be opened for writing can be locked all the same. Neither helps against a
 // disk that fails or is full.
 inline bool HasAnotherWay(DiskOperation operation, int error_number) {
-  return error_number == EROFS && (operation == DiskOperation::kCopy || operation == DiskOperation::kOpen);
+  return (error_number == EROFS || error_number == EACCES) &&
+         (operation == DiskOperation::kCopy || operation == DiskOperation::kOpen);
 }
 
 // The calls come first among the bases: FileSystem keeps a reference to them.
