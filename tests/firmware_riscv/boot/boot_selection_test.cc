@@ -405,7 +405,8 @@ TEST(BootSelectionTest, AChoiceThatReadsAsConfirmedBeforeItsFirstBootIsReported)
   };
   driver.program = [](void* self, unsigned sector, uint32_t offset, uint32_t word) {
     const mv_flash& real = static_cast<MarkingFlash*>(self)->driver;
-    if (offset == kSelectionChecksumOffset) real.program(real.context, sector, kSelectionConfirmedOffset, kConfirmedMark);
+    if (offset == kSelectionChecksumOffset)
+      real.program(real.context, sector, kSelectionConfirmedOffset, kConfirmedMark);
     return real.program(real.context, sector, offset, word);
   };
   EXPECT_EQ(BootSelection(&driver).Select(View("a")), MV_FLASH_FAILED);
