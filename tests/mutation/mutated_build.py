@@ -41,6 +41,13 @@ TESTS = [
     "vault_file_replay",
     "vault_view_replay",
 ]
+# The test files that look at a header's inline functions, where they are not called as the header is.
+_OWN_TESTS = {
+    "codec_format": "gap_tables",
+    "column_order": "segment_decoder",
+    "prefix_code": "prefix_coding",
+    "rans_decoder": "rans_encoder",
+}
 _QUICK_CASE = 0.1  # Seconds of processor time; what takes longer comes later.
 _QUICK_PASS = 3
 _MEMORY = 8 << 30  # Bytes of address space for a test: a mutant may ask for any number of them.
@@ -218,10 +225,11 @@ class MutatedBuild:
         return run_limited(one.command(path), self.work / "run", one.limit())[0]
 
     def _try_own_test(self, path, original, scratch):
-        """The same for a header's mutant compiled into the test file of its name; None if that makes no difference."""
+        """The same for a header's mutant compiled into the test file that looks at it; None if that makes no difference."""
         if path.endswith(".cc"):
             return None
-        name = pathlib.PurePath(path).stem + "_test.cc"
+        stem = pathlib.PurePath(path).stem
+        name = _OWN_TESTS.get(stem, stem) + "_test.cc"
         for file, command in self._test_commands.items():
             if pathlib.PurePath(file).name != name:
                 continue
