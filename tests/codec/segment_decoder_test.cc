@@ -137,6 +137,30 @@ TEST(SegmentDecoderTest, GapsLongerThanALaneEndWhereTheySay) {
   }
 }
 
+// Magnitudes adapt by pairs of levels, and together from level 30 on: a neighbour's would not decode.
+TEST(SegmentDecoderTest, EachPairOfLevelsHasItsMagnitudes) {
+  std::vector<RecordFields> records;
+  StreamWriter writer;
+  Bytes expected;
+  for (uint8_t level = 0; level < kLevelCount; ++level) {
+    records.push_back(RawRecord(DType::kI8, 1, kGroupSize));
+    records.back().level = level;
+    const unsigned context = std::min(level / 2u, kMagnitudeContexts - 1);
+    writer.Mode(DType::kI8, 5).Level(0).Gap(level, 2).Scale(0);
+    Bytes weights(kGroupSize, 0);
+    for (size_t hit = 2; hit <= 8; hit += 2) {
+      const int magnitude = 1 + (level / 2 * 37 + 50) % 100;
+      weights[hit] = static_cast<uint8_t>(magnitude);
+      writer.Magnitude(context, static_cast<uint64_t>(magnitude)).Gap(level, hit < 8 ? 1 : kGroupSize);
+    }
+    expected.insert(expected.end(), weights.begin(), weights.end());
+  }
+  const TestBase base(WriteModel({}, records), Bytes(expected.size(), 0));
+  const Result result = Decode(base, writer.Take());
+  ASSERT_EQ(result.status, CoreStatus::kOk);
+  EXPECT_TRUE(result.data == expected);
+}
+
 TEST(SegmentDecoderTest, RefusesModesThatATensorCannotHave) {
   struct Case {
     const char* what;

@@ -29,6 +29,8 @@ class Exact {
   const std::unique_ptr<uint8_t[]> data_;
 };
 
+ByteView View(const std::string& text) { return {reinterpret_cast<const uint8_t*>(text.data()), text.size()}; }
+
 std::string SmallVault(size_t variants, const VaultWriterOptions& options = {}) {
   const TempFolder folder;
   EXPECT_THAT(WriteVault(FileSystem::Default(), folder.File("v"), MakeTestContents(1, variants), options), IsOk());
@@ -177,6 +179,40 @@ TEST(ParseHeaderTest, FreeLayoutsTakeVersion11) {
   EXPECT_EQ(field, 12u);
   EXPECT_EQ(parse(0, 4, 1, &field), CoreStatus::kUnknownVersion);
   EXPECT_EQ(field, 12u);
+}
+
+// What callers see of each structure before anything is read into it.
+TEST(VaultViewTest, EverythingIsEmptyUntilItIsRead) {
+  const VaultHeader header;
+  EXPECT_EQ(header.features, 0u);
+  EXPECT_EQ(header.file_size, 0u);
+  EXPECT_EQ(header.chunk_size, 0u);
+  EXPECT_EQ(header.segment_size, 0u);
+  EXPECT_EQ(header.base_data_size, 0u);
+  EXPECT_EQ(header.base_xxh64, 0u);
+  EXPECT_EQ(header.tensor_count, 0u);
+  EXPECT_EQ(header.variant_count, 0u);
+  EXPECT_EQ(header.max_variant_tensors, 0u);
+  for (const SectionPlace& place : header.sections) {
+    EXPECT_EQ(place.end(), 0u);
+    EXPECT_EQ(place.checksum, 0u);
+  }
+  const ChunkPlace chunk;
+  EXPECT_EQ(chunk.offset + chunk.size + chunk.checksum32, 0u);
+  const VariantEntry entry;
+  EXPECT_EQ(entry.name_hash + entry.checksum32 + entry.offset + entry.size + entry.xxh64 + entry.name.size, 0u);
+  const IndexView index;
+  EXPECT_EQ(index.count(), 0u);
+  VariantEntry found;
+  IndexView::Cursor cursor = index.Begin();
+  EXPECT_EQ(cursor.next, 0u);
+  EXPECT_EQ(index.Next(&cursor, &found), CoreStatus::kNotFound);
+  EXPECT_EQ(index.Find(View("a"), &found), CoreStatus::kNotFound);
+  const BlobHead head;
+  EXPECT_FALSE(head.has_directory);
+  EXPECT_EQ(head.directory.size + head.segment_count + head.head_size, 0u);
+  const SegmentPlace segment;
+  EXPECT_EQ(segment.offset + segment.size + segment.checksum32, 0u);
 }
 
 TEST(ParseHeaderTest, TakesTheLeastAndTheMostOfEachSize) {
@@ -351,8 +387,6 @@ CoreStatus Validate(const HandIndex& index, uint32_t* bad_entry = nullptr) {
   const CoreStatus status = view.Open(index.header, bytes.view());
   return status == CoreStatus::kOk ? view.Validate(bad_entry) : status;
 }
-
-ByteView View(const std::string& text) { return {reinterpret_cast<const uint8_t*>(text.data()), text.size()}; }
 
 TEST(IndexViewTest, FindsEachVariantAndNoOther) {
   for (const bool wide : {false, true}) {
