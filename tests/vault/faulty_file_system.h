@@ -22,6 +22,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -88,6 +89,11 @@ class FaultyCalls : public SystemCalls {
   int pauses() const {
     const std::lock_guard<std::mutex> lock(mutex_);
     return pauses_;
+  }
+  // What the last fault hit, since the last Repair or order to fail.
+  std::optional<DiskOperation> hit() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return hit_;
   }
 
   int Open(const std::string& path, int flags, mode_t mode) override {
@@ -177,6 +183,7 @@ class FaultyCalls : public SystemCalls {
     total_ = 0;
     pauses_ = 0;
     power_off_ = false;
+    hit_.reset();
   }
 
   void MarkUnsynced(int fd) {
@@ -197,6 +204,7 @@ class FaultyCalls : public SystemCalls {
     if (plan_.any ? operation == DiskOperation::kUnlink : operation != plan_.operation) return Outcome::kGo;
     const int position = plan_.any ? total_ : number;
     if (position < plan_.n || (position > plan_.n && !plan_.lasting)) return Outcome::kGo;
+    hit_ = operation;
     switch (plan_.fault) {
       case Fault::kShort:
         return Outcome::kShort;
@@ -221,8 +229,17 @@ class FaultyCalls : public SystemCalls {
   int total_ = 0;
   int pauses_ = 0;
   bool power_off_ = false;
+  std::optional<DiskOperation> hit_;
   std::set<int> unsynced_;  // open files with bytes that only the page cache has
 };
+
+// Whether a program may end well although this operation failed once: a copy inside the kernel is made by reading and
+// writing instead, and a file that cannot be opened for writing can be locked all the same. Neither helps against a
+// disk that fails or is full.
+inline bool HasAnotherWay(DiskOperation operation, int error_number) {
+  return (error_number == EROFS || error_number == EACCES) &&
+         (operation == DiskOperation::kCopy || operation == DiskOperation::kOpen);
+}
 
 // The calls come first among the bases: FileSystem keeps a reference to them.
 class FaultyFileSystem : public FaultyCalls, public FileSystem {
