@@ -26,6 +26,11 @@ void Console::PrintError(const absl::Status& status) {
   fwrite(text.data(), 1, text.size(), err_);
 }
 
+void Console::PrintOutOfMemory() {
+  progress_.Clear();
+  fputs("mvault: error: out of memory\n", err_);
+}
+
 absl::Status Console::Flush() {
   progress_.Clear();
   errno = 0;

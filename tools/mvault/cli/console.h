@@ -26,6 +26,8 @@ class Console {
 
   // Writes "mvault: error: " and the message, made printable, as one line to standard error.
   void PrintError(const absl::Status& status);
+  // The same for memory that ran out, without asking for any.
+  void PrintOutOfMemory();
 
   Progress& progress() { return progress_; }
 

@@ -18,6 +18,7 @@ enum class ExitCode : int {
   kNotFound = 7,     // No such file, variant, tensor or program.
   kExists = 8,       // The variant's name is taken.
   kUnsupported = 9,  // A version or feature of the format that this program does not know.
+  kNotSynced = 10,   // All is done and in place, but a power cut may still undo it.
   kInternal = 70,    // A fault of the program.
 };
 
@@ -26,12 +27,12 @@ ExitCode ExitCodeFor(const absl::Status& status);
 // The list above for the end of a --help.
 inline constexpr char kExitCodesHelp[] =
     "Exit codes:\n"
-    "  0  done                                           5  storage failed\n"
+    "  0  done                                           5  storage or memory failed\n"
     "  1  verification failed, or the models differ      6  another program is writing the vault\n"
     "  2  the command line is wrong                      7  no such file, variant or tensor\n"
     "  3  damaged vault, bad model file, invalid name    8  the name is taken\n"
     "  4  over budget, or past a limit of the format     9  unknown version of the format\n"
-    "                                                   70  a fault of mvault";
+    " 10  done, but a power cut may still undo it         70  a fault of mvault";
 
 }  // namespace modelvault
 
