@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <new>
 #include <optional>
 #include <string>
 #include <thread>
@@ -184,4 +185,11 @@ int Run(int argc, char** argv) {
 }  // namespace
 }  // namespace modelvault::demo
 
-int main(int argc, char** argv) { return modelvault::demo::Run(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return modelvault::demo::Run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    fputs("mvault_demo: out of memory\n", stderr);
+    return modelvault::demo::kFailure;
+  }
+}

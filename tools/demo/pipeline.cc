@@ -1,6 +1,5 @@
 #include "tools/demo/pipeline.h"
 
-#include <filesystem>
 #include <mutex>
 #include <system_error>
 #include <utility>
@@ -30,14 +29,12 @@ std::string ModelPath(const std::string& folder, const std::string& name) {
   return absl::StrCat(folder, "/", name, ".safetensors");
 }
 
-absl::Status PrepareFolder(const std::string& folder) {
+absl::Status PrepareFolder(FileSystem& file_system, const std::string& folder) {
   const std::string variants = folder + "/variants";
-  std::error_code error;
-  std::filesystem::create_directories(variants, error);
-  if (error) return absl::UnavailableError(absl::StrCat(variants, ": cannot create: ", error.message()));
-  const bool empty = std::filesystem::is_empty(variants, error);
-  if (error) return absl::UnavailableError(absl::StrCat(variants, ": cannot list: ", error.message()));
-  if (!empty) return absl::AlreadyExistsError(absl::StrCat(variants, ": not empty; name a new folder"));
+  if (absl::Status status = file_system.MakeFolders(variants); !status.ok()) return status;
+  const absl::StatusOr<std::vector<std::string>> names = file_system.List(variants);
+  if (!names.ok()) return names.status();
+  if (!names->empty()) return absl::AlreadyExistsError(absl::StrCat(variants, ": not empty; name a new folder"));
   return absl::OkStatus();
 }
 
@@ -94,7 +91,7 @@ absl::StatusOr<TrainingRecord> TrainDemo(FileSystem& file_system, const DemoOpti
   if (count == 0 || count > DepartmentNames().size()) {
     return absl::InvalidArgumentError(absl::StrCat(count, " departments, expected 1 to ", DepartmentNames().size()));
   }
-  if (auto s = PrepareFolder(folder); !s.ok()) return s;
+  if (auto s = PrepareFolder(file_system, folder); !s.ok()) return s;
 
   TrainingRecord record;
   record.task = options.task;
