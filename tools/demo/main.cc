@@ -14,7 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
 #include "tools/demo/departments.h"
-#include "tools/demo/model_file.h"
+#include "tools/demo/network_file.h"
 #include "tools/demo/pipeline.h"
 #include "tools/demo/report.h"
 #include "tools/demo/table.h"

@@ -9,7 +9,7 @@
 #include "tools/demo/curvature.h"
 #include "tools/demo/departments.h"
 #include "tools/demo/float_file.h"
-#include "tools/demo/model_file.h"
+#include "tools/demo/network_file.h"
 #include "tools/demo/parallel.h"
 #include "tools/demo/random.h"
 #include "tools/formats/text_file.h"
@@ -51,7 +51,7 @@ absl::Status WriteCurvature(FileSystem& file_system, const std::string& path, co
   const Dataset samples = task.MixedSamples(kCurvatureBatch, options.curvature_samples);
   const std::vector<LayerCurvature> curvature =
       MeasureCurvature(base, samples, Random(options.task.seed, kCurvatureStream).Next());
-  std::vector<TensorValues> tensors;
+  std::vector<NamedFloats> tensors;
   for (size_t l = 0; l < base.layers.size(); ++l) {
     const Layer& layer = base.layers[l];
     const std::string name = LayerName(l, base.layers.size());

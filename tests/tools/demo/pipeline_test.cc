@@ -13,7 +13,7 @@
 #include "tests/temp_folder.h"
 #include "tests/tools/demo/small_demo.h"
 #include "tests/vault/faulty_file_system.h"
-#include "tools/demo/model_file.h"
+#include "tools/demo/network_file.h"
 #include "tools/formats/model_formats.h"
 
 namespace modelvault::demo {

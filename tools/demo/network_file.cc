@@ -1,4 +1,4 @@
-#include "tools/demo/model_file.h"
+#include "tools/demo/network_file.h"
 
 #include <cmath>
 #include <map>
@@ -100,7 +100,7 @@ std::string LayerName(size_t layer, size_t layer_count) {
 
 absl::StatusOr<uint64_t> WriteModel(FileSystem& file_system, const std::string& path, const Network& network,
                                     const SafetensorsMetadata& metadata) {
-  std::vector<TensorValues> tensors;
+  std::vector<NamedFloats> tensors;
   for (size_t l = 0; l < network.layers.size(); ++l) {
     const Layer& layer = network.layers[l];
     const std::string name = LayerName(l, network.layers.size());

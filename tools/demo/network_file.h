@@ -1,5 +1,5 @@
-#ifndef MODELVAULT_TOOLS_DEMO_MODEL_FILE_H_
-#define MODELVAULT_TOOLS_DEMO_MODEL_FILE_H_
+#ifndef MODELVAULT_TOOLS_DEMO_NETWORK_FILE_H_
+#define MODELVAULT_TOOLS_DEMO_NETWORK_FILE_H_
 
 // Networks as safetensors files. A layer NAME is the tensors NAME ([outputs, inputs]) and NAME.bias (F32, [outputs]).
 // Weights are F32, as training leaves them, or I8, as `mvault fit` does: then NAME.scale (F32, [outputs]) has the step of
@@ -31,4 +31,4 @@ absl::StatusOr<Network> ReadModel(FileSystem& file_system, const std::string& pa
 
 }  // namespace modelvault::demo
 
-#endif  // MODELVAULT_TOOLS_DEMO_MODEL_FILE_H_
+#endif  // MODELVAULT_TOOLS_DEMO_NETWORK_FILE_H_
