@@ -2,7 +2,9 @@
 # Usage: memory_calls_test.sh OBJDUMP SELF_CALLING_OBJECT OBJECT...
 # None of the four mem* functions in the OBJECTs (memory.cc, as several compilers and levels make it) may come to call
 # itself: the one call among them is memmove's of memcpy. In SELF_CALLING_OBJECT the check must find one.
-set -euo pipefail
+# shellcheck source=scripts/steps.sh
+. "$(dirname "$0")/../../scripts/steps.sh"
+[ $# -ge 2 ] || usage "$0 OBJDUMP SELF_CALLING_OBJECT OBJECT..."
 objdump=$1 self_calling=$2
 shift 2
 
@@ -14,14 +16,12 @@ calls() {
     END { if (functions == 0) print "nothing", "nothing" }'
 }
 
+step "looking for calls among mem*"
 for object; do
   found=$(calls "$object")
   if [ -n "$found" ] && [ "$found" != "memmove memcpy" ]; then
-    echo "$object: calls among mem*: $found" >&2
-    exit 1
+    fail "$object has them: $found"
   fi
 done
-if [ "$(calls "$self_calling")" != "memset memset" ]; then
-  echo "$self_calling: the call of memset by itself was not found" >&2
-  exit 1
-fi
+step "looking for the call in $self_calling"
+[ "$(calls "$self_calling")" = "memset memset" ] || fail "the call of memset by itself was not found"
