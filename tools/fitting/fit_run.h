@@ -54,8 +54,10 @@ struct FitRun {
 // Looks for the price of a bit at which everything just fits, and packs that into `output`: byte for byte what
 // PackVault makes of the exported files. Deterministic for any number of threads; a run that was killed and is started
 // again with the same input and work folder gives the same bytes. Errors are those of its parts; kResourceExhausted if
-// the base alone is over the budget, kAlreadyExists for other variants' models in the export folder, or a work folder
-// with other files, kAborted for one that another fit uses. On any error `output` is as before.
+// the base alone is over the budget, kAlreadyExists for other variants' models in the export folder, names that are one
+// there, or a work folder with other files, kAborted for one that another fit uses, an output that somebody writes (it
+// is locked from the first result to the last) or made meanwhile. On any error but kUnknown (see AtomicFile::Commit)
+// `output` is as before.
 absl::StatusOr<FitRun> RunFit(FileSystem& file_system, const FitInput& input, const std::string& output,
                               const FitRunOptions& options);
 

@@ -158,7 +158,7 @@ TEST(DocsTest, ExitCodesMeanTheSameInTheProgramItsHelpAndTheDocument) {
     if (!std::regex_search(line, match, std::regex("^\\| ([0-9]+) \\| (.*) \\|$"))) continue;
     document[match[1]] = Short(match[2]);
   }
-  EXPECT_THAT(enumerators, SizeIs(11));
+  EXPECT_THAT(enumerators, SizeIs(12));
   EXPECT_EQ(enumerators, help);
   EXPECT_EQ(enumerators, document);
   EXPECT_THAT(Mvault({"--help"}).out, HasSubstr(kExitCodesHelp));
