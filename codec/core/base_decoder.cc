@@ -2,8 +2,7 @@
 
 namespace modelvault {
 
-[[gnu::cold]] BaseDecoder::BaseDecoder(const SharedTables* shared, uint32_t chunk_size, ChunkSource source,
-                                       TableCache* cache)
+BaseDecoder::BaseDecoder(const SharedTables* shared, uint32_t chunk_size, ChunkSource source, TableCache* cache)
     : shared_(shared),
       chunk_size_(chunk_size),
       source_(source),
@@ -27,7 +26,7 @@ namespace modelvault {
   }
 }
 
-[[gnu::hot]] const PrefixTable* BaseDecoder::Table(uint8_t number) {
+const PrefixTable* BaseDecoder::Table(uint8_t number) {
   if (number == kRawPlane) return nullptr;
   for (size_t i = 0; i < kMaxTablesPerTensor; ++i) {
     if (cache_->tag[i] == number + 1) return &cache_->tables[i];
@@ -51,7 +50,7 @@ namespace modelvault {
   return &cache_->tables[slot];
 }
 
-[[gnu::hot]] void BaseDecoder::EnterTensor(size_t index) {
+void BaseDecoder::EnterTensor(size_t index) {
   tensor_index_ = index;
   row_known_ = false;
   row_kind_ = 0;
@@ -60,7 +59,7 @@ namespace modelvault {
   skip_table_ = near_table_ = nullptr;
   // Tables already there are claimed first, so that the rest cannot evict them.
   for (int pass = 0; pass < 2; ++pass) {
-    auto claim = [&](uint8_t number, const PrefixTable** place) __attribute__((hot)) {
+    auto claim = [&](uint8_t number, const PrefixTable** place) {
       if (number == kRawPlane || *place != nullptr) return;
       bool cached = false;
       for (uint16_t tag : cache_->tag) cached = cached || tag == number + 1;
@@ -72,7 +71,7 @@ namespace modelvault {
   }
 }
 
-[[gnu::hot]] CoreStatus BaseDecoder::StartChunk(size_t chunk) {
+CoreStatus BaseDecoder::StartChunk(size_t chunk) {
   chunk_end_ = position_;  // No chunk in progress should anything fail.
   ByteView stored;
   const CoreStatus fetched = source_.fetch(source_.context, chunk, &stored);
@@ -89,7 +88,7 @@ namespace modelvault {
 }
 
 // How the row that begins here, or goes on here in a new chunk, is coded.
-[[gnu::hot]] CoreStatus BaseDecoder::ReadRowKind(const TensorRecord& t) {
+CoreStatus BaseDecoder::ReadRowKind(const TensorRecord& t) {
   row_known_ = true;
   row_kind_ = 0;
   row_skip_ = 0;
@@ -104,7 +103,7 @@ namespace modelvault {
 }
 
 // `size` bytes of a copied row, from `column` on; `rest` ≥ size are left of it in this chunk.
-[[gnu::hot]] CoreStatus BaseDecoder::ProduceCopy(const TensorRecord& t, size_t column, size_t rest, uint8_t* out, size_t size) {
+CoreStatus BaseDecoder::ProduceCopy(const TensorRecord& t, size_t column, size_t rest, uint8_t* out, size_t size) {
   memcpy(out, shared_->dictionary(t) + (row_kind_ - 1u) * t.cols + column, size);
   size_t at = 0;
   while (at < size) {
@@ -126,7 +125,7 @@ namespace modelvault {
 }
 
 // Decodes `size` bytes, all inside the chunk in progress.
-[[gnu::hot]] CoreStatus BaseDecoder::Produce(uint8_t* out, size_t size) {
+CoreStatus BaseDecoder::Produce(uint8_t* out, size_t size) {
   while (size > 0) {
     const TensorRecord* t = &shared_->tensor(tensor_index_);
     while (in_tensor_ == t->size) {  // Over the end, and over empty tensors.
@@ -165,7 +164,7 @@ namespace modelvault {
   return CoreStatus::kOk;
 }
 
-[[gnu::hot]] CoreStatus BaseDecoder::Read(size_t offset, ByteSpan out) {
+CoreStatus BaseDecoder::Read(size_t offset, ByteSpan out) {
   const size_t data_size = shared_->data_size();
   if (offset > data_size || out.size > data_size - offset) return CoreStatus::kBadArgument;
   size_t done = 0;

@@ -24,7 +24,7 @@ struct ByteSpan {
 
 inline uint16_t LoadLe16(const uint8_t* p) { return static_cast<uint16_t>(p[0] | (p[1] << 8)); }
 
-[[gnu::hot]] inline uint32_t LoadLe32(const uint8_t* p) {
+inline uint32_t LoadLe32(const uint8_t* p) {
   return static_cast<uint32_t>(p[0]) | (static_cast<uint32_t>(p[1]) << 8) | (static_cast<uint32_t>(p[2]) << 16) |
          (static_cast<uint32_t>(p[3]) << 24);
 }
@@ -84,13 +84,13 @@ class ByteReader {
   size_t position() const { return position_; }
   size_t remaining() const { return view_.size - position_; }
 
-  [[nodiscard]] [[gnu::hot]] bool ReadU8(uint8_t* out) {
+  [[nodiscard]] bool ReadU8(uint8_t* out) {
     if (remaining() < 1) return false;
     *out = view_.data[position_++];
     return true;
   }
 
-  [[nodiscard]] [[gnu::hot]] bool ReadBytes(size_t length, ByteView* out) {
+  [[nodiscard]] bool ReadBytes(size_t length, ByteView* out) {
     if (length > remaining()) return false;
     *out = view_.Sub(position_, length);
     position_ += length;
@@ -98,7 +98,7 @@ class ByteReader {
   }
 
   // Unsigned LEB128 in its shortest form, at most 64 bits.
-  [[nodiscard]] [[gnu::cold]] bool ReadVarint(uint64_t* out) {
+  [[nodiscard]] bool ReadVarint(uint64_t* out) {
     uint64_t value = 0;
     size_t at = position_;
     for (unsigned shift = 0; shift < 64; shift += 7) {
@@ -118,7 +118,7 @@ class ByteReader {
   }
 
   // The same, for what counts bytes or things on this machine; `*out` is SIZE_MAX for anything larger.
-  [[nodiscard]] [[gnu::hot]] bool ReadSize(size_t* out) {
+  [[nodiscard]] bool ReadSize(size_t* out) {
     // Nearly always one byte or two, and a 32-bit machine has no quick 64-bit shifts.
     const uint8_t* const p = view_.data + position_;
     if (remaining() >= 2 && (p[0] < 0x80 || (p[1] > 0 && p[1] < 0x80))) {

@@ -2,7 +2,7 @@
 
 namespace modelvault {
 
-[[gnu::hot]] bool ColumnOrder::Build(const SharedTables& shared, const TensorRecord& t) {
+bool ColumnOrder::Build(const SharedTables& shared, const TensorRecord& t) {
   if (t.cols > columns) return false;
   const size_t cols = static_cast<size_t>(t.cols);
   const uint8_t* packed = shared.column_classes(t);

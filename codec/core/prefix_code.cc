@@ -2,8 +2,7 @@
 
 namespace modelvault {
 
-[[gnu::hot]] CoreStatus ReadCodeLengths(ByteReader* reader, uint8_t lengths[256], int* only,
-                                         unsigned* longest) {
+CoreStatus ReadCodeLengths(ByteReader* reader, uint8_t lengths[256], int* only, unsigned* longest) {
   *longest = 0;
   uint8_t first, last;
   if (!reader->ReadU8(&first) || !reader->ReadU8(&last)) return CoreStatus::kTruncated;
@@ -32,7 +31,7 @@ namespace modelvault {
   return CoreStatus::kOk;
 }
 
-[[gnu::hot]] void PrefixTable::Build(const uint8_t lengths[256], int only) {
+void PrefixTable::Build(const uint8_t lengths[256], int only) {
   const uint32_t size = 1u << bits;
   if (only >= 0) {
     memset(entries, only, size);
@@ -69,7 +68,7 @@ namespace modelvault {
   }
 }
 
-[[gnu::hot]] bool PrefixDecoder::Start(ByteView stream) {
+bool PrefixDecoder::Start(ByteView stream) {
   *this = PrefixDecoder();
   if (stream.size == 0) return false;
   next_ = stream.data;
@@ -85,7 +84,7 @@ namespace modelvault {
 }
 
 // The word at the stream's end, of which less than four bytes are there.
-[[gnu::hot]] uint32_t PrefixDecoder::Tail() {
+uint32_t PrefixDecoder::Tail() {
   uint32_t word = 0;
   unsigned bits = 0;
   for (; next_ != end_; bits += 8) word |= static_cast<uint32_t>(*next_++) << bits;

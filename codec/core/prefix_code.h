@@ -50,21 +50,21 @@ class PrefixDecoder {
   [[nodiscard]] bool Start(ByteView stream);
 
   // All code words have been read, and nothing follows.
-  [[gnu::hot]] bool AtEnd() const { return unread_bits() >= 1 && unread_bits() <= 8 && Peek() == 1; }
+  bool AtEnd() const { return unread_bits() >= 1 && unread_bits() <= 8 && Peek() == 1; }
 
   // Bits not yet decoded; negative where some were made up.
-  [[gnu::hot]] int64_t unread_bits() const {
+  int64_t unread_bits() const {
     return 64 - static_cast<int64_t>(position_) + 8 * (end_ - next_) - static_cast<int64_t>(made_up_);
   }
 
-  [[gnu::hot]] uint8_t Symbol(const PrefixTable& table) {
+  uint8_t Symbol(const PrefixTable& table) {
     const size_t index = table.Index(Peek());
     Skip(table.length(index));
     return table.symbol(index);
   }
 
   // 0 to 8 bits as they are.
-  [[gnu::hot]] uint32_t Raw(unsigned width) {
+  uint32_t Raw(unsigned width) {
     const uint32_t value = Peek() & ((1u << width) - 1);
     Skip(width);
     return value;
@@ -84,13 +84,13 @@ class PrefixDecoder {
   uint8_t* RunFloats(const PrefixTable* third, const PrefixTable& top, uint8_t* out, size_t count);
 
   // The next 32 bits of the stream.
-  [[gnu::hot]] uint32_t Peek() const { return (low_ >> position_) | ((high_ << 1) << (31 - position_)); }
-  [[gnu::hot]] void Skip(unsigned bits) {
+  uint32_t Peek() const { return (low_ >> position_) | ((high_ << 1) << (31 - position_)); }
+  void Skip(unsigned bits) {
     position_ += bits;
     if (position_ > 31) NextWord();
   }
   // Flash gives aligned words best.
-  [[gnu::hot]] void NextWord() {
+  void NextWord() {
     low_ = high_;
     position_ -= 32;
     if (end_ - next_ >= 4) {

@@ -36,7 +36,7 @@ struct PrefixDecoder::Window {
 
 // One look at the stream has several code words in reach. Returns where it stopped, short of the stream's last words.
 template <unsigned kBits>
-[[gnu::hot]] uint8_t* PrefixDecoder::RunOf(const uint8_t* table, uint8_t* __restrict out, size_t size) {
+uint8_t* PrefixDecoder::RunOf(const uint8_t* table, uint8_t* __restrict out, size_t size) {
   constexpr unsigned kInReach = 32 / kBits;
   constexpr unsigned kTurn = 2 * kInReach;
   Window window(*this);
@@ -72,8 +72,8 @@ template <unsigned kBits>
 
 // Elements of four bytes, the lowest two raw, the highest coded, as floats mostly are: three bytes of one look, the fourth
 // of another. Returns where it stopped, as above.
-[[gnu::hot]] uint8_t* PrefixDecoder::RunFloats(const PrefixTable* third, const PrefixTable& top,
-                                               uint8_t* __restrict out, size_t count) {
+uint8_t* PrefixDecoder::RunFloats(const PrefixTable* third, const PrefixTable& top, uint8_t* __restrict out,
+                                  size_t count) {
   Window window(*this);
   const uint8_t* const symbols = top.entries;
   const uint8_t* const lengths = top.entries + (size_t{1} << top.bits);
@@ -102,14 +102,14 @@ template <unsigned kBits>
   return out;
 }
 
-[[gnu::hot]] void PrefixDecoder::Run(const PrefixTable& table, uint8_t* __restrict out, size_t size) {
+void PrefixDecoder::Run(const PrefixTable& table, uint8_t* __restrict out, size_t size) {
   uint8_t* const end = out + size;
   out = table.bits == kShortCodeLength ? RunOf<kShortCodeLength>(table.entries, out, size)
                                        : RunOf<kMaxCodeLength>(table.entries, out, size);
   while (out != end) *out++ = Symbol(table);
 }
 
-[[gnu::hot]] void PrefixDecoder::RunPlanes(const PrefixTable* const* tables, unsigned planes, unsigned plane,
+void PrefixDecoder::RunPlanes(const PrefixTable* const* tables, unsigned planes, unsigned plane,
                               uint8_t* __restrict out, size_t size) {
   uint8_t* const end = out + size;
   const bool is_float = planes == 4 && tables[0] == nullptr && tables[1] == nullptr && tables[3] != nullptr;

@@ -3,7 +3,7 @@
 namespace modelvault {
 
 // One copy for all widths: what is coded so is rare enough.
-[[gnu::hot]] uint64_t RansDecoder::Gamma(AdaptiveBit* unary, AdaptiveBit (*top)[3], unsigned max_bits) {
+uint64_t RansDecoder::Gamma(AdaptiveBit* unary, AdaptiveBit (*top)[3], unsigned max_bits) {
   RansDecoder rans = *this;  // In registers.
   unsigned length = 0;
   while (length < max_bits && rans.Bit(&unary[length])) ++length;

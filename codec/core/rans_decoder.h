@@ -98,7 +98,7 @@ class RansDecoder {
     return value;
   }
 
-  [[gnu::hot]] bool Bit(AdaptiveBit* bit) {
+  bool Bit(AdaptiveBit* bit) {
     const uint32_t f = bit->Frequency();
     const uint32_t slot = Slot();
     const bool one = slot < f;
@@ -119,7 +119,7 @@ class RansDecoder {
  private:
   uint64_t Gamma(AdaptiveBit* unary, AdaptiveBit (*top)[3], unsigned max_bits);
 
-  [[gnu::hot]] void Renormalize() {
+  void Renormalize() {
     if (state_ < kRansLow) {
       state_ <<= 16;
       if (--left_ < 0) {

@@ -12,7 +12,7 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
 
 }  // namespace
 
-[[gnu::hot]] CoreStatus SegmentDecoder::Start(ByteView stream) {
+CoreStatus SegmentDecoder::Start(ByteView stream) {
   // In place: a temporary would be 3 KiB of stack.
   const AdaptiveBit fresh;
   static_assert(sizeof(SegmentContexts) % sizeof(fresh) == 0);
@@ -30,12 +30,12 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
   return rans_.Start(stream) ? CoreStatus::kOk : CoreStatus::kBadStream;
 }
 
-[[gnu::cold]] CoreStatus SegmentDecoder::Finish() {
+CoreStatus SegmentDecoder::Finish() {
   Trace(SegmentTrace::kEnd, 0);
   return rans_.AtEnd() ? CoreStatus::kOk : CoreStatus::kBadStream;
 }
 
-[[gnu::hot]] CoreStatus SegmentDecoder::EnterTensor(const StripCursor& cursor) {
+CoreStatus SegmentDecoder::EnterTensor(const StripCursor& cursor) {
   const VariantTensor& tensor = cursor.tensor();
   const TensorRecord& record = cursor.record();
   tensor_index_ = cursor.tensor_index();
@@ -85,7 +85,7 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
   return rans_.overrun() ? CoreStatus::kBadStream : CoreStatus::kOk;
 }
 
-[[gnu::hot]] CoreStatus SegmentDecoder::Decode(const StripCursor& cursor, size_t size, uint8_t* io) {
+CoreStatus SegmentDecoder::Decode(const StripCursor& cursor, size_t size, uint8_t* io) {
   if (!in_tensor_ || cursor.tensor_index() != tensor_index_) {
     const CoreStatus entered = EnterTensor(cursor);
     if (entered != CoreStatus::kOk) return entered;
@@ -108,7 +108,7 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
 }
 
 // Forgets the groups before that of `weight`.
-[[gnu::hot]] void SegmentDecoder::MoveGroups(size_t weight) {
+void SegmentDecoder::MoveGroups(size_t weight) {
   const uint32_t group = static_cast<uint32_t>(weight >> kGroupShift);
   const uint32_t steps = group - group_;
   group_ = group;
@@ -117,7 +117,7 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
 }
 
 // Decodes a scale into last_scale_.
-[[gnu::hot]] bool SegmentDecoder::ReadScale() {
+bool SegmentDecoder::ReadScale() {
   Trace(SegmentTrace::kScaleBegin, 0);
   if (!rans_.Bit(&contexts_.same_scale)) last_scale_ = static_cast<uint8_t>(rans_.Gamma(&contexts_.scale));
   Trace(SegmentTrace::kScaleEnd, last_scale_);
@@ -125,7 +125,7 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
 }
 
 // Whether the tensor has one scale, and which.
-[[gnu::hot]] bool SegmentDecoder::ReadTensorScale() {
+bool SegmentDecoder::ReadTensorScale() {
   tensor_scale_ = 0;
   if (!rans_.Bit(&contexts_.one_scale)) return !rans_.overrun();
   if (!ReadScale()) return false;
@@ -134,7 +134,7 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
 }
 
 // Decodes the scale of the group `group` places from group_ on.
-[[gnu::hot]] bool SegmentDecoder::ReadGroupScale(unsigned group) {
+bool SegmentDecoder::ReadGroupScale(unsigned group) {
   if (!ReadScale()) return false;
   scales_ |= static_cast<uint32_t>(last_scale_) << 8 * group;
   if (last_scale_ == 0) escapes_ |= 1u << 8 * group;
@@ -142,7 +142,7 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
 }
 
 // Decodes the gap that follows a weight of a level.
-[[gnu::hot]] bool SegmentDecoder::DecodeGap(uint16_t* lane, unsigned level) {
+bool SegmentDecoder::DecodeGap(uint16_t* lane, unsigned level) {
   const GapLookup& table = *levels_[level].table;
   const unsigned shift = levels_[level].shift;
   uint32_t gap = 0;
@@ -166,7 +166,7 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
 
 // What DecodeHits() leaves to others, at place `at` of the strip: a gap that is not pending or begins with the escape, a
 // scale that is not known, a group with the escape. Returns where to go on, or kBadRun, see failure_.
-[[gnu::hot]] uint32_t SegmentDecoder::DecodeRareHit(uint16_t* lane, uint32_t at, unsigned level) {
+uint32_t SegmentDecoder::DecodeRareHit(uint16_t* lane, uint32_t at, unsigned level) {
   failure_ = CoreStatus::kBadStream;
   if (levels_[level].rest == kNoGap) return DecodeGap(lane, level) ? at : kBadRun;
   const size_t i = strip_.order != nullptr ? strip_.order[at] : at;
@@ -192,7 +192,7 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
 }
 
 // Goes on where DecodeHits() stopped. False: see failure_.
-[[gnu::hot]] bool SegmentDecoder::FinishRun(uint16_t* lane, uint32_t at, uint32_t end, unsigned level) {
+bool SegmentDecoder::FinishRun(uint16_t* lane, uint32_t at, uint32_t end, unsigned level) {
   for (;;) {
     at = DecodeRareHit(lane, at - kStopped, level);
     if (at == kBadRun) return false;
@@ -207,12 +207,12 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
 }
 
 // A run of weights of one level, which have the places `begin` to `end` - 1 in the strip; the level's gap ends in it.
-[[gnu::hot]] bool SegmentDecoder::DecodeRun(uint16_t* lane, uint32_t begin, uint32_t end, unsigned level) {
+bool SegmentDecoder::DecodeRun(uint16_t* lane, uint32_t begin, uint32_t end, unsigned level) {
   const uint32_t at = DecodeHits(lane, begin, end, level);
   return __builtin_expect(at < kStopped, 1) || FinishRun(lane, at, end, level);
 }
 
-[[gnu::cold]] CoreStatus SegmentDecoder::PassOverGaps(const StripCursor& cursor, size_t size) {
+CoreStatus SegmentDecoder::PassOverGaps(const StripCursor& cursor, size_t size) {
   uint8_t nobodys[kStripSize] = {};
   StripCursor at = cursor;
   for (;;) {
@@ -224,7 +224,7 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
   }
 }
 
-[[gnu::cold]] CoreStatus SegmentDecoder::DecodeSigns(const StripCursor& cursor, size_t size, uint8_t* io) {
+CoreStatus SegmentDecoder::DecodeSigns(const StripCursor& cursor, size_t size, uint8_t* io) {
   size_t weight = cursor.strip().in_tensor;
   while (size > 0) {  // By groups.
     const size_t to_next = kGroupSize - weight % kGroupSize;
@@ -249,7 +249,7 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
   return rans_.overrun() ? CoreStatus::kBadStream : CoreStatus::kOk;
 }
 
-[[gnu::cold]] CoreStatus SegmentDecoder::DecodeResiduals(const StripCursor& cursor, size_t size, uint8_t* io) {
+CoreStatus SegmentDecoder::DecodeResiduals(const StripCursor& cursor, size_t size, uint8_t* io) {
   const VariantTensor& tensor = cursor.tensor();
   const unsigned element_size = tensor.element_size;
   const unsigned width = 8 * element_size;
@@ -266,7 +266,7 @@ inline uint8_t Moved(uint8_t weight, uint32_t scale, uint32_t negative) {
   return rans_.overrun() ? CoreStatus::kBadStream : CoreStatus::kOk;
 }
 
-[[gnu::cold]] CoreStatus SegmentDecoder::DecodeRaw(size_t size, uint8_t* io) {
+CoreStatus SegmentDecoder::DecodeRaw(size_t size, uint8_t* io) {
   RansDecoder rans = rans_;
   for (size_t i = 0; i < size; ++i) {
     const uint8_t byte = static_cast<uint8_t>(rans.Raw(8));

@@ -79,7 +79,7 @@ inline void StorePair(uint16_t* p, uint32_t pair) { memcpy(__builtin_assume_alig
 }
 
 // The same for a run that begins at place `at`, where the level's gap begins.
-[[gnu::hot]] uint32_t SegmentDecoder::DecodeHits(uint16_t* lane, uint32_t at, uint32_t end, unsigned level) {
+uint32_t SegmentDecoder::DecodeHits(uint16_t* lane, uint32_t at, uint32_t end, unsigned level) {
   Level* const state = &levels_[level];
   if (state->rest == kNoGap) return at + kStopped;
   RansDecoder rans = rans_;
@@ -88,7 +88,7 @@ inline void StorePair(uint16_t* p, uint32_t pair) { memcpy(__builtin_assume_alig
   return at;
 }
 
-[[gnu::hot]] CoreStatus SegmentDecoder::DecodeGaps(const StripCursor& cursor, size_t size, uint8_t* io) {
+CoreStatus SegmentDecoder::DecodeGaps(const StripCursor& cursor, size_t size, uint8_t* io) {
   const TensorRecord& record = cursor.record();
   const Strip& strip = cursor.strip();
   if (tensor_scale_ == 0) MoveGroups(strip.in_tensor);

@@ -7,7 +7,7 @@ namespace {
 
 constexpr size_t kMinRecordSize = 6;  // dtype, rows, cols, flags, level, one plane.
 
-[[gnu::hot]] CoreStatus ReadRecord(ByteReader* reader, size_t table_count, TensorRecord* t) {
+CoreStatus ReadRecord(ByteReader* reader, size_t table_count, TensorRecord* t) {
   uint8_t dtype;
   if (!reader->ReadU8(&dtype)) return CoreStatus::kTruncated;
   t->element_size = ElementSize(dtype);
@@ -28,7 +28,7 @@ constexpr size_t kMinRecordSize = 6;  // dtype, rows, cols, flags, level, one pl
   static_assert(kMaxTables <= 64);
   uint32_t used[2] = {0, 0};  // A bit for each table.
   size_t used_count = 0;
-  auto check = [&](uint8_t table) __attribute__((hot)) {
+  auto check = [&](uint8_t table) {
     if (table >= table_count) return false;
     const uint32_t bit = 1u << table % 32;
     if ((used[table / 32] & bit) == 0) ++used_count;
@@ -53,14 +53,14 @@ constexpr size_t kMinRecordSize = 6;  // dtype, rows, cols, flags, level, one pl
 }
 
 // Takes `length` bytes of the data area.
-[[gnu::hot]] bool Take(ByteReader* reader, size_t length) {
+bool Take(ByteReader* reader, size_t length) {
   ByteView skipped;
   return reader->ReadBytes(length, &skipped);
 }
 
 }  // namespace
 
-[[gnu::cold]] CoreStatus SharedTables::CountTensors(ByteView section, size_t* count) {
+CoreStatus SharedTables::CountTensors(ByteView section, size_t* count) {
   ByteReader reader(section);
   if (!reader.ReadSize(count)) return CoreStatus::kTruncated;
   return *count <= section.size / kMinRecordSize ? CoreStatus::kOk : CoreStatus::kBadModel;
@@ -101,7 +101,7 @@ CoreStatus SharedTables::Measure(ByteView section, size_t* max_prior_cols, unsig
   return status;
 }
 
-[[gnu::hot]] CoreStatus SharedTables::Parse(ByteView section, TensorRecord* records, size_t capacity) {
+CoreStatus SharedTables::Parse(ByteView section, TensorRecord* records, size_t capacity) {
   tensor_count_ = 0;
   ByteReader reader(section);
   size_t count;
@@ -148,14 +148,14 @@ CoreStatus SharedTables::Measure(ByteView section, size_t* max_prior_cols, unsig
   return CoreStatus::kOk;
 }
 
-[[gnu::hot]] void SharedTables::ReadTable(uint8_t number, uint8_t lengths[256], int* only) const {
+void SharedTables::ReadTable(uint8_t number, uint8_t lengths[256], int* only) const {
   ByteReader reader(section_.Sub(table_offset_[number], section_.size - table_offset_[number]));
   // Parse() has read this very table before, so it cannot fail now.
   unsigned longest;
   static_cast<void>(ReadCodeLengths(&reader, lengths, only, &longest));
 }
 
-[[gnu::hot]] size_t SharedTables::FindTensor(size_t offset) const {
+size_t SharedTables::FindTensor(size_t offset) const {
   size_t low = 0, high = tensor_count_;  // The last tensor whose offset is not beyond; empty tensors share offsets.
   while (high - low > 1) {
     const size_t middle = low + (high - low) / 2;

@@ -3,7 +3,7 @@
 namespace modelvault {
 namespace {
 
-[[gnu::hot]] VariantTensor Describe(const TensorRecord& base, uint32_t base_index, DType dtype, size_t opaque_size) {
+VariantTensor Describe(const TensorRecord& base, uint32_t base_index, DType dtype, size_t opaque_size) {
   VariantTensor t{};
   t.base_index = base_index;
   t.dtype = dtype;
@@ -14,7 +14,7 @@ namespace {
 }
 
 // A tensor of the variant's own.
-[[gnu::cold]] CoreStatus DescribeOwn(DType dtype, size_t elements, VariantTensor* t) {
+CoreStatus DescribeOwn(DType dtype, size_t elements, VariantTensor* t) {
   *t = {};
   t->base_index = kNoBaseTensor;
   t->dtype = dtype;
@@ -27,7 +27,7 @@ namespace {
 
 // Whether no base tensor occurs twice among `count` tensors, all of which have one below `count`. The top bit of
 // element_size serves as the mark.
-[[gnu::cold]] bool EachOnce(VariantTensor* tensors, size_t count) {
+bool EachOnce(VariantTensor* tensors, size_t count) {
   for (size_t i = 0; i < count; ++i) {
     VariantTensor* mark = &tensors[tensors[i].base_index];
     if (mark->element_size & 0x80u) return false;
@@ -38,7 +38,7 @@ namespace {
 }
 
 // Reads the record of one tensor, all but its offset.
-[[gnu::cold]] CoreStatus ReadRecord(const SharedTables& shared, bool free, ByteReader* reader, VariantTensor* t) {
+CoreStatus ReadRecord(const SharedTables& shared, bool free, ByteReader* reader, VariantTensor* t) {
   size_t reference;
   uint8_t dtype;
   if (!reader->ReadSize(&reference) || !reader->ReadU8(&dtype)) return CoreStatus::kTruncated;
@@ -60,7 +60,7 @@ namespace {
 // Never asked for its shape: what has no base has no prior, and is not coded by it.
 const TensorRecord VariantLayout::kNoRecord = {};
 
-[[gnu::cold]] CoreStatus VariantLayout::Parse(const LayoutView& stored, VariantTensor* tensors, size_t capacity) {
+CoreStatus VariantLayout::Parse(const LayoutView& stored, VariantTensor* tensors, size_t capacity) {
   if (stored.form == LayoutForm::kBase) return CoreStatus::kOk;
   const size_t count = stored.tensor_count;
   const bool free = stored.form == LayoutForm::kFree;
@@ -86,7 +86,7 @@ const TensorRecord VariantLayout::kNoRecord = {};
   return CoreStatus::kOk;
 }
 
-[[gnu::hot]] VariantTensor VariantLayout::tensor(size_t i) const {
+VariantTensor VariantLayout::tensor(size_t i) const {
   if (own_ != nullptr) return own_[i];
   const TensorRecord& base = shared_->tensor(i);
   VariantTensor t = Describe(base, static_cast<uint32_t>(i), base.dtype, base.size);
@@ -94,7 +94,7 @@ const TensorRecord VariantLayout::kNoRecord = {};
   return t;
 }
 
-[[gnu::cold]] size_t VariantLayout::FindTensor(size_t offset) const {
+size_t VariantLayout::FindTensor(size_t offset) const {
   if (own_ == nullptr) return shared_->FindTensor(offset);
   size_t low = 0, high = tensor_count();
   while (high - low > 1) {
@@ -108,7 +108,7 @@ const TensorRecord VariantLayout::kNoRecord = {};
   return low;
 }
 
-[[gnu::cold]] StripCursor::StripCursor(const VariantLayout* layout, size_t offset) : layout_(layout) {
+StripCursor::StripCursor(const VariantLayout* layout, size_t offset) : layout_(layout) {
   if (offset >= layout->data_size()) {
     index_ = layout->tensor_count();
     return;
@@ -133,7 +133,7 @@ const TensorRecord VariantLayout::kNoRecord = {};
   Cut();
 }
 
-[[gnu::hot]] void StripCursor::Enter(size_t index) {
+void StripCursor::Enter(size_t index) {
   const size_t count = layout_->tensor_count();
   for (; index < count; ++index) {
     tensor_ = layout_->tensor(index);
@@ -150,7 +150,7 @@ const TensorRecord VariantLayout::kNoRecord = {};
   Cut();
 }
 
-[[gnu::hot]] void StripCursor::Cut() {
+void StripCursor::Cut() {
   strip_.offset = tensor_.offset + strip_.in_tensor;
   const size_t left = line_size_ - in_line_;
   strip_.size = left < kStripSize ? static_cast<uint32_t>(left) : static_cast<uint32_t>(kStripSize);
@@ -159,7 +159,7 @@ const TensorRecord VariantLayout::kNoRecord = {};
 
 void StripCursor::Next() { Advance(strip_.size); }
 
-[[gnu::hot]] size_t StripCursor::RunTo(size_t limit) const {
+size_t StripCursor::RunTo(size_t limit) const {
   const size_t left = tensor_.size - strip_.in_tensor;
   const size_t want = limit - strip_.offset;
   if (left <= want) return left;
@@ -174,7 +174,7 @@ void StripCursor::Next() { Advance(strip_.size); }
   return want - rest + (line_size_ < whole ? line_size_ : whole);
 }
 
-[[gnu::hot]] void StripCursor::Advance(size_t size) {
+void StripCursor::Advance(size_t size) {
   strip_.in_tensor += size;
   if (strip_.in_tensor == tensor_.size) {
     Enter(index_ + 1);

@@ -14,8 +14,8 @@ inline uint64_t RotateLeft(uint64_t x, int r) { return (x << r) | (x >> (64 - r)
 inline uint64_t Round(uint64_t lane, uint64_t input) { return RotateLeft(lane + input * kPrime2, 31) * kPrime1; }
 
 // What is done once a hash is for size: a product of 64 bits takes a 32-bit machine a dozen instructions.
-[[gnu::noinline, gnu::cold]] uint64_t Multiply(uint64_t a, uint64_t b) { return a * b; }
-[[gnu::noinline, gnu::cold]] uint64_t SmallRound(uint64_t input) {
+[[gnu::noinline]] uint64_t Multiply(uint64_t a, uint64_t b) { return a * b; }
+[[gnu::noinline]] uint64_t SmallRound(uint64_t input) {
   return Multiply(RotateLeft(Multiply(input, kPrime2), 31), kPrime1);
 }
 
@@ -31,7 +31,7 @@ inline uint64_t LoadAligned(const uint8_t* p) {
 }
 
 // Consumes whole 32-byte stripes at a multiple of 4.
-[[gnu::hot]] void AlignedStripes(uint64_t* lanes, const uint8_t* p, size_t count) {
+void AlignedStripes(uint64_t* lanes, const uint8_t* p, size_t count) {
   uint64_t a = lanes[0], b = lanes[1], c = lanes[2], d = lanes[3];
   for (; count > 0; --count, p += 32) {
     a = Round(a, LoadAligned(p));
@@ -46,7 +46,7 @@ inline uint64_t LoadAligned(const uint8_t* p) {
 }
 
 // Anywhere. Tiles are aligned, so this is for stored bytes.
-[[gnu::hot]] const uint8_t* Stripes(uint64_t* lanes, const uint8_t* p, size_t count) {
+const uint8_t* Stripes(uint64_t* lanes, const uint8_t* p, size_t count) {
   if (reinterpret_cast<uintptr_t>(p) % 4 == 0) {
     AlignedStripes(lanes, p, count);
     return p + 32 * count;
@@ -61,7 +61,7 @@ inline uint64_t LoadAligned(const uint8_t* p) {
 
 }  // namespace
 
-[[gnu::cold]] void Xxh64::Reset() {
+void Xxh64::Reset() {
   lanes_[0] = kPrime1 + kPrime2;
   lanes_[1] = kPrime2;
   lanes_[2] = 0;
@@ -69,7 +69,7 @@ inline uint64_t LoadAligned(const uint8_t* p) {
   total_ = 0;
 }
 
-[[gnu::hot]] void Xxh64::Update(ByteView bytes) {
+void Xxh64::Update(ByteView bytes) {
   const uint8_t* p = bytes.data;
   size_t left = bytes.size;
   const size_t held = total_ % 32;
@@ -86,7 +86,7 @@ inline uint64_t LoadAligned(const uint8_t* p) {
   if (left % 32 > 0) memcpy(buffer_, p, left % 32);
 }
 
-[[gnu::cold]] uint64_t Xxh64::Digest() const {
+uint64_t Xxh64::Digest() const {
   uint64_t hash;
   if (total_ >= 32) {
     hash = RotateLeft(lanes_[0], 1) + RotateLeft(lanes_[1], 7) + RotateLeft(lanes_[2], 12) + RotateLeft(lanes_[3], 18);
@@ -111,7 +111,7 @@ inline uint64_t LoadAligned(const uint8_t* p) {
   return hash ^ (hash >> 32);
 }
 
-[[gnu::cold]] uint64_t Xxh64::Of(ByteView bytes) {
+uint64_t Xxh64::Of(ByteView bytes) {
   Xxh64 hash;
   hash.Update(bytes);
   return hash.Digest();

@@ -4,6 +4,7 @@
 #define MODELVAULT_FIRMWARE_RISCV_APP_BOARD_H_
 
 #include "codec/core/bytes.h"
+#include "firmware_riscv/app/phases.h"
 #include "firmware_riscv/boot/flash_driver.h"
 
 namespace modelvault {
@@ -24,18 +25,11 @@ const mv_flash* BoardFlash();
 uint64_t InstructionsRetired();
 
 // What the firmware is doing, for whoever measures from outside. A board without such an observer leaves this empty.
-enum class Phase : uint8_t {
-  kOther = 0,
-  kOpen = 1,
-  kVerifyDecode = 2,
-  kVerifyHash = 3,
-  kUseDecode = 4,
-  kUseHash = 5,
-  kConsole = 6,
-  kVerifyElse = 7,  // Around the loader: between its steps, and the consumer.
-  kUseElse = 8,
-};
 void BeginPhase(Phase phase);
+
+// The watchdog, if the board has one. `context` is not used.
+void FeedWatchdog(void* context);
+inline constexpr mv_watchdog kWatchdog = {FeedWatchdog, nullptr};
 
 // RAM that nothing else uses, aligned to 8 bytes: for the loader, and what it leaves is the application's.
 ByteSpan FreeRam();

@@ -6,9 +6,6 @@
 namespace modelvault {
 namespace {
 
-// Where the application would compute with the weights. This one reads them.
-void Touch(void*, const uint8_t* tile, size_t) { static_cast<void>(*static_cast<const volatile uint8_t*>(tile)); }
-
 const char* SourceName(BootSource source) {
   switch (source) {
     case BootSource::kNothing:
@@ -63,11 +60,12 @@ void Firmware::PrintOpenFailure(const mv_fault& fault) {
 mv_error Firmware::Open() {
   mv_fault fault;
   BeginPhase(Phase::kOpen);
-  last_error_ = mv_open(partition_.data, partition_.size, memory_.data, memory_.size, &loader_, &fault);
+  last_error_ = mv_open(partition_.data, partition_.size, memory_.data, memory_.size, &kWatchdog, &loader_, &fault);
   BeginPhase(Phase::kOther);
   if (last_error_ != MV_OK) PrintOpenFailure(fault);
   if (last_error_ != MV_OK && fault.place == MV_PLACE_INDEX) {
-    const mv_error error = mv_open_base(partition_.data, partition_.size, memory_.data, memory_.size, &loader_, &fault);
+    const mv_error error =
+        mv_open_base(partition_.data, partition_.size, memory_.data, memory_.size, &kWatchdog, &loader_, &fault);
     if (error == MV_OK) {
       base_only_ = true;
       Print("vault: its base alone\n");
@@ -83,12 +81,11 @@ mv_error Firmware::Open() {
   return MV_OK;
 }
 
-void Firmware::PrintFailure(const char* doing, const mv_variant& variant, mv_error error) {
-  last_error_ = error;
-  Print(doing);
-  Print(": ");
-  Print(mv_error_name(error));
-  if (error != MV_WORKSPACE_TOO_SMALL && error != MV_BAD_ARGUMENT) {
+void Firmware::PrintFailure(const PassResult& failed, const mv_variant& variant) {
+  last_error_ = failed.error;
+  Print(failed.pass == Pass::kVerify ? "  verify pass: " : "  use pass: ");
+  Print(mv_error_name(failed.error));
+  if (failed.error != MV_WORKSPACE_TOO_SMALL && failed.error != MV_BAD_ARGUMENT) {
     Print(" in ");
     PrintFault(mv_diagnose(loader_, &variant));
   }
@@ -97,7 +94,7 @@ void Firmware::PrintFailure(const char* doing, const mv_variant& variant, mv_err
 
 PassResult Firmware::Verify(const mv_variant& variant) {
   const PassResult result = RunPass(loader_, variant, tile_size_, Pass::kVerify, nullptr);
-  if (result.verdict != MV_VERIFIED) PrintFailure("  verify pass", variant, result.error);
+  if (result.verdict != MV_VERIFIED) PrintFailure(result, variant);
   return result;
 }
 
@@ -112,12 +109,9 @@ uint32_t Firmware::Run(ByteView name, mv_error* error) {
       return MV_REJECTED;
     }
   }
-  last_pass_ = Verify(variant);
-  if (last_pass_.verdict == MV_VERIFIED) {
-    const TileUser user = {Touch, nullptr};
-    last_pass_ = RunPass(loader_, variant, tile_size_, Pass::kUse, &user);
-    if (last_pass_.verdict != MV_VERIFIED) PrintFailure("  use pass", variant, last_pass_.error);
-  }
+  // Where an application would compute with the weights.
+  last_pass_ = VerifyThenUse(loader_, variant, tile_size_, kTouch);
+  if (last_pass_.verdict != MV_VERIFIED) PrintFailure(last_pass_, variant);
   *error = last_pass_.error;
   return last_pass_.verdict;
 }

@@ -2,10 +2,10 @@
 #ifndef MODELVAULT_FIRMWARE_RISCV_APP_FIRMWARE_H_
 #define MODELVAULT_FIRMWARE_RISCV_APP_FIRMWARE_H_
 
+#include "firmware_riscv/app/restore_pass.h"
 #include "firmware_riscv/boot/boot.h"
 #include "firmware_riscv/boot/boot_selection.h"
 #include "firmware_riscv/loader/modelvault_loader.h"
-#include "firmware_riscv/app/restore_pass.h"
 
 namespace modelvault {
 
@@ -14,8 +14,8 @@ class Firmware {
   // `tile_size` 0: the default.
   Firmware(ByteView partition, ByteSpan memory, const mv_flash* flash, size_t tile_size);
 
-  // Opens the vault and says so on the console; where its index is damaged, for the base alone. Where this fails there is
-  // nothing to boot.
+  // Opens the vault and says so on the console; where its index is damaged, for the base alone. Where this fails there
+  // is nothing to boot.
   mv_error Open();
 
   // Boots what is selected, or what there is to fall back to, and says so. The last line is for automation:
@@ -37,7 +37,7 @@ class Firmware {
   void PrintOpenFailure(const mv_fault& fault);
   uint32_t Run(ByteView name, mv_error* error);
   void Tell(const BootReport& report);
-  void PrintFailure(const char* doing, const mv_variant& variant, mv_error error);
+  void PrintFailure(const PassResult& failed, const mv_variant& variant);
 
   ByteView partition_;
   ByteSpan memory_;

@@ -9,6 +9,9 @@
 
 using modelvault::StrapCommand;
 
+// By the name that start.S calls: a freestanding compiler may give it another.
+extern "C" int main();
+
 int main() {
   modelvault::Straps straps;
   if (!modelvault::ReadStraps(modelvault::StrapBlock(), &straps)) {

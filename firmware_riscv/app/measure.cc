@@ -1,15 +1,13 @@
 #include "firmware_riscv/app/measure.h"
 
 #include "firmware_riscv/app/board.h"
-#include "firmware_riscv/loader/modelvault_loader.h"
+#include "firmware_riscv/app/firmware.h"
 #include "firmware_riscv/app/print.h"
 #include "firmware_riscv/app/restore_pass.h"
+#include "firmware_riscv/loader/modelvault_loader.h"
 
 namespace modelvault {
 namespace {
-
-// The least a consumer can do: what handing over costs, without what computing would.
-void Touch(void* context, const uint8_t* tile, size_t) { *static_cast<volatile uint8_t*>(context) = *tile; }
 
 void PrintField(const char* name, uint64_t value) {
   Print(name);
@@ -24,10 +22,10 @@ int Measure(const Straps& straps) {
   const size_t tile_size = straps.tile_size != 0 ? straps.tile_size : MV_DEFAULT_TILE_SIZE;
   mv_loader* loader;
   mv_variant variant = {};
-  PassResult result = {MV_NOT_FINISHED, MV_REJECTED, 0, 0};
+  PassResult result = {Pass::kVerify, MV_NOT_FINISHED, MV_REJECTED, 0, 0};
 
   BeginPhase(Phase::kOpen);
-  result.error = mv_open(vault.data, vault.size, memory.data, memory.size, &loader, nullptr);
+  result.error = mv_open(vault.data, vault.size, memory.data, memory.size, &kWatchdog, &loader, nullptr);
   if (result.error == MV_OK) {
     if (straps.name_size == 0) {
       mv_base(loader, &variant);
@@ -36,12 +34,7 @@ int Measure(const Straps& straps) {
     }
   }
   BeginPhase(Phase::kOther);
-  if (result.error == MV_OK) result = RunPass(loader, variant, tile_size, Pass::kVerify, nullptr);
-  if (result.verdict == MV_VERIFIED) {
-    uint8_t touched;
-    const TileUser user = {Touch, &touched};
-    result = RunPass(loader, variant, tile_size, Pass::kUse, &user);
-  }
+  if (result.error == MV_OK) result = VerifyThenUse(loader, variant, tile_size, kTouch);
   const bool ok = result.error == MV_OK && result.verdict == MV_VERIFIED;
 
   Print("measure status=");
@@ -56,11 +49,7 @@ int Measure(const Straps& straps) {
   PrintField(" ram_code=", RamCodeBytes());
   PrintField(" stack=", StackBytesUsed());
   Print(" name=");
-  if (straps.name_size == 0) {
-    Print("base");
-  } else {
-    Print(straps.name, straps.name_size);
-  }
+  PrintName({reinterpret_cast<const uint8_t*>(straps.name), straps.name_size});
   Print("\n");
   return ok ? 0 : 1;
 }

@@ -15,10 +15,14 @@ void MarkUse(void*, mv_step step) {
   BeginPhase(step == MV_STEP_DECODE ? Phase::kUseDecode : step == MV_STEP_HASH ? Phase::kUseHash : Phase::kUseElse);
 }
 
+void Touch(void*, const uint8_t* tile, size_t) { static_cast<void>(*static_cast<const volatile uint8_t*>(tile)); }
+
 }  // namespace
 
+const TileUser kTouch = {Touch, nullptr};
+
 PassResult RunPass(mv_loader* loader, const mv_variant& variant, size_t tile_size, Pass pass, const TileUser* user) {
-  PassResult result = {MV_NOT_FINISHED, MV_REJECTED, 0, 0};
+  PassResult result = {pass, MV_NOT_FINISHED, MV_REJECTED, 0, 0};
   BeginPhase(pass == Pass::kVerify ? Phase::kVerifyElse : Phase::kUseElse);
   mv_observe(loader, pass == Pass::kVerify ? MarkVerify : MarkUse, nullptr);
   result.error = mv_start(loader, &variant, tile_size);
@@ -35,6 +39,11 @@ PassResult RunPass(mv_loader* loader, const mv_variant& variant, size_t tile_siz
   mv_observe(loader, nullptr, nullptr);
   BeginPhase(Phase::kOther);
   return result;
+}
+
+PassResult VerifyThenUse(mv_loader* loader, const mv_variant& variant, size_t tile_size, const TileUser& user) {
+  const PassResult proven = RunPass(loader, variant, tile_size, Pass::kVerify, nullptr);
+  return proven.verdict == MV_VERIFIED ? RunPass(loader, variant, tile_size, Pass::kUse, &user) : proven;
 }
 
 }  // namespace modelvault

@@ -16,6 +16,7 @@ struct TileUser {
 };
 
 struct PassResult {
+  Pass pass;
   mv_error error;
   uint32_t verdict;  // MV_VERIFIED or not verified.
   uint64_t bytes;    // Handed over.
@@ -24,6 +25,13 @@ struct PassResult {
 
 // `user` may be null (Pass::kVerify needs none).
 PassResult RunPass(mv_loader* loader, const mv_variant& variant, size_t tile_size, Pass pass, const TileUser* user);
+
+// Both passes; no tile reaches `user` before the verify pass has proven the model. The last pass that ran: the one that
+// failed, if one did.
+PassResult VerifyThenUse(mv_loader* loader, const mv_variant& variant, size_t tile_size, const TileUser& user);
+
+// The least a consumer can do: reads a byte of each tile. What handing over costs, without what computing would.
+extern const TileUser kTouch;
 
 }  // namespace modelvault
 

@@ -14,7 +14,12 @@
 namespace modelvault {
 
 inline constexpr uint32_t kStrapMagic = 0x5453564D;
-inline constexpr size_t kStrapSize = 256;
+inline constexpr size_t kStrapCommandOffset = 4;
+inline constexpr size_t kStrapTileSizeOffset = 8;
+inline constexpr size_t kStrapReservedOffset = 12;
+inline constexpr size_t kStrapNameOffset = 16;
+inline constexpr size_t kStrapNameRoom = 240;  // A name that fills it has no zero behind it.
+inline constexpr size_t kStrapSize = kStrapNameOffset + kStrapNameRoom;
 
 enum class StrapCommand : uint32_t {
   kBoot = 0,         // Boot the selected variant, then the console.

@@ -19,12 +19,46 @@ bool Newer(uint32_t a, uint32_t b) { return static_cast<int32_t>(a - b) > 0; }
 
 bool Same(ByteView a, ByteView b) { return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0); }
 
-// The four bytes of a name at `offset`, padded.
-uint32_t NameWord(ByteView name, uint32_t offset) {
-  uint8_t bytes[4];
-  for (uint32_t i = 0; i < 4; ++i) bytes[i] = offset + i < name.size ? name.data[offset + i] : uint8_t{0xFF};
-  return LoadLe32(bytes);
+bool IsErased(const uint8_t* bytes, uint32_t size) {
+  bool erased = true;
+  for (uint32_t at = 0; at < size; at += 4) erased = erased && LoadLe32(bytes + at) == kErasedWord;
+  return erased;
 }
+
+// What a mark in the first format becomes of `word`. Bits that are zero already and should not be stay zero, as long as
+// the mark can be told with them.
+uint32_t Reachable(uint32_t word, uint32_t mark) { return IsMarked(mark & word, mark) ? mark & word : mark; }
+
+// A record as it lies in its sector.
+struct StoredRecord {
+  const uint8_t* bytes;
+  bool first_format;
+
+  // Whether it is whole.
+  bool Check(uint32_t name_size) const {
+    if (name_size > MV_MAX_NAME_SIZE) return false;
+    if (!first_format && LoadLe32(bytes + kSelectionUnitOffset) != kSelectionUnit) return false;
+    const uint32_t size = first_format ? kFirstSelectionChecksumOffset : kSelectionChecksumOffset;
+    return LoadLe64(bytes + size) == Xxh64::Of({bytes, size});
+  }
+  const uint8_t* name() const { return bytes + (first_format ? kFirstSelectionNameOffset : kSelectionNameOffset); }
+  unsigned attempts() const {
+    if (first_format) return BitsDifferent(LoadLe32(bytes + kFirstSelectionAttemptsOffset), kErasedWord);
+    unsigned count = 0;
+    for (unsigned i = 0; i < kMaxAttempts; ++i) {
+      count += IsErased(bytes + kSelectionAttemptsOffset + i * kSelectionUnit, kSelectionUnit) ? 0 : 1;
+    }
+    return count;
+  }
+  bool Has(uint32_t mark, uint32_t first_format_offset, uint32_t offset) const {
+    if (first_format) return IsMarked(LoadLe32(bytes + first_format_offset), mark);
+    bool has = false;
+    for (unsigned i = 0; i < kSelectionMarkUnits; ++i) {
+      has = has || IsMarked(LoadLe32(bytes + offset + i * kSelectionUnit), mark);
+    }
+    return has;
+  }
+};
 
 }  // namespace
 
@@ -32,25 +66,22 @@ BootSelection::BootSelection(const mv_flash* flash) : flash_(flash) {
   for (unsigned sector = 0; sector < MV_SELECTION_SECTORS; ++sector) Read(sector);
 }
 
+bool BootSelection::IsFirstFormat(unsigned sector) const { return Word(sector, 0) == kFirstSelectionMagic; }
+
 void BootSelection::Read(unsigned sector) {
-  const uint8_t* const p = flash_->sector[sector];
   SelectionRecord* const record = &records_[sector];
   *record = SelectionRecord();
-  bool erased = true;
-  for (uint32_t at = 0; at < kSelectionRecordSize; at += 4) erased = erased && LoadLe32(p + at) == kErasedWord;
-  if (erased) return;
+  const StoredRecord stored = {flash_->sector[sector], IsFirstFormat(sector)};
+  if (IsErased(stored.bytes, kSelectionRecordSize)) return;
   record->state = RecordState::kDamaged;
-  const uint32_t name_size = LoadLe32(p + kSelectionNameSizeOffset);
-  if (LoadLe32(p) != kSelectionMagic || name_size > MV_MAX_NAME_SIZE ||
-      LoadLe64(p + kSelectionChecksumOffset) != Xxh64::Of({p, kSelectionChecksumOffset})) {
-    return;
-  }
-  record->sequence = LoadLe32(p + kSelectionSequenceOffset);
-  record->name = {p + kSelectionNameOffset, name_size};
-  record->attempts = BitsDifferent(LoadLe32(p + kSelectionAttemptsOffset), kErasedWord);
-  if (IsMarked(LoadLe32(p + kSelectionRejectedOffset), kRejectedMark)) {
+  const uint32_t name_size = Word(sector, kSelectionNameSizeOffset);
+  if ((!stored.first_format && Word(sector, 0) != kSelectionMagic) || !stored.Check(name_size)) return;
+  record->sequence = Word(sector, kSelectionSequenceOffset);
+  record->name = {stored.name(), name_size};
+  record->attempts = stored.attempts();
+  if (stored.Has(kRejectedMark, kFirstSelectionRejectedOffset, kSelectionRejectedOffset)) {
     record->state = RecordState::kRejected;
-  } else if (IsMarked(LoadLe32(p + kSelectionConfirmedOffset), kConfirmedMark)) {
+  } else if (stored.Has(kConfirmedMark, kFirstSelectionConfirmedOffset, kSelectionConfirmedOffset)) {
     record->state = RecordState::kConfirmed;
   } else {
     record->state = RecordState::kTest;
@@ -93,53 +124,84 @@ mv_error BootSelection::Select(ByteView name) {
   const unsigned target = spared == 0 ? 1 : 0;
 
   mv_error error = mv_flash_erase(flash_, target);
-  Xxh64 hash;
-  for (uint32_t at = 0; error == MV_OK && at < kSelectionChecksumOffset; at += 4) {
-    const uint32_t word = at == 0                          ? kSelectionMagic
-                          : at == kSelectionSequenceOffset ? sequence
-                          : at == kSelectionNameSizeOffset ? static_cast<uint32_t>(name.size)
-                                                           : NameWord(name, at - kSelectionNameOffset);
-    uint8_t bytes[4];
-    StoreLe32(bytes, word);
-    hash.Update({bytes, sizeof(bytes)});
-    if (word != kErasedWord) error = mv_flash_program(flash_, target, at, word);
-  }
-  const uint64_t checksum = hash.Digest();
-  if (error == MV_OK) {
-    error = mv_flash_program(flash_, target, kSelectionChecksumOffset, static_cast<uint32_t>(checksum));
-  }
-  if (error == MV_OK) {
-    error = mv_flash_program(flash_, target, kSelectionChecksumOffset + 4, static_cast<uint32_t>(checksum >> 32));
-  }
+  if (error == MV_OK) error = WriteRecord(target, sequence, name);
   Read(target);
   // A mark that an erase left would make a choice that was never tried a confirmed one.
   if (error == MV_OK && records_[target].state != RecordState::kTest) error = MV_FLASH_FAILED;
   return error;
 }
 
-mv_error BootSelection::Mark(unsigned sector, uint32_t offset, uint32_t word) {
-  const mv_error error = mv_flash_program(flash_, sector, offset, word);
+mv_error BootSelection::WriteRecord(unsigned sector, uint32_t sequence, ByteView name) {
+  uint8_t unit[kSelectionUnit];
+  Xxh64 hash;
+  for (uint32_t begin = 0; begin < kSelectionBodySize; begin += kSelectionUnit) {
+    memset(unit, 0xFF, sizeof(unit));
+    if (begin == 0) {
+      StoreLe32(unit, kSelectionMagic);
+      StoreLe32(unit + kSelectionSequenceOffset, sequence);
+      StoreLe32(unit + kSelectionNameSizeOffset, static_cast<uint32_t>(name.size));
+      StoreLe32(unit + kSelectionUnitOffset, kSelectionUnit);
+    }
+    for (uint32_t i = begin == 0 ? kSelectionNameOffset : 0; i < kSelectionUnit; ++i) {
+      const uint32_t in_name = begin + i - kSelectionNameOffset;
+      if (in_name < name.size) unit[i] = name.data[in_name];
+    }
+    const bool last = begin + kSelectionUnit == kSelectionBodySize;
+    hash.Update({unit, sizeof(unit) - (last ? 8 : 0)});
+    if (last) StoreLe64(unit + sizeof(unit) - 8, hash.Digest());
+    if (IsErased(unit, kSelectionUnit)) continue;
+    const mv_error error = mv_flash_program(flash_, sector, begin, unit);
+    if (error != MV_OK) return error;
+  }
+  return MV_OK;
+}
+
+// Makes the first of `units` units that takes it a mark.
+mv_error BootSelection::Mark(unsigned sector, uint32_t offset, uint32_t units, uint32_t mark) {
+  uint8_t unit[kSelectionUnit];
+  memset(unit, 0xFF, sizeof(unit));
+  StoreLe32(unit, mark);
+  mv_error error = MV_FLASH_SETS_BIT;
+  for (uint32_t i = 0; i < units && error != MV_OK; ++i) {
+    const uint32_t at = offset + i * kSelectionUnit;
+    if (IsErased(flash_->sector[sector] + at, kSelectionUnit)) error = mv_flash_program(flash_, sector, at, unit);
+  }
   Read(sector);
   return error;
 }
 
-// Bits that are zero already and should not be stay zero, as long as the mark can be told with them.
-uint32_t BootSelection::Reachable(unsigned sector, uint32_t offset, uint32_t mark) const {
-  const uint32_t word = mark & LoadLe32(flash_->sector[sector] + offset);
-  return IsMarked(word, mark) ? word : mark;
+mv_error BootSelection::MarkFirstFormat(unsigned sector, uint32_t offset, uint32_t word) {
+  const uint32_t in_unit = offset % kSelectionUnit;
+  uint8_t unit[kSelectionUnit];
+  memcpy(unit, flash_->sector[sector] + (offset - in_unit), sizeof(unit));
+  StoreLe32(unit + in_unit, word);
+  const mv_error error = mv_flash_program(flash_, sector, offset - in_unit, unit);
+  Read(sector);
+  return error;
 }
 
 mv_error BootSelection::MarkAttempt(unsigned sector) {
-  const uint32_t word = LoadLe32(flash_->sector[sector] + kSelectionAttemptsOffset);
-  return Mark(sector, kSelectionAttemptsOffset, word & (word - 1));  // Its lowest one becomes a zero.
+  if (IsFirstFormat(sector)) {
+    const uint32_t word = Word(sector, kFirstSelectionAttemptsOffset);
+    return MarkFirstFormat(sector, kFirstSelectionAttemptsOffset, word & (word - 1));  // Its lowest one becomes a zero.
+  }
+  return Mark(sector, kSelectionAttemptsOffset, kMaxAttempts, 0);
 }
 
 mv_error BootSelection::Confirm(unsigned sector) {
-  return Mark(sector, kSelectionConfirmedOffset, Reachable(sector, kSelectionConfirmedOffset, kConfirmedMark));
+  if (IsFirstFormat(sector)) {
+    return MarkFirstFormat(sector, kFirstSelectionConfirmedOffset,
+                           Reachable(Word(sector, kFirstSelectionConfirmedOffset), kConfirmedMark));
+  }
+  return Mark(sector, kSelectionConfirmedOffset, kSelectionMarkUnits, kConfirmedMark);
 }
 
 mv_error BootSelection::Reject(unsigned sector) {
-  return Mark(sector, kSelectionRejectedOffset, Reachable(sector, kSelectionRejectedOffset, kRejectedMark));
+  if (IsFirstFormat(sector)) {
+    return MarkFirstFormat(sector, kFirstSelectionRejectedOffset,
+                           Reachable(Word(sector, kFirstSelectionRejectedOffset), kRejectedMark));
+  }
+  return Mark(sector, kSelectionRejectedOffset, kSelectionMarkUnits, kRejectedMark);
 }
 
 }  // namespace modelvault

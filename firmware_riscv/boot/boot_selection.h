@@ -1,21 +1,28 @@
 // Which variant the board boots: kept in two flash sectors so that power may fail at any moment, and changed the way
 // boot loaders change images: a new choice is on test until a boot with it went well.
 //
-// A sector holds at most one record, at its front (words, little-endian):
+// A sector holds at most one record, at its front (words, little-endian). What is programmed together is a unit of
+// MV_SELECTION_UNIT bytes, here 32, and none is programmed twice, since there is flash that cannot:
 //
 //   offset  size  field
-//        0     4  magic 0x3153564D ("MVS1")
+//        0     4  magic 0x3253564D ("MVS2")
 //        4     4  sequence: the newer of two records has the larger one (modulo 2^32)
 //        8     4  name size, 0 … 255; 0 is the base
-//       12   256  name, padded with 0xFF
-//      268     8  XXH64 of the bytes before, programmed last: a record is whole or is not one
-//      276     4  attempts: a zero bit for each boot that has tried this record on test
-//      280     4  0x5AA5C33C: confirmed by a good boot
-//      284     4  0xA53C5AC3: rejected after a bad one
+//       12     4  the unit's size
+//       16   264  name, padded with 0xFF
+//      280     8  XXH64 of the bytes before, in the unit programmed last: a record is whole or is not one
+//      288    96  attempts: three units; one that is not erased stands for a boot that has tried this record on test
+//      384    64  confirmed by a good boot: two units, either of which may begin with 0x5AA5C33C
+//      448    64  rejected after a bad one: two units, either of which may begin with 0xA53C5AC3
 //
-// The last three words start erased and are programmed where they lie, without an erase: a mark costs one program. A
-// mark counts if at most 7 of its bits differ, so one that was cut off in the middle is either there or not, a flipped
-// bit does not undo it, and neither an erased word nor one of zeros is one.
+// Marks start erased and are programmed where they lie, without an erase: a mark costs one program. It counts if at
+// most 7 of its bits differ, so one that was cut off in the middle is either there or not, a flipped bit does not undo
+// it, and neither an erased word nor one of zeros is one. Its second unit is for a first one that is neither erased nor
+// it, or that does not take a program.
+//
+// Records of the first format are read and marked, but no longer written. Their magic is 0x3153564D ("MVS1"), the name
+// follows at 12, the XXH64 at 268, and the three marks are words at 276: attempts (a zero bit each), confirmed,
+// rejected.
 //
 // A new record never takes the sector of the one to fall back to, and its sector is erased first even if it reads
 // erased, since an erase that was cut short may read well and not stay so. Whatever is interrupted, the other sector
@@ -28,24 +35,38 @@
 
 namespace modelvault {
 
-inline constexpr uint32_t kSelectionMagic = 0x3153564D;
+inline constexpr uint32_t kSelectionMagic = 0x3253564D;
+inline constexpr uint32_t kSelectionUnit = MV_SELECTION_UNIT;
 inline constexpr uint32_t kSelectionSequenceOffset = 4;
 inline constexpr uint32_t kSelectionNameSizeOffset = 8;
-inline constexpr uint32_t kSelectionNameOffset = 12;
-inline constexpr uint32_t kSelectionNameRoom = 256;
-inline constexpr uint32_t kSelectionChecksumOffset = kSelectionNameOffset + kSelectionNameRoom;
-inline constexpr uint32_t kSelectionAttemptsOffset = kSelectionChecksumOffset + 8;
-inline constexpr uint32_t kSelectionConfirmedOffset = kSelectionAttemptsOffset + 4;
-inline constexpr uint32_t kSelectionRejectedOffset = kSelectionConfirmedOffset + 4;
-inline constexpr uint32_t kSelectionRecordSize = kSelectionRejectedOffset + 4;
-
-inline constexpr uint32_t kConfirmedMark = 0x5AA5C33C;
-inline constexpr uint32_t kRejectedMark = 0xA53C5AC3;
-inline constexpr unsigned kMarkTolerance = 7;  // Bits; an erased word and a word of zeros are 16 away.
+inline constexpr uint32_t kSelectionUnitOffset = 12;
+inline constexpr uint32_t kSelectionNameOffset = 16;
+// All before the marks, in whole units.
+inline constexpr uint32_t kSelectionBodySize =
+    (kSelectionNameOffset + MV_MAX_NAME_SIZE + 1 + 8 + kSelectionUnit - 1) / kSelectionUnit * kSelectionUnit;
+inline constexpr uint32_t kSelectionChecksumOffset = kSelectionBodySize - 8;
 
 // Boots that may begin with a record on test before it is given up: one that hangs the board must not do so for ever,
 // and a loss of power in the middle must not discard it.
 inline constexpr unsigned kMaxAttempts = 3;
+
+inline constexpr uint32_t kSelectionMarkUnits = 2;
+inline constexpr uint32_t kSelectionAttemptsOffset = kSelectionBodySize;
+inline constexpr uint32_t kSelectionConfirmedOffset = kSelectionAttemptsOffset + kMaxAttempts * kSelectionUnit;
+inline constexpr uint32_t kSelectionRejectedOffset = kSelectionConfirmedOffset + kSelectionMarkUnits * kSelectionUnit;
+inline constexpr uint32_t kSelectionRecordSize = kSelectionRejectedOffset + kSelectionMarkUnits * kSelectionUnit;
+
+// The first format's.
+inline constexpr uint32_t kFirstSelectionMagic = 0x3153564D;
+inline constexpr uint32_t kFirstSelectionNameOffset = 12;
+inline constexpr uint32_t kFirstSelectionChecksumOffset = 268;
+inline constexpr uint32_t kFirstSelectionAttemptsOffset = 276;
+inline constexpr uint32_t kFirstSelectionConfirmedOffset = 280;
+inline constexpr uint32_t kFirstSelectionRejectedOffset = 284;
+
+inline constexpr uint32_t kConfirmedMark = 0x5AA5C33C;
+inline constexpr uint32_t kRejectedMark = 0xA53C5AC3;
+inline constexpr unsigned kMarkTolerance = 7;  // Bits; an erased word and a word of zeros are 16 away.
 
 enum class RecordState : uint8_t { kErased, kDamaged, kTest, kConfirmed, kRejected };
 
@@ -86,8 +107,11 @@ class BootSelection {
 
  private:
   void Read(unsigned sector);
-  mv_error Mark(unsigned sector, uint32_t offset, uint32_t word);
-  uint32_t Reachable(unsigned sector, uint32_t offset, uint32_t mark) const;
+  mv_error WriteRecord(unsigned sector, uint32_t sequence, ByteView name);
+  mv_error Mark(unsigned sector, uint32_t offset, uint32_t units, uint32_t mark);
+  mv_error MarkFirstFormat(unsigned sector, uint32_t offset, uint32_t word);
+  bool IsFirstFormat(unsigned sector) const;
+  uint32_t Word(unsigned sector, uint32_t offset) const { return LoadLe32(flash_->sector[sector] + offset); }
 
   const mv_flash* flash_;
   SelectionRecord records_[MV_SELECTION_SECTORS];

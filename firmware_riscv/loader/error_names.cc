@@ -1,28 +1,5 @@
 // What the loader's errors and places are called. Apart from the loader: firmware that prints nothing does not link it.
-#include "codec/core/core_status.h"
 #include "firmware_riscv/loader/modelvault_loader.h"
-
-namespace {
-
-using modelvault::CoreStatus;
-
-constexpr bool Same(mv_error error, CoreStatus status) {
-  return static_cast<unsigned>(error) == static_cast<unsigned>(status);
-}
-static_assert(Same(MV_OK, CoreStatus::kOk) && Same(MV_TRUNCATED, CoreStatus::kTruncated) &&
-              Same(MV_BAD_MAGIC, CoreStatus::kBadMagic) && Same(MV_UNKNOWN_VERSION, CoreStatus::kUnknownVersion) &&
-              Same(MV_BAD_HEADER, CoreStatus::kBadHeader) &&
-              Same(MV_CHECKSUM_MISMATCH, CoreStatus::kChecksumMismatch) &&
-              Same(MV_BAD_SECTION, CoreStatus::kBadSection) && Same(MV_BAD_MODEL, CoreStatus::kBadModel) &&
-              Same(MV_BAD_TABLE, CoreStatus::kBadTable) && Same(MV_BAD_CHUNK, CoreStatus::kBadChunk) &&
-              Same(MV_BAD_INDEX, CoreStatus::kBadIndex) && Same(MV_BAD_BLOB, CoreStatus::kBadBlob) &&
-              Same(MV_BAD_STREAM, CoreStatus::kBadStream) && Same(MV_BAD_MODE, CoreStatus::kBadMode) &&
-              Same(MV_OUT_OF_RANGE, CoreStatus::kOutOfRange) && Same(MV_NOT_FOUND, CoreStatus::kNotFound) &&
-              Same(MV_WORKSPACE_TOO_SMALL, CoreStatus::kWorkspaceTooSmall) &&
-              Same(MV_DIGEST_MISMATCH, CoreStatus::kDigestMismatch) && Same(MV_READ_FAILED, CoreStatus::kReadFailed) &&
-              Same(MV_BAD_ARGUMENT, CoreStatus::kBadArgument));
-
-}  // namespace
 
 const char* mv_error_name(mv_error error) {
   switch (error) {

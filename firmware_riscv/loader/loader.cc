@@ -1,7 +1,7 @@
-#include "codec/core/core_status.h"
 #include "codec/core/shared_tables.h"
 #include "codec/core/variant_layout.h"
 #include "codec/core/xxh64.h"
+#include "firmware_riscv/loader/core_errors.h"
 #include "firmware_riscv/loader/modelvault_loader.h"
 #include "restore/core/variant_stream.h"
 #include "vault/core/vault_view.h"
@@ -21,6 +21,7 @@ using modelvault::SharedTables;
 using modelvault::StripColumns;
 using modelvault::TableCache;
 using modelvault::TensorRecord;
+using modelvault::ToError;
 using modelvault::VariantEntry;
 using modelvault::VariantLayout;
 using modelvault::VariantStream;
@@ -72,16 +73,42 @@ struct Arena {
   }
 };
 
-mv_error ToError(CoreStatus status) { return static_cast<mv_error>(status); }
+constexpr size_t kFeedInterval = 4096;
+
+// A caller's watchdog; without one nothing is fed.
+struct Watchdog {
+  mv_watchdog its;
+
+  explicit Watchdog(const mv_watchdog* watchdog) : its(watchdog != nullptr ? *watchdog : mv_watchdog{}) {}
+  void Feed() const {
+    if (its.feed != nullptr) its.feed(its.context);
+  }
+
+  // XXH64 of as many bytes as there are.
+  uint64_t Hash(ByteView bytes) const {
+    Xxh64 hash;
+    for (size_t at = 0; at < bytes.size; at += kFeedInterval) {
+      Feed();
+      hash.Update(bytes.Sub(at, bytes.size - at < kFeedInterval ? bytes.size - at : kFeedInterval));
+    }
+    Feed();
+    return hash.Digest();
+  }
+  uint32_t Hash32(ByteView bytes) const { return static_cast<uint32_t>(Hash(bytes)); }  // modelvault::Checksum32().
+};
 
 // What is where in a vault whose header, MODEL, CHUNKS and INDEX have the checksums they must have.
 struct Contents {
   ByteView vault;
+  Watchdog watchdog;
   VaultHeader header;
   ByteView chunks;
   ByteView base;
   IndexView index;
-  bool has_index = true;  // Else the vault is opened for its base alone.
+  bool has_index;  // Else the vault is opened for its base alone.
+
+  Contents(ByteView bytes, const mv_watchdog* fed, bool with_index)
+      : vault(bytes), watchdog(fed), has_index(with_index) {}
 
   ByteView SectionBytes(Section s) const {
     const SectionPlace& place = header.section(s);
@@ -103,13 +130,15 @@ struct Contents {
     for (const Checked& checked : kChecked) {
       if (checked.place == MV_PLACE_INDEX && !has_index) continue;
       *place = checked.place;
-      if (Xxh64::Of(SectionBytes(checked.section)) != header.section(checked.section).checksum) {
+      if (watchdog.Hash(SectionBytes(checked.section)) != header.section(checked.section).checksum) {
         return CoreStatus::kChecksumMismatch;
       }
     }
     chunks = SectionBytes(Section::kChunks);
     base = SectionBytes(Section::kBase);
-    return has_index ? index.Open(header, SectionBytes(Section::kIndex)) : CoreStatus::kOk;
+    const CoreStatus opened = has_index ? index.Open(header, SectionBytes(Section::kIndex)) : CoreStatus::kOk;
+    watchdog.Feed();
+    return opened;
   }
 
   // The bytes and head of a variant's blob. What mv_list() and mv_find() gave lies inside the vault, but the caller's
@@ -160,10 +189,11 @@ struct mv_loader {
   void (*observe)(void* context, mv_step step);
   void* observe_context;
 
+  mv_loader(const Contents& of, const Arena& memory) : contents(of), arena(memory) {}
   CoreStatus Open(mv_place* place);
   CoreStatus Start(const mv_variant& variant, size_t tile_size);
   VariantStream* Stream() { return reinterpret_cast<VariantStream*>(stream); }
-  [[gnu::hot]] void Observe(mv_step step) const {
+  void Observe(mv_step step) const {
     if (observe != nullptr) observe(observe_context, step);
   }
 };
@@ -191,7 +221,7 @@ constexpr size_t MemoryFor(size_t tensors, size_t columns, unsigned code_bits, s
 static_assert(sizeof(void*) > 4 ||
               MemoryFor(76, 172, modelvault::kMaxCodeLength, 0, MV_DEFAULT_TILE_SIZE) <= 20 * 1024);
 
-[[gnu::hot]] CoreStatus FetchChunk(void* context, size_t chunk, ByteView* stored) {
+CoreStatus FetchChunk(void* context, size_t chunk, ByteView* stored) {
   const mv_loader* const loader = static_cast<const mv_loader*>(context);
   ChunkPlace place;
   const CoreStatus found = FindChunk(loader->contents.header, loader->contents.chunks, chunk, &place);
@@ -222,12 +252,12 @@ bool BlobIntact(const Contents& contents, const mv_variant& variant, uint32_t* s
   if (contents.OpenBlob(variant, &blob, &head) != CoreStatus::kOk) return false;
   if (blob.size == 0) return true;
   const ByteView covered = head.has_directory ? blob.Sub(0, static_cast<size_t>(head.head_size)) : blob;
-  if (modelvault::Checksum32(covered) != variant.blob_checksum) return false;
+  if (contents.watchdog.Hash32(covered) != variant.blob_checksum) return false;
   SegmentPlace place;
   CoreStatus found = head.has_directory ? FirstSegment(head, blob.size, &place) : CoreStatus::kNotFound;
   while (found == CoreStatus::kOk) {
     const ByteView bytes = blob.Sub(static_cast<size_t>(place.offset), static_cast<size_t>(place.size));
-    if (modelvault::Checksum32(bytes) != place.checksum32) return false;
+    if (contents.watchdog.Hash32(bytes) != place.checksum32) return false;
     found = NextSegment(head, ++*segment, &place);
   }
   return true;
@@ -240,7 +270,7 @@ bool BaseIntact(const Contents& contents, uint32_t* chunk) {
     ChunkPlace place;
     if (FindChunk(contents.header, contents.chunks, *chunk, &place) != CoreStatus::kOk) return false;
     const ByteView bytes = contents.base.Sub(static_cast<size_t>(place.offset), static_cast<size_t>(place.size));
-    if (modelvault::Checksum32(bytes) != place.checksum32) return false;
+    if (contents.watchdog.Hash32(bytes) != place.checksum32) return false;
   }
   return true;
 }
@@ -265,6 +295,7 @@ CoreStatus mv_loader::Open(mv_place* place) {
     return CoreStatus::kWorkspaceTooSmall;
   }
   const CoreStatus parsed = shared.Parse(section, records, tensors);
+  contents.watchdog.Feed();
   if (parsed != CoreStatus::kOk) return parsed;
   if (shared.data_size() != header.base_data_size) return CoreStatus::kBadModel;
 
@@ -308,13 +339,13 @@ CoreStatus mv_loader::Start(const mv_variant& variant, size_t tile_size) {
   return Stream()->Start(0, size, tile_size);
 }
 
-mv_error mv_memory_needed(const uint8_t* vault, size_t vault_size, size_t tile_size, size_t* bytes) {
+mv_error mv_memory_needed(const uint8_t* vault, size_t vault_size, size_t tile_size, const mv_watchdog* watchdog,
+                          size_t* bytes) {
   *bytes = 0;
   if (vault == nullptr || vault_size > kMaxVaultSize || tile_size < MV_MIN_TILE_SIZE || tile_size > kMaxVaultSize) {
     return MV_BAD_ARGUMENT;
   }
-  Contents contents;
-  contents.vault = {vault, vault_size};
+  Contents contents({vault, vault_size}, watchdog, /*with_index=*/true);
   mv_place unused;
   CoreStatus status = contents.Open(&unused);
   size_t columns = 0;
@@ -339,8 +370,8 @@ mv_error mv_memory_needed(const uint8_t* vault, size_t vault_size, size_t tile_s
   return *bytes != 0 ? MV_OK : MV_WORKSPACE_TOO_SMALL;
 }
 
-static mv_error Open(const uint8_t* vault, size_t vault_size, void* memory, size_t memory_size, bool with_index,
-                     mv_loader** loader, mv_fault* fault) {
+static mv_error Open(const uint8_t* vault, size_t vault_size, void* memory, size_t memory_size,
+                     const mv_watchdog* watchdog, bool with_index, mv_loader** loader, mv_fault* fault) {
   mv_fault unused;
   if (fault == nullptr) fault = &unused;
   *fault = {MV_PLACE_MEMORY, 0};
@@ -350,10 +381,8 @@ static mv_error Open(const uint8_t* vault, size_t vault_size, void* memory, size
   // Streams are read by half-words and words, and lie where they do in the vault.
   if (reinterpret_cast<uintptr_t>(vault) % modelvault::kAlignment != 0) return MV_MISALIGNED;
   if (memory_size < sizeof(mv_loader)) return MV_WORKSPACE_TOO_SMALL;
-  mv_loader* const opened = new (At{memory}) mv_loader;
-  opened->contents.vault = {vault, vault_size};
-  opened->contents.has_index = with_index;
-  opened->arena = {static_cast<uint8_t*>(memory), memory_size, sizeof(mv_loader)};
+  mv_loader* const opened = new (At{memory}) mv_loader(Contents({vault, vault_size}, watchdog, with_index),
+                                                       {static_cast<uint8_t*>(memory), memory_size, sizeof(mv_loader)});
   opened->error = MV_NOT_FINISHED;  // Nothing has been started.
   opened->at_end = false;
   opened->size = 0;
@@ -364,14 +393,14 @@ static mv_error Open(const uint8_t* vault, size_t vault_size, void* memory, size
   return MV_OK;
 }
 
-mv_error mv_open(const uint8_t* vault, size_t vault_size, void* memory, size_t memory_size, mv_loader** loader,
-                 mv_fault* fault) {
-  return Open(vault, vault_size, memory, memory_size, true, loader, fault);
+mv_error mv_open(const uint8_t* vault, size_t vault_size, void* memory, size_t memory_size, const mv_watchdog* watchdog,
+                 mv_loader** loader, mv_fault* fault) {
+  return Open(vault, vault_size, memory, memory_size, watchdog, true, loader, fault);
 }
 
-mv_error mv_open_base(const uint8_t* vault, size_t vault_size, void* memory, size_t memory_size, mv_loader** loader,
-                      mv_fault* fault) {
-  return Open(vault, vault_size, memory, memory_size, false, loader, fault);
+mv_error mv_open_base(const uint8_t* vault, size_t vault_size, void* memory, size_t memory_size,
+                      const mv_watchdog* watchdog, mv_loader** loader, mv_fault* fault) {
+  return Open(vault, vault_size, memory, memory_size, watchdog, false, loader, fault);
 }
 
 uint32_t mv_count(const mv_loader* loader) { return loader->contents.index.count(); }
@@ -403,16 +432,18 @@ mv_error mv_find(const mv_loader* loader, const char* name, size_t name_size, mv
 }
 
 mv_error mv_start(mv_loader* loader, const mv_variant* variant, size_t tile_size) {
+  loader->contents.watchdog.Feed();
   loader->Observe(MV_STEP_DECODE);
   loader->error = ToError(loader->Start(*variant, tile_size));
   loader->Observe(MV_STEP_DONE);
   return loader->error;
 }
 
-[[gnu::hot]] mv_error mv_next(mv_loader* loader, const uint8_t** tile, size_t* size) {
+mv_error mv_next(mv_loader* loader, const uint8_t** tile, size_t* size) {
   *tile = nullptr;
   *size = 0;
   if (loader->error != MV_OK) return loader->error;
+  loader->contents.watchdog.Feed();
   loader->Observe(MV_STEP_DECODE);
   ByteView bytes;
   loader->error = ToError(loader->Stream()->Next(&bytes));
@@ -450,9 +481,7 @@ size_t mv_memory_used(const mv_loader* loader) { return loader->arena.used; }
 
 mv_fault mv_diagnose(const mv_loader* loader, const mv_variant* variant) {
   mv_fault fault = {MV_PLACE_UNKNOWN, 0};
-  Contents contents;
-  contents.vault = loader->contents.vault;
-  contents.has_index = loader->contents.has_index;
+  Contents contents(loader->contents.vault, &loader->contents.watchdog.its, loader->contents.has_index);
   if (contents.Open(&fault.place) != CoreStatus::kOk) return fault;
   fault.place = MV_PLACE_DELTA;
   if (!BlobIntact(contents, *variant, &fault.number)) return fault;

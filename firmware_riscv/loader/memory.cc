@@ -3,15 +3,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Without this GCC recognises the loops below and turns each into a call of itself.
-#pragma GCC optimize("no-tree-loop-distribute-patterns")
-
 extern "C" {
 
 void* memcpy(void* __restrict to, const void* __restrict from, size_t size);
 void* memmove(void* to, const void* from, size_t size);
 void* memset(void* to, int value, size_t size);
 int memcmp(const void* a, const void* b, size_t size);
+
+// Without this the compiler may recognise the loops below and turn each into a call of itself.
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((no_builtin("memcpy", "memmove", "memset", "memcmp"))), apply_to = function)
+#else
+#pragma GCC optimize("no-tree-loop-distribute-patterns")
+#endif
 
 void* memcpy(void* __restrict to, const void* __restrict from, size_t size) {
   uint8_t* out = static_cast<uint8_t*>(to);
@@ -55,5 +59,9 @@ int memcmp(const void* a, const void* b, size_t size) {
   }
   return 0;
 }
+
+#ifdef __clang__
+#pragma clang attribute pop
+#endif
 
 }  // extern "C"

@@ -9,7 +9,7 @@
  *   const uint8_t* tile;
  *   size_t size;
  *   uint32_t verdict = MV_REJECTED;
- *   mv_error error = mv_open(vault, vault_size, memory, memory_size, &loader, NULL);
+ *   mv_error error = mv_open(vault, vault_size, memory, memory_size, NULL, &loader, NULL);
  *   if (error == MV_OK) error = mv_find(loader, "radiology", 9, &variant);
  *   if (error == MV_OK) error = mv_start(loader, &variant, MV_DEFAULT_TILE_SIZE);
  *   while (error == MV_OK && (error = mv_next(loader, &tile, &size)) == MV_OK && size > 0) {
@@ -29,7 +29,7 @@ extern "C" {
 #endif
 
 /* Everything that can go wrong on the board. Printed by name; append only, never renumber. The first block is
- * codec/core/core_status.h, number for number. */
+ * codec/core/core_status.h, number for number (core_errors.h). */
 typedef enum mv_error {
   MV_OK = 0,
   MV_TRUNCATED = 1,            /* A field or stream ends before its bytes. */
@@ -39,7 +39,7 @@ typedef enum mv_error {
   MV_CHECKSUM_MISMATCH = 5,    /* Stored bytes differ from their checksum. */
   MV_BAD_SECTION = 6,          /* A section outside the vault, overlapping or out of order. */
   MV_BAD_MODEL = 7,            /* MODEL does not parse, or not to what the header says. */
-  MV_BAD_TABLE = 8,            /* A frequency table that is none. */
+  MV_BAD_TABLE = 8,            /* A table of code lengths that is no complete code. */
   MV_BAD_CHUNK = 9,            /* A chunk directory entry outside BASE or out of order. */
   MV_BAD_INDEX = 10,           /* An index entry out of range or order. */
   MV_BAD_BLOB = 11,            /* A variant blob's head does not parse. */
@@ -105,21 +105,30 @@ typedef struct mv_variant {
 
 typedef struct mv_loader mv_loader;
 
+/* A watchdog to be fed by the functions that take long: after every 4 KiB at most of what they hash, around what they
+ * parse, and once in mv_start() and in each mv_next(). The functions must be callable as long as the loader is. */
+typedef struct mv_watchdog {
+  void (*feed)(void* context);
+  void* context;
+} mv_watchdog;
+
 /* Sets *bytes to the memory that opening this vault, and streaming any of its models in tiles of `tile_size` bytes,
- * takes. Checks the vault as mv_open() does. */
-mv_error mv_memory_needed(const uint8_t* vault, size_t vault_size, size_t tile_size, size_t* bytes);
+ * takes. Checks the vault as mv_open() does. `watchdog` may be NULL. */
+mv_error mv_memory_needed(const uint8_t* vault, size_t vault_size, size_t tile_size, const mv_watchdog* watchdog,
+                          size_t* bytes);
 
-/* Opens the vault that begins at `vault`, a multiple of 4; the partition that holds it has `vault_size` bytes (at most 2^31 - 1) and may
- * be longer. Checks the header, then the checksums of MODEL, CHUNKS and INDEX, then parses them. The loader lives in
- * `memory`; vault and memory must stay as they are while it is used. What mv_open() leaves free of the memory serves as
- * the tile buffer. After a failure *loader is NULL and *fault (if not NULL) tells where. */
-mv_error mv_open(const uint8_t* vault, size_t vault_size, void* memory, size_t memory_size, mv_loader** loader,
-                 mv_fault* fault);
+/* Opens the vault that begins at `vault`, a multiple of 4; the partition that holds it has `vault_size` bytes (at most
+ * 2^31 - 1) and may be longer. Checks the header, then the checksums of MODEL, CHUNKS and INDEX, then parses them. The
+ * loader lives in `memory`; vault and memory must stay as they are while it is used. What mv_open() leaves free of the
+ * memory serves as the tile buffer. `watchdog` (may be NULL) is copied. After a failure *loader is NULL and *fault (if
+ * not NULL) tells where. */
+mv_error mv_open(const uint8_t* vault, size_t vault_size, void* memory, size_t memory_size, const mv_watchdog* watchdog,
+                 mv_loader** loader, mv_fault* fault);
 
-/* The same without INDEX, for a vault where mv_open() failed at MV_PLACE_INDEX: its base is still proven by the header's
- * digest. mv_count() is 0 then, mv_list() and mv_find() give MV_BAD_INDEX. */
-mv_error mv_open_base(const uint8_t* vault, size_t vault_size, void* memory, size_t memory_size, mv_loader** loader,
-                      mv_fault* fault);
+/* The same without INDEX, for a vault where mv_open() failed at MV_PLACE_INDEX: its base is still proven by the
+ * header's digest. mv_count() is 0 then, mv_list() and mv_find() give MV_BAD_INDEX. */
+mv_error mv_open_base(const uint8_t* vault, size_t vault_size, void* memory, size_t memory_size,
+                      const mv_watchdog* watchdog, mv_loader** loader, mv_fault* fault);
 
 /* Variants, the base not counted. */
 uint32_t mv_count(const mv_loader* loader);

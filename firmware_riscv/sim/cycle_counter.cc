@@ -1,5 +1,7 @@
 #include "firmware_riscv/sim/cycle_counter.h"
 
+#include <algorithm>
+
 #include "firmware_riscv/sim/instruction_cost.h"
 
 namespace modelvault::sim {
@@ -29,8 +31,11 @@ void Block::AddInstruction(uint32_t address, uint32_t bits, uint32_t size) {
   instructions.push_back({address, address + size, cost.reads, cost.loads, added, cost.always_jumps});
 }
 
-CycleCounter::CycleCounter(size_t function_count)
-    : function_count_(function_count), counts_(kPhaseCount * function_count), charged_(counts_.data()) {}
+CycleCounter::CycleCounter(size_t function_count, uint64_t wait)
+    : function_count_(function_count),
+      counts_(kPhaseRegisterCount * function_count),
+      charged_(counts_.data()),
+      wait_(wait) {}
 
 void CycleCounter::Enter(const Block* block) {
   const Block::Instruction& begin = block->instructions.front();
@@ -51,6 +56,8 @@ void CycleCounter::Enter(const Block* block) {
   charged_->instructions += block->instructions.size();
   charged_->executing += cycles;
   charged_->flash_fetches += fetches;
+  executing_ += cycles;
+  flash_words_ += fetches;
   block_ = block;
   last_end_ = last.end;
   last_loads_ = last.loads;
@@ -61,18 +68,26 @@ void CycleCounter::Access(const Block* block, uint32_t instruction_address, uint
                           bool store) {
   if (block != block_) BreakOff(block, instruction_address);
   const bool crosses = (address & 3) + size > 4;
-  if (crosses) ++charged_->executing;
+  if (crosses) {
+    ++charged_->executing;
+    ++executing_;
+  }
   if (InFlash(address)) {
     const uint32_t words = crosses ? 2 : 1;
     charged_->flash_accesses += words;
+    flash_words_ += words;
     if (store) {
       ++flash_stores_;
     } else {
       charged_->flash_reads += words;
       charged_->flash_read_bytes += size;
     }
-  } else if (store && address >= kFirstMarker && address < kFirstMarker + 4 * kPhaseCount) {
-    phase_offset_ = ((address - kFirstMarker) >> 2) * function_count_;
+  } else if (store && address >= kPhaseRegisters && address < kPhaseRegisters + 4 * kPhaseRegisterCount) {
+    phase_offset_ = ((address - kPhaseRegisters) >> 2) * function_count_;
+  } else if (store && address == kWatchdogRegister) {
+    longest_unfed_ = std::max(longest_unfed_, Unfed(wait_));
+    fed_executing_ = executing_;
+    fed_flash_words_ = flash_words_;
   }
 }
 
@@ -86,10 +101,13 @@ void CycleCounter::BreakOff(const Block* block, uint32_t instruction_address) {
   const Block::Instruction& last = whole->instructions[ran];
   for (size_t i = ran + 1; i < whole->instructions.size(); ++i) {
     charged_->executing -= whole->instructions[i].cycles;
+    executing_ -= whole->instructions[i].cycles;
     --charged_->instructions;
   }
   const uint32_t begin = whole->instructions.front().address;
-  charged_->flash_fetches -= FlashWords(begin, whole->instructions.back().end) - FlashWords(begin, last.end);
+  const uint32_t not_fetched = FlashWords(begin, whole->instructions.back().end) - FlashWords(begin, last.end);
+  charged_->flash_fetches -= not_fetched;
+  flash_words_ -= not_fetched;
   last_end_ = last.end;
   last_loads_ = last.loads;
   last_jumps_ = last.always_jumps;

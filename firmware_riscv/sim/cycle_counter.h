@@ -21,14 +21,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "firmware_riscv/app/phases.h"
+
 namespace modelvault::sim {
 
 inline constexpr uint32_t kFlashBegin = 0x20000000;
 inline constexpr uint32_t kFlashEnd = 0x24000000;
-// A store of any value to kFirstMarker + 4 * k begins phase k after it. The emulator's finisher ignores these
-// addresses.
-inline constexpr uint32_t kFirstMarker = 0x00100100;
-inline constexpr uint32_t kPhaseCount = 32;
 
 // Flash accesses and fetches are counted in words; the caller multiplies them by the wait states.
 struct Counts {
@@ -63,7 +61,8 @@ struct Block {
 class CycleCounter {
  public:
   // Blocks name functions 0 to function_count - 1.
-  explicit CycleCounter(size_t function_count);
+  // `wait` is what longest_unfed() counts with.
+  CycleCounter(size_t function_count, uint64_t wait);
 
   // `block` begins to run, to its end unless Access() says otherwise. It must outlive the next call of Enter().
   void Enter(const Block* block);
@@ -73,6 +72,12 @@ class CycleCounter {
   // own that it does not announce, and then announces the rest as a block: so if `block` is another one than that
   // entered last, the instructions behind the one at `instruction_address` are taken back.
   void Access(const Block* block, uint32_t instruction_address, uint32_t address, uint32_t size, bool store);
+
+  // Cycles so far, and since the watchdog was fed last (or the start), with `wait` wait states a flash access.
+  uint64_t Elapsed(uint64_t wait) const { return executing_ + wait * flash_words_; }
+  uint64_t Unfed(uint64_t wait) const { return Elapsed(wait) - (fed_executing_ + wait * fed_flash_words_); }
+  // The largest Unfed() at any feeding.
+  uint64_t longest_unfed() const { return longest_unfed_; }
 
   // Stores into flash so far.
   uint64_t flash_stores() const { return flash_stores_; }
@@ -87,6 +92,12 @@ class CycleCounter {
   Counts* charged_;
   const Block* block_ = nullptr;
   uint64_t flash_stores_ = 0;
+  const uint64_t wait_;
+  uint64_t executing_ = 0;  // All phases together, as flash_words_.
+  uint64_t flash_words_ = 0;
+  uint64_t fed_executing_ = 0;
+  uint64_t fed_flash_words_ = 0;
+  uint64_t longest_unfed_ = 0;
   // Of the instruction that ran last.
   bool first_ = true;
   uint32_t last_end_ = 0;

@@ -1,6 +1,8 @@
-// A plugin for QEMU that counts the cycles of a board program with the table in cycle_counter.h, and can cut the power.
+// A plugin for QEMU that counts the cycles of a board program with the table in cycle_counter.h, can cut the power, and
+// has a watchdog.
 //
 //   qemu-system-riscv32 ... -icount shift=0 -plugin modelvault_cycles.so,out=FILE[,wait=D][,symbols=FILE][,cut=N]
+//                                                                      [,watchdog=CYCLES]
 //
 //   out      where the counts go when the emulator ends, as JSON (below)
 //   wait     wait states of a flash access, 0 to 1000; default 12: 38 MB/s at 120 MHz
@@ -8,20 +10,25 @@
 //   cut      ends the emulator with exit code 99 between the stores number N - 1 and N (from 1) into flash, commands
 //            included: as soon as store N - 1 is done, for N = 1 at once. What was written before is in the image file.
 //
+//   watchdog ends the emulator with exit code 98, as a reset would end what the program does, when it was not fed for
+//            more than this many cycles (kWatchdogRegister); looked at between blocks of instructions
+//
 // The emulator's own reset code, below the flash, does not count. `flash_stores` are those done. Phases and functions
 // that ran no instruction are left out:
 //
-//   {"wait": 12, "cut": false, "flash_stores": 0, "phases": [
+//   {"wait": 12, "cut": false, "watchdog": false, "longest_unfed": N, "flash_stores": 0, "phases": [
 //     {"phase": 0, "instructions": N, "cycles": N, "executing": N, "data_wait": N, "fetch_wait": N,
 //      "flash_reads": N, "flash_read_bytes": N, "functions": [{"name": "main", "instructions": N, ...}, ...]}, ...]}
 //
-// `cycles` is the sum of the three after it. `cut`: the power was.
+// `cycles` is the sum of the three after it. `cut`: the power was; `watchdog`: it ended the program. `longest_unfed`:
+// the most cycles between two feedings of it, the start being one, and the end.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <deque>
 #include <string>
 
@@ -33,6 +40,10 @@ namespace modelvault::sim {
 namespace {
 
 constexpr int kCutExitCode = 99;
+constexpr int kWatchdogExitCode = 98;
+
+// Why the emulator ends.
+enum class End { kProgram, kCut, kWatchdog };
 
 struct PluginBlock;
 
@@ -50,7 +61,8 @@ struct PluginBlock {
 struct Plugin {
   FILE* out = nullptr;
   uint64_t wait = 12;
-  uint64_t cut = 0;  // 0: never.
+  uint64_t cut = 0;       // 0: never.
+  uint64_t watchdog = 0;  // 0: there is none.
   FunctionTable functions;
   CycleCounter* counter = nullptr;
   // The emulator may come back to a block it translated long ago, so none is ever freed.
@@ -99,12 +111,16 @@ void PrintPhase(uint32_t phase, const Counts& total, bool first) {
   fprintf(plugin->out, "]}");
 }
 
-void Report(bool cut) {
-  fprintf(plugin->out, "{\"wait\": %llu, \"cut\": %s, \"flash_stores\": %llu, \"phases\": [",
-          static_cast<unsigned long long>(plugin->wait), cut ? "true" : "false",
-          static_cast<unsigned long long>(plugin->counter->flash_stores()));
+void Report(End end) {
+  const uint64_t unfed = std::max(plugin->counter->longest_unfed(), plugin->counter->Unfed(plugin->wait));
+  fprintf(
+      plugin->out,
+      "{\"wait\": %llu, \"cut\": %s, \"watchdog\": %s, \"longest_unfed\": %llu, \"flash_stores\": %llu, \"phases\": [",
+      static_cast<unsigned long long>(plugin->wait), end == End::kCut ? "true" : "false",
+      end == End::kWatchdog ? "true" : "false", static_cast<unsigned long long>(unfed),
+      static_cast<unsigned long long>(plugin->counter->flash_stores()));
   bool first = true;
-  for (uint32_t phase = 0; phase < kPhaseCount; ++phase) {
+  for (uint32_t phase = 0; phase < kPhaseRegisterCount; ++phase) {
     Counts total;
     for (size_t i = 0; i < plugin->functions.count(); ++i) total.Add(plugin->counter->counts(phase, i));
     if (total.instructions == 0) continue;
@@ -115,16 +131,22 @@ void Report(bool cut) {
   if (fclose(plugin->out) != 0) fprintf(stderr, "modelvault_cycles: writing the counts: %s\n", strerror(errno));
 }
 
-void OnExit(qemu_plugin_id_t, void*) { Report(/*cut=*/false); }
+void OnExit(qemu_plugin_id_t, void*) { Report(End::kProgram); }
 
-// Power that fails takes no leave: the emulator's own clean-up does not run. What was written to flash is in the image
-// file already, QEMU writes it through.
+// Power that fails and a watchdog take no leave: the emulator's own clean-up does not run. What was written to flash is
+// in the image file already, QEMU writes it through.
 [[noreturn]] void CutPower() {
-  Report(/*cut=*/true);
+  Report(End::kCut);
   _exit(kCutExitCode);
 }
 
-void OnBlock(unsigned int, void* user_data) { plugin->counter->Enter(&static_cast<PluginBlock*>(user_data)->block); }
+void OnBlock(unsigned int, void* user_data) {
+  plugin->counter->Enter(&static_cast<PluginBlock*>(user_data)->block);
+  if (plugin->watchdog != 0 && plugin->counter->Unfed(plugin->wait) > plugin->watchdog) {
+    Report(End::kWatchdog);
+    _exit(kWatchdogExitCode);
+  }
+}
 
 void OnAccess(unsigned int, qemu_plugin_meminfo_t info, uint64_t address, void* user_data) {
   const Place* place = static_cast<const Place*>(user_data);
@@ -186,6 +208,10 @@ int Install(qemu_plugin_id_t id, int argument_count, char** arguments) {
       if (!ParseNumber(value, UINT64_MAX, &plugin->cut) || plugin->cut == 0) {
         return Refuse("expected the number of a store, from 1", arguments[i]);
       }
+    } else if (key == "watchdog") {
+      if (!ParseNumber(value, UINT64_MAX, &plugin->watchdog) || plugin->watchdog == 0) {
+        return Refuse("expected a number of cycles, from 1", arguments[i]);
+      }
     } else if (key == "symbols") {
       if (!plugin->functions.Load(value)) return Refuse("not a list of symbols", value);
     } else {
@@ -193,7 +219,7 @@ int Install(qemu_plugin_id_t id, int argument_count, char** arguments) {
     }
   }
   if (plugin->out == nullptr) return Refuse("missing argument", "out=FILE");
-  plugin->counter = new CycleCounter(plugin->functions.count());
+  plugin->counter = new CycleCounter(plugin->functions.count(), plugin->wait);
   qemu_plugin_register_vcpu_tb_trans_cb(id, OnTranslation);
   qemu_plugin_register_atexit_cb(id, OnExit, nullptr);
   return 0;

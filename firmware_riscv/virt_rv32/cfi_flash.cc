@@ -1,5 +1,7 @@
 #include "firmware_riscv/virt_rv32/cfi_flash.h"
 
+#include "codec/core/bytes.h"
+
 namespace modelvault {
 namespace {
 
@@ -39,11 +41,17 @@ mv_error CfiErase(void* context, unsigned sector) {
   return Finish(place);
 }
 
-mv_error CfiProgram(void* context, unsigned sector, uint32_t offset, uint32_t word) {
-  volatile uint32_t* const place = Place(static_cast<const mv_flash*>(context), sector, offset);
-  *place = kProgramSetup;
-  *place = word;
-  return Finish(place);
+mv_error CfiProgram(void* context, unsigned sector, uint32_t offset, const uint8_t* unit) {
+  for (uint32_t at = 0; at < MV_SELECTION_UNIT; at += 4) {
+    volatile uint32_t* const place = Place(static_cast<const mv_flash*>(context), sector, offset + at);
+    const uint32_t word = LoadLe32(unit + at);
+    if (*place == word) continue;
+    *place = kProgramSetup;
+    *place = word;
+    const mv_error error = Finish(place);
+    if (error != MV_OK) return error;
+  }
+  return MV_OK;
 }
 
 }  // namespace modelvault

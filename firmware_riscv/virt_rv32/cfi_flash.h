@@ -12,7 +12,7 @@ namespace modelvault {
 
 // The callbacks of mv_flash; `context` is the const mv_flash* itself.
 mv_error CfiErase(void* context, unsigned sector);
-mv_error CfiProgram(void* context, unsigned sector, uint32_t offset, uint32_t word);
+mv_error CfiProgram(void* context, unsigned sector, uint32_t offset, const uint8_t* unit);
 
 }  // namespace modelvault
 

@@ -1,8 +1,8 @@
 // QEMU's `virt` board as virt_128k.ld lays it out.
 #include "firmware_riscv/app/board.h"
-#include "firmware_riscv/virt_rv32/cfi_flash.h"
 #include "firmware_riscv/app/print.h"
 #include "firmware_riscv/app/straps.h"
+#include "firmware_riscv/virt_rv32/cfi_flash.h"
 
 extern "C" {
 extern const uint8_t _straps[];
@@ -28,8 +28,7 @@ constexpr uint8_t kUartDataReady = 1;
 volatile uint32_t* const kFinisher = reinterpret_cast<volatile uint32_t*>(0x00100000);
 constexpr uint32_t kFinisherPass = 0x5555;
 constexpr uint32_t kFinisherFail = 0x3333;
-// A store to word k from here on begins phase k; the emulator's plugin watches them, the finisher ignores them.
-volatile uint32_t* const kPhases = reinterpret_cast<volatile uint32_t*>(0x00100100);
+volatile uint32_t* const kPhases = reinterpret_cast<volatile uint32_t*>(kPhaseRegisters);
 constexpr uint32_t kStackPaint = 0xA5A5A5A5;  // start.S fills the stack with it.
 
 constexpr uint32_t kSectorSize = 256 * 1024;
@@ -38,7 +37,9 @@ const mv_flash kFlash = {{_selection_start, _selection_start + kSectorSize},
                          kSectorSize,
                          CfiErase,
                          CfiProgram,
-                         const_cast<mv_flash*>(&kFlash)};
+                         const_cast<mv_flash*>(&kFlash),
+                         /*invalidate=*/nullptr,
+                         FeedWatchdog};
 
 }  // namespace
 
@@ -67,6 +68,8 @@ uint64_t InstructionsRetired() {
 }
 
 void BeginPhase(Phase phase) { kPhases[static_cast<uint8_t>(phase)] = 0; }
+
+void FeedWatchdog(void*) { *reinterpret_cast<volatile uint32_t*>(kWatchdogRegister) = 0; }
 
 ByteSpan FreeRam() { return {_arena_start, static_cast<size_t>(_arena_end - _arena_start)}; }
 

@@ -4,9 +4,9 @@
 
 namespace modelvault {
 
-[[gnu::cold]] VariantStream::VariantStream(const VariantLayout* layout, uint32_t chunk_size, uint32_t segment_size,
-                                           ChunkSource chunks, SegmentSource segments, StreamWorkspace workspace,
-                                           const SegmentTrace* trace)
+VariantStream::VariantStream(const VariantLayout* layout, uint32_t chunk_size, uint32_t segment_size,
+                             ChunkSource chunks, SegmentSource segments, StreamWorkspace workspace,
+                             const SegmentTrace* trace)
     : layout_(layout),
       segment_size_(segment_size),
       segments_(segments),
@@ -15,7 +15,7 @@ namespace modelvault {
       delta_(layout, workspace.order, trace),
       cursor_(layout, layout->data_size()) {}
 
-[[gnu::cold]] CoreStatus VariantStream::Start(size_t begin, size_t end, size_t tile_size) {
+CoreStatus VariantStream::Start(size_t begin, size_t end, size_t tile_size) {
   if (begin > end || end > layout_->data_size() || tile_size < kMinTileSize ||
       workspace_.tile.size < TileBufferSize(0) || tile_size > workspace_.tile.size - TileBufferSize(0)) {
     status_ = CoreStatus::kBadArgument;
@@ -55,7 +55,7 @@ namespace modelvault {
   return status_;
 }
 
-[[gnu::cold]] CoreStatus VariantStream::Enter(size_t segment) {
+CoreStatus VariantStream::Enter(size_t segment) {
   ByteView stored;
   const CoreStatus fetched = segments_.fetch(segments_.context, segment, &stored);
   if (fetched != CoreStatus::kOk) return fetched;
@@ -65,7 +65,7 @@ namespace modelvault {
 }
 
 // The prediction of the next `size` bytes of the tensor under the cursor.
-[[gnu::hot]] CoreStatus VariantStream::ReadPrediction(uint8_t* out, size_t size) {
+CoreStatus VariantStream::ReadPrediction(uint8_t* out, size_t size) {
   switch (cursor_.tensor().prediction) {
     case Prediction::kZero:
       memset(out, 0, size);
@@ -78,7 +78,7 @@ namespace modelvault {
 }
 
 // The same across float types.
-[[gnu::cold]] CoreStatus VariantStream::ReadConverted(uint8_t* out, size_t size) {
+CoreStatus VariantStream::ReadConverted(uint8_t* out, size_t size) {
   const VariantTensor& tensor = cursor_.tensor();
   const TensorRecord& record = cursor_.record();
   size_t offset = record.offset + cursor_.strip().in_tensor / tensor.element_size * record.element_size;
@@ -97,7 +97,7 @@ namespace modelvault {
 }
 
 // After strips: if these were the last of the segment in progress, its stream must end here.
-[[gnu::hot]] CoreStatus VariantStream::LeaveSegment() {
+CoreStatus VariantStream::LeaveSegment() {
   if (!cursor_.at_end() && cursor_.strip().offset < segment_end_) return CoreStatus::kOk;
   in_segment_ = false;
   const CoreStatus finished = delta_.Finish();
@@ -109,7 +109,7 @@ namespace modelvault {
 }
 
 // Decodes strips until a tile is full or the data ends. The bytes in the buffer are those from position_ on.
-[[gnu::hot]] CoreStatus VariantStream::FillStrips() {
+CoreStatus VariantStream::FillStrips() {
   const size_t fill = end_ - position_ < tile_size_ ? end_ : position_ + tile_size_;
   while (!cursor_.at_end() && position_ + filled_ < fill) {
     if (segments_.fetch != nullptr && !in_segment_) {
@@ -135,7 +135,7 @@ namespace modelvault {
   return CoreStatus::kOk;
 }
 
-[[gnu::hot]] CoreStatus VariantStream::Next(ByteView* tile) {
+CoreStatus VariantStream::Next(ByteView* tile) {
   *tile = ByteView{};
   if (status_ != CoreStatus::kOk) return status_;
   if (handed_out_ > 0) {

@@ -91,10 +91,10 @@ void Pass(mv_loader* loader, const mv_variant& variant) {
 
 void PrintOutcome(size_t size) {
   size_t needed = 0;
-  const mv_error measured = mv_memory_needed(vault, size, MV_MIN_TILE_SIZE, &needed);
+  const mv_error measured = mv_memory_needed(vault, size, MV_MIN_TILE_SIZE, nullptr, &needed);
   mv_loader* loader;
   mv_fault fault = {MV_PLACE_UNKNOWN, 0};
-  mv_error error = mv_open(vault, size, memory, kMemory, &loader, &fault);
+  mv_error error = mv_open(vault, size, memory, kMemory, nullptr, &loader, &fault);
   // Pointers count in what is needed: only whether it is told is the same for all.
   printf("%d %d at %d/%u:", static_cast<int>(measured), static_cast<int>(error), static_cast<int>(fault.place),
          static_cast<unsigned>(fault.number));

@@ -13,14 +13,14 @@
 
 namespace modelvault::demo {
 
-struct NamedFloats {
+struct TensorValues {
   ModelTensor tensor;                // F32.
   const std::vector<float>* values;  // Of its shape, row-major; must outlive the call.
 };
 
 // Writes the tensors as F32 to `path`, complete or not at all, and returns the file's size in bytes.
 absl::StatusOr<uint64_t> WriteFloatFile(FileSystem& file_system, const std::string& path,
-                                        absl::Span<const NamedFloats> tensors, const SafetensorsMetadata& metadata);
+                                        absl::Span<const TensorValues> tensors, const SafetensorsMetadata& metadata);
 
 }  // namespace modelvault::demo
 

@@ -182,7 +182,7 @@ CoreStatus ParseHeader(ByteView bytes, uint64_t storage_size, VaultHeader* heade
   return CoreStatus::kOk;
 }
 
-[[gnu::hot]] CoreStatus FindChunk(const VaultHeader& header, ByteView chunks, size_t chunk, ChunkPlace* place) {
+CoreStatus FindChunk(const VaultHeader& header, ByteView chunks, size_t chunk, ChunkPlace* place) {
   const size_t count = header.chunk_count();
   const size_t entry_size = header.chunk_entry_size();
   if (chunk >= count || chunks.size != count * entry_size) return CoreStatus::kBadArgument;

@@ -46,9 +46,9 @@ int main(void) {
   mv_cursor cursor = {0, 0};
   mv_variant variant, found;
   uint32_t sums[2] = {0, 0};
-  if (mv_memory_needed(_vault_start, vault_size, MV_DEFAULT_TILE_SIZE, &needed) != MV_OK || needed > memory_size)
+  if (mv_memory_needed(_vault_start, vault_size, MV_DEFAULT_TILE_SIZE, NULL, &needed) != MV_OK || needed > memory_size)
     return 1;
-  if (mv_open(_vault_start, vault_size, _arena_start, needed, &loader, NULL) != MV_OK) return 1;
+  if (mv_open(_vault_start, vault_size, _arena_start, needed, NULL, &loader, NULL) != MV_OK) return 1;
   mv_base(loader, &variant);
   for (uint32_t i = 0; i <= mv_count(loader); ++i) {
     if (i > 0 && mv_list(loader, &cursor, &variant) != MV_OK) return 1;

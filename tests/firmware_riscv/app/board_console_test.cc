@@ -14,7 +14,7 @@ using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
-std::string Talk(Board* board, const std::string& input, Strap command = Strap::kConsole) {
+std::string Talk(Board* board, const std::string& input, StrapCommand command = StrapCommand::kConsole) {
   const BoardRun run = board->Run(command, input);
   EXPECT_EQ(run.exit_code, 0) << run.output;
   return run.output;
@@ -22,7 +22,7 @@ std::string Talk(Board* board, const std::string& input, Strap command = Strap::
 
 TEST(BoardConsoleTest, ANewBoardBootsTheBaseAndThenServesTheConsole) {
   Board board(TheSmallVault().bytes);
-  const std::string output = Talk(&board, "exit\n", Strap::kBoot);
+  const std::string output = Talk(&board, "exit\n", StrapCommand::kBoot);
   EXPECT_EQ(output, absl::StrCat("vault: a base and 8 variants\nboot: restoring base\n"
                                  "boot status=ok source=selected bytes=",
                                  TheSmallVault().models.base.size(), " xxh64=", TheSmallVault().xxh64.at("base"),
@@ -80,8 +80,8 @@ TEST(BoardConsoleTest, NoKindOfVariantNeedsMuchOfTheStack) {
 TEST(BoardConsoleTest, BadInputGetsClearErrorsAndChangesNothing) {
   Board board(TheSmallVault().bytes);
   const BoardRun run =
-      board.Run(Strap::kConsole, absl::StrCat("frobnicate\nlist all\nselect\nselect nobody\nSELECT dense\n", "select ",
-                                              std::string(300, 'x'), "\n", "\n  \nexit\n"));
+      board.Run(StrapCommand::kConsole, absl::StrCat("frobnicate\nlist all\nselect\nselect nobody\nSELECT dense\n",
+                                                     "select ", std::string(300, 'x'), "\n", "\n  \nexit\n"));
   EXPECT_EQ(run.exit_code, 0);
   EXPECT_THAT(run.output, HasSubstr("> frobnicate\nerror: no command frobnicate; \"help\" lists them\n"));
   EXPECT_THAT(run.output, HasSubstr("> list all\nerror: list takes nothing after it\n"));
@@ -111,7 +111,7 @@ TEST(BoardConsoleTest, HelpNamesEveryCommand) {
 
 TEST(BoardConsoleTest, StrapsThatAskForWhatThereIsNotAreRefused) {
   Board board(TheSmallVault().bytes);
-  const BoardRun run = board.Run(static_cast<Strap>(4));
+  const BoardRun run = board.Run(static_cast<StrapCommand>(4));
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_EQ(run.output, "straps: bad-argument\n");
 }

@@ -47,7 +47,7 @@ uint64_t InBlob(const std::string& name) {
 const std::string& SwitchedTwice() {
   static const std::string* const selection = [] {
     Board board(TheSmallVault().bytes);
-    const BoardRun run = board.Run(Strap::kConsole, "select ternary\nboot\nselect residual\nboot\nexit\n");
+    const BoardRun run = board.Run(StrapCommand::kConsole, "select ternary\nboot\nselect residual\nboot\nexit\n");
     EXPECT_EQ(run.exit_code, 0) << run.output;
     EXPECT_EQ(ReportLine(run.output, "boot")["source"], "trial") << run.output;
     return new std::string(board.ReadSelection());
@@ -74,7 +74,7 @@ TEST_F(BoardFaultTest, DamageInFrontOfTheModelsIsNamedAndNothingBoots) {
                         Case{SectionOffset(Section::kModel) + 5, "vault: checksum-mismatch in model\n"},
                         Case{SectionOffset(Section::kChunks) + 1, "vault: checksum-mismatch in chunk directory\n"}}) {
     board_.FlipBit(c.offset, 2);
-    const BoardRun run = board_.Run(Strap::kBootAndExit);
+    const BoardRun run = board_.Run(StrapCommand::kBootAndExit);
     EXPECT_EQ(run.exit_code, 1);
     EXPECT_THAT(run.output, StartsWith(absl::StrCat(c.says, "boot status=")));
     const auto report = ReportLine(run.output, "boot");
@@ -90,7 +90,7 @@ TEST_F(BoardFaultTest, DamageInFrontOfTheModelsIsNamedAndNothingBoots) {
 TEST_F(BoardFaultTest, WithADamagedIndexTheBaseBoots) {
   for (const uint64_t offset : {SectionOffset(Section::kIndex) + 20, SectionOffset(Section::kManifest) - 9}) {
     board_.FlipBit(offset, 2);
-    const BoardRun run = board_.Run(Strap::kBootAndExit);
+    const BoardRun run = board_.Run(StrapCommand::kBootAndExit);
     EXPECT_EQ(run.exit_code, 0);
     EXPECT_THAT(run.output, StartsWith("vault: checksum-mismatch in index\nvault: its base alone\n"
                                        "boot: restoring base\nboot status=ok source=base "));
@@ -104,7 +104,7 @@ TEST_F(BoardFaultTest, WithADamagedIndexTheBaseBoots) {
 TEST_F(BoardFaultTest, WithADamagedIndexAndBaseNothingBoots) {
   board_.FlipBit(SectionOffset(Section::kIndex) + 20);
   board_.FlipBit(SectionOffset(Section::kBase) + 40);
-  const BoardRun run = board_.Run(Strap::kBootAndExit);
+  const BoardRun run = board_.Run(StrapCommand::kBootAndExit);
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_THAT(run.output, HasSubstr(" in base chunk 0\nboot: base is not used: "));
   EXPECT_EQ(ReportLine(run.output, "boot")["source"], "nothing");
@@ -112,7 +112,7 @@ TEST_F(BoardFaultTest, WithADamagedIndexAndBaseNothingBoots) {
 
 TEST_F(BoardFaultTest, TheConsoleOfABoardWithoutAnIndexKnowsTheBase) {
   board_.FlipBit(SectionOffset(Section::kIndex) + 20);
-  const BoardRun run = board_.Run(Strap::kConsole, "list\nselect ternary\nselect base\nverify\nexit\n");
+  const BoardRun run = board_.Run(StrapCommand::kConsole, "list\nselect ternary\nselect base\nverify\nexit\n");
   EXPECT_EQ(run.exit_code, 0);
   EXPECT_THAT(run.output, HasSubstr("> list\nerror: bad-index\n"));
   EXPECT_THAT(run.output, HasSubstr("> select ternary\nerror: ternary: bad-index\n"));
@@ -122,7 +122,7 @@ TEST_F(BoardFaultTest, TheConsoleOfABoardWithoutAnIndexKnowsTheBase) {
 
 TEST_F(BoardFaultTest, TheConsoleOfABoardWithoutAVaultAnswers) {
   board_.FlipBit(SectionOffset(Section::kModel) + 5);
-  const BoardRun run = board_.Run(Strap::kBoot, "list\nselect ternary\nboot\nverify\nstats\nexit\n");
+  const BoardRun run = board_.Run(StrapCommand::kBoot, "list\nselect ternary\nboot\nverify\nstats\nexit\n");
   EXPECT_EQ(run.exit_code, 0);
   for (const char* command : {"list", "select ternary", "boot", "verify"}) {
     EXPECT_THAT(run.output, HasSubstr(absl::StrCat("> ", command, "\nerror: no vault: checksum-mismatch\n> ")));
@@ -132,7 +132,7 @@ TEST_F(BoardFaultTest, TheConsoleOfABoardWithoutAVaultAnswers) {
 
 TEST_F(BoardFaultTest, ADamagedDeltaFallsBackToTheLastGoodVariant) {
   board_.FlipBit(InBlob("residual"));
-  const BoardRun run = board_.Run(Strap::kBootAndExit);
+  const BoardRun run = board_.Run(StrapCommand::kBootAndExit);
   EXPECT_EQ(run.exit_code, 0);
   EXPECT_THAT(run.output, HasSubstr("boot: restoring residual\n  verify pass: "));
   EXPECT_THAT(run.output, HasSubstr(" in delta segment 0\nboot: residual is not used: "));
@@ -150,7 +150,7 @@ TEST_F(BoardFaultTest, TwoDamagedDeltasFallBackToTheBase) {
 TEST_F(BoardFaultTest, DamageInAVariantThatIsNotSelectedIsNobodysBusiness) {
   board_.FlipBit(InBlob("dense"));
   EXPECT_EQ(board_.Boots(), "selected residual");
-  const BoardRun run = board_.Run(Strap::kConsole, "verify\nexit\n");
+  const BoardRun run = board_.Run(StrapCommand::kConsole, "verify\nexit\n");
   EXPECT_THAT(run.output, HasSubstr(" in delta segment 0\nBAD  dense\n"));
   EXPECT_THAT(run.output, HasSubstr("good residual\n"));
   EXPECT_THAT(run.output, HasSubstr(absl::StrCat("verify: ", TheSmallVault().models.variants.size(), " of ",
@@ -164,7 +164,7 @@ TEST_F(BoardFaultTest, ADamagedBaseIsNamedByItsChunkAndNothingBoots) {
   for (size_t chunk = 0; chunk < chunks.size(); at += chunks[chunk++].size()) {
     SCOPED_TRACE(chunk);
     board_.FlipBit(at + chunks[chunk].size() / 2, 3);
-    const BoardRun run = board_.Run(Strap::kBootAndExit);
+    const BoardRun run = board_.Run(StrapCommand::kBootAndExit);
     EXPECT_EQ(run.exit_code, 1) << run.output;
     for (const char* name : {"residual", "ternary", "base"}) {
       EXPECT_THAT(run.output, HasSubstr(absl::StrCat("boot: restoring ", name, "\n  verify pass: ")));
@@ -181,7 +181,7 @@ TEST_F(BoardFaultTest, ADamagedSelectionFallsBackToTheOtherSector) {
                                 kSelectionChecksumOffset, kSelectionChecksumOffset + 7}) {
     SCOPED_TRACE(offset);
     board_.FlipBit(kSelectionOffset[1] + offset, 1);
-    const BoardRun run = board_.Run(Strap::kBootAndExit);
+    const BoardRun run = board_.Run(StrapCommand::kBootAndExit);
     EXPECT_THAT(run.output, HasSubstr("selection: sector 1 holds no record: ignored\n"));
     EXPECT_EQ(ReportLine(run.output, "boot")["name"], "ternary");
     board_.FlipBit(kSelectionOffset[1] + offset, 1);
@@ -194,17 +194,18 @@ TEST_F(BoardFaultTest, ADamagedSelectionFallsBackToTheOtherSector) {
 
 TEST_F(BoardFaultTest, AMarkThatCouldOnlyBeMadeBySettingABitIsRefusedByName) {
   board_.WriteSelection(std::string(2 * Board::kFrontSize, '\xFF'));
-  ASSERT_EQ(board_.Run(Strap::kConsole, "select ternary\nexit\n").exit_code, 0);
-  board_.emulated().WriteVault(kSelectionOffset[0] + kSelectionConfirmedOffset, std::string(4, '\0'));
-  const BoardRun run = board_.Run(Strap::kBootAndExit);
+  ASSERT_EQ(board_.Run(StrapCommand::kConsole, "select ternary\nexit\n").exit_code, 0);
+  const std::string cleared(kSelectionMarkUnits * kSelectionUnit, '\0');
+  board_.emulated().WriteVault(kSelectionOffset[0] + kSelectionConfirmedOffset, cleared);
+  const BoardRun run = board_.Run(StrapCommand::kBootAndExit);
   EXPECT_THAT(run.output, HasSubstr("selection: cannot be written: flash-sets-bit\n"));
   EXPECT_THAT(run.output, HasSubstr("boot status=ok source=trial "));
-  EXPECT_EQ(board_.emulated().ReadVault(kSelectionOffset[0] + kSelectionConfirmedOffset, 4), std::string(4, '\0'));
+  EXPECT_EQ(board_.emulated().ReadVault(kSelectionOffset[0] + kSelectionConfirmedOffset, cleared.size()), cleared);
 }
 
 TEST_F(BoardFaultTest, ABadChoiceIsRejectedOnceAndForAll) {
   board_.FlipBit(InBlob("dense"));
-  const BoardRun run = board_.Run(Strap::kConsole, "select dense\nboot\nexit\n");
+  const BoardRun run = board_.Run(StrapCommand::kConsole, "select dense\nboot\nexit\n");
   EXPECT_THAT(run.output, HasSubstr("boot: dense is on test, attempt 1 of 3\n"));
   EXPECT_THAT(run.output, HasSubstr("\nboot: dense is rejected\nboot: restoring residual\n"));
   EXPECT_EQ(ReportLine(run.output, "boot")["source"], "last-good");
@@ -212,10 +213,12 @@ TEST_F(BoardFaultTest, ABadChoiceIsRejectedOnceAndForAll) {
 }
 
 TEST_F(BoardFaultTest, AChoiceThatHadAllItsAttemptsIsGivenUp) {
-  ASSERT_EQ(board_.Run(Strap::kConsole, "boot\nselect dense\nexit\n").exit_code, 0);
+  ASSERT_EQ(board_.Run(StrapCommand::kConsole, "boot\nselect dense\nexit\n").exit_code, 0);
   // As three boots leave it that hung before they confirmed it. "dense" took the sector of "ternary".
-  board_.emulated().WriteVault(kSelectionOffset[0] + kSelectionAttemptsOffset, "\xF8\xFF\xFF\xFF");
-  const BoardRun run = board_.Run(Strap::kBootAndExit);
+  for (uint32_t i = 0; i < kMaxAttempts; ++i) {
+    board_.emulated().WriteVault(kSelectionOffset[0] + kSelectionAttemptsOffset + i * kSelectionUnit, "\x55");
+  }
+  const BoardRun run = board_.Run(StrapCommand::kBootAndExit);
   EXPECT_THAT(run.output, HasSubstr("boot: dense is given up after 3 attempts\nboot: dense is rejected\n"));
   EXPECT_EQ(ReportLine(run.output, "boot")["source"], "last-good");
   EXPECT_EQ(board_.Boots(), "selected residual");
@@ -224,12 +227,13 @@ TEST_F(BoardFaultTest, AChoiceThatHadAllItsAttemptsIsGivenUp) {
 TEST_F(BoardFaultTest, ACutAtAnyStoreOfARejectionLeavesTheLastGoodVariant) {
   board_.FlipBit(InBlob("dense"));
   const std::string before = board_.ReadSelection();
-  const uint64_t stores = board_.Run(Strap::kConsole, "boot\nselect dense\nboot\nexit\n").counts.at("flash_stores");
+  const uint64_t stores =
+      board_.Run(StrapCommand::kConsole, "boot\nselect dense\nboot\nexit\n").counts.at("flash_stores");
   ASSERT_GT(stores, 25u);
   for (uint64_t cut = 1; cut <= stores; ++cut) {
     SCOPED_TRACE(absl::StrCat("cut before store ", cut, " of ", stores));
     board_.WriteSelection(before);
-    EXPECT_EQ(board_.Run(Strap::kConsole, "boot\nselect dense\nboot\nexit\n", cut).exit_code, 99);
+    EXPECT_EQ(board_.Run(StrapCommand::kConsole, "boot\nselect dense\nboot\nexit\n", cut).exit_code, 99);
     EXPECT_THAT(board_.Boots(), AnyOf("selected residual", "last-good residual"));
     EXPECT_EQ(board_.Boots(), "selected residual");
   }
@@ -241,7 +245,7 @@ TEST_F(BoardFaultTest, AVariantThatLeftTheVaultIsNotFound) {
   CodedModels others = Encode(MakePlainModels(6), 4096, 1 << 20);
   others.variant("residual").name = "renamed";
   board_.emulated().WriteVault(0, CodedVaultBytes(others));
-  const BoardRun run = board_.Run(Strap::kBootAndExit);
+  const BoardRun run = board_.Run(StrapCommand::kBootAndExit);
   EXPECT_THAT(run.output, HasSubstr("boot: residual is not used: not-found\n"));
   EXPECT_EQ(ReportLine(run.output, "boot")["name"], "ternary");
 }

@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "codec/core/bytes.h"
+#include "tools/mvault/board/board_machine.h"
 
 namespace modelvault {
 namespace {
@@ -49,16 +49,13 @@ Board::Board(const std::string& vault) : emulated_(MODELVAULT_BOARD_IMAGE, vault
   }
 }
 
-BoardRun Board::Run(Strap command, const std::string& input, uint64_t cut) {
-  uint8_t straps[256] = {};
-  StoreLe32(straps, 0x5453564D);
-  StoreLe32(straps + 4, static_cast<uint32_t>(command));
-  emulated_.WriteCode(0x40000, std::string(reinterpret_cast<const char*>(straps), sizeof(straps)));
+BoardRun Board::Run(StrapCommand command, const std::string& input, uint64_t cut) {
+  emulated_.WriteCode(kStrapOffset, MakeStraps(command));
   return emulated_.Run(cut == 0 ? "" : absl::StrCat(",cut=", cut), input);
 }
 
 std::string Board::Boots() {
-  const BoardRun run = Run(Strap::kBootAndExit);
+  const BoardRun run = Run(StrapCommand::kBootAndExit);
   const auto report = ReportLine(run.output, "boot");
   if (run.exit_code != 0 || report.count("source") == 0) {
     ADD_FAILURE() << "exit code " << run.exit_code << "\n" << run.output;

@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 
+#include "firmware_riscv/app/straps.h"
 #include "tests/firmware_riscv/sim/emulated_board.h"
 #include "tests/restore/coded_models.h"
 
@@ -15,9 +16,6 @@ namespace modelvault {
 // Where the boot selection lies in the vault's bank.
 inline constexpr uint64_t kSelectionSectorSize = 0x40000;
 inline constexpr uint64_t kSelectionOffset[2] = {0x100000, 0x140000};
-
-// Strap commands (firmware_riscv/app/straps.h).
-enum class Strap : uint32_t { kBoot = 0, kConsole = 1, kMeasure = 2, kBootAndExit = 3 };
 
 // A small vault; its variants are those of MakePlainModels().
 struct SmallVault {
@@ -39,7 +37,7 @@ class Board {
   explicit Board(const std::string& vault);
 
   // `cut` as the plugin's; 0: none.
-  BoardRun Run(Strap command, const std::string& input = "", uint64_t cut = 0);
+  BoardRun Run(StrapCommand command, const std::string& input = "", uint64_t cut = 0);
   // The report of a boot that must succeed with a model that is what was packed: its source and name.
   std::string Boots();
 

@@ -21,7 +21,7 @@ constexpr char kSwitch[] = "select residual\nboot\nexit\n";
 const std::string& Before() {
   static const std::string* const selection = [] {
     Board board(TheSmallVault().bytes);
-    const BoardRun run = board.Run(Strap::kConsole, "select dense\nboot\nselect ternary\nboot\nexit\n");
+    const BoardRun run = board.Run(StrapCommand::kConsole, "select dense\nboot\nselect ternary\nboot\nexit\n");
     EXPECT_EQ(run.exit_code, 0) << run.output;
     return new std::string(board.ReadSelection());
   }();
@@ -44,7 +44,7 @@ class BoardPowerCutTest : public testing::Test {
   // The selection after `cut` - 1 stores of the switch (the stores of the whole switch if 0).
   std::string SelectionAfterCut(uint64_t cut) {
     board_.WriteSelection(Before());
-    const BoardRun run = board_.Run(Strap::kConsole, kSwitch, cut);
+    const BoardRun run = board_.Run(StrapCommand::kConsole, kSwitch, cut);
     EXPECT_EQ(run.exit_code, cut == 0 ? 0 : 99) << run.output;
     stores_ = run.counts.value("flash_stores", uint64_t{0});
     return board_.ReadSelection();

@@ -21,7 +21,7 @@ ByteView View(const std::string& text) { return {reinterpret_cast<const uint8_t*
 struct Board {
   SimulatedFlash flash;
   std::set<std::string> good = {"", "a", "b", "c"};
-  std::vector<std::string> log;  // Of the last boot.
+  std::vector<std::string> log = {};  // Of the last boot.
 
   static uint32_t Run(void* self, ByteView name, mv_error* error) {
     Board* const board = static_cast<Board*>(self);
@@ -336,7 +336,7 @@ TEST(BootSelectionTest, AnyFlippedBitIsSurvived) {
     board.flash.Sector(1)[bit / 8] = static_cast<uint8_t>(board.flash.Sector(1)[bit / 8] ^ (1u << bit % 8));
     const BootResult result = board.Boot();
     EXPECT_EQ(result.source, BootSource::kSelected);
-    if (bit < 8 * kSelectionAttemptsOffset) {  // The record itself.
+    if (bit < 8 * kSelectionBodySize) {  // The record itself.
       EXPECT_EQ(ToString(result.name), "a");
       EXPECT_EQ(board.Log(), "damaged  1, run a");
       ASSERT_EQ(board.Select("b"), MV_OK);
@@ -356,7 +356,7 @@ TEST(BootSelectionTest, AFlippedBitInAMarkToBeIsNoObstacle) {
       ASSERT_EQ(board.Select("a"), MV_OK);
       ASSERT_EQ(board.Booted(), "a");
       ASSERT_EQ(board.Select(name), MV_OK);
-      for (const uint32_t offset : {kSelectionConfirmedOffset, kSelectionRejectedOffset}) {
+      for (const uint32_t offset : {kSelectionConfirmedOffset, kSelectionRejectedOffset + kSelectionUnit}) {
         uint8_t* const byte = board.flash.Sector(1) + offset + bit / 8;
         *byte = static_cast<uint8_t>(*byte & ~(1u << bit % 8));
       }
@@ -370,7 +370,9 @@ TEST(BootSelectionTest, AFlippedBitInAMarkToBeIsNoObstacle) {
 TEST(BootSelectionTest, AMarkThatCannotBeMadeIsReportedAndTheBoardStillBoots) {
   Board board;
   ASSERT_EQ(board.Select("a"), MV_OK);
-  StoreLe32(board.flash.Sector(0) + kSelectionConfirmedOffset, 0);  // No mark any more, and no way to one.
+  for (uint32_t i = 0; i < kSelectionMarkUnits; ++i) {  // No mark any more, and no way to one.
+    StoreLe32(board.flash.Sector(0) + kSelectionConfirmedOffset + i * kSelectionUnit, 0);
+  }
   for (unsigned attempt = 1; attempt <= kMaxAttempts; ++attempt) {
     EXPECT_EQ(board.Boot().source, BootSource::kTrial);
     EXPECT_EQ(board.Log(), absl::StrCat("trial a ", attempt, ", run a, not marked a flash-sets-bit"));
@@ -391,6 +393,28 @@ TEST(BootSelectionTest, AFlashThatCannotBeWrittenIsReportedAndTheBoardStillBoots
   }
 }
 
+// Every word reads back as it was programmed, but the flash made a mark on its own.
+TEST(BootSelectionTest, AChoiceThatReadsAsConfirmedBeforeItsFirstBootIsReported) {
+  struct MarkingFlash {
+    SimulatedFlash flash;
+    mv_flash driver = flash.Driver();
+  } marking;
+  mv_flash driver = marking.driver;
+  driver.context = &marking;
+  driver.erase = [](void* self, unsigned sector) {
+    const mv_flash& real = static_cast<MarkingFlash*>(self)->driver;
+    return real.erase(real.context, sector);
+  };
+  driver.program = [](void* self, unsigned sector, uint32_t offset, uint32_t word) {
+    const mv_flash& real = static_cast<MarkingFlash*>(self)->driver;
+    if (offset == kSelectionChecksumOffset)
+      real.program(real.context, sector, kSelectionConfirmedOffset, kConfirmedMark);
+    return real.program(real.context, sector, offset, word);
+  };
+  EXPECT_EQ(BootSelection(&driver).Select(View("a")), MV_FLASH_FAILED);
+  EXPECT_EQ(BootSelection(&marking.driver).Select(View("b")), MV_OK);
+}
+
 // A half-done erase may bring back what a mark had said of a record. It must not bring back an old choice.
 TEST(BootSelectionTest, AnOlderRecordWithoutMarksIsNeverBooted) {
   Board board;
@@ -398,9 +422,7 @@ TEST(BootSelectionTest, AnOlderRecordWithoutMarksIsNeverBooted) {
     ASSERT_EQ(board.Select(name), MV_OK);
     ASSERT_EQ(board.Booted(), name);
   }
-  for (const uint32_t offset : {kSelectionAttemptsOffset, kSelectionConfirmedOffset, kSelectionRejectedOffset}) {
-    StoreLe32(board.flash.Sector(0) + offset, 0xFFFFFFFFu);
-  }
+  memset(board.flash.Sector(0) + kSelectionBodySize, 0xFF, kSelectionRecordSize - kSelectionBodySize);
   ASSERT_EQ(board.Record(0).state, RecordState::kTest);
   EXPECT_EQ(board.Boot().source, BootSource::kSelected);
   EXPECT_EQ(board.Log(), "run b");
@@ -426,11 +448,20 @@ std::vector<Step> Life() {
   return life;
 }
 
-TEST(BootSelectionTest, APowerCutAtAnyFlashOperationLeavesTheOldChoiceOrTheNew) {
+class BootSelectionPowerTest : public testing::TestWithParam<uint32_t> {
+ protected:
+  // A new board whose flash programs units of the parameter.
+  static Board NewBoard() { return Board{SimulatedFlash(GetParam())}; }
+};
+
+INSTANTIATE_TEST_SUITE_P(Units, BootSelectionPowerTest, testing::Values(4, 8, 16, 32),
+                         testing::PrintToStringParamName());
+
+TEST_P(BootSelectionPowerTest, APowerCutAtAnyFlashOperationLeavesTheOldChoiceOrTheNew) {
   const std::vector<Step> life = Life();
   int cuts = 0;
   for (const CutKind kind : kCutKinds) {
-    Board start;  // As the uncut life has left it before each step.
+    Board start = NewBoard();  // As the uncut life has left it before each step.
     for (size_t i = 0; i < life.size(); ++i) {
       const Step& step = life[i];
       Board whole = start;
@@ -459,18 +490,19 @@ TEST(BootSelectionTest, APowerCutAtAnyFlashOperationLeavesTheOldChoiceOrTheNew) 
         ASSERT_EQ(board.BootAndSelect(step.fresh), MV_OK);
         EXPECT_EQ(board.Booted(), step.fresh);
         EXPECT_FALSE(board.flash.set_a_bit());
+        EXPECT_FALSE(board.flash.programmed_twice());
       }
       start = whole;
     }
   }
-  EXPECT_GT(cuts, 600);
+  EXPECT_GT(cuts, 400);
 }
 
 // The same with a second cut while the board recovers from the first.
-TEST(BootSelectionTest, ASecondPowerCutWhileRecoveringIsSurvived) {
+TEST_P(BootSelectionPowerTest, ASecondPowerCutWhileRecoveringIsSurvived) {
   TestRandom random(5);
   const std::vector<Step> life = Life();
-  Board start;
+  Board start = NewBoard();
   for (const Step& step : life) {
     Board whole = start;
     ASSERT_EQ(whole.BootAndSelect(step.select), MV_OK);
@@ -497,10 +529,170 @@ TEST(BootSelectionTest, ASecondPowerCutWhileRecoveringIsSurvived) {
         const std::string booted = board.Booted();
         EXPECT_TRUE(booted == step.old || booted == step.fresh) << "booted '" << booted << "'";
         EXPECT_FALSE(board.flash.set_a_bit());
+        EXPECT_FALSE(board.flash.programmed_twice());
       }
     }
     start = whole;
   }
+}
+
+// The caller of the same operation loses power twice in a row, each time with the work done.
+TEST_P(BootSelectionPowerTest, TwoCutsAfterTheSameOperationAreSurvived) {
+  const std::vector<Step> life = Life();
+  for (const CutKind kind : {CutKind::kAfter, CutKind::kUnstable}) {
+    Board start = NewBoard();
+    for (const Step& step : life) {
+      Board whole = start;
+      ASSERT_EQ(whole.BootAndSelect(step.select), MV_OK);
+      ASSERT_EQ(whole.Booted(), step.fresh);
+      const int operations = whole.flash.operations() - start.flash.operations();
+      for (int n = 0; n < operations; ++n) {
+        SCOPED_TRACE(absl::StrCat("select ", step.select, ", cut ", n, ", kind ", static_cast<int>(kind)));
+        Board board = start;
+        for (int again = 0; again < 2; ++again) {
+          board.flash.CutAfter(n, kind);
+          try {
+            ASSERT_EQ(board.BootAndSelect(step.select), MV_OK);
+            board.Boot();
+          } catch (const PowerCut&) {
+          }
+          board.flash.PowerUp();
+        }
+        const std::string booted = board.Booted();
+        EXPECT_TRUE(booted == step.old || booted == step.fresh) << "booted '" << booted << "'";
+        ASSERT_EQ(board.BootAndSelect(step.fresh), MV_OK);
+        EXPECT_EQ(board.Booted(), step.fresh);
+        EXPECT_FALSE(board.flash.programmed_twice());
+      }
+      start = whole;
+    }
+  }
+}
+
+TEST(BootSelectionTest, AStaleCacheNeverBootsAnOldRecordAsNew) {
+  for (const bool invalidates : {true, false}) {
+    Board board{SimulatedFlash(4, /*cached=*/true)};
+    if (!invalidates) board.flash.ForgetToInvalidate();
+    std::string last;
+    for (const char* name : {"a", "b", "c", "a"}) {
+      const mv_error selected = board.BootAndSelect(name);
+      EXPECT_EQ(selected, invalidates ? MV_OK : MV_FLASH_FAILED);
+      const std::string booted = board.Booted();
+      EXPECT_TRUE(booted == name || (!invalidates && booted == last)) << booted;
+      last = booted;
+    }
+  }
+}
+
+// A record as the first format has it: `marks` are its last three words.
+void WriteFirstFormat(uint8_t* sector, uint32_t sequence, const std::string& name, const uint32_t (&marks)[3]) {
+  memset(sector, 0xFF, SimulatedFlash::kSectorSize);
+  StoreLe32(sector, 0x3153564D);
+  StoreLe32(sector + 4, sequence);
+  StoreLe32(sector + 8, static_cast<uint32_t>(name.size()));
+  memcpy(sector + 12, name.data(), name.size());
+  StoreLe64(sector + 268, XXH64(sector, 268, 0));
+  for (int i = 0; i < 3; ++i) StoreLe32(sector + 276 + 4 * i, marks[i]);
+}
+
+TEST(BootSelectionTest, RecordsOfTheFirstFormatAreReadAndMarked) {
+  constexpr uint32_t kErased = 0xFFFFFFFF;
+  Board board;
+  WriteFirstFormat(board.flash.Sector(0), 6, "a", {0xFFFFFFFE, kConfirmedMark, kErased});
+  WriteFirstFormat(board.flash.Sector(1), 7, "b", {0xFFFFFFFE, kErased, kErased});
+  EXPECT_EQ(board.Record(0).state, RecordState::kConfirmed);
+  EXPECT_EQ(board.Record(1).state, RecordState::kTest);
+  EXPECT_EQ(board.Boot().source, BootSource::kTrial);
+  EXPECT_EQ(board.Log(), "trial b 2, run b, confirmed b");
+  EXPECT_EQ(LoadLe32(board.flash.Sector(1) + 276), 0xFFFFFFFCu);
+  EXPECT_FALSE(board.flash.idle_program());
+  EXPECT_EQ(LoadLe32(board.flash.Sector(1) + 280), kConfirmedMark);
+  EXPECT_EQ(board.Boot().source, BootSource::kSelected);
+  // The next choice is written in today's format, into the sector of the older one.
+  ASSERT_EQ(board.BootAndSelect("bad"), MV_OK);
+  EXPECT_EQ(LoadLe32(board.flash.Sector(0)), kSelectionMagic);
+  EXPECT_EQ(board.Record(0).sequence, 8u);
+  EXPECT_EQ(board.Booted(), "b");
+  EXPECT_FALSE(board.flash.set_a_bit());
+
+  WriteFirstFormat(board.flash.Sector(0), 8, "bad", {kErased, kErased, kErased});
+  EXPECT_EQ(board.Booted(), "b");
+  EXPECT_EQ(board.Record(0).state, RecordState::kRejected);
+  // A mark with a bit that went wrong before it was made.
+  WriteFirstFormat(board.flash.Sector(0), 8, "c", {kErased, 0xFFFFFFFB, kErased});
+  EXPECT_EQ(board.Booted(), "c");
+  EXPECT_EQ(LoadLe32(board.flash.Sector(0) + 276), 0xFFFFFFFEu);
+  EXPECT_EQ(board.Record(0).state, RecordState::kConfirmed);
+}
+
+TEST(BootSelectionTest, AnAttemptCountsHoweverLittleOfItIsThere) {
+  Board board;
+  ASSERT_EQ(board.Select("a"), MV_OK);
+  board.flash.Sector(0)[kSelectionAttemptsOffset + kSelectionUnit - 1] = 0xFE;
+  EXPECT_EQ(board.Record(0).attempts, 1u);
+  EXPECT_EQ(board.Booted(), "a");
+  EXPECT_EQ(board.Log(), "trial a 2, run a, confirmed a");
+}
+
+TEST(BootSelectionTest, WithoutAConfirmedChoiceTheNewestIsSpared) {
+  Board board;
+  ASSERT_EQ(board.Select("a"), MV_OK);
+  ASSERT_EQ(board.Select("b"), MV_OK);
+  EXPECT_EQ(ToString(board.Record(0).name), "a");
+  EXPECT_EQ(ToString(board.Record(1).name), "b");
+  EXPECT_FALSE(board.flash.idle_program());
+}
+
+TEST(BootSelectionTest, AMarkThatIsThereBeforeItIsMadeIsAFailure) {
+  Board board;
+  board.flash.LeaveStray(0, kSelectionConfirmedOffset, kConfirmedMark);
+  EXPECT_EQ(board.Select("a"), MV_FLASH_FAILED);
+}
+
+TEST(BootSelectionTest, WhatIsNeitherErasedNorARecordIsDamaged) {
+  Board board;
+  board.flash.Sector(0)[kSelectionRecordSize - 1] = 0x7F;
+  EXPECT_EQ(board.Record(0).state, RecordState::kDamaged);
+  EXPECT_EQ(board.Record(1).state, RecordState::kErased);
+  // A name that is longer than any, in a record that is whole.
+  ASSERT_EQ(board.Select(std::string(255, 'n')), MV_OK);
+  unsigned sector = board.Record(0).valid() ? 0 : 1;
+  ASSERT_TRUE(board.Record(sector).valid());
+  StoreLe32(board.flash.Sector(sector) + kSelectionNameSizeOffset, 256);
+  StoreLe64(board.flash.Sector(sector) + kSelectionChecksumOffset,
+            XXH64(board.flash.Sector(sector), kSelectionChecksumOffset, 0));
+  EXPECT_EQ(board.Record(sector).state, RecordState::kDamaged);
+}
+
+TEST(BootSelectionTest, ARecordForOtherUnitsIsNone) {
+  Board board;
+  ASSERT_EQ(board.Select("a"), MV_OK);
+  StoreLe32(board.flash.Sector(0) + kSelectionUnitOffset, 2 * kSelectionUnit);
+  StoreLe64(board.flash.Sector(0) + kSelectionChecksumOffset,
+            XXH64(board.flash.Sector(0), kSelectionChecksumOffset, 0));
+  EXPECT_EQ(board.Record(0).state, RecordState::kDamaged);
+}
+
+// A watchdog that resets the board in the middle of a trial, at each of its attempts: what was confirmed is never used
+// up by that, and the choice that was can be made again.
+TEST_P(BootSelectionPowerTest, ResetsInTrialsUseUpNoGoodChoice) {
+  Board board = NewBoard();
+  ASSERT_EQ(board.Select("a"), MV_OK);
+  ASSERT_EQ(board.Booted(), "a");
+  for (int round = 0; round < 5; ++round) {
+    ASSERT_EQ(board.BootAndSelect("b"), MV_OK);
+    for (unsigned i = 0; i < kMaxAttempts; ++i) {
+      board.flash.CutAfter(1, CutKind::kBefore);
+      EXPECT_THROW(board.Boot(), PowerCut);
+      EXPECT_EQ(board.Log(), absl::StrCat("trial b ", i + 1, ", run b"));
+      board.flash.PowerUp();
+    }
+    EXPECT_EQ(board.Booted(), "a");
+    EXPECT_EQ(board.Record(0).state, RecordState::kConfirmed);
+  }
+  ASSERT_EQ(board.BootAndSelect("b"), MV_OK);
+  EXPECT_EQ(board.Boot().source, BootSource::kTrial);
+  EXPECT_EQ(board.Log(), "trial b 1, run b, confirmed b");
 }
 
 }  // namespace

@@ -96,9 +96,10 @@ class OpenedVault {
  public:
   explicit OpenedVault(std::string vault, size_t tile_size = MV_DEFAULT_TILE_SIZE) : vault_(std::move(vault)) {
     size_t needed = 0;
-    EXPECT_EQ(mv_memory_needed(Data(vault_), vault_.size(), tile_size, &needed), MV_OK);
+    EXPECT_EQ(mv_memory_needed(Data(vault_), vault_.size(), tile_size, nullptr, &needed), MV_OK);
     memory_ = std::make_unique<Memory>(needed);
-    EXPECT_EQ(mv_open(Data(vault_), vault_.size(), memory_->data(), memory_->size(), &loader_, nullptr), MV_OK);
+    EXPECT_EQ(mv_open(Data(vault_), vault_.size(), memory_->data(), memory_->size(), nullptr, &loader_, nullptr),
+              MV_OK);
   }
 
   mv_loader* loader() { return loader_; }
@@ -203,24 +204,24 @@ TEST(LoaderTest, AVaultThatIsLongerThanItsPartitionIsTruncated) {
     mv_loader* loader;
     mv_fault fault;
     size_t needed;
-    EXPECT_EQ(mv_open(Data(vault), size, memory.data(), memory.size(), &loader, &fault), MV_TRUNCATED) << size;
+    EXPECT_EQ(mv_open(Data(vault), size, memory.data(), memory.size(), nullptr, &loader, &fault), MV_TRUNCATED) << size;
     EXPECT_EQ(loader, nullptr);
     EXPECT_EQ(fault.place, MV_PLACE_HEADER);
-    EXPECT_EQ(mv_memory_needed(Data(vault), size, 4096, &needed), MV_TRUNCATED) << size;
+    EXPECT_EQ(mv_memory_needed(Data(vault), size, 4096, nullptr, &needed), MV_TRUNCATED) << size;
   }
 }
 
 TEST(LoaderTest, TooLittleMemoryIsNamedWhereverItRunsOut) {
   const std::string vault = CodedVaultBytes(Models());
   size_t needed;
-  ASSERT_EQ(mv_memory_needed(Data(vault), vault.size(), 256, &needed), MV_OK);
+  ASSERT_EQ(mv_memory_needed(Data(vault), vault.size(), 256, nullptr, &needed), MV_OK);
   int opened = 0;
   for (size_t size = 0; size < needed; size += size < needed - 64 ? 61 : 1) {
     SCOPED_TRACE(size);
     Memory memory(size);
     mv_loader* loader;
     mv_fault fault;
-    const mv_error error = mv_open(Data(vault), vault.size(), memory.data(), size, &loader, &fault);
+    const mv_error error = mv_open(Data(vault), vault.size(), memory.data(), size, nullptr, &loader, &fault);
     if (error != MV_OK) {
       EXPECT_EQ(error, MV_WORKSPACE_TOO_SMALL);
       EXPECT_EQ(fault.place, MV_PLACE_MEMORY);
@@ -245,27 +246,28 @@ TEST(LoaderTest, ArgumentsAreChecked) {
   const std::string vault = CodedVaultBytes(Models());
   Memory memory(1 << 20);
   mv_loader* loader;
-  EXPECT_EQ(mv_open(nullptr, 0, memory.data(), memory.size(), &loader, nullptr), MV_BAD_ARGUMENT);
-  EXPECT_EQ(mv_open(Data(vault), vault.size(), nullptr, 0, &loader, nullptr), MV_BAD_ARGUMENT);
-  EXPECT_EQ(mv_open(Data(vault), size_t{1} << 31, memory.data(), memory.size(), &loader, nullptr), MV_BAD_ARGUMENT);
+  EXPECT_EQ(mv_open(nullptr, 0, memory.data(), memory.size(), nullptr, &loader, nullptr), MV_BAD_ARGUMENT);
+  EXPECT_EQ(mv_open(Data(vault), vault.size(), nullptr, 0, nullptr, &loader, nullptr), MV_BAD_ARGUMENT);
+  EXPECT_EQ(mv_open(Data(vault), size_t{1} << 31, memory.data(), memory.size(), nullptr, &loader, nullptr),
+            MV_BAD_ARGUMENT);
   for (size_t shift = 1; shift < MV_MEMORY_ALIGNMENT; ++shift) {
-    EXPECT_EQ(mv_open(Data(vault), vault.size(), memory.data() + shift, memory.size() - 8, &loader, nullptr),
+    EXPECT_EQ(mv_open(Data(vault), vault.size(), memory.data() + shift, memory.size() - 8, nullptr, &loader, nullptr),
               MV_MISALIGNED);
     EXPECT_EQ(loader, nullptr);
   }
   for (size_t shift = 1; shift < 4; ++shift) {
     const std::string shifted = std::string(shift, '\0') + vault;
-    EXPECT_EQ(mv_open(Data(shifted) + shift, vault.size(), memory.data(), memory.size(), &loader, nullptr),
+    EXPECT_EQ(mv_open(Data(shifted) + shift, vault.size(), memory.data(), memory.size(), nullptr, &loader, nullptr),
               MV_MISALIGNED);
     EXPECT_EQ(loader, nullptr);
   }
-  ASSERT_EQ(mv_open(Data(vault), vault.size(), memory.data(), memory.size(), &loader, nullptr), MV_OK);
+  ASSERT_EQ(mv_open(Data(vault), vault.size(), memory.data(), memory.size(), nullptr, &loader, nullptr), MV_OK);
   mv_variant variant;
   ASSERT_EQ(Find(loader, "ternary", &variant), MV_OK);
   size_t needed;
   for (const size_t tile_size : {size_t{0}, size_t{255}, size_t{1} << 31}) {
     EXPECT_EQ(mv_start(loader, &variant, tile_size), MV_BAD_ARGUMENT);
-    EXPECT_EQ(mv_memory_needed(Data(vault), vault.size(), tile_size, &needed), MV_BAD_ARGUMENT);
+    EXPECT_EQ(mv_memory_needed(Data(vault), vault.size(), tile_size, nullptr, &needed), MV_BAD_ARGUMENT);
   }
   mv_variant outside = variant;
   outside.blob_offset = 0xFFFFFFF0u;
@@ -327,7 +329,7 @@ TEST(LoaderTest, NoFlippedBitIsEverMissed) {
     const std::string vault = CodedVaultBytes(*models);
     const std::map<std::string, std::string> contents = Contents(*models);
     size_t needed;
-    ASSERT_EQ(mv_memory_needed(Data(vault), vault.size(), 4096, &needed), MV_OK);
+    ASSERT_EQ(mv_memory_needed(Data(vault), vault.size(), 4096, nullptr, &needed), MV_OK);
     std::map<mv_place, int> caught;
     TestRandom random(9);
     for (size_t at = 0; at < vault.size(); ++at) {
@@ -341,7 +343,8 @@ TEST(LoaderTest, NoFlippedBitIsEverMissed) {
       Memory memory(needed);
       mv_loader* loader;
       mv_fault fault;
-      const mv_error error = mv_open(Data(damaged), damaged.size(), memory.data(), memory.size(), &loader, &fault);
+      const mv_error error =
+          mv_open(Data(damaged), damaged.size(), memory.data(), memory.size(), nullptr, &loader, &fault);
       if (before_models) {
         EXPECT_NE(error, MV_OK);
         EXPECT_EQ(fault.place, place);
@@ -419,11 +422,11 @@ TEST(LoaderTest, WhatRotsWhileItIsOpenIsFoundToo) {
   mv_loader* loader;
   for (size_t shift = 1; shift < 4; ++shift) {
     const std::string shifted = std::string(shift, '\0') + vault;
-    EXPECT_EQ(mv_open(Data(shifted) + shift, vault.size(), memory.data(), memory.size(), &loader, nullptr),
+    EXPECT_EQ(mv_open(Data(shifted) + shift, vault.size(), memory.data(), memory.size(), nullptr, &loader, nullptr),
               MV_MISALIGNED);
     EXPECT_EQ(loader, nullptr);
   }
-  ASSERT_EQ(mv_open(Data(vault), vault.size(), memory.data(), memory.size(), &loader, nullptr), MV_OK);
+  ASSERT_EQ(mv_open(Data(vault), vault.size(), memory.data(), memory.size(), nullptr, &loader, nullptr), MV_OK);
   mv_variant variant;
   ASSERT_EQ(Find(loader, "ternary", &variant), MV_OK);
   EXPECT_EQ(mv_diagnose(loader, &variant).place, MV_PLACE_UNKNOWN);
@@ -446,9 +449,10 @@ TEST(LoaderTest, TheBaseIsProvenWithoutTheIndex) {
   Memory memory(1 << 20);
   mv_loader* loader;
   mv_fault fault;
-  ASSERT_EQ(mv_open(Data(vault), vault.size(), memory.data(), memory.size(), &loader, &fault), MV_CHECKSUM_MISMATCH);
+  ASSERT_EQ(mv_open(Data(vault), vault.size(), memory.data(), memory.size(), nullptr, &loader, &fault),
+            MV_CHECKSUM_MISMATCH);
   ASSERT_EQ(fault.place, MV_PLACE_INDEX);
-  ASSERT_EQ(mv_open_base(Data(vault), vault.size(), memory.data(), memory.size(), &loader, &fault), MV_OK);
+  ASSERT_EQ(mv_open_base(Data(vault), vault.size(), memory.data(), memory.size(), nullptr, &loader, &fault), MV_OK);
   EXPECT_EQ(mv_count(loader), 0u);
   mv_cursor cursor = {};
   mv_variant variant;
@@ -461,7 +465,7 @@ TEST(LoaderTest, TheBaseIsProvenWithoutTheIndex) {
   EXPECT_EQ(mv_diagnose(loader, &variant).place, MV_PLACE_UNKNOWN);
   // All else is checked as ever.
   vault[header.section(Section::kModel).offset + 3] ^= 1;
-  EXPECT_EQ(mv_open_base(Data(vault), vault.size(), memory.data(), memory.size(), &loader, &fault),
+  EXPECT_EQ(mv_open_base(Data(vault), vault.size(), memory.data(), memory.size(), nullptr, &loader, &fault),
             MV_CHECKSUM_MISMATCH);
   EXPECT_EQ(fault.place, MV_PLACE_MODEL);
   EXPECT_EQ(loader, nullptr);
@@ -484,8 +488,97 @@ TEST(LoaderTest, ForgedVaultsAreRefusedByName) {
     RepairEverything(&forged);
     Memory memory(1 << 20);
     mv_loader* loader;
-    EXPECT_EQ(mv_open(Data(forged), forged.size(), memory.data(), memory.size(), &loader, nullptr), forgery.error);
+    EXPECT_EQ(mv_open(Data(forged), forged.size(), memory.data(), memory.size(), nullptr, &loader, nullptr),
+              forgery.error);
   }
+}
+
+// What a loader does is counted by what it feeds: 4 KiB hashed at most, something parsed, or a tile.
+struct WorkMeter {
+  uint64_t fed = 0;
+  mv_watchdog watchdog = {[](void* self) { ++static_cast<WorkMeter*>(self)->fed; }, this};
+};
+
+// Opens, proves and diagnoses all there is. The digests of what was proven.
+std::vector<uint64_t> ProveEverything(const std::string& vault, const mv_watchdog* watchdog) {
+  std::vector<uint64_t> proven;
+  Memory memory(1 << 18);
+  mv_loader* loader;
+  size_t needed;
+  static_cast<void>(mv_memory_needed(Data(vault), vault.size(), 4096, watchdog, &needed));
+  if (mv_open(Data(vault), vault.size(), memory.data(), memory.size(), watchdog, &loader, nullptr) != MV_OK) {
+    return proven;
+  }
+  mv_cursor cursor = {};
+  mv_variant variant;
+  mv_base(loader, &variant);
+  do {
+    const Restored restored = Restore(loader, variant, 4096);
+    if (restored.verdict == MV_VERIFIED) {
+      proven.push_back(restored.digest);
+    } else {
+      static_cast<void>(mv_diagnose(loader, &variant));
+    }
+  } while (mv_list(loader, &cursor, &variant) == MV_OK);
+  return proven;
+}
+
+TEST(LoaderTest, SizesAtTheirExtremesTakeNoMoreWorkThanTheVaultDoes) {
+  const std::string vault = CodedVaultBytes(WholeModels());
+  WorkMeter whole;
+  const std::vector<uint64_t> expected = ProveEverything(vault, &whole.watchdog);
+  ASSERT_EQ(expected.size(), WholeModels().variants.size() + 1);
+  VaultHeader header;
+  ASSERT_EQ(ParseHeader({Data(vault), kHeaderSize}, vault.size(), &header), CoreStatus::kOk);
+  // Every word and every two words of the header, of MODEL's front, of CHUNKS and of INDEX.
+  std::vector<size_t> places;
+  const auto add = [&](size_t begin, size_t size) {
+    for (size_t at = begin; at + 8 <= begin + size; at += at < kHeaderSize ? 4 : 2) places.push_back(at);
+  };
+  add(kFeaturesField.offset, kHeaderChecksumField.offset - kFeaturesField.offset);
+  for (const Section s : {Section::kModel, Section::kChunks, Section::kIndex}) {
+    add(header.section(s).offset, std::min<size_t>(header.section(s).size, 160));
+  }
+  uint64_t most = 0;
+  for (const size_t at : places) {
+    for (const size_t size : {2, 4, 8}) {
+      for (const uint64_t value :
+           {uint64_t{0}, uint64_t{1}, uint64_t{0x7FFFFFFFFFFFFFFF}, ~uint64_t{0}, uint64_t{1} << 31,
+            uint64_t{0x0FFFFF00}, uint64_t{1} << 24, uint64_t{0x7F7F7F7F7F7F7F7F}}) {
+        std::string forged = vault;
+        for (size_t i = 0; i < size; ++i) forged[at + i] = static_cast<char>(value >> (8 * i));
+        RepairEverything(&forged);
+        WorkMeter work;
+        const std::vector<uint64_t> proven = ProveEverything(forged, &work.watchdog);
+        most = std::max(most, work.fed);
+        ASSERT_LE(work.fed, 4 * whole.fed) << "offset " << at << ", " << size << " bytes, value " << value;
+        ASSERT_LE(proven.size(), expected.size());
+      }
+    }
+  }
+  EXPECT_GT(most, whole.fed / 2);  // Some forgeries are close to the vault itself.
+}
+
+TEST(LoaderTest, TheWatchdogIsFedByWhateverTakesLong) {
+  const std::string vault = CodedVaultBytes(WholeModels());
+  Memory memory(1 << 18);
+  mv_loader* loader;
+  WorkMeter work;
+  size_t needed;
+  EXPECT_EQ(mv_memory_needed(Data(vault), vault.size(), 4096, &work.watchdog, &needed), MV_OK);
+  EXPECT_GE(std::exchange(work.fed, 0), 4u);  // MODEL, CHUNKS, INDEX, and what is parsed.
+  ASSERT_EQ(mv_open(Data(vault), vault.size(), memory.data(), memory.size(), &work.watchdog, &loader, nullptr), MV_OK);
+  EXPECT_GE(std::exchange(work.fed, 0), 5u);
+  mv_variant variant;
+  mv_base(loader, &variant);
+  EXPECT_EQ(mv_start(loader, &variant, 4096), MV_OK);
+  EXPECT_EQ(std::exchange(work.fed, 0), 1u);
+  const uint8_t* tile;
+  size_t size;
+  EXPECT_EQ(mv_next(loader, &tile, &size), MV_OK);
+  EXPECT_EQ(std::exchange(work.fed, 0), 1u);
+  static_cast<void>(mv_diagnose(loader, &variant));
+  EXPECT_GE(std::exchange(work.fed, 0), vault.size() / 2 / 4096);
 }
 
 TEST(LoaderTest, StepsAreObserved) {

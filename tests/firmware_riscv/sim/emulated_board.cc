@@ -7,10 +7,10 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tools/mvault/board/board_machine.h"
+
 namespace modelvault {
 namespace {
-
-constexpr uint64_t kBankSize = 32 << 20;
 
 void WriteAt(const std::string& path, uint64_t offset, const std::string& bytes) {
   std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
@@ -24,19 +24,20 @@ void WriteAt(const std::string& path, uint64_t offset, const std::string& bytes)
 EmulatedBoard::EmulatedBoard(const std::string& code_path, const std::string& vault) {
   std::filesystem::copy_file(code_path, folder_.File("code.img"));
   folder_.Write("vault.img", vault);
-  for (const char* bank : {"code.img", "vault.img"}) std::filesystem::resize_file(folder_.File(bank), kBankSize);
+  for (const char* bank : {"code.img", "vault.img"}) std::filesystem::resize_file(folder_.File(bank), kFlashBankSize);
 }
 
 BoardRun EmulatedBoard::Run(const std::string& plugin_arguments, const std::string& input) {
   const std::string counts = folder_.File("counts.json");
   std::filesystem::remove(counts);
   // Instructions are what is measured: the time limit only ends a program that hangs.
-  const std::string command = std::string("timeout 120 ") + MODELVAULT_QEMU +
-                              " -M virt -m 128K -bios none -display none -monitor none -serial stdio -icount shift=0"
-                              " -drive if=pflash,unit=0,format=raw,readonly=on,file='" +
-                              folder_.File("code.img") + "' -drive if=pflash,unit=1,format=raw,file='" +
-                              folder_.File("vault.img") + "' -plugin '" + MODELVAULT_CYCLE_PLUGIN + ",out=" + counts +
-                              plugin_arguments + "' <'" + folder_.Write("input", input) + "' 2>&1";
+  std::string command = std::string("timeout 120 ") + MODELVAULT_QEMU;
+  for (const std::string& argument :
+       EmulatorArguments({folder_.File("code.img"), folder_.File("vault.img")},
+                         std::string(MODELVAULT_CYCLE_PLUGIN) + ",out=" + counts + plugin_arguments)) {
+    command += " '" + argument + "'";
+  }
+  command += " <'" + folder_.Write("input", input) + "' 2>&1";
   BoardRun run;
   FILE* pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) return run;

@@ -50,7 +50,7 @@ std::string OneLayerHeader(const std::string& weights = R"("dtype":"I8","shape":
 class NetworkFileTest : public testing::Test {
  protected:
   absl::StatusOr<Network> Read(const std::string& bytes) {
-    return ReadModel(FileSystem::Default(), folder_.Write("m.safetensors", bytes));
+    return ReadNetwork(FileSystem::Default(), folder_.Write("m.safetensors", bytes));
   }
 
   const TempFolder folder_;
@@ -59,9 +59,9 @@ class NetworkFileTest : public testing::Test {
 TEST_F(NetworkFileTest, ReadsBackWhatWasWritten) {
   const Network model = SmallModel();
   ASSERT_OK_AND_ASSIGN(const uint64_t size,
-                       WriteModel(FileSystem::Default(), folder_.File("m"), model, {{"role", "base"}}));
+                       WriteNetwork(FileSystem::Default(), folder_.File("m"), model, {{"role", "base"}}));
   EXPECT_EQ(size, folder_.Read("m").size());
-  ASSERT_OK_AND_ASSIGN(const Network back, ReadModel(FileSystem::Default(), folder_.File("m")));
+  ASSERT_OK_AND_ASSIGN(const Network back, ReadNetwork(FileSystem::Default(), folder_.File("m")));
   ASSERT_EQ(back.layers.size(), model.layers.size());
   for (size_t l = 0; l < model.layers.size(); ++l) {
     EXPECT_EQ(back.layers[l].inputs, model.layers[l].inputs);
@@ -73,7 +73,7 @@ TEST_F(NetworkFileTest, ReadsBackWhatWasWritten) {
 
 TEST_F(NetworkFileTest, TheFileIsSafetensorsWithNamedLayersAndMetadata) {
   const Network model = SmallModel();
-  ASSERT_THAT(WriteModel(FileSystem::Default(), folder_.File("m"), model, {{"role", "variant"}, {"department", "x"}}),
+  ASSERT_THAT(WriteNetwork(FileSystem::Default(), folder_.File("m"), model, {{"role", "variant"}, {"department", "x"}}),
               IsOk());
   const std::string bytes = folder_.Read("m");
   uint64_t header_size = 0;
@@ -94,7 +94,7 @@ TEST_F(NetworkFileTest, TheFileIsSafetensorsWithNamedLayersAndMetadata) {
 }
 
 TEST_F(NetworkFileTest, EveryTruncationIsAnError) {
-  ASSERT_THAT(WriteModel(FileSystem::Default(), folder_.File("m"), SmallModel(), {}), IsOk());
+  ASSERT_THAT(WriteNetwork(FileSystem::Default(), folder_.File("m"), SmallModel(), {}), IsOk());
   const std::string bytes = folder_.Read("m");
   for (size_t size = 0; size < bytes.size(); ++size) {
     EXPECT_THAT(Read(bytes.substr(0, size)), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("m.safetensors")))
@@ -142,27 +142,27 @@ TEST_F(NetworkFileTest, RefusesLayersThatDoNotFitOneAnother) {
   model.layers[1].inputs = 3;
   model.layers[1].outputs = 7;
   model.layers[1].biases.resize(7);
-  ASSERT_THAT(WriteModel(FileSystem::Default(), folder_.File("m"), model, {}), IsOk());
-  EXPECT_THAT(ReadModel(FileSystem::Default(), folder_.File("m")),
+  ASSERT_THAT(WriteNetwork(FileSystem::Default(), folder_.File("m"), model, {}), IsOk());
+  EXPECT_THAT(ReadNetwork(FileSystem::Default(), folder_.File("m")),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        HasSubstr("tensor 'output' takes 3 inputs, the layer before it gives 7")));
 }
 
 TEST_F(NetworkFileTest, AMissingFileIsNotFound) {
-  EXPECT_THAT(ReadModel(FileSystem::Default(), folder_.File("none")), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(ReadNetwork(FileSystem::Default(), folder_.File("none")), StatusIs(absl::StatusCode::kNotFound));
 }
 
 TEST_F(NetworkFileTest, AnyFailingOperationIsReportedAndLeavesNoFile) {
   FaultyFileSystem disk;
   const Network model = SmallModel();
-  ASSERT_THAT(WriteModel(disk, folder_.File("m"), model, {}), IsOk());
+  ASSERT_THAT(WriteNetwork(disk, folder_.File("m"), model, {}), IsOk());
   const int count = disk.count() - disk.count(DiskOperation::kSyncDirectory);
   ASSERT_GT(count, 3);
   ASSERT_EQ(unlink(folder_.File("m").c_str()), 0);
   for (int n = 1; n <= count; ++n) {
     SCOPED_TRACE(absl::StrCat("fault at operation ", n, " of ", count));
     disk.FailAt(n, ENOSPC);
-    EXPECT_THAT(WriteModel(disk, folder_.File("m"), model, {}), StatusIs(absl::StatusCode::kUnavailable));
+    EXPECT_THAT(WriteNetwork(disk, folder_.File("m"), model, {}), StatusIs(absl::StatusCode::kUnavailable));
     EXPECT_THAT(folder_.Names(), testing::IsEmpty());
   }
 }

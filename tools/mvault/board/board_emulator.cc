@@ -11,15 +11,17 @@
 
 #include <chrono>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <memory>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "tools/mvault/board/board_machine.h"
+#include "absl/types/span.h"
+#include "vault/file_system.h"
 
 extern char** environ;
 
@@ -28,12 +30,14 @@ namespace {
 
 constexpr char kEmulator[] = "qemu-system-riscv32";
 constexpr char kEmulatorPackage[] = "qemu-system-misc";
-constexpr uint32_t kStrapMagic = 0x5453564D;
-constexpr uint32_t kStrapMeasure = 2;
-constexpr size_t kStrapSize = 256;
+// Emulators before this one speak the plugin's version of their interface (firmware_riscv/sim/qemu_plugin_api.h); those
+// from it on refuse it.
+constexpr int kFirstEmulatorWithoutPlugin = 9;
 // A program that hangs must not hang us; the slowest honest one takes seconds.
 constexpr std::chrono::minutes kTimeLimit(10);
+constexpr std::chrono::seconds kVersionTimeLimit(30);
 constexpr std::chrono::milliseconds kPollInterval(5);
+constexpr char kVersionPrefix[] = "QEMU emulator version ";
 
 // A folder of ours that is removed unless it is kept.
 class ScratchFolder {
@@ -62,26 +66,30 @@ absl::StatusOr<std::string> MakeFolder(const std::string& parent) {
 
 // `begin`, then zeros up to `strap` at kStrapOffset (if any), then zeros up to a bank's size, as holes.
 absl::Status WriteBank(const std::string& path, absl::string_view begin, absl::string_view strap) {
-  std::ofstream out(path, std::ios::binary);
-  out.write(begin.data(), static_cast<std::streamsize>(begin.size()));
-  if (!strap.empty()) {
-    out.seekp(kStrapOffset);
-    out.write(strap.data(), static_cast<std::streamsize>(strap.size()));
+  const auto bytes = [](absl::string_view text) {
+    return absl::Span<const uint8_t>(reinterpret_cast<const uint8_t*>(text.data()), text.size());
+  };
+  const absl::StatusOr<std::unique_ptr<AtomicFile>> file = FileSystem::Default().CreateAtomic(path, Durability::kNone);
+  if (!file.ok()) return file.status();
+  if (absl::Status status = (*file)->Append(bytes(begin)); !status.ok()) return status;
+  if (absl::Status status = (*file)->WriteAt(kStrapOffset, bytes(strap)); !status.ok()) return status;
+  if ((*file)->size() < kFlashBankSize) {
+    constexpr uint8_t kZero[1] = {0};
+    if (absl::Status status = (*file)->WriteAt(kFlashBankSize - 1, kZero); !status.ok()) return status;
   }
-  out.close();
-  std::error_code error;
-  if (out.good()) std::filesystem::resize_file(path, kFlashBankSize, error);
-  if (!out.good() || error) return absl::UnavailableError(absl::StrCat(path, ": cannot write the flash image"));
-  return absl::OkStatus();
+  return (*file)->Commit();
 }
 
-std::string ReadIfThere(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return std::string(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+absl::StatusOr<std::string> ReadAll(const std::string& path) {
+  const absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = FileSystem::Default().OpenForRead(path);
+  if (!file.ok()) return file.status();
+  std::string text(static_cast<size_t>((*file)->size()), '\0');
+  absl::Status status = (*file)->ReadAt(0, {reinterpret_cast<uint8_t*>(text.data()), text.size()});
+  if (!status.ok()) return status;
+  return text;
 }
 
-// A path inside one of the emulator's options, where a comma ends a value.
-std::string Escaped(const std::string& path) { return absl::StrReplaceAll(path, {{",", ",,"}}); }
+std::string ReadIfThere(const std::string& path) { return ReadAll(path).value_or(""); }
 
 bool IsProgram(const std::string& path) {
   std::error_code ignored;
@@ -127,13 +135,14 @@ absl::StatusOr<std::string> FindFile(const std::string& given, const char* name,
     if (std::filesystem::is_regular_file(place, ignored)) return place;
     absl::StrAppend(&tried, tried.empty() ? "" : " and ", place);
   }
-  return absl::NotFoundError(absl::StrCat("there is no ", what, " (tried ", tried,
-                                          "): build the target firmware_riscv (with MODELVAULT_RISCV=ON), or give it with ", option));
+  return absl::NotFoundError(
+      absl::StrCat("there is no ", what, " (tried ", tried,
+                   "): build the target firmware_riscv (with MODELVAULT_RISCV=ON), or give it with ", option));
 }
 
-// Waits for `pid`, at most kTimeLimit; then kills it. The result is as EmulatorRun::exit_code, or nothing.
-absl::StatusOr<int> WaitFor(pid_t pid) {
-  const auto deadline = std::chrono::steady_clock::now() + kTimeLimit;
+// Waits for `pid`, at most `limit`; then kills it. The result is as EmulatorRun::exit_code, or nothing.
+absl::StatusOr<int> WaitFor(pid_t pid, std::chrono::seconds limit) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
   for (;;) {
     int status = 0;
     const pid_t ended = waitpid(pid, &status, WNOHANG);
@@ -145,14 +154,14 @@ absl::StatusOr<int> WaitFor(pid_t pid) {
       kill(pid, SIGKILL);
       waitpid(pid, &status, 0);
       return absl::UnavailableError(
-          absl::StrCat("the board program did not end within ", kTimeLimit.count(), " minutes and was stopped"));
+          absl::StrCat("the emulator did not end within ", limit.count(), " seconds and was stopped"));
     }
     std::this_thread::sleep_for(kPollInterval);
   }
 }
 
 absl::StatusOr<int> RunProgram(const std::vector<std::string>& arguments, const std::string& out,
-                               const std::string& err) {
+                               const std::string& err, std::chrono::seconds limit) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -165,20 +174,27 @@ absl::StatusOr<int> RunProgram(const std::vector<std::string>& arguments, const 
   const int error = posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0) return absl::UnavailableError(absl::StrCat(argv[0], ": cannot be started: ", strerror(error)));
-  return WaitFor(pid);
+  return WaitFor(pid, limit);
+}
+
+// The version that the emulator says it has, such as "7.2.22"; empty if it says none.
+std::string EmulatorVersion(const std::string& emulator) {
+  std::error_code error;
+  const std::filesystem::path parent = std::filesystem::temp_directory_path(error);
+  absl::StatusOr<std::string> made = MakeFolder(error ? "/tmp" : parent.string());
+  if (!made.ok()) return "";
+  const ScratchFolder folder(*std::move(made));
+  const absl::StatusOr<int> exit_code =
+      RunProgram({emulator, "--version"}, folder.File("out"), folder.File("err"), kVersionTimeLimit);
+  if (!exit_code.ok() || *exit_code != 0) return "";
+  const std::string said = ReadIfThere(folder.File("out"));
+  const size_t at = said.find(kVersionPrefix);
+  if (at == std::string::npos) return "";
+  const size_t begin = at + strlen(kVersionPrefix);
+  return said.substr(begin, said.find_first_not_of("0123456789.", begin) - begin);
 }
 
 }  // namespace
-
-std::string MeasureStrap(absl::string_view name, uint32_t tile_size) {
-  std::string strap;
-  for (const uint32_t word : {kStrapMagic, kStrapMeasure, tile_size, uint32_t{0}}) {
-    for (int shift = 0; shift < 32; shift += 8) strap.push_back(static_cast<char>(word >> shift & 0xFF));
-  }
-  strap.append(name.data(), std::min(name.size(), kMaxStrapName));
-  strap.resize(kStrapSize);
-  return strap;
-}
 
 absl::StatusOr<BoardFiles> FindBoardFiles(BoardFiles given) {
   absl::StatusOr<std::string> emulator = FindEmulator(given.emulator);
@@ -188,6 +204,13 @@ absl::StatusOr<BoardFiles> FindBoardFiles(BoardFiles given) {
       FindFile(given.firmware, "modelvault_board.bin", MODELVAULT_BOARD_FIRMWARE, "firmware image", "--firmware");
   if (!firmware.ok()) return firmware.status();
   given.firmware = *std::move(firmware);
+  // Who names a plugin of their own knows what it is for.
+  const std::string version = given.plugin.empty() ? EmulatorVersion(given.emulator) : "";
+  if (!version.empty() && atoi(version.c_str()) >= kFirstEmulatorWithoutPlugin) {
+    given.uncounted = absl::StrCat("the cycle plugin is for QEMU up to ", kFirstEmulatorWithoutPlugin - 1, ".x; ",
+                                   given.emulator, " is ", version);
+    return given;
+  }
   absl::StatusOr<std::string> plugin =
       FindFile(given.plugin, "modelvault_cycles.so", MODELVAULT_CYCLE_PLUGIN, "cycle plugin", "--plugin");
   if (!plugin.ok()) return plugin.status();
@@ -216,46 +239,47 @@ absl::StatusOr<std::unique_ptr<BoardEmulator>> BoardEmulator::Create(const Board
 BoardEmulator::~BoardEmulator() { ScratchFolder removed(folder_); }
 
 absl::StatusOr<EmulatorRun> BoardEmulator::Run(absl::string_view strap, uint64_t wait_states) const {
-  const std::string firmware = ReadIfThere(files_.firmware);
-  if (firmware.empty() || firmware.size() > kStrapOffset) {
-    return absl::InvalidArgumentError(absl::StrCat(files_.firmware, ": ", firmware.size(),
+  absl::StatusOr<EmulatorRun> run = RunOnce(strap, wait_states, files_.plugin);
+  if (!run.ok() || files_.plugin.empty()) {
+    if (run.ok()) run->uncounted = files_.uncounted;
+    return run;
+  }
+  // A plugin that was loaded leaves a report, whatever the board program did.
+  const bool refused =
+      run->exit_code != 0 && run->output.empty() && run->counts.empty() && absl::StrContains(run->errors, "plugin");
+  if (!refused) return run;
+  const std::string reason =
+      absl::StrCat(files_.emulator, " does not load the cycle plugin: ", absl::StripAsciiWhitespace(run->errors));
+  run = RunOnce(strap, wait_states, "");
+  if (run.ok()) run->uncounted = reason;
+  return run;
+}
+
+absl::StatusOr<EmulatorRun> BoardEmulator::RunOnce(absl::string_view strap, uint64_t wait_states,
+                                                   const std::string& plugin) const {
+  const absl::StatusOr<std::string> firmware = ReadAll(files_.firmware);
+  if (!firmware.ok()) return firmware.status();
+  if (firmware->empty() || firmware->size() > kStrapOffset) {
+    return absl::InvalidArgumentError(absl::StrCat(files_.firmware, ": ", firmware->size(),
                                                    " bytes: expected a firmware image of 1 to ", kStrapOffset));
   }
   absl::StatusOr<std::string> made = MakeFolder(folder_);
   if (!made.ok()) return made.status();
   const ScratchFolder folder(*std::move(made));
-  if (absl::Status status = WriteBank(folder.File("code.img"), firmware, strap); !status.ok()) return status;
-  std::string plugin =
-      absl::StrCat(Escaped(files_.plugin), ",out=", Escaped(folder.File("counts")), ",wait=", wait_states);
-  if (!files_.symbols.empty()) absl::StrAppend(&plugin, ",symbols=", Escaped(files_.symbols));
-  const auto bank = [](int unit, const std::string& path) {
-    return absl::StrCat("if=pflash,unit=", unit, ",format=raw,readonly=on,file=", Escaped(path));
-  };
-  const absl::StatusOr<int> exit_code = RunProgram({files_.emulator,
-                                                    "-M",
-                                                    "virt",
-                                                    "-m",
-                                                    "128K",
-                                                    "-bios",
-                                                    "none",
-                                                    "-display",
-                                                    "none",
-                                                    "-monitor",
-                                                    "none",
-                                                    "-serial",
-                                                    "stdio",
-                                                    "-icount",
-                                                    "shift=0",
-                                                    "-drive",
-                                                    bank(0, folder.File("code.img")),
-                                                    "-drive",
-                                                    bank(1, folder_ + "/vault.img"),
-                                                    "-plugin",
-                                                    plugin},
-                                                   folder.File("out"), folder.File("err"));
+  if (absl::Status status = WriteBank(folder.File("code.img"), *firmware, strap); !status.ok()) return status;
+  std::string loaded;
+  if (!plugin.empty()) {
+    loaded = absl::StrCat(EscapedForEmulator(plugin), ",out=", EscapedForEmulator(folder.File("counts")),
+                          ",wait=", wait_states);
+    if (!files_.symbols.empty()) absl::StrAppend(&loaded, ",symbols=", EscapedForEmulator(files_.symbols));
+  }
+  std::vector<std::string> command =
+      EmulatorArguments({folder.File("code.img"), folder_ + "/vault.img", /*vault_read_only=*/true}, loaded);
+  command.insert(command.begin(), files_.emulator);
+  const absl::StatusOr<int> exit_code = RunProgram(command, folder.File("out"), folder.File("err"), kTimeLimit);
   if (!exit_code.ok()) return exit_code.status();
   return EmulatorRun{*exit_code, ReadIfThere(folder.File("out")), ReadIfThere(folder.File("err")),
-                     ReadIfThere(folder.File("counts"))};
+                     ReadIfThere(folder.File("counts")), ""};
 }
 
 }  // namespace modelvault

@@ -25,9 +25,9 @@ CycleCounts ToCounts(const nlohmann::json& object) {
           Number(object, "fetch_wait"),   Number(object, "flash_reads"), Number(object, "flash_read_bytes")};
 }
 
-CycleCounts Sum(const BoardPhases& phases, std::initializer_list<BoardPhase> wanted) {
+CycleCounts Sum(const BoardPhases& phases, std::initializer_list<Phase> wanted) {
   CycleCounts sum;
-  for (const BoardPhase phase : wanted) {
+  for (const Phase phase : wanted) {
     const auto found = phases.find(static_cast<int>(phase));
     if (found != phases.end()) sum.Add(found->second.counts);
   }
@@ -132,14 +132,14 @@ absl::StatusOr<BoardPhases> ParseCounts(absl::string_view report) {
   }
 }
 
-CycleCounts OpenCounts(const BoardPhases& phases) { return Sum(phases, {BoardPhase::kOpen}); }
+CycleCounts OpenCounts(const BoardPhases& phases) { return Sum(phases, {Phase::kOpen}); }
 
 CycleCounts VerifyCounts(const BoardPhases& phases) {
-  return Sum(phases, {BoardPhase::kVerifyDecode, BoardPhase::kVerifyHash, BoardPhase::kVerifyElse});
+  return Sum(phases, {Phase::kVerifyDecode, Phase::kVerifyHash, Phase::kVerifyElse});
 }
 
 CycleCounts UseCounts(const BoardPhases& phases) {
-  return Sum(phases, {BoardPhase::kUseDecode, BoardPhase::kUseHash, BoardPhase::kUseElse});
+  return Sum(phases, {Phase::kUseDecode, Phase::kUseHash, Phase::kUseElse});
 }
 
 BoardTimes TimesAt(const BoardPhases& phases, double mhz) {
@@ -153,9 +153,9 @@ BoardTimes TimesAt(const BoardPhases& phases, double mhz) {
   times.open = ms(open.cycles());
   times.verify = ms(verify.cycles());
   times.use = ms(use.cycles());
-  times.decode = ms(Sum(phases, {BoardPhase::kVerifyDecode, BoardPhase::kUseDecode}).executing);
-  times.hash = ms(Sum(phases, {BoardPhase::kVerifyHash, BoardPhase::kUseHash}).executing);
-  times.other = ms(Sum(phases, {BoardPhase::kOpen, BoardPhase::kVerifyElse, BoardPhase::kUseElse}).executing);
+  times.decode = ms(Sum(phases, {Phase::kVerifyDecode, Phase::kUseDecode}).executing);
+  times.hash = ms(Sum(phases, {Phase::kVerifyHash, Phase::kUseHash}).executing);
+  times.other = ms(Sum(phases, {Phase::kOpen, Phase::kVerifyElse, Phase::kUseElse}).executing);
   times.flash_wait = ms(all.data_wait + all.fetch_wait);
   times.one_pass = ms(open.cycles() + verify.cycles());
   times.modelled_total = ms(open.cycles() + Overlapped(verify) + Overlapped(use));

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "firmware_riscv/app/phases.h"
 
 namespace modelvault {
 
@@ -59,19 +60,6 @@ struct PhaseCounts {
   std::vector<FunctionCounts> functions;  // In the plugin's order; one, "(elsewhere)", without symbols.
 };
 
-// What the firmware marks (firmware_riscv/app/board.h). The last two are what lies between the steps of a pass: the program
-// around the loader, and the consumer.
-enum class BoardPhase : int {
-  kElse = 0,  // Start-up, and what is no part of a restore.
-  kOpen = 1,
-  kVerifyDecode = 2,
-  kVerifyHash = 3,
-  kUseDecode = 4,
-  kUseHash = 5,
-  kConsole = 6,
-  kVerifyElse = 7,
-  kUseElse = 8,
-};
 // "verify: decode" and so on.
 std::string BoardPhaseName(int phase);
 

@@ -53,10 +53,12 @@ Json CountsToJson(const CycleCounts& counts) {
           {"flash_read_bytes", counts.flash_read_bytes}};
 }
 
-Json TimesToJson(const BoardTimes& times) {
+// Null where nothing was counted.
+Json TimesToJson(const BoardTimes& times, bool counted) {
+  const auto value = [&](const NamedTime& time) { return counted ? Json(times.*time.value) : Json(nullptr); };
   Json json;
-  for (const NamedTime& time : kTimes) json[time.key] = times.*time.value;
-  for (const NamedTime& time : kModelledTimes) json["modelled"][time.key] = times.*time.value;
+  for (const NamedTime& time : kTimes) json[time.key] = value(time);
+  for (const NamedTime& time : kModelledTimes) json["modelled"][time.key] = value(time);
   return json;
 }
 
@@ -88,14 +90,14 @@ std::string ShortName(const std::string& name) {
 }
 
 // In the order of a run.
-constexpr BoardPhase kOrder[] = {BoardPhase::kElse,       BoardPhase::kOpen,       BoardPhase::kVerifyDecode,
-                                 BoardPhase::kVerifyHash, BoardPhase::kVerifyElse, BoardPhase::kUseDecode,
-                                 BoardPhase::kUseHash,    BoardPhase::kUseElse,    BoardPhase::kConsole};
+constexpr Phase kOrder[] = {Phase::kOther,      Phase::kOpen,       Phase::kVerifyDecode,
+                            Phase::kVerifyHash, Phase::kVerifyElse, Phase::kUseDecode,
+                            Phase::kUseHash,    Phase::kUseElse,    Phase::kConsole};
 
 std::string FormatPhases(const BoardResult& result, double mhz, bool functions) {
   TextTable table(
       {"phase", ">cycles", ">ms", ">executing", ">data wait", ">fetch wait", ">instructions", ">flash reads"});
-  for (const BoardPhase number : kOrder) {
+  for (const Phase number : kOrder) {
     const auto found = result.phases.find(static_cast<int>(number));
     if (found == result.phases.end()) continue;
     const PhaseCounts& phase = found->second;
@@ -131,37 +133,52 @@ std::string BoardFailure(const BoardResult& result) {
   return absl::StrCat("'", result.name, "': the board restored ", result.line.xxh64, ", the host ", result.host_xxh64);
 }
 
+namespace {
+
+void AddTimes(const BoardPhases& phases, const BoardClock& clock, TextTable* table) {
+  const BoardTimes times = TimesAt(phases, clock.mhz);
+  const CycleCounts all = AllCounts(phases);
+  table->AddRow({"clock", FormatClock(clock)});
+  table->AddRow(
+      {"one pass", absl::StrCat(Ms(times.one_pass), " ms: open ", Ms(times.open), ", verify ", Ms(times.verify))});
+  table->AddRow({"both passes", absl::StrCat(Ms(times.total), " ms: open ", Ms(times.open), ", verify ",
+                                             Ms(times.verify), ", use ", Ms(times.use))});
+  table->AddRow({"of which", absl::StrCat("decode ", Ms(times.decode), ", hash ", Ms(times.hash), ", other ",
+                                          Ms(times.other), ", waiting for flash ", Ms(times.flash_wait))});
+  table->AddRow({"modelled", absl::StrCat(Ms(times.modelled_one_pass), " and ", Ms(times.modelled_total),
+                                          " ms, if a DMA channel read the flash meanwhile")});
+  table->AddRow({"instructions", Grouped(all.instructions)});
+  table->AddRow({"cycles", Grouped(all.cycles())});
+  table->AddRow(
+      {"flash reads", absl::StrCat(Grouped(all.flash_reads), ", of ", Grouped(all.flash_read_bytes), " bytes")});
+}
+
+}  // namespace
+
 std::string FormatBoardResult(const BoardResult& result, const BoardClock& clock, bool functions) {
-  const BoardTimes times = TimesAt(result.phases, clock.mhz);
-  const CycleCounts all = AllCounts(result.phases);
   const BoardLine& line = result.line;
+  const bool counted = result.uncounted.empty();
   TextTable table({"what", "figure"});
   table.AddRow({"result", result.ok() ? "verified in both passes, as on the host" : "FAILED"});
   table.AddRow({"model", absl::StrCat(Printable(result.name), ", ", Grouped(line.bytes), " bytes, XXH64 ",
                                       Printable(line.xxh64))});
-  table.AddRow({"clock", FormatClock(clock)});
-  table.AddRow(
-      {"one pass", absl::StrCat(Ms(times.one_pass), " ms: open ", Ms(times.open), ", verify ", Ms(times.verify))});
-  table.AddRow({"both passes", absl::StrCat(Ms(times.total), " ms: open ", Ms(times.open), ", verify ",
-                                            Ms(times.verify), ", use ", Ms(times.use))});
-  table.AddRow({"of which", absl::StrCat("decode ", Ms(times.decode), ", hash ", Ms(times.hash), ", other ",
-                                         Ms(times.other), ", waiting for flash ", Ms(times.flash_wait))});
-  table.AddRow({"modelled", absl::StrCat(Ms(times.modelled_one_pass), " and ", Ms(times.modelled_total),
-                                         " ms, if a DMA channel read the flash meanwhile")});
-  table.AddRow({"instructions", Grouped(all.instructions)});
-  table.AddRow({"cycles", Grouped(all.cycles())});
-  table.AddRow(
-      {"flash reads", absl::StrCat(Grouped(all.flash_reads), ", of ", Grouped(all.flash_read_bytes), " bytes")});
+  if (counted) {
+    AddTimes(result.phases, clock, &table);
+  } else {
+    table.AddRow({"cycles", "not counted: " + Printable(result.uncounted)});
+  }
   table.AddRow({"RAM", absl::StrCat(Grouped(line.static_ram + line.ram_code + line.stack), " bytes: static ",
                                     Grouped(line.static_ram), ", code ", Grouped(line.ram_code), ", stack ",
                                     Grouped(line.stack))});
   table.AddRow({"window", absl::StrCat(Grouped(line.tile_size), " bytes")});
-  return absl::StrCat(table.Format(), "\n", FormatPhases(result, clock.mhz, functions));
+  return counted ? absl::StrCat(table.Format(), "\n", FormatPhases(result, clock.mhz, functions)) : table.Format();
 }
 
 Json BoardResultToJson(const BoardResult& result, const BoardClock& clock, bool functions) {
   const CycleCounts all = AllCounts(result.phases);
   const BoardLine& line = result.line;
+  const bool counted = result.uncounted.empty();
+  const auto count = [&](uint64_t value) { return counted ? Json(value) : Json(nullptr); };
   Json json = {{"name", result.name},
                {"ok", result.ok()},
                {"status", line.status},
@@ -169,12 +186,13 @@ Json BoardResultToJson(const BoardResult& result, const BoardClock& clock, bool 
                {"data_bytes", line.bytes},
                {"xxh64", line.xxh64},
                {"host_xxh64", result.host_xxh64.empty() ? Json(nullptr) : Json(result.host_xxh64)},
-               {"matches_host", result.matches_host()}};
-  json.update(TimesToJson(TimesAt(result.phases, clock.mhz)));
-  json.update({{"instructions", all.instructions},
-               {"cycles", all.cycles()},
-               {"flash_reads", all.flash_reads},
-               {"flash_read_bytes", all.flash_read_bytes},
+               {"matches_host", result.matches_host()},
+               {"uncounted", counted ? Json(nullptr) : Json(result.uncounted)}};
+  json.update(TimesToJson(TimesAt(result.phases, clock.mhz), counted));
+  json.update({{"instructions", count(all.instructions)},
+               {"cycles", count(all.cycles())},
+               {"flash_reads", count(all.flash_reads)},
+               {"flash_read_bytes", count(all.flash_read_bytes)},
                {"window_bytes", line.tile_size},
                {"static_ram_bytes", line.static_ram},
                {"code_ram_bytes", line.ram_code},
@@ -201,7 +219,7 @@ BoardSummary Summarize(const std::vector<BoardResult>& results, double mhz) {
   BoardSummary summary;
   std::vector<BoardTimes> times;
   for (const BoardResult& result : results) {
-    if (result.name == kReservedVariantName && results.size() > 1) continue;
+    if ((result.name == kReservedVariantName && results.size() > 1) || !result.uncounted.empty()) continue;
     times.push_back(TimesAt(result.phases, mhz));
     if (summary.worst_name.empty() || times.back().total > summary.worst.total) {
       summary.worst_name = result.name;
@@ -233,23 +251,34 @@ std::string FormatBoardResults(const std::vector<BoardResult>& results, const Bo
   for (const BoardResult& result : results) {
     good += result.ok() ? 1 : 0;
     most_ram = std::max(most_ram, result.line.static_ram + result.line.ram_code + result.line.stack);
-    add(Printable(result.name), TimesAt(result.phases, clock.mhz), result.ok() ? "as on the host" : "FAILED");
+    const std::string verdict = result.ok() ? "as on the host" : "FAILED";
+    if (result.uncounted.empty()) {
+      add(Printable(result.name), TimesAt(result.phases, clock.mhz), verdict);
+    } else {
+      std::vector<std::string> row(10, "-");
+      row.front() = Printable(result.name);
+      row.back() = verdict;
+      table.AddRow(row);
+    }
   }
+  const std::string verified =
+      absl::StrFormat("%d of %d models verified on the board, equal to the host's; %s bytes of RAM at most\n", good,
+                      results.size(), Grouped(most_ram));
   const BoardSummary summary = Summarize(results, clock.mhz);
+  if (summary.models == 0) return absl::StrCat(table.Format(), "\n", verified, "cycles were not counted\n");
   add("median", summary.median, "");
   add("worst", summary.worst, "");
   return absl::StrFormat(
-      "Milliseconds at %s.\n\n%s\n%d of %d models verified on the board, equal to the host's; "
-      "%s bytes of RAM at most\nmodelled: median %s and %s ms, if a DMA channel read the flash meanwhile\n",
-      FormatClock(clock), table.Format(), good, results.size(), Grouped(most_ram), Ms(summary.median.modelled_one_pass),
+      "Milliseconds at %s.\n\n%s\n%smodelled: median %s and %s ms, if a DMA channel read the flash meanwhile\n",
+      FormatClock(clock), table.Format(), verified, Ms(summary.median.modelled_one_pass),
       Ms(summary.median.modelled_total));
 }
 
 Json BoardSummaryToJson(const BoardSummary& summary) {
   return {{"models", summary.models},
-          {"median", TimesToJson(summary.median)},
-          {"worst", TimesToJson(summary.worst)},
-          {"worst_name", summary.worst_name}};
+          {"median", TimesToJson(summary.median, summary.models > 0)},
+          {"worst", TimesToJson(summary.worst, summary.models > 0)},
+          {"worst_name", summary.models > 0 ? Json(summary.worst_name) : Json(nullptr)}};
 }
 
 }  // namespace modelvault

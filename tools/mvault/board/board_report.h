@@ -27,6 +27,7 @@ struct BoardResult {
   std::string host_xxh64;  // Of the host's own restore; empty if that failed,
   std::string host_error;  // for this reason.
   BoardPhases phases;
+  std::string uncounted;  // Why there are no phases; empty: there are.
 
   bool matches_host() const { return !host_xxh64.empty() && line.xxh64 == host_xxh64; }
   bool ok() const { return board_ok && matches_host(); }
@@ -40,6 +41,7 @@ std::string FormatBoardResult(const BoardResult& result, const BoardClock& clock
 Json BoardResultToJson(const BoardResult& result, const BoardClock& clock, bool functions);
 
 // Times of several models: the middle one (the mean of two for an even number) and the largest, each time by itself.
+// Models whose cycles were not counted have none.
 struct BoardSummary {
   size_t models = 0;
   BoardTimes median;

@@ -20,10 +20,19 @@ void Console::PrintJson(const Json& json) {
   Print(absl::StrCat(json.dump(/*indent=*/2, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace), "\n"));
 }
 
-void Console::PrintError(const absl::Status& status) {
+void Console::PrintError(const absl::Status& status) { PrintLine("error", status.message()); }
+
+void Console::PrintNote(absl::string_view text) { PrintLine("note", text); }
+
+void Console::PrintLine(absl::string_view kind, absl::string_view text) {
   progress_.Clear();
-  const std::string text = absl::StrCat("mvault: error: ", PrintableLines(status.message()));
-  fwrite(text.data(), 1, text.size(), err_);
+  const std::string line = absl::StrCat("mvault: ", kind, ": ", PrintableLines(text));
+  fwrite(line.data(), 1, line.size(), err_);
+}
+
+void Console::PrintOutOfMemory() {
+  progress_.Clear();
+  fputs("mvault: error: out of memory\n", err_);
 }
 
 absl::Status Console::Flush() {

@@ -26,6 +26,10 @@ class Console {
 
   // Writes "mvault: error: " and the message, made printable, as one line to standard error.
   void PrintError(const absl::Status& status);
+  // The same with "note": something that the user should know and that is no failure.
+  void PrintNote(absl::string_view text);
+  // The same for memory that ran out, without asking for any.
+  void PrintOutOfMemory();
 
   Progress& progress() { return progress_; }
 
@@ -33,6 +37,8 @@ class Console {
   absl::Status Flush();
 
  private:
+  void PrintLine(absl::string_view kind, absl::string_view text);
+
   FILE* const out_;
   FILE* const err_;
   Progress progress_;

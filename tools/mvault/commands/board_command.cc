@@ -11,6 +11,7 @@
 #include "tools/formats/model_formats.h"
 #include "tools/mvault/board/board_emulator.h"
 #include "tools/mvault/board/board_figures.h"
+#include "tools/mvault/board/board_machine.h"
 #include "tools/mvault/board/board_report.h"
 #include "tools/mvault/cli/byte_size.h"
 #include "tools/mvault/cli/command_options.h"
@@ -65,13 +66,13 @@ absl::StatusOr<std::vector<uint8_t>> ReadForBoard(const VaultReader& vault, uint
 absl::StatusOr<BoardResult> Measure(const NamedVault& vault, const BoardEmulator& board, const Arguments& arguments,
                                     const std::string& name) {
   const bool is_base = name == kReservedVariantName;
-  if (name.size() > kMaxStrapName) {
+  if (name.size() > kStrapNameRoom) {
     return absl::InvalidArgumentError(
-        absl::StrCat("'", name, "': the board is asked for names of at most ", kMaxStrapName, " bytes"));
+        absl::StrCat("'", name, "': the board is asked for names of at most ", kStrapNameRoom, " bytes"));
   }
-  const absl::StatusOr<EmulatorRun> run =
-      board.Run(MeasureStrap(is_base ? "" : name, static_cast<uint32_t>(arguments.tile.value_or(0))),
-                arguments.clock.wait_states());
+  const absl::StatusOr<EmulatorRun> run = board.Run(
+      MakeStraps(StrapCommand::kMeasure, is_base ? "" : name, static_cast<uint32_t>(arguments.tile.value_or(0))),
+      arguments.clock.wait_states());
   if (!run.ok()) return run.status();
   absl::StatusOr<BoardLine> line = ParseBoardLine(run->output);
   if (!line.ok()) {
@@ -80,13 +81,15 @@ absl::StatusOr<BoardResult> Measure(const NamedVault& vault, const BoardEmulator
                                             "; it ended with code ", run->exit_code,
                                             last.empty() ? "" : " and the words: ", last));
   }
-  absl::StatusOr<BoardPhases> phases = ParseCounts(run->counts);
-  if (!phases.ok()) return phases.status();
-
   BoardResult result;
   result.name = name;
   result.line = *std::move(line);
-  result.phases = *std::move(phases);
+  result.uncounted = run->uncounted;
+  if (result.uncounted.empty()) {
+    absl::StatusOr<BoardPhases> phases = ParseCounts(run->counts);
+    if (!phases.ok()) return phases.status();
+    result.phases = *std::move(phases);
+  }
   result.board_ok = run->exit_code == 0 && result.line.status == "ok" && result.line.name == name &&
                     result.line.xxh64 == result.line.expected;
   const absl::StatusOr<NamedModel> model = vault.OpenModel(name);
@@ -97,6 +100,36 @@ absl::StatusOr<BoardResult> Measure(const NamedVault& vault, const BoardEmulator
     result.host_error = std::string(status.message());
   }
   return result;
+}
+
+// The models to measure, the base as "base".
+absl::StatusOr<std::vector<std::string>> NamesOf(const VaultReader& vault, const Arguments& arguments) {
+  if (!arguments.all && !arguments.base && arguments.name != kReservedVariantName) {
+    if (absl::Status found = vault.Find(arguments.name).status(); !found.ok()) return found;
+    return std::vector<std::string>{arguments.name};
+  }
+  std::vector<std::string> names = {std::string(kReservedVariantName)};
+  if (arguments.all) {
+    for (const VaultVariant& v : vault.variants()) names.push_back(v.name);
+  }
+  return names;
+}
+
+Json ToJson(const std::vector<BoardResult>& results, const Arguments& arguments) {
+  Json json = {{"vault", arguments.vault},
+               {"mhz", arguments.clock.mhz},
+               {"flash_mbps", arguments.clock.flash_mbps},
+               {"wait_states", arguments.clock.wait_states()}};
+  if (!arguments.all) {
+    json.update(BoardResultToJson(results[0], arguments.clock, arguments.functions));
+    return json;
+  }
+  json["results"] = Json::array();
+  for (const BoardResult& result : results) {
+    json["results"].push_back(BoardResultToJson(result, arguments.clock, arguments.functions));
+  }
+  json["summary"] = BoardSummaryToJson(Summarize(results, arguments.clock.mhz));
+  return json;
 }
 
 absl::StatusOr<ExitCode> Board(Session& session, const Arguments& arguments) {
@@ -112,52 +145,32 @@ absl::StatusOr<ExitCode> Board(Session& session, const Arguments& arguments) {
   }
   const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault, KnownModelFormats());
   if (!vault.ok()) return vault.status();
-  std::vector<std::string> names;
-  if (arguments.all || arguments.base || arguments.name == kReservedVariantName) {
-    names.push_back(kReservedVariantName);
-  } else {
-    if (absl::Status found = vault->vault().Find(arguments.name).status(); !found.ok()) return found;
-    names.push_back(arguments.name);
-  }
-  if (arguments.all) {
-    for (const VaultVariant& v : vault->vault().variants()) names.push_back(v.name);
-  }
-  const absl::StatusOr<std::vector<uint8_t>> bytes = ReadForBoard(vault->vault(), partition);
-  if (!bytes.ok()) return bytes.status();
+  const absl::StatusOr<std::vector<std::string>> names = NamesOf(vault->vault(), arguments);
+  if (!names.ok()) return names.status();
   const absl::StatusOr<BoardFiles> files = FindBoardFiles(arguments.files);
   if (!files.ok()) return files.status();
+  if (!files->uncounted.empty()) session.console.PrintNote(absl::StrCat(files->uncounted, ": cycles are not counted"));
+  const absl::StatusOr<std::vector<uint8_t>> bytes = ReadForBoard(vault->vault(), partition);
+  if (!bytes.ok()) return bytes.status();
   const absl::StatusOr<std::unique_ptr<BoardEmulator>> board = BoardEmulator::Create(*files, *bytes);
   if (!board.ok()) return board.status();
 
+  bool ok = true;
   std::vector<BoardResult> results;
   const absl::Status status = OrderedParallel<BoardResult>(
-      names.size(), ThreadCount(arguments.jobs),
-      [&](uint64_t i) { return Measure(*vault, **board, arguments, names[i]); },
+      names->size(), ThreadCount(arguments.jobs),
+      [&](uint64_t i) { return Measure(*vault, **board, arguments, (*names)[i]); },
       [&](uint64_t i, BoardResult result) {
         if (!result.ok()) session.console.PrintError(absl::DataLossError(BoardFailure(result)));
+        ok = ok && result.ok();
         results.push_back(std::move(result));
-        session.console.progress().Update("board", i + 1, names.size());
+        session.console.progress().Update("board", i + 1, names->size());
         return absl::OkStatus();
       });
   if (!status.ok()) return status;
 
-  bool ok = true;
-  for (const BoardResult& result : results) ok = ok && result.ok();
   if (arguments.json) {
-    Json json = {{"vault", arguments.vault},
-                 {"mhz", arguments.clock.mhz},
-                 {"flash_mbps", arguments.clock.flash_mbps},
-                 {"wait_states", arguments.clock.wait_states()}};
-    if (arguments.all) {
-      json["results"] = Json::array();
-      for (const BoardResult& result : results) {
-        json["results"].push_back(BoardResultToJson(result, arguments.clock, arguments.functions));
-      }
-      json["summary"] = BoardSummaryToJson(Summarize(results, arguments.clock.mhz));
-    } else {
-      json.update(BoardResultToJson(results[0], arguments.clock, arguments.functions));
-    }
-    session.console.PrintJson(json);
+    session.console.PrintJson(ToJson(results, arguments));
   } else {
     session.console.Print(arguments.all ? FormatBoardResults(results, arguments.clock)
                                         : FormatBoardResult(results[0], arguments.clock, arguments.functions));

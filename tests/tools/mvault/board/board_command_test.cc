@@ -1,7 +1,9 @@
 // `mvault board` with boards that are faked, also badly. The real one: tests/firmware_riscv/sim/board_run_test.cc.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -31,9 +33,9 @@ class BoardCommandTest : public testing::Test {
  protected:
   BoardCommandTest() : vault_(models_.Pack()), hashes_(HashesOf(vault_)), board_(hashes_) {}
 
-  ProgramRun Run(std::vector<std::string> arguments) const {
+  ProgramRun Run(std::vector<std::string> arguments, bool with_plugin = true) const {
     arguments.insert(arguments.begin(), {"board", vault_});
-    for (const std::string& option : board_.Options()) arguments.push_back(option);
+    for (const std::string& option : board_.Options(with_plugin)) arguments.push_back(option);
     return Mvault(arguments);
   }
 
@@ -73,6 +75,31 @@ TEST_F(BoardCommandTest, TextNamesTheFigures) {
                              HasSubstr("modelled"), HasSubstr("26,700 bytes"), HasSubstr("  Slow "),
                              HasSubstr("verify: hash"), HasSubstr(hashes_.at("few"))));
   EXPECT_EQ(run.err, "");
+}
+
+// Some programs raise the soft limit of open files to the hard one; a child that closes them all then takes minutes.
+TEST_F(BoardCommandTest, TheEmulatorHasTheLimitsOfTheShellAndNoFilesOfOurs) {
+  struct rlimit old;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &old), 0);
+  const struct rlimit narrow = {std::min<rlim_t>(old.rlim_max, 203), old.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &narrow), 0);
+  FakeBoard board(hashes_);
+  const TempFolder seen;
+  const std::string fine =
+      "echo \"measure status=ok bytes=1 xxh64=$hash expected=$hash tile=4096 static_ram=1 "
+      "ram_code=1 stack=1 name=$name\"\nexit 0\n";
+  board.SetBehaviour("ulimit -Sn > " + seen.File("limit") + "\nls -l /proc/$$/fd > " + seen.File("files") + "\n" +
+                     fine);
+  std::vector<std::string> arguments = {"board", vault_, "--all", "--jobs", "3"};
+  for (const std::string& option : board.Options()) arguments.push_back(option);
+  const ProgramRun run = Mvault(arguments);
+  EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &old), 0);
+  EXPECT_EQ(run.exit_code, 0) << run;
+  EXPECT_EQ(seen.Read("limit"), std::to_string(narrow.rlim_cur) + "\n");
+  const std::string files = seen.Read("files");
+  EXPECT_THAT(files, HasSubstr("/dev/null"));
+  for (const char* ours : {"all.mvlt", "vault.img", "code.img"})
+    EXPECT_EQ(files.find(ours), std::string::npos) << files;
 }
 
 TEST_F(BoardCommandTest, BaseIsAModelLikeAnother) {
@@ -164,6 +191,69 @@ exit 0
   const ProgramRun run = Run({"few"});
   EXPECT_EQ(run.exit_code, 70);
   EXPECT_THAT(run.err, HasSubstr("cycle plugin's report"));
+}
+
+TEST_F(BoardCommandTest, AnEmulatorTooNewForThePluginStillProvesTheHashes) {
+  board_.SetVersion("QEMU emulator version 10.0.2 (Debian 1:10.0.2+ds-2)\nCopyright (c) 2003-2025\n");
+  board_.SetBehaviour(R"(
+[ -z "$out" ] || { echo "it got a plugin" >&2; exit 7; }
+echo "measure status=ok bytes=1234 xxh64=$hash expected=$hash tile=4096 static_ram=20000 ram_code=6000 stack=700 name=$name"
+)");
+  const ProgramRun run = Run({"few", "--json"}, /*with_plugin=*/false);
+  ASSERT_EQ(run.exit_code, 0) << run;
+  EXPECT_THAT(run.err, AllOf(StartsWith("mvault: note: the cycle plugin is for QEMU up to 8.x; "),
+                             HasSubstr(" is 10.0.2: cycles are not counted\n")));
+  const nlohmann::json json = run.Json();
+  EXPECT_EQ(json.at("ok"), true);
+  EXPECT_EQ(json.at("matches_host"), true);
+  EXPECT_EQ(json.at("ram_bytes"), 26700);
+  EXPECT_THAT(json.at("uncounted").get<std::string>(), StartsWith("the cycle plugin is for QEMU up to 8.x"));
+  for (const char* key : {"total_ms", "one_pass_ms", "cycles", "instructions", "flash_reads"}) {
+    EXPECT_TRUE(json.at(key).is_null()) << key;
+  }
+  EXPECT_TRUE(json.at("phases").empty());
+
+  const ProgramRun text = Run({"few"}, /*with_plugin=*/false);
+  EXPECT_EQ(text.exit_code, 0) << text;
+  EXPECT_THAT(text.out, AllOf(HasSubstr("verified in both passes"), HasSubstr("not counted: the cycle plugin")));
+  EXPECT_THAT(text.out, testing::Not(HasSubstr(" ms")));
+  const ProgramRun all = Run({"--all"}, /*with_plugin=*/false);
+  EXPECT_EQ(all.exit_code, 0) << all;
+  EXPECT_THAT(all.out, HasSubstr("cycles were not counted\n"));
+  const ProgramRun all_json = Run({"--all", "--json"}, /*with_plugin=*/false);
+  EXPECT_TRUE(all_json.Json().at("summary").at("worst_name").is_null());
+}
+
+TEST_F(BoardCommandTest, WhichEmulatorThePluginIsForIsSaidBeforeAnythingIsBuilt) {
+  board_.SetVersion("QEMU emulator version 9.0.0\n");
+  const ProgramRun run = Run({"few", "--partition", "1"}, /*with_plugin=*/false);
+  EXPECT_EQ(run.exit_code, 4) << run;
+  EXPECT_THAT(run.err, StartsWith("mvault: note: the cycle plugin is for QEMU up to 8.x; "));
+}
+
+TEST_F(BoardCommandTest, AnEmulatorThatRefusesThePluginStillProvesTheHashes) {
+  board_.SetBehaviour(R"(
+if [ -n "$out" ]; then rm "$out"; echo "plugin requires API version 1, but this is 2" >&2; exit 1; fi
+echo "measure status=ok bytes=1234 xxh64=$hash expected=$hash tile=4096 static_ram=20000 ram_code=6000 stack=700 name=$name"
+)");
+  const ProgramRun run = Run({"few", "--json"});
+  ASSERT_EQ(run.exit_code, 0) << run;
+  EXPECT_THAT(run.Json().at("uncounted").get<std::string>(),
+              HasSubstr("does not load the cycle plugin: plugin requires API version 1, but this is 2"));
+  EXPECT_TRUE(run.Json().at("total_ms").is_null());
+}
+
+TEST_F(BoardCommandTest, AnEmulatorOfThePluginsTimeIsGivenIt) {
+  for (const char* version : {"QEMU emulator version 8.2.1\n", "QEMU emulator version 7.2.22 (Debian)\n", "none\n"}) {
+    board_.SetVersion(version);
+    // The plugin that was built, if it was.
+    EXPECT_THAT(Run({"few"}, /*with_plugin=*/false).err, testing::Not(HasSubstr("the cycle plugin is for")));
+  }
+  board_.SetVersion("QEMU emulator version 10.0.2\n");
+  const ProgramRun own = Run({"few", "--json"});  // Whoever names a plugin gets it.
+  ASSERT_EQ(own.exit_code, 0) << own;
+  EXPECT_TRUE(own.Json().at("uncounted").is_null());
+  EXPECT_EQ(own.Json().at("cycles"), 60000);
 }
 
 TEST_F(BoardCommandTest, TheBoardGetsTheVaultTheStrapAndTheWaitStates) {

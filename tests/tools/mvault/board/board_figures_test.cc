@@ -105,7 +105,7 @@ TEST(TimesTest, FlashSlowerThanComputingIsNotHidden) {
 BoardResult ResultWithDecode(const std::string& name, uint64_t cycles) {
   BoardResult result;
   result.name = name;
-  result.phases[static_cast<int>(BoardPhase::kVerifyDecode)].counts.executing = cycles;
+  result.phases[static_cast<int>(Phase::kVerifyDecode)].counts.executing = cycles;
   return result;
 }
 

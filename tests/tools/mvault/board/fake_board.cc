@@ -37,6 +37,7 @@ FakeBoard::FakeBoard(const std::map<std::string, std::string>& hashes) {
   // The strap's name lies behind its 16 bytes of head at 0x40000.
   folder_.Write("emulator", R"(#!/bin/bash
 here=$(dirname "$0")
+if [ "$1" = --version ]; then cat "$here/version"; exit; fi
 for argument; do
   case "$argument" in
     *unit=0,*) code=${argument##*file=} ;;
@@ -46,7 +47,7 @@ done
 name=$(dd if="$code" bs=1 skip=262160 count=240 2>/dev/null | tr -d '\0')
 name=${name:-base}
 hash=$(sed -n "s/^$name //p" "$here/hashes")
-cp "$here/counts" "$out"
+[ -z "$out" ] || cp "$here/counts" "$out"
 . "$here/behaviour"
 )");
   std::filesystem::permissions(folder_.File("emulator"), std::filesystem::perms::owner_all);
@@ -57,12 +58,15 @@ exit 0
 )");
 }
 
+void FakeBoard::SetVersion(const std::string& text) const { folder_.Write("version", text); }
+
 void FakeBoard::SetBehaviour(const std::string& commands) const { folder_.Write("behaviour", commands); }
 
-std::vector<std::string> FakeBoard::Options() const {
-  return {"--emulator", folder_.File("emulator"),
-          "--firmware", folder_.File("modelvault_board.bin"),
-          "--plugin",   folder_.File("modelvault_cycles.so")};
+std::vector<std::string> FakeBoard::Options(bool with_plugin) const {
+  std::vector<std::string> options = {"--emulator", folder_.File("emulator"), "--firmware",
+                                      folder_.File("modelvault_board.bin")};
+  if (with_plugin) options.insert(options.end(), {"--plugin", folder_.File("modelvault_cycles.so")});
+  return options;
 }
 
 }  // namespace modelvault

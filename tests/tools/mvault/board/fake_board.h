@@ -21,8 +21,11 @@ class FakeBoard {
   // (the plugin's file). The default prints the line of a good run and exits with 0.
   void SetBehaviour(const std::string& commands) const;
 
-  // --emulator, --firmware and --plugin.
-  std::vector<std::string> Options() const;
+  // What the emulator says to --version; nothing, and a failure, unless this is called.
+  void SetVersion(const std::string& text) const;
+
+  // --emulator, --firmware and, if wanted, --plugin.
+  std::vector<std::string> Options(bool with_plugin = true) const;
 
   const TempFolder& folder() const { return folder_; }
 

@@ -1,0 +1,30 @@
+// What the firmware tells whoever measures from outside: which phase begins. Firmware, plugin and hosts share it.
+#ifndef MODELVAULT_FIRMWARE_RISCV_APP_PHASES_H_
+#define MODELVAULT_FIRMWARE_RISCV_APP_PHASES_H_
+
+#include <stdint.h>
+
+namespace modelvault {
+
+enum class Phase : uint8_t {
+  kOther = 0,  // Start-up, and what is no part of a restore.
+  kOpen = 1,
+  kVerifyDecode = 2,
+  kVerifyHash = 3,
+  kUseDecode = 4,
+  kUseHash = 5,
+  kConsole = 6,
+  kVerifyElse = 7,  // Around the loader: between its steps, and the consumer.
+  kUseElse = 8,
+};
+
+// The emulated board's registers, for its observer alone; the emulator's finisher, whose addresses these are, ignores
+// them. A store of any value to word k of kPhaseRegisters begins phase k after it.
+inline constexpr uint32_t kPhaseRegisters = 0x00100100;
+inline constexpr uint32_t kPhaseRegisterCount = 32;
+// A store of any value feeds the watchdog.
+inline constexpr uint32_t kWatchdogRegister = kPhaseRegisters + 4 * kPhaseRegisterCount;
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_FIRMWARE_RISCV_APP_PHASES_H_

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Usage: ram_functions.sh NM CXXFILT LIST OUT OBJECT...
+# Writes the part of the linker script that puts the functions of LIST (ram_functions.txt) where they run from: the
+# sections that the OBJECTs, compiled with -ffunction-sections, have them in. Fails if there is no function of a name.
+set -euo pipefail
+nm=$1 cxxfilt=$2 list=$3 out=$4
+shift 4
+
+symbols=$("$nm" --defined-only --format=posix "$@" | awk '$2 ~ /^[tTwW]$/ { print $1 }' | sort -u)
+[ -n "$symbols" ] || { echo "$0: the objects have no functions" >&2; exit 1; }
+# Without arguments a function, its clones and its lambdas have one name.
+names=$("$cxxfilt" --no-params <<<"$symbols" | sed -E 's/\(anonymous namespace\):://g; s/[(<[].*//; s/ .*//')
+paste <(printf '%s\n' "$names") <(printf '%s\n' "$symbols") | awk -v list="$list" '
+  { sections[$1] = sections[$1] " " $2 }
+  END {
+    while ((getline line < list) > 0) {
+      if (line ~ /^(#|$)/) continue
+      inlined = sub(/^inline /, "", line)
+      split(line, words, " ")
+      file = words[2] == "" ? "" : words[2] ".o"
+      line = words[1]
+      if (line in sections) {
+        count = split(sections[line], symbols, " ")
+        for (i = 1; i <= count; ++i) print "*" file "(.text." symbols[i] ")"
+      } else if (!inlined) {
+        print list ": there is no function " line > "/dev/stderr"
+        failed = 1
+      }
+    }
+    exit failed
+  }' >"$out"

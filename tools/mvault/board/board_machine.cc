@@ -1,0 +1,36 @@
+#include "tools/mvault/board/board_machine.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+
+namespace modelvault {
+
+std::string MakeStraps(StrapCommand command, absl::string_view name, uint32_t tile_size) {
+  std::string block(kStrapSize, '\0');
+  uint8_t* const bytes = reinterpret_cast<uint8_t*>(block.data());
+  StoreLe32(bytes, kStrapMagic);
+  StoreLe32(bytes + kStrapCommandOffset, static_cast<uint32_t>(command));
+  StoreLe32(bytes + kStrapTileSizeOffset, tile_size);
+  memcpy(bytes + kStrapNameOffset, name.data(), std::min(name.size(), kStrapNameRoom));
+  return block;
+}
+
+std::vector<std::string> EmulatorArguments(const BoardImages& images, const std::string& plugin) {
+  std::vector<std::string> arguments = {
+#include "firmware_riscv/virt_rv32/qemu_arguments.inc"
+  };
+  const std::string vault =
+      absl::StrCat("file=", EscapedForEmulator(images.vault), images.vault_read_only ? ",readonly=on" : "");
+  for (std::string& argument : arguments) {
+    argument = absl::StrReplaceAll(
+        argument, {{"file=CODE", absl::StrCat("file=", EscapedForEmulator(images.code))}, {"file=VAULT", vault}});
+  }
+  if (!plugin.empty()) arguments.insert(arguments.end(), {"-plugin", plugin});
+  return arguments;
+}
+
+std::string EscapedForEmulator(absl::string_view path) { return absl::StrReplaceAll(path, {{",", ",,"}}); }
+
+}  // namespace modelvault
