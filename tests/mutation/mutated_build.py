@@ -249,8 +249,9 @@ class MutatedBuild:
                     continue
                 own = scratch / "own_test"
                 if not own.exists():
-                    words = [str(out) if word.endswith(suffix) else word for word in one.program.link]
+                    words = [word for word in one.program.link if not word.endswith(suffix)]
                     words[words.index("-o") + 1] = str(own)
+                    words[1:1] = [str(out)]  # First: of an inline function's copies the linker keeps the first.
                     if subprocess.run(words, cwd=self.build).returncode != 0:
                         raise Failure(f"{one.program.name} does not link with a mutant of {path}")
                 fault = self._run(one, own)
