@@ -4,6 +4,9 @@ import harness
 
 CORPUS = harness.ROOT.parent / "shared" / "corpus" / "medquad-260k"
 
+# Where bench/make_curvature leaves its file.
+CURVATURE = harness.ROOT / "build" / "curvature.safetensors"
+
 # How much more errors of some tensors count than their own curvature says: computed by bench/derive_tensor_weights.
 WEIGHTS_FILE = harness.ROOT / "bench" / "tensor_weights.txt"
 WEIGHTED = ["--tensor-weights", str(WEIGHTS_FILE)]
@@ -35,9 +38,11 @@ def fit(programs, out, options, budget):
 
 
 def _command(programs, variants, budget, out, options):
-    return [programs.mvault, "fit", "--base", CORPUS / "base.safetensors", *variants, "--curvature",
-            CORPUS / "curvature.safetensors", "--importance", CORPUS / "importance.safetensors", "--budget", budget, "-o",
-            out, "--json", *options]
+    # A curvature file of one's own, such as bench/make_curvature's, has the importance as well.
+    known = [] if "--curvature" in options else ["--curvature", CORPUS / "curvature.safetensors", "--importance",
+                                                 CORPUS / "importance.safetensors"]
+    return [programs.mvault, "fit", "--base", CORPUS / "base.safetensors", *variants, *known, "--budget", budget,
+            "-o", out, "--json", *options]
 
 
 def evaluate(programs, source):
@@ -52,12 +57,18 @@ def summary_of(programs, source):
 
 
 def fit_slices(programs, names, models, options):
-    """Fits some of the departments as they would be fitted among all: with the bytes that they would have in 1 MiB, and
-    a base with the steps it would have (they go by one over the root of the number of variants). Leaves the INT8 models
-    in `models`; the report."""
-    budget = round(_BASE_BYTES + len(names) * (_BUDGET - _BASE_BYTES) / _ALL)
+    """Fits some of the departments as they would be fitted among all. Leaves the INT8 models in `models`; the
+    report."""
     variants = [text for name in names for text in ("--variant", f"{name}={CORPUS / 'variants' / name}.safetensors")]
-    grid = [] if "--grid-factor" in options else ["--grid-factor", f"{_GRID_FACTOR * (len(names) / _ALL) ** 0.5:.6g}"]
+    budget, among_all = slice_options(len(names))
     models.mkdir(parents=True, exist_ok=True)
     return harness.run_json(_command(
-        programs, variants, budget, models / "fit.mvlt", ["--export-int8", models, *grid, *options]))
+        programs, variants, budget, models / "fit.mvlt",
+        ["--export-int8", models, *([] if "--grid-factor" in options else among_all), *options]))
+
+
+def slice_options(count):
+    """How so many departments are fitted as if among all: the bytes that they would have in 1 MiB, and options that
+    give the base the steps it would have (they go by one over the root of the number of variants)."""
+    budget = round(_BASE_BYTES + count * (_BUDGET - _BASE_BYTES) / _ALL)
+    return budget, ["--grid-factor", f"{_GRID_FACTOR * (count / _ALL) ** 0.5:.6g}"]

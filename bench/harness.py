@@ -57,9 +57,12 @@ class Programs:
         self.delta_plane = build / "bench" / "delta_plane"
         self.time_restore = build / "bench" / "time_restore"
         self.generate_large = build / "bench" / "generate_large"
-        for program in (self.mvault, self.run_measured, self.delta_plane, self.time_restore, self.generate_large):
+        needed = [self.mvault]
+        if "bench_programs" in targets:
+            needed += [self.run_measured, self.delta_plane, self.time_restore, self.generate_large]
+        for program in needed:
             if not program.exists():
-                raise Failure(f"{program} is missing: build the targets mvault and bench_programs there")
+                raise Failure(f"{program} is missing: build the targets {' and '.join(targets[:2])} there")
 
     @staticmethod
     def _make(build, targets):
@@ -152,7 +155,7 @@ class ModelSet:
     def __init__(self, name, folder, limit=None):
         self.name = name
         self.base = folder / "base.safetensors"
-        self.variants = sorted((folder / "variants").glob("*.safetensors"))
+        self.variants = sorted((folder / "variants").glob("[!.]*.safetensors"))
         if not self.base.exists() or not self.variants:
             raise Failure(f"{folder}: expected base.safetensors and variants/*.safetensors")
         if limit is not None:

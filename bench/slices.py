@@ -40,8 +40,29 @@ def read(out, offset):
     return Slices(names, {name: own_records(name) for name in names}, {name: own_records(others[name]) for name in names})
 
 
+def text_of_all(count):
+    """Inputs of `count` records of each department's training text, a record a batch."""
+    corpus = corpus_fit.CORPUS
+    length = training.read_config(corpus)["eval_context"]
+    for name in training.department_names(corpus):
+        records = training.spread(training.read_records(corpus / "train" / f"{name}.tok", length, length), count)
+        yield from records[:, :-1].split(1)
+
+
+def base_file():
+    return corpus_fit.CORPUS / "base.safetensors"
+
+
+def base_model():
+    return _load(base_file())
+
+
+def finetune_file(name):
+    return corpus_fit.CORPUS / "variants" / f"{name}.safetensors"
+
+
 def finetune(name):
-    return _load(corpus_fit.CORPUS / "variants" / f"{name}.safetensors")
+    return _load(finetune_file(name))
 
 
 def restored_file(models, name):

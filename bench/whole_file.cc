@@ -1,9 +1,7 @@
 #include "bench/whole_file.h"
 
-#include <cstdio>
 #include <memory>
 
-#include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 
 namespace modelvault::bench {
@@ -19,11 +17,10 @@ absl::StatusOr<std::string> ReadWholeFile(FileSystem& file_system, const std::st
 }
 
 absl::Status WriteWholeFile(const std::string& path, absl::string_view bytes) {
-  std::FILE* file = std::fopen(path.c_str(), "wb");
-  if (file == nullptr) return absl::UnavailableError(absl::StrCat("cannot create ", path));
-  const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
-  if (std::fclose(file) != 0 || !written) return absl::UnavailableError(absl::StrCat("cannot write ", path));
-  return absl::OkStatus();
+  const absl::StatusOr<std::unique_ptr<AtomicFile>> file = FileSystem::Default().CreateAtomic(path, Durability::kNone);
+  if (!file.ok()) return file.status();
+  const absl::Status status = (*file)->Append({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+  return status.ok() ? (*file)->Commit() : status;
 }
 
 }  // namespace modelvault::bench

@@ -43,10 +43,15 @@ class TempFolder {
     return File(name);
   }
 
-  // A file's bytes; empty if it is not there.
+  // A file's bytes. The test fails if there is no such file: two that are missing are not the same.
   std::string Read(const std::string& name) const {
     std::ifstream in(File(name), std::ios::binary);
+    EXPECT_TRUE(in.good()) << "there is no " << File(name);
     return std::string(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+  }
+  // The same, but empty if there is no such file.
+  std::string ReadIfThere(const std::string& name) const {
+    return std::filesystem::exists(File(name)) ? Read(name) : "";
   }
 
  private:

@@ -5,18 +5,21 @@
 // a time. Every error names the path and what the system said. Codes: a missing file is kNotFound, a path of the wrong
 // kind (directory, pipe, device) kInvalidArgument, a file shorter than what is asked for kDataLoss, a lock held by
 // another process kAborted, everything else that storage refuses (full or read-only disk, I/O error, permissions)
-// kUnavailable.
+// kUnavailable. One more: kUnknown from AtomicFile::Commit, the new file is in place but may not survive a power cut.
 
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "vault/descriptor_pool.h"
 #include "vault/file_system_calls.h"
 
 namespace modelvault {
@@ -36,8 +39,13 @@ class RandomAccessFile {
   // As given to OpenForRead; for messages.
   virtual const std::string& path() const = 0;
 
-  // The open file for copies inside the kernel, or -1 where there is none. Stays owned by this object.
+  // The open file for copies inside the kernel, or -1 where there is none. Stays open, and owned by this object.
   virtual int descriptor() const { return -1; }
+};
+
+enum class Durability {
+  kOnDisk,  // Commit() waits for the disk.
+  kNone,    // For files that are made again if the machine loses them.
 };
 
 // A file being written that takes its name only once it is complete: the bytes go to a temporary file in the
@@ -62,7 +70,8 @@ class AtomicFile {
   // Fills all of `out` from what was written so far; outside [0, size()) kDataLoss, which does not stick.
   absl::Status ReadAt(uint64_t offset, absl::Span<uint8_t> out);
 
-  // Appends `length` bytes of `source` from `offset`, inside the kernel where possible, else a chunk at a time.
+  // Appends `length` bytes of `source` from `offset`, inside the kernel where possible, else a chunk at a time. What
+  // the kernel copied is read back and compared.
   absl::Status CopyFrom(const RandomAccessFile& source, uint64_t offset, uint64_t length);
 
   // Bytes so far: the end of the furthest write.
@@ -72,13 +81,19 @@ class AtomicFile {
   const std::string& path() const { return path_; }
 
   // Puts the bytes on the disk, then the name on the bytes, then the folder on the disk. When only the last step fails
-  // the new file is in place and the error says so. Call once; nothing may be written afterwards.
+  // the new file is in place and the error, kUnknown, says so; where folders cannot be synced at all there is no error.
+  // Call once; nothing may be written afterwards.
   absl::Status Commit();
 
  private:
   friend class FileSystem;
-  AtomicFile(SystemCalls& calls, std::string path, std::string target, std::string temp_path, int fd);
+  AtomicFile(SystemCalls& calls, DescriptorPool& pool, std::string path, std::string target, Durability durability)
+      : calls_(calls), pool_(pool), path_(std::move(path)), target_(std::move(target)), durability_(durability) {}
 
+  absl::Status OpenTemp(mode_t mode);
+  absl::Status Probe();
+  absl::Status Rename(const std::string& to);
+  absl::StatusOr<bool> SameBytes(const RandomAccessFile& source, uint64_t offset, uint64_t length);
   absl::Status CheckWritableLocked(uint64_t offset, uint64_t length);
   absl::Status FlushLocked();
   absl::Status WriteFully(uint64_t offset, absl::Span<const uint8_t> data);
@@ -86,14 +101,16 @@ class AtomicFile {
   absl::Status FailLocked(absl::Status status);
 
   SystemCalls& calls_;
+  DescriptorPool& pool_;
   const std::string path_;    // as given, for messages
   const std::string target_;  // with symbolic links resolved
-  const std::string temp_path_;
-  const int fd_;
+  const Durability durability_;
+  std::string temp_path_;
+  int fd_ = -1;
 
   mutable std::mutex mutex_;  // guards what follows
   absl::Status status_;
-  bool temp_exists_ = true;  // cleared once it has been moved
+  bool temp_exists_ = false;  // until it has been moved
   bool committed_ = false;
   uint64_t size_ = 0;
   std::vector<uint8_t> pending_;  // appended but not yet written: the last bytes before size_
@@ -130,7 +147,7 @@ class FileSystem {
   static FileSystem& Default();
 
   // `calls` must outlive this object. Tests pass calls that fail.
-  explicit FileSystem(SystemCalls& calls) : calls_(calls) {}
+  explicit FileSystem(SystemCalls& calls) : calls_(calls), pool_(calls) {}
   virtual ~FileSystem() = default;
   FileSystem(const FileSystem&) = delete;
   FileSystem& operator=(const FileSystem&) = delete;
@@ -139,19 +156,48 @@ class FileSystem {
   absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenForRead(absl::string_view path);
 
   // Starts a file that will replace or become `path`; a symbolic link is followed, its target replaced. The folder must
-  // exist; `path` must be a regular file or nothing. The new file has the permissions of the one it replaces, else
-  // those of any fresh file.
-  absl::StatusOr<std::unique_ptr<AtomicFile>> CreateAtomic(absl::string_view path);
+  // exist; `path` must be a regular file or nothing. The new file has the permissions, owner, group and extended
+  // attributes of the one it replaces, as far as this user and the file system allow (docs/cli.md, "What replacing a
+  // file keeps"); else it is like any fresh file. kUnavailable at once for a file that cannot be replaced: a mount
+  // point, one marked immutable.
+  absl::StatusOr<std::unique_ptr<AtomicFile>> CreateAtomic(absl::string_view path,
+                                                           Durability durability = Durability::kOnDisk);
+
+  // Whether a file at `path` could be written and get its name there, tried with a file that is removed again: what
+  // CreateAtomic and Commit() would find, to be known before work that takes long.
+  absl::Status TryOutput(absl::string_view path);
 
   // Locks the existing file `path` and returns once whoever opens `path` now meets this lock. Files opened earlier may
   // have been replaced meanwhile: open what is to be changed after locking. Held elsewhere for all attempts: kAborted.
+  // A file system without locks is kUnavailable.
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(absl::string_view path, const LockOptions& options = {});
 
   // Whether `path` names anything. A dangling symbolic link does not.
   absl::StatusOr<bool> Exists(absl::string_view path);
 
+  // Writes the bytes of `from` as an AtomicFile at `to`.
+  absl::Status Copy(absl::string_view from, absl::string_view to);
+  // Gives a file of ours another name in its folder; what had it is gone. Not waited for.
+  absl::Status Move(absl::string_view from, absl::string_view to);
+
+  // Makes an empty file; kAlreadyExists if anything has the name.
+  absl::Status CreateEmpty(absl::string_view path);
+
+  // Makes the folder `path` and those above it, unless they are there.
+  absl::Status MakeFolders(absl::string_view path);
+  // The names in a folder, sorted.
+  absl::StatusOr<std::vector<std::string>> List(absl::string_view path);
+  // Removes a file (a symbolic link, not its target), or an empty folder. What is not there is no error.
+  absl::Status Remove(absl::string_view path);
+  // Removes a folder and all that is in it.
+  absl::Status RemoveTree(absl::string_view path);
+
  private:
+  absl::StatusOr<std::string> ResolveTarget(const std::string& path, std::optional<struct stat>* replaced);
+  absl::Status CheckReplaceable(const std::string& path, const std::string& target, const struct stat& replaced);
+
   SystemCalls& calls_;
+  DescriptorPool pool_;
 };
 
 }  // namespace modelvault

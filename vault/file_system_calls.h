@@ -10,8 +10,16 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 namespace modelvault {
+
+// What stands in the way of replacing a file, where the system tells.
+struct FileFlags {
+  bool mount_point = false;
+  bool immutable = false;
+  bool append_only = false;
+};
 
 class SystemCalls {
  public:
@@ -24,6 +32,13 @@ class SystemCalls {
   virtual int StatLink(const std::string& path, struct stat* out);  // does not
   virtual int StatOpen(int fd, struct stat* out);
   virtual int ChangeMode(int fd, mode_t mode);
+  virtual int ChangeOwner(int fd, uid_t user, gid_t group);  // -1: leave it
+  virtual int GetFlags(const std::string& path, FileFlags* out);
+  // Extended attributes, access control lists among them.
+  virtual int ListAttributes(const std::string& path, std::vector<std::string>* names);
+  virtual int GetAttribute(const std::string& path, const std::string& name, std::string* value);
+  virtual int SetAttribute(int fd, const std::string& name, const std::string& value);
+  virtual int RemoveAttribute(int fd, const std::string& name);
   virtual int RealPath(const std::string& path, std::string* out);
   virtual ssize_t ReadAt(int fd, void* data, size_t size, off_t offset);
   virtual ssize_t WriteAt(int fd, const void* data, size_t size, off_t offset);
@@ -32,7 +47,10 @@ class SystemCalls {
   virtual int Rename(const std::string& from, const std::string& to);
   virtual int Unlink(const std::string& path);
   virtual int SyncDirectory(const std::string& path);
-  virtual int TryLock(int fd);  // EWOULDBLOCK: held elsewhere
+  virtual int MakeDirectory(const std::string& path, mode_t mode);
+  virtual int RemoveDirectory(const std::string& path);
+  virtual int ListDirectory(const std::string& path, std::vector<std::string>* names);  // without . and ..
+  virtual int TryLock(int fd);                                                          // EWOULDBLOCK: held elsewhere
   virtual void Pause(int milliseconds);
 };
 

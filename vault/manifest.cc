@@ -4,6 +4,7 @@
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <xxhash.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <limits>
@@ -124,10 +125,11 @@ absl::StatusOr<std::string> EncodeManifest(const FileHeaders& headers) {
   }
 
   const std::unique_ptr<ZSTD_CCtx, FreeContext> context(ZSTD_createCCtx());
-  if (context == nullptr) return absl::ResourceExhaustedError("out of memory");
+  if (context == nullptr) return absl::UnavailableError("out of memory");
   std::string stored(ZSTD_compressBound(raw.size()), '\0');
   const size_t stored_size =
       ZSTD_compressCCtx(context.get(), stored.data(), stored.size(), raw.data(), raw.size(), kZstdLevel);
+  if (ZSTD_getErrorCode(stored_size) == ZSTD_error_memory_allocation) return absl::UnavailableError("out of memory");
   if (ZSTD_isError(stored_size)) {
     return absl::InternalError(absl::StrCat("zstd: ", ZSTD_getErrorName(stored_size)));
   }
@@ -152,9 +154,10 @@ absl::StatusOr<FileHeaders> DecodeManifest(absl::Span<const uint8_t> stored) {
                                             ", at most ", ExpansionLimit(stored.size()), " are allowed"));
   }
   const std::unique_ptr<ZSTD_DCtx, FreeContext> context(ZSTD_createDCtx());
-  if (context == nullptr) return absl::ResourceExhaustedError("out of memory");
+  if (context == nullptr) return absl::UnavailableError("out of memory");
   std::string raw(size, '\0');
   const size_t raw_size = ZSTD_decompressDCtx(context.get(), raw.data(), raw.size(), stored.data(), stored.size());
+  if (ZSTD_getErrorCode(raw_size) == ZSTD_error_memory_allocation) return absl::UnavailableError("out of memory");
   if (ZSTD_isError(raw_size)) {
     return absl::DataLossError(absl::StrCat("MANIFEST: zstd: ", ZSTD_getErrorName(raw_size)));
   }

@@ -105,11 +105,12 @@ absl::StatusOr<std::unique_ptr<VaultWriter>> EditVault(FileSystem& file_system, 
   absl::StatusOr<std::unique_ptr<FileLock>> lock = file_system.Lock(path, options.lock);
   if (!lock.ok()) return lock.status();
   writer->lock_ = *std::move(lock);
+  if (absl::Status status = file_system.TryOutput(path); !status.ok()) return status;
   // Only now: before, another writer might have replaced the file after it was read.
   absl::StatusOr<std::unique_ptr<VaultReader>> original = VaultReader::Open(file_system, path);
   if (!original.ok()) return original.status();
   writer->original_ = *std::move(original);
-  absl::StatusOr<std::unique_ptr<AtomicFile>> file = file_system.CreateAtomic(path);
+  absl::StatusOr<std::unique_ptr<AtomicFile>> file = file_system.CreateAtomic(path, options.durability);
   if (!file.ok()) return file.status();
   writer->file_ = *std::move(file);
   if (absl::Status status = writer->Keep(*writer->original_, changes); !status.ok()) return status;

@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "codec/core/xxh64.h"
+#include "vault/near_name.h"
 #include "vault/section_encoder.h"
 
 namespace modelvault {
@@ -257,7 +258,12 @@ absl::StatusOr<size_t> VaultReader::FindPosition(absl::string_view name) const {
   const auto at = std::lower_bound(variants_.begin(), variants_.end(), name,
                                    [](const VaultVariant& v, absl::string_view n) { return v.name < n; });
   if (at == variants_.end() || at->name != name) {
-    return absl::NotFoundError(absl::StrCat(path(), ": no variant '", absl::Utf8SafeCHexEscape(name), "'"));
+    std::vector<std::string> names;
+    for (const VaultVariant& variant : variants_) names.push_back(variant.name);
+    const std::string near = NearestName(name, names);
+    return absl::NotFoundError(
+        absl::StrCat(path(), ": no variant '", absl::Utf8SafeCHexEscape(name), "'",
+                     near.empty() ? "" : absl::StrCat("; there is '", absl::Utf8SafeCHexEscape(near), "'")));
   }
   return static_cast<size_t>(at - variants_.begin());
 }

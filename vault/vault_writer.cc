@@ -70,7 +70,7 @@ absl::StatusOr<std::unique_ptr<VaultWriter>> VaultWriter::Create(FileSystem& fil
     if (!lock.ok() && !absl::IsNotFound(lock.status())) return lock.status();
     if (lock.ok()) writer->lock_ = *std::move(lock);
   }
-  absl::StatusOr<std::unique_ptr<AtomicFile>> file = file_system.CreateAtomic(path);
+  absl::StatusOr<std::unique_ptr<AtomicFile>> file = file_system.CreateAtomic(path, options.durability);
   if (!file.ok()) return file.status();
   writer->file_ = *std::move(file);
 

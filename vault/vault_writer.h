@@ -35,6 +35,7 @@ namespace modelvault {
 
 struct VaultWriterOptions {
   LockOptions lock = {};  // For the vault that is replaced or changed, if there is one.
+  Durability durability = Durability::kOnDisk;
   // 64-bit places even where 32 bits suffice. An edited vault keeps the chunk directory it has.
   bool wide_chunks = false;
   bool wide_index = false;

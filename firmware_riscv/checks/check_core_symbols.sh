@@ -2,15 +2,18 @@
 # Usage: check_core_symbols.sh NM SIZE ARCHIVE
 # Fails if the freestanding core needs anything but mem* and the compiler's integer helpers, or has global constructors
 # or writable data. Soft-float helpers are absent from the list on purpose: the core has no floating point.
-set -euo pipefail
+# shellcheck source=scripts/steps.sh
+. "$(dirname "$0")/../../scripts/steps.sh"
+[ $# -eq 3 ] || usage "$0 NM SIZE ARCHIVE"
 nm=$1 size=$2 archive=$3
+step "looking through $archive"
 
 allowed='memcpy memmove memset memcmp
   __muldi3 __divdi3 __moddi3 __udivdi3 __umoddi3 __divmoddi4 __udivmoddi4
   __ashldi3 __lshrdi3 __ashrdi3 __clzsi2 __clzdi2 __ctzsi2 __ctzdi2 __popcountsi2 __popcountdi2 __bswapsi2 __bswapdi2'
 
 symbols=$("$nm" --format=posix "$archive")
-[ -n "$symbols" ] || { echo "$archive: no symbols at all" >&2; exit 1; }
+[ -n "$symbols" ] || fail "no symbols at all"
 status=0
 while read -r name; do
   echo "$archive: undefined symbol that the core may not use: $name" >&2
@@ -31,4 +34,4 @@ done < <(awk '$2 ~ /^[0-9]+$/ && $2 > 0 && $1 ~ /^\.(s?data|s?bss|tdata|tbss|ini
 awk '$1 ~ /^\.text(\.|$)/ { text += $2 }
      $1 ~ /^\.s?rodata(\.|$)/ { rodata += $2 }
      END { printf "core for RV32IMAC: %d bytes of code, %d bytes of constants\n", text, rodata }' <<<"$sections"
-exit $status
+[ "$status" -eq 0 ] || fail "the core must stay freestanding"

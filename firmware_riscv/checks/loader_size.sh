@@ -2,12 +2,15 @@
 # Usage: loader_size.sh MAP LIMIT PROGRAM_OBJECT...
 # Adds up what a linked program has of the loader, from the linker's map: everything but the PROGRAM_OBJECTs, that is the
 # loader, the decoders, mem* and the compiler's library, after garbage collection. Prints it; fails beyond LIMIT bytes.
-set -euo pipefail
+# shellcheck source=scripts/steps.sh
+. "$(dirname "$0")/../../scripts/steps.sh"
+[ $# -ge 2 ] || usage "$0 MAP LIMIT PROGRAM_OBJECT..."
 map=$1 limit=$2
 shift 2
+step "measuring the loader in $map"
 
 # A map line is " .text.name 0xADDRESS 0xSIZE FILE"; long names have the rest on a line of its own.
-awk -v limit="$limit" -v programs="$*" '
+sizes=$(awk -v programs="$*" '
   function hex(text,   value, i) {
     for (i = 3; i <= length(text); ++i) value = 16 * value + index("0123456789abcdef", substr(text, i, 1)) - 1
     return value
@@ -28,7 +31,9 @@ awk -v limit="$limit" -v programs="$*" '
     }
   }
   END {
-    if (total == 0) { print "nothing of the loader in the map" > "/dev/stderr"; exit 1 }
-    printf "loader and decoders for RV32IMAC: %d bytes of code and constants, of which %d run from RAM\n", total, in_ram
-    if (total > limit) { printf "that is more than %d\n", limit > "/dev/stderr"; exit 1 }
-  }' "$map"
+    print total + 0, in_ram + 0
+  }' "$map")
+total=${sizes% *}
+[ "$total" -gt 0 ] || fail "nothing of the loader in the map"
+echo "loader and decoders for RV32IMAC: $total bytes of code and constants, of which ${sizes#* } run from RAM"
+[ "$total" -le "$limit" ] || fail "$total bytes are more than $limit"

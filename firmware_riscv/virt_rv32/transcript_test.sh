@@ -2,8 +2,9 @@
 # Usage: transcript_test.sh MVAULT CODE.bin VAULT OLD NEW README
 # transcript.sh must succeed on a vault, and the board must say what the README shows, but for names, numbers and what the
 # damage is found as.
-set -euo pipefail
-[ $# -eq 6 ] || { echo "usage: $0 MVAULT CODE.bin VAULT OLD NEW README" >&2; exit 64; }
+# shellcheck source=scripts/steps.sh
+. "$(dirname "$0")/../../scripts/steps.sh"
+[ $# -eq 6 ] || usage "$0 MVAULT CODE.bin VAULT OLD NEW README"
 mvault=$1 code=$2 vault=$3 old=$4 new=$5 readme=$6
 
 # plain OLD NEW : standard input without what differs from vault to vault.
@@ -12,17 +13,17 @@ plain() {
     s/(verify pass|is not used): [a-z-]+/\\1:/"
 }
 
+step "looking for the transcript in $readme"
 shown=$(awk '/^```/ { inside = !inside; text = ""; next } inside { text = text $0 "\n" }
   inside && /^--- power on: a bit/ { found = 1 } found && /^> exit/ { printf "%s", text; exit }' "$readme")
-[ -n "$shown" ] || { echo "$0: $readme shows no transcript" >&2; exit 1; }
-shown_old=$(sed -n 's/^> select //p' <<<"$shown" | head -n 1)
-shown_new=$(sed -n 's/^> select //p' <<<"$shown" | tail -n 1)
+[ -n "$shown" ] || fail "there is none"
+mapfile -t selected < <(sed -n 's/^> select //p' <<<"$shown")
+[ "${#selected[@]}" -ge 2 ] || fail "it selects no two variants"
+step "comparing what the board says with it"
 said=$("$(dirname "$0")"/transcript.sh "$mvault" "$code" "$vault" "$old" "$new")
-diff <(plain "$shown_old" "$shown_new" <<<"$shown") <(plain "$old" "$new" <<<"$said") || {
-  echo "$0: the board says (>) other things than $readme shows (<)" >&2
-  exit 1
-}
+diff <(plain "${selected[0]}" "${selected[-1]}" <<<"$shown") <(plain "$old" "$new" <<<"$said") ||
+  fail "the board says (>) other things than $readme shows (<)"
+step "asking for a variant that does not exist"
 if "$(dirname "$0")"/transcript.sh "$mvault" "$code" "$vault" "$old" nobody >/dev/null 2>&1; then
-  echo "$0: a switch to a variant that does not exist went well" >&2
-  exit 1
+  fail "the switch to it went well"
 fi

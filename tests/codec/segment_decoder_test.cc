@@ -110,6 +110,57 @@ TEST(SegmentDecoderTest, HandWrittenGapsAreWhatTheySay) {
   EXPECT_EQ(result.data, expected);
 }
 
+// A lane holds 32,767 of a gap; the rest of it waits elsewhere. From a segment's start, from one hit to the next, and
+// with escapes in between.
+TEST(SegmentDecoderTest, GapsLongerThanALaneEndWhereTheySay) {
+  constexpr unsigned kLevel = 63;
+  RecordFields fields = RawRecord(DType::kI8, 1, 400'000);
+  fields.level = kLevel;
+  const TestBase base = One(fields, Bytes(400'000, 10));
+  for (const uint32_t first : {0u, 32'766u, 32'767u, 32'768u, 32'769u, 65'535u, 131'071u}) {
+    StreamWriter writer;
+    writer.Mode(DType::kI8, 5).Level(0, /*one_scale=*/true).Scale(5).Gap(kLevel, first);
+    Bytes expected(400'000, 10);
+    size_t hit = first;
+    bool negative = false;
+    for (const uint32_t left : {32'766u, 32'767u, 32'768u, 32'769u, 70'000u, 3u}) {  // Of the gap, at the strip's end.
+      expected[hit] = negative ? 5 : 15;
+      negative = !negative;
+      const uint32_t gap = left + static_cast<uint32_t>(kStripSize - hit % kStripSize - 1);
+      writer.Gap(kLevel, gap, negative);
+      hit += gap + 1;
+    }
+    expected[hit] = negative ? 5 : 15;
+    const Result result = Decode(base, writer.Gap(kLevel, 400'000).Take());
+    ASSERT_EQ(result.status, CoreStatus::kOk) << first;
+    EXPECT_TRUE(result.data == expected) << first;
+  }
+}
+
+// Magnitudes adapt by pairs of levels, and together from level 30 on: a neighbour's would not decode.
+TEST(SegmentDecoderTest, EachPairOfLevelsHasItsMagnitudes) {
+  std::vector<RecordFields> records;
+  StreamWriter writer;
+  Bytes expected;
+  for (uint8_t level = 0; level < kLevelCount; ++level) {
+    records.push_back(RawRecord(DType::kI8, 1, kGroupSize));
+    records.back().level = level;
+    const unsigned context = std::min(level / 2u, kMagnitudeContexts - 1);
+    writer.Mode(DType::kI8, 5).Level(0).Gap(level, 2).Scale(0);
+    Bytes weights(kGroupSize, 0);
+    for (size_t hit = 2; hit <= 8; hit += 2) {
+      const int magnitude = 1 + (level / 2 * 37 + 50) % 100;
+      weights[hit] = static_cast<uint8_t>(magnitude);
+      writer.Magnitude(context, static_cast<uint64_t>(magnitude)).Gap(level, hit < 8 ? 1 : kGroupSize);
+    }
+    expected.insert(expected.end(), weights.begin(), weights.end());
+  }
+  const TestBase base(WriteModel({}, records), Bytes(expected.size(), 0));
+  const Result result = Decode(base, writer.Take());
+  ASSERT_EQ(result.status, CoreStatus::kOk);
+  EXPECT_TRUE(result.data == expected);
+}
+
 TEST(SegmentDecoderTest, RefusesModesThatATensorCannotHave) {
   struct Case {
     const char* what;

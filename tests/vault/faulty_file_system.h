@@ -22,18 +22,20 @@
 #include <cerrno>
 #include <cstdlib>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "vault/file_system.h"
 
 namespace modelvault {
 
 enum class DiskOperation {
-  kOpen,    // of an existing file
-  kCreate,  // of a temporary file
-  kStat,    // looking at a path or an open file, resolving links
-  kChangeMode,
+  kOpen,        // of an existing file
+  kCreate,      // of a temporary file or a folder
+  kStat,        // looking at a path, an open file, a folder or their attributes, resolving links
+  kChangeMode,  // or owner, or an attribute
   kRead,
   kWrite,
   kCopy,  // copy inside the kernel
@@ -41,7 +43,8 @@ enum class DiskOperation {
   kRename,
   kSyncDirectory,
   kLock,
-  kUnlink,  // its failures go unreported (there is nothing left to try), so count() leaves it out
+  kUnlink,  // of a file or a folder; its failures go unreported (there is nothing left to try), so count() leaves it
+            // out
 };
 inline constexpr int kDiskOperationCount = 12;
 
@@ -89,6 +92,11 @@ class FaultyCalls : public SystemCalls {
     const std::lock_guard<std::mutex> lock(mutex_);
     return pauses_;
   }
+  // What the last fault hit, since the last Repair or order to fail.
+  std::optional<DiskOperation> hit() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return hit_;
+  }
 
   int Open(const std::string& path, int flags, mode_t mode) override {
     if (Begin((flags & O_CREAT) != 0 ? DiskOperation::kCreate : DiskOperation::kOpen) != Outcome::kGo) return -1;
@@ -110,6 +118,24 @@ class FaultyCalls : public SystemCalls {
   }
   int ChangeMode(int fd, mode_t mode) override {
     return Begin(DiskOperation::kChangeMode) == Outcome::kGo ? SystemCalls::ChangeMode(fd, mode) : -1;
+  }
+  int ChangeOwner(int fd, uid_t user, gid_t group) override {
+    return Begin(DiskOperation::kChangeMode) == Outcome::kGo ? SystemCalls::ChangeOwner(fd, user, group) : -1;
+  }
+  int GetFlags(const std::string& path, FileFlags* out) override {
+    return Begin(DiskOperation::kStat) == Outcome::kGo ? SystemCalls::GetFlags(path, out) : -1;
+  }
+  int ListAttributes(const std::string& path, std::vector<std::string>* names) override {
+    return Begin(DiskOperation::kStat) == Outcome::kGo ? SystemCalls::ListAttributes(path, names) : -1;
+  }
+  int GetAttribute(const std::string& path, const std::string& name, std::string* value) override {
+    return Begin(DiskOperation::kStat) == Outcome::kGo ? SystemCalls::GetAttribute(path, name, value) : -1;
+  }
+  int SetAttribute(int fd, const std::string& name, const std::string& value) override {
+    return Begin(DiskOperation::kChangeMode) == Outcome::kGo ? SystemCalls::SetAttribute(fd, name, value) : -1;
+  }
+  int RemoveAttribute(int fd, const std::string& name) override {
+    return Begin(DiskOperation::kChangeMode) == Outcome::kGo ? SystemCalls::RemoveAttribute(fd, name) : -1;
   }
   int RealPath(const std::string& path, std::string* out) override {
     return Begin(DiskOperation::kStat) == Outcome::kGo ? SystemCalls::RealPath(path, out) : -1;
@@ -147,6 +173,15 @@ class FaultyCalls : public SystemCalls {
   int SyncDirectory(const std::string& path) override {
     return Begin(DiskOperation::kSyncDirectory) == Outcome::kGo ? SystemCalls::SyncDirectory(path) : -1;
   }
+  int MakeDirectory(const std::string& path, mode_t mode) override {
+    return Begin(DiskOperation::kCreate) == Outcome::kGo ? SystemCalls::MakeDirectory(path, mode) : -1;
+  }
+  int RemoveDirectory(const std::string& path) override {
+    return Begin(DiskOperation::kUnlink) == Outcome::kGo ? SystemCalls::RemoveDirectory(path) : -1;
+  }
+  int ListDirectory(const std::string& path, std::vector<std::string>* names) override {
+    return Begin(DiskOperation::kStat) == Outcome::kGo ? SystemCalls::ListDirectory(path, names) : -1;
+  }
   int TryLock(int fd) override { return Begin(DiskOperation::kLock) == Outcome::kGo ? SystemCalls::TryLock(fd) : -1; }
   // Tests do not wait.
   void Pause(int) override {
@@ -177,6 +212,7 @@ class FaultyCalls : public SystemCalls {
     total_ = 0;
     pauses_ = 0;
     power_off_ = false;
+    hit_.reset();
   }
 
   void MarkUnsynced(int fd) {
@@ -197,6 +233,7 @@ class FaultyCalls : public SystemCalls {
     if (plan_.any ? operation == DiskOperation::kUnlink : operation != plan_.operation) return Outcome::kGo;
     const int position = plan_.any ? total_ : number;
     if (position < plan_.n || (position > plan_.n && !plan_.lasting)) return Outcome::kGo;
+    hit_ = operation;
     switch (plan_.fault) {
       case Fault::kShort:
         return Outcome::kShort;
@@ -221,8 +258,19 @@ class FaultyCalls : public SystemCalls {
   int total_ = 0;
   int pauses_ = 0;
   bool power_off_ = false;
+  std::optional<DiskOperation> hit_;
   std::set<int> unsynced_;  // open files with bytes that only the page cache has
 };
+
+// Whether a program may end well although this operation failed once: a copy inside the kernel is made by reading and
+// writing instead, a file that cannot be opened for writing can be locked all the same, and where a folder or an
+// attribute of the old file cannot be looked at or kept, the new file goes without. The first two help only where
+// something is not allowed: a disk that fails or is full stays so.
+inline bool HasAnotherWay(DiskOperation operation, int error_number) {
+  const bool not_allowed = error_number == EROFS || error_number == EACCES;
+  return (not_allowed && (operation == DiskOperation::kCopy || operation == DiskOperation::kOpen)) ||
+         operation == DiskOperation::kStat || operation == DiskOperation::kChangeMode;
+}
 
 // The calls come first among the bases: FileSystem keeps a reference to them.
 class FaultyFileSystem : public FaultyCalls, public FileSystem {

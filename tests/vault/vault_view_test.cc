@@ -29,6 +29,8 @@ class Exact {
   const std::unique_ptr<uint8_t[]> data_;
 };
 
+ByteView View(const std::string& text) { return {reinterpret_cast<const uint8_t*>(text.data()), text.size()}; }
+
 std::string SmallVault(size_t variants, const VaultWriterOptions& options = {}) {
   const TempFolder folder;
   EXPECT_THAT(WriteVault(FileSystem::Default(), folder.File("v"), MakeTestContents(1, variants), options), IsOk());
@@ -179,6 +181,65 @@ TEST(ParseHeaderTest, FreeLayoutsTakeVersion11) {
   EXPECT_EQ(field, 12u);
 }
 
+// What callers see of each structure before anything is read into it.
+TEST(VaultViewTest, EverythingIsEmptyUntilItIsRead) {
+  const VaultHeader header;
+  EXPECT_EQ(header.features, 0u);
+  EXPECT_EQ(header.file_size, 0u);
+  EXPECT_EQ(header.chunk_size, 0u);
+  EXPECT_EQ(header.segment_size, 0u);
+  EXPECT_EQ(header.base_data_size, 0u);
+  EXPECT_EQ(header.base_xxh64, 0u);
+  EXPECT_EQ(header.tensor_count, 0u);
+  EXPECT_EQ(header.variant_count, 0u);
+  EXPECT_EQ(header.max_variant_tensors, 0u);
+  for (const SectionPlace& place : header.sections) {
+    EXPECT_EQ(place.end(), 0u);
+    EXPECT_EQ(place.checksum, 0u);
+  }
+  const ChunkPlace chunk;
+  EXPECT_EQ(chunk.offset + chunk.size + chunk.checksum32, 0u);
+  const VariantEntry entry;
+  EXPECT_EQ(entry.name_hash + entry.checksum32 + entry.offset + entry.size + entry.xxh64 + entry.name.size, 0u);
+  const IndexView index;
+  EXPECT_EQ(index.count(), 0u);
+  VariantEntry found;
+  IndexView::Cursor cursor = index.Begin();
+  EXPECT_EQ(cursor.next, 0u);
+  EXPECT_EQ(index.Next(&cursor, &found), CoreStatus::kNotFound);
+  EXPECT_EQ(index.Find(View("a"), &found), CoreStatus::kNotFound);
+  const BlobHead head;
+  EXPECT_FALSE(head.has_directory);
+  EXPECT_EQ(head.directory.size + head.segment_count + head.head_size, 0u);
+  const SegmentPlace segment;
+  EXPECT_EQ(segment.offset + segment.size + segment.checksum32, 0u);
+}
+
+TEST(ParseHeaderTest, TakesTheLeastAndTheMostOfEachSize) {
+  const std::string vault = SmallVault(2);
+  VaultHeader header;
+  for (const uint32_t segment_size : {1u << 12, 1u << 24}) {
+    std::string edited = vault;
+    Store<uint32_t>(&edited, 28, segment_size);
+    RepairChecksums(&edited);
+    EXPECT_EQ(Parse(edited, vault.size(), &header), CoreStatus::kOk) << segment_size;
+    EXPECT_EQ(header.segment_size, segment_size);
+  }
+  // The directory has four entries; the size itself is in range.
+  std::string edited = vault;
+  Store<uint32_t>(&edited, 24, 1u << 24);
+  RepairChecksums(&edited);
+  uint32_t field = 999;
+  EXPECT_EQ(Parse(edited, vault.size(), &header, &field), CoreStatus::kBadSection);
+  EXPECT_EQ(field, 72u + 24);
+  // Nor is the largest base out of range, but it has more chunks than are here.
+  edited = vault;
+  Store<uint64_t>(&edited, 32, uint64_t{1} << 60);
+  RepairChecksums(&edited);
+  EXPECT_EQ(Parse(edited, vault.size(), &header, &field), CoreStatus::kBadSection);
+  EXPECT_EQ(field, 72u + 24);
+}
+
 TEST(FindChunkTest, FindsTheChunksOfBothProfiles) {
   const TestContents contents = MakeTestContents(1, 0);
   for (const bool wide : {false, true}) {
@@ -327,8 +388,6 @@ CoreStatus Validate(const HandIndex& index, uint32_t* bad_entry = nullptr) {
   return status == CoreStatus::kOk ? view.Validate(bad_entry) : status;
 }
 
-ByteView View(const std::string& text) { return {reinterpret_cast<const uint8_t*>(text.data()), text.size()}; }
-
 TEST(IndexViewTest, FindsEachVariantAndNoOther) {
   for (const bool wide : {false, true}) {
     for (const size_t count : {0, 1, 2, 3, 100}) {
@@ -394,6 +453,7 @@ TEST(IndexViewTest, NamesTheEntryAtFault) {
     expect_bad("unsorted", 1, [](Entries e) { std::swap((*e)[0], (*e)[1]); });
     expect_bad("twice", 2, [](Entries e) { (*e)[2] = (*e)[1]; });
     expect_bad("hash", 1, [](Entries e) { (*e)[1].hash = (*e)[1].name[0]; });
+    expect_bad("hash, in order", 2, [](Entries e) { (*e)[2].hash = 0xFFFFFFFF; });
     expect_bad("empty name", 0, [](Entries e) { (*e)[0] = {.name = ""}; });
     expect_bad("name", 2, [](Entries e) {
       (*e)[2].name += "/";
@@ -426,14 +486,16 @@ TEST(IndexViewTest, NamesTheEntryAtFault) {
 TEST(IndexViewTest, RefusesNamesThatDoNotFillTheSection) {
   const HandIndex good = MakeIndex(SortedEntries({"a", "bb", "ccc"}), false);
   const size_t names = 3 * 40;
+  size_t at = names;  // Of the name's size.
   for (size_t i = 0; i < 3; ++i) {
     for (int step : {-1, 1, 100}) {
       HandIndex index = good;
-      const size_t at = i == 0 ? names : i == 1 ? names + 1 + static_cast<uint8_t>(good.bytes[names]) : names + 0;
       index.bytes[at] = static_cast<char>(index.bytes[at] + step);
       EXPECT_EQ(Validate(index), CoreStatus::kBadIndex) << i << " " << step;
     }
+    at += size_t{1} + static_cast<uint8_t>(good.bytes[at]);
   }
+  EXPECT_EQ(at, good.bytes.size());
   HandIndex longer = good;
   longer.bytes += '\0';
   ++longer.header.section(Section::kIndex).size;
@@ -506,6 +568,12 @@ TEST(ParseBlobHeadTest, ReadsAllShapes) {
   EXPECT_EQ(head.head_size, 2u);
   EXPECT_EQ(head.layout.form, LayoutForm::kBase);
   EXPECT_FALSE(head.has_directory);
+  SegmentPlace only;
+  ASSERT_EQ(FirstSegment(head, 6, &only), CoreStatus::kOk);
+  EXPECT_EQ(only.offset, 2u);
+  EXPECT_EQ(only.size, 4u);
+  EXPECT_EQ(only.checksum32, 0u);
+  EXPECT_EQ(NextSegment(head, 1, &only), CoreStatus::kBadArgument);
 
   const std::string layout = TestLayout(3);
   ASSERT_EQ(layout.size() % 2, 0u);
@@ -520,6 +588,7 @@ TEST(ParseBlobHeadTest, ReadsAllShapes) {
   EXPECT_EQ(ParseHead(padded, padded.size(), &head), CoreStatus::kOk);
   EXPECT_EQ(head.segment_count, 0u);
   EXPECT_EQ(head.head_size, padded.size());
+  EXPECT_EQ(FirstSegment(head, padded.size(), &only), CoreStatus::kBadArgument);
 
   // A layout of odd size makes the head even by itself: the opaque tensor's size in one byte less.
   const std::string odd = "\2" + std::string("\0\7", 2) + layout.substr(4);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <new>
 #include <optional>
 #include <string>
 #include <thread>
@@ -14,10 +15,11 @@
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
 #include "tools/demo/departments.h"
-#include "tools/demo/model_file.h"
+#include "tools/demo/network_file.h"
+#include "tools/demo/page.h"
 #include "tools/demo/pipeline.h"
-#include "tools/demo/report.h"
 #include "tools/demo/table.h"
+#include "tools/demo/training_record.h"
 #include "tools/formats/text_file.h"
 #include "tools/mvault/cli/command_line.h"
 #include "vault/file_system.h"
@@ -27,6 +29,7 @@ namespace {
 
 constexpr int kSuccess = 0;
 constexpr int kFailure = 1;
+constexpr int kWrongCommandLine = 2;
 
 constexpr char kExitCodes[] =
     "Exit codes: 0 done; 1 failed, the reason is on standard error; 2 the command line is wrong.";
@@ -53,54 +56,74 @@ void ShowProgress(absl::string_view stage, uint64_t done, uint64_t total) {
 
 int Train(const DemoOptions& options, const std::string& folder) {
   const ProgressFunction progress = isatty(STDERR_FILENO) != 0 ? ShowProgress : ProgressFunction();
-  const absl::StatusOr<Report> report = TrainDemo(FileSystem::Default(), options, folder, progress);
-  if (!report.ok()) return Fail(report.status());
-  const auto mean = [&](double DepartmentResult::*figure) { return 100 * Summarize(*report, figure).mean; };
+  const absl::StatusOr<TrainingRecord> record = TrainDemo(FileSystem::Default(), options, folder, progress);
+  if (!record.ok()) return Fail(record.status());
+  const auto mean = [&](double DepartmentResult::*figure) { return 100 * Summarize(*record, figure).mean; };
   return Print(absl::StrFormat(
       "%s: a base and %d departments, %d weights each; right on held-out samples, mean of all departments: "
       "base %.1f %%, fine-tune %.1f %% (chance %.1f %%)\n",
-      folder, report->departments.size(), report->weights, mean(&DepartmentResult::base_top1),
-      mean(&DepartmentResult::finetune_top1), 100.0 / static_cast<double>(report->task.classes)));
+      folder, record->departments.size(), record->weights, mean(&DepartmentResult::base_top1),
+      mean(&DepartmentResult::finetune_top1), 100.0 / static_cast<double>(record->task.classes)));
 }
 
 int Evaluate(const std::string& folder, const std::string& model_path, const std::string& name, bool json) {
   FileSystem& file_system = FileSystem::Default();
-  const absl::StatusOr<Report> report = ReadReport(file_system, folder);
-  if (!report.ok()) return Fail(report.status());
-  const absl::StatusOr<size_t> department = FindDepartment(*report, name);
+  const absl::StatusOr<TrainingRecord> record = ReadRecord(file_system, folder);
+  if (!record.ok()) return Fail(record.status());
+  const absl::StatusOr<size_t> department = FindDepartment(*record, name);
   if (!department.ok()) return Fail(department.status());
-  const absl::StatusOr<Network> model = ReadModel(file_system, model_path);
+  const absl::StatusOr<Network> model = ReadNetwork(file_system, model_path);
   if (!model.ok()) return Fail(model.status());
-  const absl::StatusOr<size_t> correct = CountHeldOutCorrect(*report, *model, *department);
+  const absl::StatusOr<size_t> correct = CountHeldOutCorrect(*record, *model, *department);
   if (!correct.ok())
     return Fail(absl::InvalidArgumentError(absl::StrCat(model_path, ": ", correct.status().message())));
 
-  const double top1 = static_cast<double>(*correct) / static_cast<double>(report->heldout_samples);
-  const double finetune_top1 = report->departments[*department].finetune_top1;
+  const double top1 = static_cast<double>(*correct) / static_cast<double>(record->heldout_samples);
+  const double finetune_top1 = record->departments[*department].finetune_top1;
   if (json) {
     const nlohmann::ordered_json result = {{"department", name},  {"model", model_path},
-                                           {"correct", *correct}, {"samples", report->heldout_samples},
+                                           {"correct", *correct}, {"samples", record->heldout_samples},
                                            {"top1", top1},        {"finetune_top1", finetune_top1}};
     return Print(result.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
   }
   return Print(absl::StrFormat("%s: right on %d of %d held-out samples, %.1f %%; the fine-tune in floats: %.1f %%\n",
-                               name, *correct, report->heldout_samples, 100 * top1, 100 * finetune_top1));
+                               name, *correct, record->heldout_samples, 100 * top1, 100 * finetune_top1));
 }
 
-int Table(const std::string& folder, const std::string& models, uint64_t vault_size, const std::string& sizes_path) {
+struct TableFiles {
+  std::string folder;  // that train wrote
+  std::string models;  // folder of the departments' models
+  std::string sizes;   // from `mvault ls --json`; empty: none
+  std::string info;    // from `mvault info --json`; empty: none
+  std::string page;    // to be written; empty: none
+};
+
+int Table(const TableFiles& files, uint64_t vault_size) {
+  if (files.page.empty() != files.info.empty()) {
+    absl::FPrintF(stderr, "mvault_demo: --page and --info need each other\n");
+    return kWrongCommandLine;
+  }
   FileSystem& file_system = FileSystem::Default();
-  const absl::StatusOr<Report> report = ReadReport(file_system, folder);
-  if (!report.ok()) return Fail(report.status());
+  const absl::StatusOr<TrainingRecord> record = ReadRecord(file_system, files.folder);
+  if (!record.ok()) return Fail(record.status());
   absl::StatusOr<StoredSizes> sizes = StoredSizes();
-  if (!sizes_path.empty()) {
-    const absl::StatusOr<std::string> text = ReadTextFile(file_system, sizes_path);
+  if (!files.sizes.empty()) {
+    const absl::StatusOr<std::string> text = ReadTextFile(file_system, files.sizes);
     if (!text.ok()) return Fail(text.status());
-    sizes = StoredSizesFromJson(*text, sizes_path);
+    sizes = StoredSizesFromJson(*text, files.sizes);
     if (!sizes.ok()) return Fail(sizes.status());
   }
-  const absl::StatusOr<std::vector<double>> top1 = ScoreModels(file_system, *report, models, Processors());
+  const absl::StatusOr<std::vector<double>> top1 = ScoreModels(file_system, *record, files.models, Processors());
   if (!top1.ok()) return Fail(top1.status());
-  return Print(FormatTable(*report, *top1, vault_size, *sizes));
+  if (!files.page.empty()) {
+    const absl::StatusOr<std::string> text = ReadTextFile(file_system, files.info);
+    if (!text.ok()) return Fail(text.status());
+    const absl::StatusOr<VaultSections> sections = VaultSectionsFromJson(*text, files.info);
+    if (!sections.ok()) return Fail(sections.status());
+    const absl::Status written = WriteTextFile(file_system, files.page, FormatPage(*record, *top1, *sections, *sizes));
+    if (!written.ok()) return Fail(written);
+  }
+  return Print(FormatTable(*record, *top1, vault_size, *sizes));
 }
 
 int Run(int argc, char** argv) {
@@ -112,7 +135,7 @@ int Run(int argc, char** argv) {
   std::string department;
   bool json = false;
   uint64_t vault_size = 0;
-  std::string sizes_path;
+  TableFiles files;
   std::function<int()> action;
   const auto declare = [&](Command& program) {
     program.SetFooter(kExitCodes);
@@ -142,15 +165,16 @@ int Run(int argc, char** argv) {
 
     Command table = program.AddCommand("table", "Print bytes, ratio and accuracy before and after");
     table.SetFooter(kExitCodes);
-    table.AddOption("--data", &folder, "Folder that train wrote").Required();
-    table.AddOption("--models", &model_path, "Folder of the departments' models as they come out of the vault")
+    table.AddOption("--data", &files.folder, "Folder that train wrote").Required();
+    table.AddOption("--models", &files.models, "Folder of the departments' models as they come out of the vault")
         .Required();
     table.AddOption("--vault-bytes", &vault_size, "Size of the vault that holds all models")
         .Required()
         .Check([](const std::string& text) { return text == "0" ? "0 bytes" : ""; });
-    table.AddOption("--sizes", &sizes_path,
-                    R"(JSON file {"variants": [{"name": ..., "stored_bytes": ...}]} with each department's bytes)");
-    table.OnParsed([&] { action = [&] { return Table(folder, model_path, vault_size, sizes_path); }; });
+    table.AddOption("--sizes", &files.sizes, "What `mvault ls --json` prints: shows each department's bytes");
+    table.AddOption("--info", &files.info, "What `mvault info --json` prints; for --page");
+    table.AddOption("--page", &files.page, "Also draw the vault as an HTML page; needs --info");
+    table.OnParsed([&] { action = [&] { return Table(files, vault_size); }; });
   };
   const std::optional<int> exit_code = ParseCommandLine(
       "Trains a small classifier and a hundred department fine-tunes of it on data it generates, for the demo.",
@@ -161,4 +185,11 @@ int Run(int argc, char** argv) {
 }  // namespace
 }  // namespace modelvault::demo
 
-int main(int argc, char** argv) { return modelvault::demo::Run(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return modelvault::demo::Run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    fputs("mvault_demo: out of memory\n", stderr);
+    return modelvault::demo::kFailure;
+  }
+}

@@ -15,9 +15,9 @@
 #include "absl/strings/string_view.h"
 #include "codec/progress.h"
 #include "tools/demo/network.h"
-#include "tools/demo/report.h"
 #include "tools/demo/task.h"
 #include "tools/demo/trainer.h"
+#include "tools/demo/training_record.h"
 #include "vault/file_system.h"
 
 namespace modelvault::demo {
@@ -38,18 +38,18 @@ struct DemoOptions {
 // `folder`, which is created if needed. kAlreadyExists if its folder `variants` holds anything, because the pack that
 // follows would take it along; kInvalidArgument for a number of departments there are no names for. `progress` is
 // called from any thread, one call at a time.
-absl::StatusOr<Report> TrainDemo(FileSystem& file_system, const DemoOptions& options, const std::string& folder,
-                                 const ProgressFunction& progress);
+absl::StatusOr<TrainingRecord> TrainDemo(FileSystem& file_system, const DemoOptions& options, const std::string& folder,
+                                         const ProgressFunction& progress);
 
 // demo.json of a folder that TrainDemo wrote.
-absl::StatusOr<Report> ReadReport(FileSystem& file_system, const std::string& folder);
+absl::StatusOr<TrainingRecord> ReadRecord(FileSystem& file_system, const std::string& folder);
 
-// Held-out samples of the department, numbered as in the report, that the model classifies correctly. kInvalidArgument
+// Held-out samples of the department, numbered as in the record, that the model classifies correctly. kInvalidArgument
 // if the model does not fit the demo's task.
-absl::StatusOr<size_t> CountHeldOutCorrect(const Report& report, const Network& model, size_t department);
+absl::StatusOr<size_t> CountHeldOutCorrect(const TrainingRecord& record, const Network& model, size_t department);
 
-// The share of them, from 0 to 1, for each of the report's departments: the models are `folder`/NAME.safetensors.
-absl::StatusOr<std::vector<double>> ScoreModels(FileSystem& file_system, const Report& report,
+// The share of them, from 0 to 1, for each of the record's departments: the models are `folder`/NAME.safetensors.
+absl::StatusOr<std::vector<double>> ScoreModels(FileSystem& file_system, const TrainingRecord& record,
                                                 const std::string& folder, size_t threads);
 
 }  // namespace modelvault::demo

@@ -6,24 +6,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
+#include "tools/demo/number_text.h"
 
 namespace modelvault::demo {
 namespace {
 
 constexpr size_t kDepartmentsShown = 10;
-
-// 1234567 as "1,234,567".
-std::string Grouped(uint64_t value) {
-  const std::string digits = absl::StrCat(value);
-  std::string text;
-  for (size_t i = 0; i < digits.size(); ++i) {
-    if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
-    text += digits[i];
-  }
-  return text;
-}
-
-std::string Percent(double share) { return absl::StrFormat("%.1f %%", 100 * share); }
 
 void AppendRow(absl::string_view name, absl::string_view base, absl::string_view tuned, absl::string_view variant,
                absl::string_view bytes, std::string* text) {
@@ -32,10 +20,10 @@ void AppendRow(absl::string_view name, absl::string_view base, absl::string_view
   absl::StrAppend(text, line, "\n");
 }
 
-void AppendSummaryRow(const Report& report, absl::Span<const double> vault_top1, absl::string_view name,
+void AppendSummaryRow(const TrainingRecord& record, absl::Span<const double> vault_top1, absl::string_view name,
                       double Range::*of, absl::string_view bytes, std::string* text) {
-  AppendRow(name, Percent(Summarize(report, &DepartmentResult::base_top1).*of),
-            Percent(Summarize(report, &DepartmentResult::finetune_top1).*of), Percent(Summarize(vault_top1).*of), bytes,
+  AppendRow(name, Percent(Summarize(record, &DepartmentResult::base_top1).*of),
+            Percent(Summarize(record, &DepartmentResult::finetune_top1).*of), Percent(Summarize(vault_top1).*of), bytes,
             text);
 }
 
@@ -64,23 +52,24 @@ absl::StatusOr<StoredSizes> StoredSizesFromJson(const std::string& text, absl::s
   return sizes;
 }
 
-std::string FormatTable(const Report& report, absl::Span<const double> vault_top1, uint64_t vault_size,
+std::string FormatTable(const TrainingRecord& record, absl::Span<const double> vault_top1, uint64_t vault_size,
                         const StoredSizes& sizes) {
   std::string text;
   const auto line = [&text](absl::string_view what, absl::string_view bytes, absl::string_view remark) {
     absl::StrAppend(&text, absl::StrFormat("%-58s %12s bytes%s\n", what, bytes, remark));
   };
-  const size_t models = report.departments.size() + 1;
-  const double ratio = static_cast<double>(RawSize(report)) / static_cast<double>(vault_size);
-  line(absl::StrCat(models, " float models of ", Grouped(report.weights), " weights, one file each"),
-       Grouped(RawSize(report)), "");
-  line("an INT8 base and INT1 deltas in one vault", Grouped(vault_size), absl::StrFormat("   %.1f times smaller", ratio));
+  const size_t models = record.departments.size() + 1;
+  const double ratio = static_cast<double>(RawSize(record)) / static_cast<double>(vault_size);
+  line(absl::StrCat(models, " float models of ", Grouped(record.weights), " weights, one file each"),
+       Grouped(RawSize(record)), "");
+  line("an INT8 base and INT1 deltas in one vault", Grouped(vault_size),
+       absl::StrFormat("   %.1f times smaller", ratio));
 
   uint64_t total = 0;
   uint64_t least = UINT64_MAX;
   uint64_t most = 0;
   size_t sized = 0;
-  for (const DepartmentResult& department : report.departments) {
+  for (const DepartmentResult& department : record.departments) {
     const auto size = sizes.find(department.name);
     if (size == sizes.end()) continue;
     total += size->second;
@@ -90,24 +79,25 @@ std::string FormatTable(const Report& report, absl::Span<const double> vault_top
   }
   const auto bytes_or_nothing = [&](uint64_t bytes) { return sized == 0 ? std::string() : Grouped(bytes); };
 
-  absl::StrAppend(&text, "\nRight answers on ", Grouped(report.heldout_samples),
-                  " held-out samples a department (chance ", Percent(1.0 / static_cast<double>(report.task.classes)),
+  absl::StrAppend(&text, "\nRight answers on ", Grouped(record.heldout_samples),
+                  " held-out samples a department (chance ", Percent(1.0 / static_cast<double>(record.task.classes)),
                   "):\n");
   AppendRow("department", "base", "fine-tune, float", "in the vault", sized == 0 ? "" : "bytes", &text);
-  const size_t shown = std::min(kDepartmentsShown, report.departments.size());
+  const size_t shown = std::min(kDepartmentsShown, record.departments.size());
   for (size_t i = 0; i < shown; ++i) {
-    const DepartmentResult& department = report.departments[i * report.departments.size() / shown];
+    const DepartmentResult& department = record.departments[i * record.departments.size() / shown];
     const auto size = sizes.find(department.name);
     AppendRow(department.name, Percent(department.base_top1), Percent(department.finetune_top1),
-              Percent(vault_top1[i * report.departments.size() / shown]), size == sizes.end() ? "" : Grouped(size->second), &text);
+              Percent(vault_top1[i * record.departments.size() / shown]),
+              size == sizes.end() ? "" : Grouped(size->second), &text);
   }
-  AppendSummaryRow(report, vault_top1, absl::StrCat("mean of all ", report.departments.size()), &Range::mean,
+  AppendSummaryRow(record, vault_top1, absl::StrCat("mean of all ", record.departments.size()), &Range::mean,
                    bytes_or_nothing(sized == 0 ? 0 : (total + sized / 2) / sized), &text);
-  AppendSummaryRow(report, vault_top1, "lowest", &Range::least, bytes_or_nothing(least), &text);
-  AppendSummaryRow(report, vault_top1, "highest", &Range::most, bytes_or_nothing(most), &text);
-  if (report.departments.size() > 1) {
+  AppendSummaryRow(record, vault_top1, "lowest", &Range::least, bytes_or_nothing(least), &text);
+  AppendSummaryRow(record, vault_top1, "highest", &Range::most, bytes_or_nothing(most), &text);
+  if (record.departments.size() > 1) {
     absl::StrAppend(&text, "\nA department's fine-tune asked about the next department's patients is right in ",
-                    Percent(Summarize(report, &DepartmentResult::other_department_top1).mean), " of cases.\n");
+                    Percent(Summarize(record, &DepartmentResult::other_department_top1).mean), " of cases.\n");
   }
   return text;
 }

@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "tools/demo/report.h"
+#include "tools/demo/training_record.h"
 
 namespace modelvault::demo {
 
@@ -22,8 +22,8 @@ absl::StatusOr<StoredSizes> StoredSizesFromJson(const std::string& text, absl::s
 
 // What a newcomer wants to see: bytes of the models one by one and in a vault of `vault_size` bytes (above 0), and the
 // accuracy of about ten departments and of all, before fine-tuning, after it, and in the vault (`vault_top1`, one for
-// each of the report's departments). Shows the bytes of the departments that are in `sizes`.
-std::string FormatTable(const Report& report, absl::Span<const double> vault_top1, uint64_t vault_size,
+// each of the record's departments). Shows the bytes of the departments that are in `sizes`.
+std::string FormatTable(const TrainingRecord& record, absl::Span<const double> vault_top1, uint64_t vault_size,
                         const StoredSizes& sizes);
 
 }  // namespace modelvault::demo

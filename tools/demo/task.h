@@ -23,7 +23,7 @@ struct TaskOptions {
   size_t classes = 32;            // what to do next
   float finding_spread = 0.45f;   // how far apart findings lie, in standard deviations of the noise on one measurement
   float department_shift = 0.2f;  // how far a department moves a finding, same unit
-  float own_rules = 0.15f;       // share of the findings a department treats in its own way, in expectation
+  float own_rules = 0.15f;        // share of the findings a department treats in its own way, in expectation
 };
 
 // Samples side by side; features has inputs floats a sample.

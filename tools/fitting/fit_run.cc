@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -35,13 +34,14 @@ constexpr uint64_t kFixedOverhead = 2000;
 class Search {
  public:
   Search(FileSystem& file_system, const FitInput& input, const Fitter& fitter, const WorkFolder& work,
-         const std::string& output, const FitRunOptions& options)
-      : file_system_(file_system), input_(input), fitter_(fitter), work_(work), output_(output), options_(options) {
+         const FitRunOptions& options)
+      : file_system_(file_system), input_(input), fitter_(fitter), work_(work), options_(options) {
     overhead_ = kFixedOverhead + kVariantOverhead * input.variant_count();
   }
 
+  // Leaves the vault at vault_path().
   absl::StatusOr<FitRun> Run() {
-    std::optional<FitRun> best;  // What `output` holds.
+    std::optional<FitRun> best;  // What vault_path() holds.
     uint64_t size = 0;
     // The real vault tells what the estimate left out; then the price may have to move once more.
     for (int i = 0; i < kMostVaults; ++i) {
@@ -62,13 +62,15 @@ class Search {
     if (!best.has_value()) return OverBudget(size);
     if (!options_.export_folder.empty()) {
       const absl::StatusOr<Int8Files> files =
-          WriteInt8Files(file_system_, input_, best->models, options_.export_folder, true);
+          WriteInt8Files(file_system_, input_, best->models, options_.export_folder, Durability::kOnDisk);
       if (!files.ok()) return files.status();
     }
     if (absl::Status status = AddCurve(&*best); !status.ok()) return status;
     best->fits = fits_;
     return *std::move(best);
   }
+
+  std::string vault_path() const { return (fs::path(work_.scratch()) / "vault").string(); }
 
  private:
   struct Point {
@@ -249,39 +251,30 @@ class Search {
     return run;
   }
 
+  // In the work folder, so that what a killed run leaves of it goes with the folder.
   absl::Status Pack(FitRun* run) {
-    const std::string folder = work_.scratch();
-    std::error_code ignored;
-    fs::remove_all(folder, ignored);  // Of a run that was killed.
-    const absl::Status status = WriteAndPack(folder, run);
-    fs::remove_all(folder, ignored);
+    const std::string models = (fs::path(work_.scratch()) / "models").string();
+    absl::Status status = file_system_.RemoveTree(models);  // Of a run that was killed.
+    if (status.ok()) status = WriteAndPack(models, run);
+    file_system_.RemoveTree(models).IgnoreError();
     return status;
   }
 
-  absl::Status WriteAndPack(const std::string& folder, FitRun* run) {
-    const absl::StatusOr<Int8Files> files = WriteInt8Files(file_system_, input_, run->models, folder, false);
+  absl::Status WriteAndPack(const std::string& models, FitRun* run) {
+    const absl::StatusOr<Int8Files> files =
+        WriteInt8Files(file_system_, input_, run->models, models, Durability::kNone);
     if (!files.ok()) return files.status();
     PackOptions pack;
     pack.threads = options_.fit.threads;
+    pack.durability = Durability::kNone;
     pack.progress = options_.progress;
-    // Aside, until it is known to be within the budget: nothing else may take the output's place. In the folder, so
-    // that what a killed run leaves of it goes with the folder.
-    const std::string aside = (fs::path(folder) / "vault").string();
-    const absl::StatusOr<PackReport> report = PackVault(file_system_, files->base, files->variants, aside, pack);
+    // A vault over the budget must not take the place of one that is within it.
+    const std::string next = vault_path() + ".next";
+    const absl::StatusOr<PackReport> report = PackVault(file_system_, files->base, files->variants, next, pack);
     if (!report.ok()) return report.status();
-    std::error_code error;
-    if (report->bytes.file <= options_.budget) {
-      fs::rename(aside, output_, error);
-      if (error == std::errc::cross_device_link) {
-        // The work folder is on another file system. Packed again the vault has the same bytes.
-        error.clear();
-        const absl::StatusOr<PackReport> again = PackVault(file_system_, files->base, files->variants, output_, pack);
-        if (!again.ok()) return again.status();
-      }
-      if (error) return absl::UnavailableError(absl::StrCat(output_, ": ", error.message()));
-    } else {
-      fs::remove(aside, error);
-    }
+    const absl::Status status =
+        report->bytes.file <= options_.budget ? file_system_.Move(next, vault_path()) : file_system_.Remove(next);
+    if (!status.ok()) return status;
     run->vault_size = report->bytes.file;
     run->stored_sizes.clear();
     for (const PackedVariant& v : report->variants) run->stored_sizes.push_back(v.stored_size);
@@ -348,13 +341,44 @@ class Search {
   const FitInput& input_;
   const Fitter& fitter_;
   const WorkFolder& work_;
-  const std::string& output_;
   const FitRunOptions& options_;
   uint64_t overhead_ = 0;
   bool overhead_known_ = false;  // From a real vault.
   double begin_ = 0;             // Where the search for a price begins; 0: a guess.
   int fits_ = 0;
 };
+
+// Gives the vault at `from` its name. `replaces`: something had it, and is locked.
+absl::Status Publish(FileSystem& file_system, const std::string& from, const std::string& output, bool replaces) {
+  if (!replaces) {
+    const absl::StatusOr<bool> exists = file_system.Exists(output);
+    if (!exists.ok()) return exists.status();
+    if (*exists) {
+      return absl::AbortedError(absl::StrCat(output,
+                                             ": another program made it while this fit ran; the same command "
+                                             "goes on from the work folder and replaces it"));
+    }
+  }
+  return file_system.Copy(from, output);
+}
+
+absl::StatusOr<FitRun> RunFitIn(FileSystem& file_system, const WorkFolder& work, const FitInput& input,
+                                const std::string& output, const FitRunOptions& options) {
+  // Held to the end: what others did to the vault meanwhile would be lost.
+  const absl::StatusOr<bool> replaces = file_system.Exists(output);
+  if (!replaces.ok()) return replaces.status();
+  absl::StatusOr<std::unique_ptr<FileLock>> lock = std::unique_ptr<FileLock>();
+  if (*replaces) lock = file_system.Lock(output);
+  if (!lock.ok()) return lock.status();
+  const absl::StatusOr<Fitter> fitter = Fitter::Create(&input, options.fit, &work);
+  if (!fitter.ok()) return fitter.status();
+  Search search(file_system, input, *fitter, work, options);
+  absl::StatusOr<FitRun> run = search.Run();
+  if (!run.ok()) return run;
+  absl::Status status = Publish(file_system, search.vault_path(), output, *replaces);
+  if (!status.ok()) return status;
+  return run;
+}
 
 }  // namespace
 
@@ -363,16 +387,20 @@ absl::StatusOr<FitRun> RunFit(FileSystem& file_system, const FitInput& input, co
   if (options.budget == 0 || !(options.tolerance > 0) || options.tolerance >= 1 || !(options.lambda >= 0)) {
     return absl::InvalidArgumentError("a budget, tolerance or lambda out of range");
   }
+  // All of this better now than after hours.
   if (!options.export_folder.empty()) {
-    if (absl::Status status = CheckInt8Folder(input, options.export_folder); !status.ok()) return status;
+    if (absl::Status status = CheckInt8Folder(file_system, input, options.export_folder); !status.ok()) return status;
   }
+  if (absl::Status status = file_system.TryOutput(output); !status.ok()) return status;
   const absl::StatusOr<WorkFolder> work = WorkFolder::Open(
       file_system, options.work_folder.empty() ? absl::StrCat(output, ".fit-work") : options.work_folder);
   if (!work.ok()) return work.status();
-  const absl::StatusOr<Fitter> fitter = Fitter::Create(&input, options.fit, &*work);
-  if (!fitter.ok()) return fitter.status();
-  absl::StatusOr<FitRun> run = Search(file_system, input, *fitter, *work, output, options).Run();
-  if (run.ok() && !options.keep_work_folder) work->Remove();
+  absl::StatusOr<FitRun> run = RunFitIn(file_system, *work, input, output, options);
+  if (!run.ok()) {
+    work->RemoveIfEmpty();
+  } else if (!options.keep_work_folder) {
+    work->Remove();
+  }
   return run;
 }
 

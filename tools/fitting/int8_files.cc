@@ -1,75 +1,103 @@
 #include "tools/fitting/int8_files.h"
 
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <set>
-#include <system_error>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "tools/formats/safetensors.h"
+#include "vault/near_name.h"
 
 namespace modelvault {
 namespace {
 
 namespace fs = std::filesystem;
 
+constexpr char kExtension[] = ".safetensors";
+
+std::string In(const std::string& folder, const std::string& name) { return (fs::path(folder) / name).string(); }
+
 absl::Status Write(FileSystem& file_system, const std::string& path, const std::string& header,
-                   const std::vector<uint8_t>& data, bool durable) {
-  if (!durable) {
-    std::ofstream out(path, std::ios::binary);
-    out << header;
-    out.write(reinterpret_cast<const char*>(data.data()), static_cast<std::streamsize>(data.size()));
-    out.close();
-    return out ? absl::OkStatus() : absl::UnavailableError(absl::StrCat(path, ": could not be written"));
-  }
-  const absl::StatusOr<std::unique_ptr<AtomicFile>> file = file_system.CreateAtomic(path);
+                   const std::vector<uint8_t>& data, Durability durability) {
+  const absl::StatusOr<std::unique_ptr<AtomicFile>> file = file_system.CreateAtomic(path, durability);
   if (!file.ok()) return file.status();
   absl::Status status = (*file)->Append({reinterpret_cast<const uint8_t*>(header.data()), header.size()});
   if (status.ok()) status = (*file)->Append(data);
   return status.ok() ? (*file)->Commit() : status;
 }
 
+// Gives each variant's file its name in `folder`, which is empty.
+absl::Status TryNames(FileSystem& file_system, const FitInput& input, const std::string& folder) {
+  std::vector<std::string> taken;
+  for (size_t v = 0; v < input.variant_count(); ++v) {
+    const std::string& name = input.variant_name(v);
+    const absl::Status status = file_system.CreateEmpty(In(folder, name + kExtension));
+    if (absl::IsAlreadyExists(status)) {
+      return absl::AlreadyExistsError(absl::StrCat(folder, ": the files of variants '", name, "' and '",
+                                                   NearestName(name, taken),
+                                                   "' would be one there; export to another file system, or rename one "
+                                                   "of the variants"));
+    }
+    if (!status.ok()) return status;
+    taken.push_back(name);
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<Int8Files> WriteInt8Files(FileSystem& file_system, const FitInput& input, const FittedModels& models,
-                                         const std::string& folder, bool durable) {
-  const fs::path variants = fs::path(folder) / "variants";
-  std::error_code error;
-  fs::create_directories(variants, error);
-  if (error) return absl::UnavailableError(absl::StrCat(variants.string(), ": ", error.message()));
+                                         const std::string& folder, Durability durability) {
+  const std::string variants = In(folder, "variants");
+  if (absl::Status status = file_system.MakeFolders(variants); !status.ok()) return status;
   const absl::StatusOr<std::string> header = SafetensorsHeaderFor(
       ExportedTensors(input.tensors()), {{"quantization", "symmetric int8, one F32 scale per row"}});
   if (!header.ok()) return header.status();
   Int8Files files;
-  files.base = (fs::path(folder) / "base.safetensors").string();
-  absl::Status status = Write(file_system, files.base, *header, ExportedBase(models), durable);
+  files.base = In(folder, "base.safetensors");
+  absl::Status status = Write(file_system, files.base, *header, ExportedBase(models), durability);
   for (size_t v = 0; status.ok() && v < models.variants.size(); ++v) {
     const std::string& name = input.variant_name(v);
-    files.variants.push_back({name, (variants / absl::StrCat(name, ".safetensors")).string()});
-    status =
-        Write(file_system, files.variants.back().path, *header, ExportedVariant(models, models.variants[v]), durable);
+    // The file system of files that nobody sees need not take every name.
+    const std::string stem = durability == Durability::kNone ? absl::StrCat(v) : name;
+    files.variants.push_back({name, In(variants, stem + kExtension)});
+    status = Write(file_system, files.variants.back().path, *header, ExportedVariant(models, models.variants[v]),
+                   durability);
   }
   if (!status.ok()) return status;
   return files;
 }
 
-absl::Status CheckInt8Folder(const FitInput& input, const std::string& folder) {
+absl::Status CheckInt8Folder(FileSystem& file_system, const FitInput& input, const std::string& folder) {
+  const std::string variants = In(folder, "variants");
+  if (absl::Status status = file_system.MakeFolders(variants); !status.ok()) return status;
+  const absl::StatusOr<std::vector<std::string>> there = file_system.List(variants);
+  if (!there.ok()) return there.status();
   std::set<std::string> ours;
   for (size_t v = 0; v < input.variant_count(); ++v) ours.insert(input.variant_name(v));
-  const fs::path variants = fs::path(folder) / "variants";
   std::set<std::string> others;
-  std::error_code none;
-  for (const fs::directory_entry& entry : fs::directory_iterator(variants, none)) {
-    const std::string name = entry.path().stem().string();
-    if (entry.path().extension() == ".safetensors" && name[0] != '.' && ours.count(name) == 0) others.insert(name);
+  for (const fs::path file : *there) {
+    const std::string name = file.stem().string();
+    if (file.extension() == kExtension && name[0] != '.' && ours.count(name) == 0) others.insert(name);
   }
-  if (others.empty()) return absl::OkStatus();
-  return absl::AlreadyExistsError(absl::StrCat(variants.string(),
-                                               " has models of other variants, which a pack of it would take, too: ",
-                                               absl::StrJoin(others, ", "), "; remove them or export elsewhere"));
+  if (!others.empty()) {
+    return absl::AlreadyExistsError(absl::StrCat(
+        variants, " has models of other variants, which a pack of it would take, too: ", absl::StrJoin(others, ", "),
+        "; remove them or export elsewhere"));
+  }
+  // Of its own, so that files of an earlier export are in nobody's way; in the folder, whose rules it inherits.
+  const std::string trial = In(variants, ".names");
+  absl::Status status = file_system.RemoveTree(trial);
+  if (status.ok()) status = file_system.MakeFolders(trial);
+  if (status.ok()) status = TryNames(file_system, input, trial);
+  if (status.ok()) status = file_system.TryOutput(In(folder, "base.safetensors"));
+  if (absl::Status removed = file_system.RemoveTree(trial); status.ok()) status = removed;
+  // Unless somebody's files are in them.
+  file_system.Remove(variants).IgnoreError();
+  file_system.Remove(folder).IgnoreError();
+  return status;
 }
 
 }  // namespace modelvault

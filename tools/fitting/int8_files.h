@@ -19,15 +19,17 @@ struct Int8Files {
   std::vector<VariantInput> variants;
 };
 
-// Writes FOLDER/base.safetensors and FOLDER/variants/NAME.safetensors; makes the folders. A file that is already there
-// is replaced. With `durable` each file takes its name only once it is on the disk, through `file_system`; without, for
-// files that are read back and removed, nothing is waited for.
+// Writes FOLDER/base.safetensors and FOLDER/variants/NAME.safetensors, or with Durability::kNone, for files that are
+// read back and removed, FOLDER/variants/NUMBER.safetensors; makes the folders. A file that is already there is
+// replaced.
 absl::StatusOr<Int8Files> WriteInt8Files(FileSystem& file_system, const FitInput& input, const FittedModels& models,
-                                         const std::string& folder, bool durable);
+                                         const std::string& folder, Durability durability);
 
-// Whether `folder` may take the files of `input`'s variants: whoever packs its variants/ later must find those alone.
-// kAlreadyExists, naming them, for *.safetensors of others.
-absl::Status CheckInt8Folder(const FitInput& input, const std::string& folder);
+// Whether `folder` may take the files of `input`'s variants; found out by trying, and nothing of it is left.
+// kAlreadyExists, naming them, for *.safetensors of other variants, because whoever packs its variants/ later must find
+// those alone, and for names that are one and the same there, where case or the form of accents does not tell them
+// apart. kUnavailable for a name that its file system does not take.
+absl::Status CheckInt8Folder(FileSystem& file_system, const FitInput& input, const std::string& folder);
 
 }  // namespace modelvault
 

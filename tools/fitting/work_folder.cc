@@ -1,10 +1,10 @@
 #include "tools/fitting/work_folder.h"
 
+#include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <memory>
-#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -19,7 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kExtension[] = ".fitted";
-constexpr char kTempExtension[] = ".tmp";
 constexpr char kMark[] = "mvault-fit-work";  // An empty file.
 // Another run may remove the folder while it is opened; more often than this in a row it does not.
 constexpr int kOpenAttempts = 10;
@@ -30,38 +29,34 @@ absl::Span<const uint8_t> BytesOf(absl::string_view text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
-// Whether it is a name that Store gives: KEY.fitted or KEY.fitted.NUMBER.tmp.
+// Whether it is a name that Store gives, KEY.fitted, or that of the temporary file for one.
 bool IsOurs(absl::string_view name) {
+  if (absl::ConsumePrefix(&name, ".") && !absl::ConsumeSuffix(&name, ".tmp")) return false;
   constexpr size_t kDigits = 2 * sizeof(WorkFolder::Key);
   const absl::string_view key = name.substr(0, kDigits);
   if (key.size() < kDigits || key.find_first_not_of("0123456789abcdef") != absl::string_view::npos) return false;
   name.remove_prefix(kDigits);
-  if (!absl::ConsumePrefix(&name, kExtension)) return false;
-  if (name.empty()) return true;
-  return absl::ConsumePrefix(&name, ".") && absl::ConsumeSuffix(&name, kTempExtension) && !name.empty() &&
-         name.find_first_not_of("0123456789") == absl::string_view::npos;
+  return absl::ConsumePrefix(&name, kExtension) && name.find_first_not_of(".-0123456789") == absl::string_view::npos;
+}
+
+std::string In(const std::string& folder, absl::string_view name) {
+  return (fs::path(folder) / std::string(name)).string();
 }
 
 // Makes the folder and its mark unless they are there. kNotFound if another run removed the folder meanwhile.
-absl::Status MakeMarked(const std::string& path, const fs::path& mark) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (!error && !fs::exists(mark, error) && !error) {
-    // Of a run that was killed before it made the mark, an empty folder is left.
-    const bool empty = fs::is_empty(path, error);
-    if (error == std::errc::no_such_file_or_directory) return absl::NotFoundError(path);
-    // Looked for once more: another run may just have made it.
-    if (!error && !empty && !fs::exists(mark, error) && !error) {
-      return absl::AlreadyExistsError(
-          absl::StrCat(path, " has files, but not of an interrupted fit; remove it or name another work folder"));
-    }
-    if (!error && !std::ofstream(mark)) {
-      if (!fs::exists(path, error) && !error) return absl::NotFoundError(path);
-      error = std::make_error_code(std::errc::io_error);
-    }
+absl::Status MakeMarked(FileSystem& file_system, const std::string& path, const std::string& mark) {
+  if (absl::Status status = file_system.MakeFolders(path); !status.ok()) return status;
+  const absl::StatusOr<std::vector<std::string>> names = file_system.List(path);
+  if (!names.ok()) return names.status();
+  if (std::find(names->begin(), names->end(), kMark) != names->end()) return absl::OkStatus();
+  // Of a run that was killed before it made the mark, an empty folder is left.
+  if (!names->empty()) {
+    return absl::AlreadyExistsError(
+        absl::StrCat(path, " has files, but not of an interrupted fit; remove it or name another work folder"));
   }
-  if (error) return absl::UnavailableError(absl::StrCat(path, ": ", error.message()));
-  return absl::OkStatus();
+  // Another run may just have made it.
+  const absl::Status made = file_system.CreateEmpty(mark);
+  return absl::IsAlreadyExists(made) ? absl::OkStatus() : made;
 }
 
 }  // namespace
@@ -73,14 +68,17 @@ WorkFolder::Key KeyOf(absl::string_view bytes) {
 }
 
 absl::StatusOr<WorkFolder> WorkFolder::Open(FileSystem& file_system, std::string path) {
-  const fs::path mark = fs::path(path) / kMark;
+  const std::string mark = In(path, kMark);
   for (int attempt = 1;; ++attempt) {
-    absl::Status status = MakeMarked(path, mark);
+    absl::Status status = MakeMarked(file_system, path, mark);
     if (status.ok()) {
       // A fit takes long: no use to wait for it.
-      absl::StatusOr<std::unique_ptr<FileLock>> lock = file_system.Lock(mark.string(), {2, 10});
+      absl::StatusOr<std::unique_ptr<FileLock>> lock = file_system.Lock(mark, {2, 10});
       if (lock.ok()) return WorkFolder(file_system, std::move(path), *std::move(lock));
       status = lock.status();
+      if (absl::IsUnavailable(status)) {
+        return absl::UnavailableError(absl::StrCat(status.message(), "; --work names another work folder"));
+      }
     }
     if (absl::IsAborted(status)) {
       return absl::AbortedError(absl::StrCat(path, " is in use by another fit; name another work folder"));
@@ -90,7 +88,7 @@ absl::StatusOr<WorkFolder> WorkFolder::Open(FileSystem& file_system, std::string
 }
 
 std::string WorkFolder::FileOf(const Key& key) const {
-  return (fs::path(path_) / absl::StrCat(absl::BytesToHexString(TextOf(key)), kExtension)).string();
+  return In(path_, absl::StrCat(absl::BytesToHexString(TextOf(key)), kExtension));
 }
 
 std::optional<std::string> WorkFolder::Load(const Key& key) const {
@@ -106,36 +104,31 @@ std::optional<std::string> WorkFolder::Load(const Key& key) const {
 }
 
 absl::Status WorkFolder::Store(const Key& key, absl::string_view contents) const {
-  // Renamed once it is whole, but not waited for: should the machine lose it, its hash tells, and it is made again. A
-  // disk may take longer to be sure of a file than the fit took to make it.
-  const std::string path = FileOf(key);
-  const std::string temp = absl::StrCat(path, ".", next_temp_->fetch_add(1), kTempExtension);
-  std::ofstream out(temp, std::ios::binary);
-  out << TextOf(KeyOf(contents)) << contents;
-  out.close();
-  std::error_code error;
-  if (!out) error = std::make_error_code(std::errc::io_error);
-  if (!error) fs::rename(temp, path, error);
-  if (!error) return absl::OkStatus();
-  std::error_code ignored;
-  fs::remove(temp, ignored);
-  return absl::UnavailableError(absl::StrCat(path, ": ", error.message()));
+  // Not waited for: should the machine lose it, its hash tells, and it is made again. A disk may take longer to be sure
+  // of a file than the fit took to make it.
+  const absl::StatusOr<std::unique_ptr<AtomicFile>> file = file_system_->CreateAtomic(FileOf(key), Durability::kNone);
+  if (!file.ok()) return file.status();
+  absl::Status status = (*file)->Append(BytesOf(TextOf(KeyOf(contents))));
+  if (status.ok()) status = (*file)->Append(BytesOf(contents));
+  return status.ok() ? (*file)->Commit() : status;
 }
 
-std::string WorkFolder::scratch() const { return (fs::path(path_) / "scratch").string(); }
+std::string WorkFolder::scratch() const { return In(path_, "scratch"); }
 
 void WorkFolder::Remove() const {
-  std::error_code ignored;
-  for (const fs::directory_entry& entry : fs::directory_iterator(path_, ignored)) {
-    if (IsOurs(entry.path().filename().string())) fs::remove(entry.path(), ignored);
+  for (const std::string& name : file_system_->List(path_).value_or(std::vector<std::string>())) {
+    if (IsOurs(name)) file_system_->Remove(In(path_, name)).IgnoreError();
   }
-  fs::remove_all(scratch(), ignored);
+  file_system_->RemoveTree(scratch()).IgnoreError();
+  RemoveIfEmpty();
+}
+
+void WorkFolder::RemoveIfEmpty() const {
   // A folder that still has files must be known as ours.
-  for (const fs::directory_entry& entry : fs::directory_iterator(path_, ignored)) {
-    if (entry.path().filename() != kMark) return;
-  }
-  fs::remove(fs::path(path_) / kMark, ignored);
-  fs::remove(path_, ignored);
+  const absl::StatusOr<std::vector<std::string>> names = file_system_->List(path_);
+  if (!names.ok() || *names != std::vector<std::string>{kMark}) return;
+  file_system_->Remove(In(path_, kMark)).IgnoreError();
+  file_system_->Remove(path_).IgnoreError();
 }
 
 }  // namespace modelvault

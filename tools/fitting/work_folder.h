@@ -3,7 +3,6 @@
 #define MODELVAULT_TOOLS_FITTING_WORK_FOLDER_H_
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -39,6 +38,9 @@ class WorkFolder {
   // Removes what fits stored and scratch(), and if nothing else is in the folder, the mark and the folder.
   void Remove() const;
 
+  // Removes the folder if nothing but the mark is in it.
+  void RemoveIfEmpty() const;
+
  private:
   WorkFolder(FileSystem& file_system, std::string path, std::unique_ptr<FileLock> lock)
       : file_system_(&file_system), path_(std::move(path)), lock_(std::move(lock)) {}
@@ -47,7 +49,6 @@ class WorkFolder {
   FileSystem* file_system_;
   std::string path_;
   std::unique_ptr<FileLock> lock_;  // Of the mark.
-  std::unique_ptr<std::atomic<uint64_t>> next_temp_ = std::make_unique<std::atomic<uint64_t>>(0);
 };
 
 // XXH3-128.

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <exception>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -92,6 +93,9 @@ int RunMvault(int argc, const char* const* argv, FileSystem& file_system, FILE* 
   // Libraries of ours do not throw, but memory may run out in any of them.
   try {
     return Run(argc, argv, &session);
+  } catch (const std::bad_alloc&) {
+    console.PrintOutOfMemory();
+    return Exit(&console, ExitCode::kIoFailure);
   } catch (const std::exception& error) {
     console.PrintError(absl::InternalError(error.what()));
   }

@@ -377,6 +377,7 @@ absl::StatusOr<PackReport> PackVault(FileSystem& file_system, absl::string_view 
                                      absl::Span<const VariantInput> variants, absl::string_view output,
                                      const PackOptions& options) {
   if (absl::Status status = CheckNames(variants); !status.ok()) return status;
+  if (absl::Status status = file_system.TryOutput(output); !status.ok()) return status;
   absl::StatusOr<ModelFile> base = OpenModelFile(file_system, base_path);
   if (!base.ok()) return base.status();
   const std::vector<ModelTensor>& tensors = base->tensors();
@@ -401,7 +402,10 @@ absl::StatusOr<PackReport> PackVault(FileSystem& file_system, absl::string_view 
   params.segment_size = options.segment_size;
   params.base_data_size = base->data_size();
   params.tensor_count = static_cast<uint32_t>(tensors.size());
-  absl::StatusOr<std::unique_ptr<VaultWriter>> writer = VaultWriter::Create(file_system, output, params, *section);
+  VaultWriterOptions write;
+  write.durability = options.durability;
+  absl::StatusOr<std::unique_ptr<VaultWriter>> writer =
+      VaultWriter::Create(file_system, output, params, *section, write);
   if (!writer.ok()) return writer.status();
   const SharedTables& parsed = (*shared)->tables();
   absl::Status status = WriteBase(parsed, base_source, options, writer->get(), params.chunk_size);
@@ -420,7 +424,9 @@ absl::StatusOr<PackReport> AddVariants(FileSystem& file_system, absl::string_vie
   if (replace) {
     for (const VariantInput& v : variants) changes.remove.push_back(v.name);
   }
-  absl::StatusOr<std::unique_ptr<VaultWriter>> writer = EditVault(file_system, vault_path, changes);
+  VaultWriterOptions write;
+  write.durability = options.durability;
+  absl::StatusOr<std::unique_ptr<VaultWriter>> writer = EditVault(file_system, vault_path, changes, write);
   if (!writer.ok()) return writer.status();
   // The lock is held: this is the vault being changed.
   const absl::StatusOr<NamedVault> named = NamedVault::Open(file_system, vault_path, KnownModelFormats());

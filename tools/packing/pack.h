@@ -29,6 +29,7 @@ struct PackOptions {
   std::optional<uint64_t> budget;    // Bytes the vault may have: more is ResourceExhausted.
   int threads = 0;                   // 0: one a core.
   NameRules names;                   // How variants' names are matched with the base's.
+  Durability durability = Durability::kOnDisk;
   ProgressFunction progress;
 };
 

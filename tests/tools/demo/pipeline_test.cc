@@ -13,7 +13,7 @@
 #include "tests/temp_folder.h"
 #include "tests/tools/demo/small_demo.h"
 #include "tests/vault/faulty_file_system.h"
-#include "tools/demo/model_file.h"
+#include "tools/demo/network_file.h"
 #include "tools/formats/model_formats.h"
 
 namespace modelvault::demo {
@@ -43,27 +43,28 @@ class PipelineTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     folder_ = new TempFolder;
-    const absl::StatusOr<Report> report = TrainDemo(FileSystem::Default(), SmallDemo(), folder_->path(), nullptr);
-    ASSERT_THAT(report, IsOk());
-    report_ = new Report(*report);
+    const absl::StatusOr<TrainingRecord> record =
+        TrainDemo(FileSystem::Default(), SmallDemo(), folder_->path(), nullptr);
+    ASSERT_THAT(record, IsOk());
+    record_ = new TrainingRecord(*record);
   }
   static void TearDownTestSuite() {
-    delete report_;
+    delete record_;
     delete folder_;
-    report_ = nullptr;
+    record_ = nullptr;
     folder_ = nullptr;
   }
-  void SetUp() override { ASSERT_NE(report_, nullptr); }
+  void SetUp() override { ASSERT_NE(record_, nullptr); }
 
   static std::string VariantPath(const std::string& name) {
     return folder_->File(absl::StrCat("variants/", name, ".safetensors"));
   }
 
   static TempFolder* folder_;
-  static Report* report_;
+  static TrainingRecord* record_;
 };
 TempFolder* PipelineTest::folder_ = nullptr;
-Report* PipelineTest::report_ = nullptr;
+TrainingRecord* PipelineTest::record_ = nullptr;
 
 TEST_F(PipelineTest, NumberOfThreadsDoesNotChangeAByte) {
   const std::map<std::string, std::string> expected = Files(*folder_);
@@ -89,7 +90,7 @@ TEST_F(PipelineTest, AnotherSeedGivesOtherModels) {
 // On the files themselves, without the demo's own types.
 TEST_F(PipelineTest, VariantsHaveTheBasesTensorsAndTheCurvatureFitsThem) {
   ASSERT_OK_AND_ASSIGN(const ModelFile base, OpenModelFile(FileSystem::Default(), folder_->File("base.safetensors")));
-  for (const DepartmentResult& department : report_->departments) {
+  for (const DepartmentResult& department : record_->departments) {
     SCOPED_TRACE(department.name);
     ASSERT_OK_AND_ASSIGN(const ModelFile variant, OpenModelFile(FileSystem::Default(), VariantPath(department.name)));
     EXPECT_EQ(variant.metadata().at("role"), "variant");
@@ -114,50 +115,50 @@ TEST_F(PipelineTest, VariantsHaveTheBasesTensorsAndTheCurvatureFitsThem) {
 }
 
 TEST_F(PipelineTest, DepartmentsDifferAndFineTuningHelps) {
-  const auto mean = [&](double DepartmentResult::*figure) { return Summarize(*report_, figure).mean; };
+  const auto mean = [&](double DepartmentResult::*figure) { return Summarize(*record_, figure).mean; };
   const double base = mean(&DepartmentResult::base_top1);
-  EXPECT_GT(base, 1.5 / static_cast<double>(report_->task.classes));
+  EXPECT_GT(base, 1.5 / static_cast<double>(record_->task.classes));
   EXPECT_GT(mean(&DepartmentResult::finetune_top1), base + 0.1);
   EXPECT_LT(mean(&DepartmentResult::other_department_top1), base);
 }
 
-TEST_F(PipelineTest, FilesScoreExactlyWhatTheReportSays) {
-  ASSERT_OK_AND_ASSIGN(const Report report, ReadReport(FileSystem::Default(), folder_->path()));
-  EXPECT_EQ(ReportToJson(report), ReportToJson(*report_));
-  ASSERT_OK_AND_ASSIGN(const Network base, ReadModel(FileSystem::Default(), folder_->File("base.safetensors")));
-  const auto samples = static_cast<double>(report.heldout_samples);
-  for (size_t d = 0; d < report.departments.size(); ++d) {
-    SCOPED_TRACE(report.departments[d].name);
+TEST_F(PipelineTest, FilesScoreExactlyWhatTheRecordSays) {
+  ASSERT_OK_AND_ASSIGN(const TrainingRecord record, ReadRecord(FileSystem::Default(), folder_->path()));
+  EXPECT_EQ(RecordToJson(record), RecordToJson(*record_));
+  ASSERT_OK_AND_ASSIGN(const Network base, ReadNetwork(FileSystem::Default(), folder_->File("base.safetensors")));
+  const auto samples = static_cast<double>(record.heldout_samples);
+  for (size_t d = 0; d < record.departments.size(); ++d) {
+    SCOPED_TRACE(record.departments[d].name);
     ASSERT_OK_AND_ASSIGN(const Network variant,
-                         ReadModel(FileSystem::Default(), VariantPath(report.departments[d].name)));
-    const size_t next = (d + 1) % report.departments.size();
-    EXPECT_THAT(CountHeldOutCorrect(report, variant, d),
-                IsOkAndHolds(std::lround(report.departments[d].finetune_top1 * samples)));
-    EXPECT_THAT(CountHeldOutCorrect(report, variant, next),
-                IsOkAndHolds(std::lround(report.departments[d].other_department_top1 * samples)));
-    EXPECT_THAT(CountHeldOutCorrect(report, base, d),
-                IsOkAndHolds(std::lround(report.departments[d].base_top1 * samples)));
-    EXPECT_EQ(folder_->Read(absl::StrCat("variants/", report.departments[d].name, ".safetensors")).size(),
-              report.departments[d].file_size);
+                         ReadNetwork(FileSystem::Default(), VariantPath(record.departments[d].name)));
+    const size_t next = (d + 1) % record.departments.size();
+    EXPECT_THAT(CountHeldOutCorrect(record, variant, d),
+                IsOkAndHolds(std::lround(record.departments[d].finetune_top1 * samples)));
+    EXPECT_THAT(CountHeldOutCorrect(record, variant, next),
+                IsOkAndHolds(std::lround(record.departments[d].other_department_top1 * samples)));
+    EXPECT_THAT(CountHeldOutCorrect(record, base, d),
+                IsOkAndHolds(std::lround(record.departments[d].base_top1 * samples)));
+    EXPECT_EQ(folder_->Read(absl::StrCat("variants/", record.departments[d].name, ".safetensors")).size(),
+              record.departments[d].file_size);
   }
 }
 
 TEST_F(PipelineTest, ModelsOfAFolderAreScored) {
   ASSERT_OK_AND_ASSIGN(const std::vector<double> scores,
-                       ScoreModels(FileSystem::Default(), *report_, folder_->File("variants"), /*threads=*/2));
-  ASSERT_EQ(scores.size(), report_->departments.size());
-  for (size_t d = 0; d < scores.size(); ++d) EXPECT_EQ(scores[d], report_->departments[d].finetune_top1);
-  EXPECT_THAT(ScoreModels(FileSystem::Default(), *report_, folder_->path(), /*threads=*/1),
-              StatusIs(absl::StatusCode::kNotFound, HasSubstr(report_->departments[0].name)));
+                       ScoreModels(FileSystem::Default(), *record_, folder_->File("variants"), /*threads=*/2));
+  ASSERT_EQ(scores.size(), record_->departments.size());
+  for (size_t d = 0; d < scores.size(); ++d) EXPECT_EQ(scores[d], record_->departments[d].finetune_top1);
+  EXPECT_THAT(ScoreModels(FileSystem::Default(), *record_, folder_->path(), /*threads=*/1),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr(record_->departments[0].name)));
 }
 
 TEST_F(PipelineTest, AModelOfAnotherTaskIsAnError) {
-  const size_t inputs = report_->task.inputs;
-  const size_t classes = report_->task.classes;
-  EXPECT_THAT(CountHeldOutCorrect(*report_, ZeroNetwork({inputs, classes}), 0), IsOk());
-  EXPECT_THAT(CountHeldOutCorrect(*report_, ZeroNetwork({inputs + 1, classes}), 0),
+  const size_t inputs = record_->task.inputs;
+  const size_t classes = record_->task.classes;
+  EXPECT_THAT(CountHeldOutCorrect(*record_, ZeroNetwork({inputs, classes}), 0), IsOk());
+  EXPECT_THAT(CountHeldOutCorrect(*record_, ZeroNetwork({inputs + 1, classes}), 0),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("takes 22 inputs and gives 5 classes")));
-  EXPECT_THAT(CountHeldOutCorrect(*report_, ZeroNetwork({inputs, classes - 1}), 0),
+  EXPECT_THAT(CountHeldOutCorrect(*record_, ZeroNetwork({inputs, classes - 1}), 0),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("takes 21 inputs and gives 4 classes")));
 }
 
@@ -202,7 +203,7 @@ TEST(PipelineErrorTest, AFolderThatCannotBeMadeIsUnavailable) {
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr("file/variants")));
 }
 
-TEST(PipelineErrorTest, AFullDiskIsReportedAndLeavesNoReport) {
+TEST(PipelineErrorTest, AFullDiskIsReportedAndLeavesNoRecord) {
   DemoOptions options = SmallDemo();
   options.base.steps = 1;
   options.fine_tuning.steps = 1;
@@ -212,7 +213,7 @@ TEST(PipelineErrorTest, AFullDiskIsReportedAndLeavesNoReport) {
     ASSERT_THAT(TrainDemo(disk, options, folder.path(), nullptr), IsOk());
   }
   const int writes = disk.count(DiskOperation::kWrite);
-  ASSERT_GE(writes, 7);  // base, curvature, four departments, report
+  ASSERT_GE(writes, 7);  // base, curvature, four departments, record
   for (int n = 1; n <= writes; ++n) {
     SCOPED_TRACE(absl::StrCat("write ", n, " of ", writes));
     const TempFolder folder;
@@ -222,11 +223,11 @@ TEST(PipelineErrorTest, AFullDiskIsReportedAndLeavesNoReport) {
   }
 }
 
-TEST(PipelineErrorTest, AReportThatIsMissingOrTooLargeIsAnError) {
+TEST(PipelineErrorTest, ARecordThatIsMissingOrTooLargeIsAnError) {
   const TempFolder folder;
-  EXPECT_THAT(ReadReport(FileSystem::Default(), folder.path()), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(ReadRecord(FileSystem::Default(), folder.path()), StatusIs(absl::StatusCode::kNotFound));
   folder.Write("demo.json", std::string((1 << 20) + 1, ' '));
-  EXPECT_THAT(ReadReport(FileSystem::Default(), folder.path()),
+  EXPECT_THAT(ReadRecord(FileSystem::Default(), folder.path()),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("1048577 bytes")));
 }
 

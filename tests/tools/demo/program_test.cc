@@ -46,14 +46,14 @@ class ProgramTest : public testing::Test {
     DemoOptions options = SmallDemo();
     options.base.steps = 50;
     options.fine_tuning.steps = 20;
-    const absl::StatusOr<Report> report = TrainDemo(FileSystem::Default(), options, data_.path(), nullptr);
-    ASSERT_THAT(report, IsOk());
-    report_ = *report;
+    const absl::StatusOr<TrainingRecord> record = TrainDemo(FileSystem::Default(), options, data_.path(), nullptr);
+    ASSERT_THAT(record, IsOk());
+    record_ = *record;
   }
 
   const TempFolder scratch_;
   const TempFolder data_;
-  Report report_;
+  TrainingRecord record_;
 };
 
 TEST_F(ProgramTest, HelpAndWrongCommandLines) {
@@ -67,7 +67,9 @@ TEST_F(ProgramTest, HelpAndWrongCommandLines) {
   }
   for (const std::string arguments :
        {"", "fly", "train", "train --out x --departments 101", "train --out x --departments 0",
-        "train --out x --seed y", "eval --data x --model y", "table --data x --models y", "table --data x --models y --vault-bytes 0", "table --data x --vault-bytes 1"}) {
+        "train --out x --seed y", "eval --data x --model y", "table --data x --models y",
+        "table --data x --models y --vault-bytes 0", "table --data x --vault-bytes 1",
+        "table --data x --models y --vault-bytes 1 --page z", "table --data x --models y --vault-bytes 1 --info z"}) {
     const Outcome outcome = Run(arguments);
     EXPECT_EQ(outcome.exit_code, 2) << arguments;
     EXPECT_THAT(outcome.errors, testing::Not(testing::IsEmpty())) << arguments;
@@ -77,7 +79,7 @@ TEST_F(ProgramTest, HelpAndWrongCommandLines) {
 
 TEST_F(ProgramTest, EvalPrintsWhatTheModelScoredWhenItWasTrained) {
   MakeData();
-  const DepartmentResult& department = report_.departments[2];
+  const DepartmentResult& department = record_.departments[2];
   const std::string arguments = "eval --data " + data_.path() + " --department " + department.name + " --model " +
                                 data_.File("variants/" + department.name + ".safetensors");
   const Outcome text = Run(arguments);
@@ -90,13 +92,13 @@ TEST_F(ProgramTest, EvalPrintsWhatTheModelScoredWhenItWasTrained) {
   EXPECT_EQ(result["department"], department.name);
   EXPECT_EQ(result["top1"], department.finetune_top1);
   EXPECT_EQ(result["finetune_top1"], department.finetune_top1);
-  EXPECT_EQ(result["samples"], report_.heldout_samples);
+  EXPECT_EQ(result["samples"], record_.heldout_samples);
 }
 
 TEST_F(ProgramTest, TablePrintsToStandardOutput) {
   MakeData();
   const std::string sizes = scratch_.Write(
-      "sizes.json", R"({"variants":[{"name":")" + report_.departments[0].name + R"(","stored_bytes":4321}]})");
+      "sizes.json", R"({"variants":[{"name":")" + record_.departments[0].name + R"(","stored_bytes":4321}]})");
   const std::string command =
       "table --data " + data_.path() + " --models " + data_.File("variants") + " --vault-bytes 12345";
   const Outcome table = Run(command + " --sizes " + sizes);
@@ -106,11 +108,24 @@ TEST_F(ProgramTest, TablePrintsToStandardOutput) {
   EXPECT_EQ(Run(command + " >/dev/full").exit_code, 1);
 }
 
+TEST_F(ProgramTest, TableDrawsThePageToo) {
+  MakeData();
+  const std::string info = scratch_.Write(
+      "info.json", R"({"sections":{"header":1,"model":1,"chunks":1,"base":1,"variants":1,"index":1,"manifest":1,)"
+                   R"("padding":12338}})");
+  const std::string page = scratch_.File("page.html");
+  const Outcome table = Run("table --data " + data_.path() + " --models " + data_.File("variants") +
+                            " --vault-bytes 12345 --info " + info + " --page " + page);
+  EXPECT_EQ(table.exit_code, 0) << table.errors;
+  EXPECT_THAT(table.output, HasSubstr("12,345 bytes"));
+  EXPECT_THAT(scratch_.Read("page.html"), testing::AllOf(HasSubstr("12,345"), HasSubstr(record_.departments[0].name)));
+}
+
 TEST_F(ProgramTest, FailuresAreToldOnStandardError) {
   MakeData();
   const std::string data = "--data " + data_.path();
   const std::string model = " --model " + data_.File("base.safetensors");
-  const std::string department = " --department " + report_.departments[0].name;
+  const std::string department = " --department " + record_.departments[0].name;
   const std::string models = " --vault-bytes 1 --models " + data_.File("variants");
   const std::pair<std::string, std::string> failures[] = {
       {"train --out " + data_.path(), "variants: not empty"},
@@ -119,8 +134,10 @@ TEST_F(ProgramTest, FailuresAreToldOnStandardError) {
       {"eval " + data + department + " --model " + data_.File("demo.json"), "demo.json"},
       {"table " + data + models + " --sizes " + scratch_.File("none"), "none"},
       {"table " + data + models + " --sizes " + data_.File("demo.json"), "demo.json"},
+      {"table " + data + models + " --page " + scratch_.File("p") + " --info " + scratch_.File("none"), "none"},
+      {"table " + data + models + " --page " + scratch_.File("p") + " --info " + data_.File("demo.json"), "'sections'"},
       {"table --data " + scratch_.path() + models, "demo.json"},
-      {"table " + data + " --vault-bytes 1 --models " + scratch_.path(), report_.departments[0].name},
+      {"table " + data + " --vault-bytes 1 --models " + scratch_.path(), record_.departments[0].name},
   };
   for (const auto& [arguments, reason] : failures) {
     SCOPED_TRACE(arguments);

@@ -16,21 +16,21 @@ namespace {
 
 using testing::HasSubstr;
 
-Report Departments(size_t count) {
-  Report report;
-  report.task.classes = 32;
-  report.weights = 204800;
-  report.heldout_samples = 1000;
-  report.base_file_size = 211'111;
+TrainingRecord Departments(size_t count) {
+  TrainingRecord record;
+  record.task.classes = 32;
+  record.weights = 204800;
+  record.heldout_samples = 1000;
+  record.base_file_size = 211'111;
   for (size_t d = 0; d < count; ++d) {
     const double offset = 0.001 * static_cast<double>(d);
-    report.departments.push_back({.name = absl::StrCat("department-", d),
+    record.departments.push_back({.name = absl::StrCat("department-", d),
                                   .base_top1 = 0.5003 + offset,
                                   .finetune_top1 = 0.8997 - offset,
                                   .other_department_top1 = 0.25,
                                   .file_size = 212'000});
   }
-  return report;
+  return record;
 }
 
 std::vector<double> VaultTop1(size_t count) {
@@ -67,8 +67,9 @@ TEST(TableTest, ShowsTenDepartmentsAndAllInMeanLowestAndHighest) {
 }
 
 TEST(TableTest, ShowsBytesOfADepartmentWhereTheyAreKnown) {
-  const Report report = Departments(3);
-  const std::string table = FormatTable(report, VaultTop1(3), 1'000'000, {{"department-0", 7'000}, {"department-2", 8'001}});
+  const TrainingRecord record = Departments(3);
+  const std::string table =
+      FormatTable(record, VaultTop1(3), 1'000'000, {{"department-0", 7'000}, {"department-2", 8'001}});
   EXPECT_THAT(LineWith(table, "department-0"), testing::EndsWith(" 7,000"));
   EXPECT_THAT(LineWith(table, "department-1"), testing::EndsWith(" %"));
   EXPECT_THAT(LineWith(table, "mean of all 3"), testing::EndsWith(" 7,501"));
@@ -78,9 +79,9 @@ TEST(TableTest, ShowsBytesOfADepartmentWhereTheyAreKnown) {
 
 TEST(TableTest, ColumnsAreAligned) {
   StoredSizes sizes;
-  const Report report = Departments(30);
-  for (const DepartmentResult& department : report.departments) sizes[department.name] = 7'777;
-  const std::string table = FormatTable(report, VaultTop1(30), 900'000, sizes);
+  const TrainingRecord record = Departments(30);
+  for (const DepartmentResult& department : record.departments) sizes[department.name] = 7'777;
+  const std::string table = FormatTable(record, VaultTop1(30), 900'000, sizes);
   const size_t width = LineWith(table, "fine-tune, float").size();
   int rows = 0;
   for (const absl::string_view line : absl::StrSplit(table, '\n')) {

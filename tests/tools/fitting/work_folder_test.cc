@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "tests/status_matchers.h"
 #include "tests/temp_folder.h"
+#include "tests/vault/faulty_file_system.h"
 
 namespace modelvault {
 namespace {
@@ -54,13 +56,14 @@ TEST(WorkFolderTest, RemoveTakesOnlyWhatFitsStored) {
     ASSERT_THAT(work->Store(KeyOf("key"), "contents"), IsOk());
     std::filesystem::create_directories(work->scratch() + "/variants");
     folder.Write("scratch/variants/beta.safetensors", "torn");
-    folder.Write(key + ".7.tmp", "torn");
+    folder.Write("." + key + ".7-0.tmp", "torn");
     for (const char* name : {"notes.tmp", "0123.fitted", "7.tmp"}) folder.Write(name, "mine");
-    folder.Write(key + ".mine.tmp", "mine");
-    folder.Write(key + "..tmp", "mine");
+    folder.Write("." + key + ".mine.tmp", "mine");
+    folder.Write(key + ".bak", "mine");
+    folder.Write("." + key, "mine");
     work->Remove();
-    EXPECT_THAT(folder.Names(), ElementsAre("0123.fitted", key + "..tmp", key + ".mine.tmp", "7.tmp", "mvault-fit-work",
-                                            "notes.tmp"));
+    EXPECT_THAT(folder.Names(), ElementsAre("." + key, "." + key + ".mine.tmp", "0123.fitted", key + ".bak", "7.tmp",
+                                            "mvault-fit-work", "notes.tmp"));
   }
   EXPECT_THAT(WorkFolder::Open(FileSystem::Default(), folder.path()), IsOk()) << "it is a work folder still";
   for (const std::string& name : folder.Names()) {
@@ -70,6 +73,26 @@ TEST(WorkFolderTest, RemoveTakesOnlyWhatFitsStored) {
   ASSERT_THAT(work, IsOk());
   work->Remove();
   EXPECT_FALSE(std::filesystem::exists(folder.path()));
+}
+
+TEST(WorkFolderTest, AFileSystemWithoutLocksIsNamedWithAWayOut) {
+  const TempFolder folder;
+  FaultyFileSystem disk;
+  disk.FailAt(DiskOperation::kLock, 1, ENOLCK, /*lasting=*/true);
+  EXPECT_THAT(WorkFolder::Open(disk, folder.File("work")),
+              StatusIs(absl::StatusCode::kUnavailable,
+                       testing::AllOf(HasSubstr("gives no locks"), HasSubstr("--work names another"))));
+}
+
+TEST(WorkFolderTest, RemoveIfEmptyKeepsResults) {
+  const TempFolder folder;
+  const absl::StatusOr<WorkFolder> work = WorkFolder::Open(FileSystem::Default(), folder.File("work"));
+  ASSERT_THAT(work, IsOk());
+  ASSERT_THAT(work->Store(KeyOf("key"), "contents"), IsOk());
+  work->RemoveIfEmpty();
+  EXPECT_EQ(work->Load(KeyOf("key")), "contents");
+  work->Remove();
+  EXPECT_THAT(folder.Names(), IsEmpty());
 }
 
 }  // namespace

@@ -230,7 +230,12 @@ TEST_F(KillTest, FitStartedAgainGoesOnToTheSameBytes) {
       ASSERT_TRUE(found == old_ || found == fresh);
       ASSERT_EQ(RunTraced(fit, 0, false).exit_code, 0);
       ASSERT_TRUE(folder_.Read("v.mvlt") == fresh);
-      ASSERT_EQ(folder_.Names(), names_);
+      // A temporary file, hidden, is all that a killed run may leave, and only if it came to name the vault.
+      for (const std::string& name : folder_.Names()) {
+        if (std::find(names_.begin(), names_.end(), name) != names_.end()) continue;
+        ASSERT_THAT(name, testing::AllOf(testing::StartsWith(".v.mvlt."), testing::EndsWith(".tmp")));
+        std::filesystem::remove(folder_.File(name));
+      }
     }
     EXPECT_GE(kills, 20);
   }

@@ -101,8 +101,9 @@ class AttachTest(toy.FolderTest):
     def test_file_names_may_differ(self):
         tensors = {key.replace("hidden", "middle"): value for key, value in toy.make_toy().state_dict().items()}
         safetensors.write(self.folder / "other.safetensors", tensors)
-        self.fails(r"other.safetensors: no tensor for the model's 'hidden.weight' \(looked for 'hidden.weight' and "
-                   r"'hidden'\); names= can tell", toy.make_toy(), self.folder / "other.safetensors")
+        self.fails(r"other.safetensors: no tensor for the model's 'hidden.weight' and 1 of its other 11 tensors "
+                   r"\(looked for 'hidden.weight' and 'hidden'\); names= can tell", toy.make_toy(),
+                   self.folder / "other.safetensors")
         mv.attach(toy.make_toy(), self.folder / "other.safetensors", names=lambda k: k.replace("hidden", "middle"))
         mv.attach(toy.make_toy(), self.folder / "other.safetensors",
                   names={"hidden.weight": "middle.weight", "hidden.bias": "middle.bias"})
@@ -163,36 +164,6 @@ class AttachTest(toy.FolderTest):
                    self.base_file(**{"head.weight": torch.ones(37, 20)}))
         self.fails(r"'norm.running_var' is \[23\], but .* is \[22\]", toy.make_toy(),
                    self.base_file(**{"norm.running_var": torch.ones(22)}))
-
-
-class SafetensorsTest(toy.FolderTest):
-    def test_round_trip_of_every_dtype(self):
-        tensors = {name: torch.ones(3, 5).to(dtype) for name, dtype in safetensors.DTYPES.items()}
-        tensors["empty"] = torch.empty(0, 4)
-        tensors["scalar"] = torch.tensor(2.5)
-        safetensors.write(self.folder / "x", tensors, {"a": "b"})
-        back = safetensors.read(self.folder / "x")
-        self.assertEqual(back.metadata, {"a": "b"})
-        self.assertEqual(list(back.tensors), list(tensors))
-        for name, tensor in tensors.items():
-            self.assertTrue(back.tensors[name].dtype == tensor.dtype and torch.equal(back.tensors[name], tensor), name)
-
-    def test_damage_is_named(self):
-        path = self.folder / "x"
-        safetensors.write(path, {"a": torch.ones(4), "b": torch.ones(2)})
-        good = path.read_bytes()
-        for pattern, bad in (("3 bytes are no safetensors file", good[:3]), ("the header would have", b"\xff" * 16),
-                             ("the header is not JSON", good[:9] + b"\x00" + good[10:]),
-                             ("tensor 'b' ends at byte 24 of the data, which has 23", good[:-1]),
-                             ("1 bytes follow the last tensor", good + b"x"),
-                             (r"tensor 'a': dtype 'F99' is not one of", good.replace(b"F32", b"F99", 1)),
-                             ("tensor 'a': data_offsets", good.replace(b"[0,16]", b"[0,12]")),
-                             ("tensor 'b' begins at byte 15 of the data, expected 16",
-                              good.replace(b"[16,24]", b"[15,23]"))):
-            with self.subTest(pattern):
-                path.write_bytes(bad)
-                with self.assertRaisesRegex(mv.ModelFileError, f"{path}.*{pattern}"):
-                    safetensors.read(path)
 
 
 if __name__ == "__main__":

@@ -153,6 +153,25 @@ class ByteCountTest(toy.FolderTest):
             variants.append({"w": torch.where(hit, base + 4, base).to(torch.int8)})
         self.check({"w": base}, variants, alone=False)
 
+    def test_priors_of_a_folder(self):
+        base, variant = self.make(5, 0.05)
+        safetensors.write(self.folder / "b", {"w": base})
+        (self.folder / "pilot").mkdir()
+        for name in ("one", "two"):
+            safetensors.write(self.folder / "pilot" / f"{name}.safetensors", {"w": variant})
+        # What macOS leaves beside files on other systems' disks.
+        (self.folder / "pilot" / "._one.safetensors").write_bytes(b"\x00\x05\x16\x07\x00\x02\x00\x00")
+        (self.folder / "pilot" / "notes.txt").write_text("no model")
+        files = sorted((self.folder / "pilot").glob("*.safetensors"))
+        self.assertEqual(len(files), 3)
+        found = [mv.Priors.from_variants(self.folder / "b", what)["w"] for what in
+                 (self.folder / "pilot", str(self.folder / "pilot"), files, files[1:])]
+        for prior in found[1:]:
+            self.assertEqual(prior.steps(*base.shape).tolist(), found[0].steps(*base.shape).tolist())
+            self.assertEqual(prior.level, found[0].level)
+        with self.assertRaisesRegex(mv.ModelFileError, "no variants to make priors of"):
+            mv.Priors.from_variants(self.folder / "b", files[:1])
+
     def test_more_than_one_segment(self):
         base, variant = self.make(6, 0.01, shape=(2600, 900))
         self.check({"a": base[:3], "w": base}, [{"a": variant[:3], "w": variant}], alone=True)

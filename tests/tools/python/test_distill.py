@@ -1,15 +1,13 @@
-"""The loop and adapters."""
+"""The loop."""
 
 import unittest
 import warnings
 
 import toy
 import torch
-from torch import nn
 from torch.nn import functional
 
 import modelvault as mv
-from modelvault import safetensors
 
 
 class DistillTest(toy.FolderTest):
@@ -178,78 +176,6 @@ class DistillTest(toy.FolderTest):
             with self.subTest(pattern):
                 with self.assertRaisesRegex(mv.AttachError, pattern):
                     mv.distill(model, *arguments)
-
-
-class LoraTest(toy.FolderTest):
-    def test_adds_the_product(self):
-        model = toy.make_toy()
-        before = model.hidden.weight.detach().clone()
-        a, b = torch.randn(2, 69), torch.randn(51, 2)
-        safetensors.write(self.folder / "l", {"base_model.model.hidden.lora_A.weight": a,
-                                              "base_model.model.hidden.lora_B.weight": b})
-        self.assertEqual(mv.apply_lora(model, self.folder / "l", alpha=8), ["hidden.weight"])
-        self.assertTrue(torch.allclose(model.hidden.weight, before + 4 * b @ a, atol=1e-5))
-
-    def test_weights_that_are_in_by_out(self):
-        class Conv1D(nn.Module):
-            """As GPT-2 has it."""
-
-            def __init__(self, size_in, size_out):
-                super().__init__()
-                self.weight = nn.Parameter(torch.zeros(size_in, size_out))
-        a, b = torch.randn(2, 5), torch.randn(7, 2)
-        square = {"lora_A": torch.randn(2, 5), "lora_B": torch.randn(5, 2)}
-        model = nn.ModuleDict({"oblong": Conv1D(5, 7), "square": Conv1D(5, 5), "linear": nn.Linear(5, 5)})
-        before = model["linear"].weight.detach().clone()
-        mv.apply_lora(model, {"oblong.lora_A": a, "oblong.lora_B": b}, alpha=2)
-        self.assertTrue(torch.allclose(model["oblong"].weight, (b @ a).T, atol=1e-5))
-        of_square = {f"square.{k}": v for k, v in square.items()}
-        with self.assertRaisesRegex(mv.AttachError, "'square' is square and not of a layer of torch: fan_in_fan_out="):
-            mv.apply_lora(model, of_square, alpha=2)
-        mv.apply_lora(model, {**of_square, **{f"linear.{k}": v for k, v in square.items()}}, alpha=2, fan_in_fan_out=True)
-        product = square["lora_B"] @ square["lora_A"]
-        self.assertTrue(torch.allclose(model["square"].weight, product.T, atol=1e-5))
-        self.assertTrue(torch.allclose(model["linear"].weight, before + product, atol=1e-5))
-
-    def test_as_the_teacher_and_as_the_start(self):
-        torch.manual_seed(6)
-        adapter = {"hidden.lora_A.weight": torch.randn(2, 69), "hidden.lora_B.weight": 0.3 * torch.randn(51, 2)}
-        safetensors.write(self.folder / "l", adapter)
-        safetensors.write(self.folder / "base", {k: v for k, v in toy.make_toy().state_dict().items()
-                                                 if k != "head.weight"})
-        teacher = toy.make_toy()
-        mv.apply_lora(teacher, self.folder / "l", alpha=2)
-
-        def distance(path):
-            # What is exported, against the teacher on text that nobody has seen.
-            model = toy.make_toy()
-            loaded = mv.load(path)
-            model.load_state_dict({**loaded, "head.weight": loaded["embed.weight"]})
-            tokens = toy.make_batches(8, seed=11)
-            with torch.no_grad():
-                return sum(float((model(x) - teacher(x)).square().mean()) for x, _ in tokens)
-        plan = mv.attach(toy.make_toy(), self.folder / "base", 900)
-        plan.base.save(self.folder / "int8")
-        of_base = distance(self.folder / "int8")
-        for start in ("base", "model"):
-            model = toy.make_toy()
-            if start == "model":
-                mv.apply_lora(model, self.folder / "l", alpha=2)
-            mv.attach(model, self.folder / "int8", 900, start=start)
-            mv.distill(model, teacher, toy.make_batches(), 48, kl=1.0)
-            mv.export(model, self.folder / start)
-            self.assertLess(distance(self.folder / start), 0.8 * of_base, start)
-
-    def test_errors(self):
-        a, b = torch.randn(2, 69), torch.randn(51, 2)
-        for pattern, tensors in (("'other' is no weight", {"other.lora_A": a, "other.lora_B": b}),
-                                 ("'hidden' has lora_A only", {"hidden.lora_A": a}),
-                                 ("neither a lora_A nor a lora_B", {"hidden.weight": a}),
-                                 ("do not multiply", {"hidden.lora_A": a, "hidden.lora_B": a}),
-                                 ("the weight", {"down.lora_A": a, "down.lora_B": b}), ("no tensors", {})):
-            with self.subTest(pattern):
-                with self.assertRaisesRegex(ValueError, pattern):
-                    mv.apply_lora(toy.make_toy(), tensors, alpha=1)
 
 
 if __name__ == "__main__":

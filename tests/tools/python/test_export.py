@@ -164,6 +164,75 @@ class ExportTest(toy.FolderTest):
         self.assertTrue(torch.equal(mv.load(self.folder / "f.safetensors")["w"],
                                     torch.tensor([[0.1, 0.7]]).half().float()))
 
+    def add_foreign(self, path):
+        """Adds tensors that torch 1.13 has no dtype for to a file, and gives their bytes."""
+        model = safetensors.read(path)
+        own = {}
+        for dtype, size in (("F8_E4M3", 6), ("U16", 12), ("F4", 3), ("F6_E3M2", 3), ("U64", 48)):
+            own[f"{dtype}_table"] = torch.arange(size, dtype=torch.uint8)
+            model.foreign[f"{dtype}_table"] = safetensors.Foreign(dtype, [4] if dtype == "F6_E3M2" else [2, 3])
+        safetensors.write(path, {**model.tensors, **own}, model.metadata, model.foreign)
+        return own
+
+    def test_tensors_that_torch_has_no_dtype_for_are_carried(self):
+        for floats in (True, False):
+            model, plan = self.train()
+            if floats:
+                safetensors.write(self.folder / "base.safetensors",
+                                  {k: v for k, v in toy.make_toy().state_dict().items() if k != "head.weight"})
+            else:
+                plan.base.save(self.folder / "base.safetensors")
+            own = self.add_foreign(self.folder / "base.safetensors")
+            model = toy.make_toy()
+            plan = mv.attach(model, self.folder / "base.safetensors", 420)
+            mv.distill(model, toy.make_teacher(toy.make_toy()), toy.make_batches(), 24)
+            plan.base.save(self.folder / "int8.safetensors")
+            count = mv.export(model, self.folder / "v.safetensors")
+            found = safetensors.read(self.folder / "v.safetensors")
+            for name, data in own.items():
+                self.assertTrue(torch.equal(found.tensors[name], data), name)
+                self.assertEqual(found.foreign[name].dtype, name[:-len("_table")])
+            packed = toy.pack(self.folder / "int8.safetensors", {"v": self.folder / "v.safetensors"},
+                              self.folder / "x.mvlt")
+            self.assertLess(abs(packed["v"] - count.total), 6)
+            # A model has no such tensors where torch has no dtype for them.
+            loaded = mv.load(self.folder / "v.safetensors")
+            self.assertNotIn("F4_table", loaded)
+            self.assertEqual("F8_E4M3_table" in loaded, hasattr(torch, "float8_e4m3fn"))
+
+    def test_a_weight_that_torch_has_no_dtype_for_is_refused(self):
+        safetensors.write(self.folder / "b", {"weight": torch.zeros(12, dtype=torch.uint8)}, {},
+                          {"weight": safetensors.Foreign("F8_E4M3", [4, 3])})
+        with self.assertRaisesRegex(mv.AttachError, "'weight' of .* is F8_E4M3; expected INT8 with 'weight.scale'"):
+            mv.attach(nn.Linear(3, 4, bias=False), self.folder / "b")
+        with self.assertRaisesRegex(mv.AttachError, r"'weight' is \[4, 2\], but 'weight' of .* is \[4, 3\]"):
+            mv.attach(nn.Linear(2, 4, bias=False), self.folder / "b")
+        model = nn.Linear(3, 4)
+        model.register_buffer("table", torch.zeros(2, 3))
+        safetensors.write(self.folder / "b", {**model.state_dict(), "table": torch.zeros(12, dtype=torch.uint8)}, {},
+                          {"table": safetensors.Foreign("U16", [2, 3])})
+        with self.assertRaisesRegex(mv.AttachError, "'table' of .* is U16, the model's is torch.float32"):
+            mv.attach(model, self.folder / "b")
+
+    @unittest.skipUnless(hasattr(torch, "float8_e4m3fn"), "this torch has no 8-bit floats")
+    def test_a_buffer_of_a_dtype_that_newer_torch_has(self):
+        model = nn.Linear(3, 4)
+        model.register_buffer("table", torch.tensor([1.0, -2.0, 0.5]).to(torch.float8_e4m3fn))
+        data = model.table.view(torch.uint8).clone()
+        safetensors.write(self.folder / "b", {"weight": model.weight, "bias": model.bias, "table": data}, {},
+                          {"table": safetensors.Foreign("F8_E4M3", [3])})
+        for base in (None, self.folder / "b"):
+            model = nn.Linear(3, 4)
+            model.register_buffer("table", torch.tensor([1.0, -2.0, 0.5] if base is None else 3 * [0.0])
+                                  .to(torch.float8_e4m3fn))
+            mv.attach(model, base, 300)
+            self.assertEqual(model.table.float().tolist(), [1.0, -2.0, 0.5])
+            mv.export(model, self.folder / "v")
+            self.assertEqual(mv.load(self.folder / "v")["table"].float().tolist(), [1.0, -2.0, 0.5])
+            model.table = torch.tensor([4.0, -2.0, 0.5]).to(torch.float8_e4m3fn)
+            mv.export(model, self.folder / "v")
+            self.assertEqual(mv.load(self.folder / "v")["table"].float().tolist(), [4.0, -2.0, 0.5])
+
     def test_saturated_weights_round_trip(self):
         base = {"weight": torch.tensor([[127, -128, 120, -3]] * 40, dtype=torch.int8),
                 "weight.scale": torch.full((40,), 0.5), "bias": torch.zeros(40)}

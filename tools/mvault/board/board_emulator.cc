@@ -11,8 +11,7 @@
 
 #include <chrono>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <memory>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -21,6 +20,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "tools/mvault/board/board_machine.h"
+#include "absl/types/span.h"
+#include "vault/file_system.h"
 
 extern char** environ;
 
@@ -65,23 +66,30 @@ absl::StatusOr<std::string> MakeFolder(const std::string& parent) {
 
 // `begin`, then zeros up to `strap` at kStrapOffset (if any), then zeros up to a bank's size, as holes.
 absl::Status WriteBank(const std::string& path, absl::string_view begin, absl::string_view strap) {
-  std::ofstream out(path, std::ios::binary);
-  out.write(begin.data(), static_cast<std::streamsize>(begin.size()));
-  if (!strap.empty()) {
-    out.seekp(kStrapOffset);
-    out.write(strap.data(), static_cast<std::streamsize>(strap.size()));
+  const auto bytes = [](absl::string_view text) {
+    return absl::Span<const uint8_t>(reinterpret_cast<const uint8_t*>(text.data()), text.size());
+  };
+  const absl::StatusOr<std::unique_ptr<AtomicFile>> file = FileSystem::Default().CreateAtomic(path, Durability::kNone);
+  if (!file.ok()) return file.status();
+  if (absl::Status status = (*file)->Append(bytes(begin)); !status.ok()) return status;
+  if (absl::Status status = (*file)->WriteAt(kStrapOffset, bytes(strap)); !status.ok()) return status;
+  if ((*file)->size() < kFlashBankSize) {
+    constexpr uint8_t kZero[1] = {0};
+    if (absl::Status status = (*file)->WriteAt(kFlashBankSize - 1, kZero); !status.ok()) return status;
   }
-  out.close();
-  std::error_code error;
-  if (out.good()) std::filesystem::resize_file(path, kFlashBankSize, error);
-  if (!out.good() || error) return absl::UnavailableError(absl::StrCat(path, ": cannot write the flash image"));
-  return absl::OkStatus();
+  return (*file)->Commit();
 }
 
-std::string ReadIfThere(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return std::string(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+absl::StatusOr<std::string> ReadAll(const std::string& path) {
+  const absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = FileSystem::Default().OpenForRead(path);
+  if (!file.ok()) return file.status();
+  std::string text(static_cast<size_t>((*file)->size()), '\0');
+  absl::Status status = (*file)->ReadAt(0, {reinterpret_cast<uint8_t*>(text.data()), text.size()});
+  if (!status.ok()) return status;
+  return text;
 }
+
+std::string ReadIfThere(const std::string& path) { return ReadAll(path).value_or(""); }
 
 bool IsProgram(const std::string& path) {
   std::error_code ignored;
@@ -249,15 +257,16 @@ absl::StatusOr<EmulatorRun> BoardEmulator::Run(absl::string_view strap, uint64_t
 
 absl::StatusOr<EmulatorRun> BoardEmulator::RunOnce(absl::string_view strap, uint64_t wait_states,
                                                    const std::string& plugin) const {
-  const std::string firmware = ReadIfThere(files_.firmware);
-  if (firmware.empty() || firmware.size() > kStrapOffset) {
-    return absl::InvalidArgumentError(absl::StrCat(files_.firmware, ": ", firmware.size(),
+  const absl::StatusOr<std::string> firmware = ReadAll(files_.firmware);
+  if (!firmware.ok()) return firmware.status();
+  if (firmware->empty() || firmware->size() > kStrapOffset) {
+    return absl::InvalidArgumentError(absl::StrCat(files_.firmware, ": ", firmware->size(),
                                                    " bytes: expected a firmware image of 1 to ", kStrapOffset));
   }
   absl::StatusOr<std::string> made = MakeFolder(folder_);
   if (!made.ok()) return made.status();
   const ScratchFolder folder(*std::move(made));
-  if (absl::Status status = WriteBank(folder.File("code.img"), firmware, strap); !status.ok()) return status;
+  if (absl::Status status = WriteBank(folder.File("code.img"), *firmware, strap); !status.ok()) return status;
   std::string loaded;
   if (!plugin.empty()) {
     loaded = absl::StrCat(EscapedForEmulator(plugin), ",out=", EscapedForEmulator(folder.File("counts")),

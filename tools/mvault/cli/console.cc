@@ -30,6 +30,11 @@ void Console::PrintLine(absl::string_view kind, absl::string_view text) {
   fwrite(line.data(), 1, line.size(), err_);
 }
 
+void Console::PrintOutOfMemory() {
+  progress_.Clear();
+  fputs("mvault: error: out of memory\n", err_);
+}
+
 absl::Status Console::Flush() {
   progress_.Clear();
   errno = 0;

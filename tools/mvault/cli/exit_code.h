@@ -8,17 +8,18 @@ namespace modelvault {
 
 // Scripts depend on these numbers: append only, never renumber.
 enum class ExitCode : int {
-  kOk = 0,
-  kDifferent = 1,    // Verification failed, or the models compared differ.
+  kOk = 0,           // Done.
+  kDifferent = 1,    // Verification failed, or the models differ.
   kUsage = 2,        // The command line is wrong.
-  kBadInput = 3,     // A damaged vault, a bad model file, an invalid name.
+  kBadInput = 3,     // Damaged vault, bad model file, invalid name.
   kOverBudget = 4,   // Over the budget, or past a limit of the format.
-  kIoFailure = 5,    // Storage that fails: full, read-only, no permission, I/O error.
-  kLocked = 6,       // Another program is writing this vault.
+  kIoFailure = 5,    // Storage failed: full, read-only, no permission, I/O error.
+  kLocked = 6,       // Another program is writing the vault.
   kNotFound = 7,     // No such file, variant, tensor or program.
-  kExists = 8,       // The variant's name is taken.
-  kUnsupported = 9,  // A version or feature of the format that this program does not know.
-  kInternal = 70,    // A fault of the program.
+  kExists = 8,       // The name is taken.
+  kUnsupported = 9,  // Unknown version or feature of the format.
+  kNotSynced = 10,   // Done, but a power cut may still undo it.
+  kInternal = 70,    // A fault of mvault.
 };
 
 ExitCode ExitCodeFor(const absl::Status& status);
@@ -26,12 +27,12 @@ ExitCode ExitCodeFor(const absl::Status& status);
 // The list above for the end of a --help.
 inline constexpr char kExitCodesHelp[] =
     "Exit codes:\n"
-    "  0  done                                           5  storage failed\n"
-    "  1  verification failed, or the models differ      6  another program is writing the vault\n"
-    "  2  the command line is wrong                      7  no such file, variant or tensor\n"
-    "  3  damaged vault, bad model file, invalid name    8  the name is taken\n"
-    "  4  over budget, or past a limit of the format     9  unknown version of the format\n"
-    "                                                   70  a fault of mvault";
+    "  0  done                                              5  storage failed\n"
+    "  1  verification failed, or the models differ         6  another program is writing the vault\n"
+    "  2  the command line is wrong                         7  no such file, variant, tensor or program\n"
+    "  3  damaged vault, bad model file, invalid name       8  the name is taken\n"
+    "  4  over the budget, or past a limit of the format    9  unknown version or feature of the format\n"
+    " 10  done, but a power cut may still undo it          70  a fault of mvault";
 
 }  // namespace modelvault
 

@@ -121,6 +121,9 @@ absl::StatusOr<EvalReport> Evaluate(Session& session, const Arguments& arguments
 absl::StatusOr<ExitCode> Eval(Session& session, Arguments arguments) {
   if (arguments.base.empty()) arguments.base = Beside(arguments.model, "base.safetensors");
   if (arguments.finetunes.empty()) arguments.finetunes = Beside(arguments.model, "variants");
+  if (!arguments.report.empty()) {
+    if (absl::Status status = session.file_system.TryOutput(arguments.report); !status.ok()) return status;
+  }
   const absl::StatusOr<EvalReport> report = Evaluate(session, arguments);
   if (!report.ok()) return report.status();
   if (!arguments.report.empty()) {
@@ -150,8 +153,9 @@ void AddEvalCommand(Command& app, Session& session) {
       .Required();
   command.AddOption("--base", &arguments->base, "The base in floats; default: base.safetensors beside the model's file")
       .TypeName("FILE");
-  command.AddOption("--finetunes", &arguments->finetunes,
-                   "The fine-tunes in floats, NAME.safetensors; default: variants/ beside the model's file")
+  command
+      .AddOption("--finetunes", &arguments->finetunes,
+                 "The fine-tunes in floats, NAME.safetensors; default: variants/ beside the model's file")
       .TypeName("DIR");
   command.AddOption("--report", &arguments->report, "Also write the results as an HTML page").TypeName("FILE");
   AddThreadsOption(&command, &arguments->threads);

@@ -180,6 +180,10 @@ absl::StatusOr<ExitCode> Fit(Session& session, Arguments arguments) {
   if (variants->empty()) return UsageError(session, "nothing to fit: give --variants or --variant");
   arguments.files.variants = *std::move(variants);
   if (absl::Status status = CheckOutputs(arguments); !status.ok()) return UsageError(session, status.message());
+  for (const std::string& report : {arguments.report, arguments.json_report}) {
+    if (report.empty()) continue;
+    if (absl::Status status = session.file_system.TryOutput(report); !status.ok()) return status;
+  }
   RemainingTime time;
   arguments.run.progress = [&](absl::string_view stage, uint64_t done, uint64_t total) {
     session.console.progress().Update(time.Label(stage, done, total), done, total);

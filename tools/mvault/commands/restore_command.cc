@@ -68,6 +68,7 @@ absl::StatusOr<ExitCode> RestoreModel(Session& session, const Arguments& argumen
   if (SameFile(arguments.vault, arguments.output)) {
     return UsageError(session, absl::StrCat("-o ", arguments.output, " is the vault itself"));
   }
+  if (absl::Status status = session.file_system.TryOutput(arguments.output); !status.ok()) return status;
   const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault, KnownModelFormats());
   if (!vault.ok()) return vault.status();
   const std::string name = arguments.base ? kReservedVariantName : arguments.name;

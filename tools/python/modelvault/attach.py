@@ -1,6 +1,7 @@
 """Puts the ternary parametrisation on a model's weights."""
 
 import os
+import warnings
 from typing import Any, Iterable, List, Optional, Tuple, Union
 
 import torch
@@ -8,7 +9,8 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from . import model_tensors, safetensors
-from .base_model import BaseModel, Names, candidates, find_names, names_in
+from .base_model import BaseModel, Names, candidates, find_all_names, names_in
+from .bits import same_bits
 from .byte_count import ByteCounter
 from .errors import AttachError
 from .grid import GRID_FACTOR
@@ -50,7 +52,7 @@ def attach(model: nn.Module, base: Union[None, safetensors.Path, BaseModel] = No
     skip: parameters that stay the base's, untrained, by their names in the model.
 
     Raises AttachError or ModelFileError and leaves the model as it was."""
-    if hasattr(model, _PLAN):
+    if any(_PLAN in vars(module) for module in model.modules()):
         raise AttachError("the model has a plan already; export() it, or attach to a new model")
     _check_choice("start", start, ("base", "model"))
     _check_choice("scales", scales, ("tensor", "group", "fixed"))
@@ -64,21 +66,17 @@ def attach(model: nn.Module, base: Union[None, safetensors.Path, BaseModel] = No
     found = model_tensors.parameters(model)
     _check_model(model, found)
     buffers = model_tensors.buffers(model)
-    if base is None:
-        base = BaseModel.from_floats({f.keys[0]: f.tensor for f in found + buffers}, {}, "the model", grid_factor,
-                                     {b.keys[0] for b in buffers})
-    elif not isinstance(base, BaseModel):
-        base = BaseModel.load(base, grid_factor,
-                              {name for b in buffers for key in b.keys for name in candidates(key, names)})
+    base = _base_of(base, found, buffers, grid_factor, names)
     skipped = set(skip)
     unknown = skipped - {key for f in found for key in f.keys}
     if unknown:
         raise AttachError(f"skip names no parameter of the model: {', '.join(sorted(unknown))}")
     # All that can go wrong comes before the first change to the model.
-    matched = [_match(base, f, names) for f in found]
+    matched = _match_all(base, found, names)
     of_file = [name for matches in matched for name in matches]
     if len(set(of_file)) != len(of_file):
         raise AttachError("two parameters of the model go to one tensor of the base; names= can tell them apart")
+    _warn_of_copies(base, of_file)
     kept = [kept for kept in (_match_buffer(base, b, names) for b in buffers) if kept.names]
     counter = ByteCounter(base.tensors, priors)
     frozen: List[Tuple[nn.Parameter, torch.Tensor]] = []
@@ -91,8 +89,8 @@ def attach(model: nn.Module, base: Union[None, safetensors.Path, BaseModel] = No
         else:
             new.append((f, matches, SideTensor(matches[0], base.value(matches[0])).to(f.tensor.device)))
     if not any(isinstance(part, TernaryWeight) for _, _, part in new):
-        raise AttachError("no weight with two or more dimensions is left to train: all are skipped, or have requires_grad "
-                          "False")
+        raise AttachError("no weight with two or more dimensions is left to train: all are skipped, or have "
+                          "requires_grad False")
     ternaries: List[Ternary] = []
     sides: List[Side] = []
     for parameter, value in frozen:
@@ -101,6 +99,7 @@ def attach(model: nn.Module, base: Union[None, safetensors.Path, BaseModel] = No
     for f, matches, part in new:
         value = base.value(matches[0]) if start == "base" else f.tensor.detach().clone()
         latent = _register(f, part, value)
+        part.was_read = False  # Registering reads it.
         if isinstance(part, TernaryWeight):
             ternaries.append(Ternary(part, latent, matches))
         else:
@@ -117,11 +116,24 @@ def attach(model: nn.Module, base: Union[None, safetensors.Path, BaseModel] = No
 
 
 def plan_of(model: nn.Module) -> Plan:
-    """The plan that attach() made for a model."""
-    plan = getattr(model, _PLAN, None)
-    if plan is None:
-        raise AttachError("the model has no plan: attach() makes one")
-    return plan
+    """The plan that attach() made for a model, or for the one inside a wrapper."""
+    plans = [vars(module)[_PLAN] for module in model.modules() if _PLAN in vars(module)]
+    if len(plans) != 1:
+        raise AttachError("the model has no plan: attach() makes one" if not plans else
+                          f"the model has {len(plans)} plans: give each of its attached parts alone")
+    return plans[0]
+
+
+def _base_of(base: Union[None, safetensors.Path, BaseModel], found: List[Found], buffers: List[Found],
+             grid_factor: float, names: Names) -> BaseModel:
+    """What attach() was given, read, or made of the model."""
+    if base is None:
+        return BaseModel.from_floats({f.keys[0]: f.tensor for f in found + buffers}, {}, "the model", grid_factor,
+                                     {b.keys[0] for b in buffers})
+    if isinstance(base, BaseModel):
+        return base
+    of_buffers = {name for b in buffers for key in b.keys for name in candidates(key, names)}
+    return BaseModel.load(base, grid_factor, of_buffers)
 
 
 def _check_model(model: nn.Module, found: List[Found]) -> None:
@@ -141,34 +153,62 @@ def _check_model(model: nn.Module, found: List[Found]) -> None:
         raise AttachError("the model has no parameters")
 
 
-def _match(base: BaseModel, found: Found, names: Names) -> List[str]:
+def _match_all(base: BaseModel, found: List[Found], names: Names) -> List[List[str]]:
+    """The names of each parameter in the base's file."""
+    try:
+        matched = find_all_names(base.tensors, [f.keys for f in found], names, base.where)
+    except AttachError as error:
+        missing = [f for f in found if not names_in(base.tensors, f.keys, names)]
+        twin = next((f for f in found if len(missing) == 1 and f is not missing[0] and f.tensor.dim() >= 2 and
+                     f.tensor.shape == missing[0].tensor.shape and
+                     any(isinstance(m, nn.Embedding) for m, _ in f.owners + missing[0].owners)), None)
+        if twin is None:
+            raise
+        raise AttachError(f"{error}. Or is it tied to '{twin.keys[0]}', and stored once? Then tie it in the model: "
+                          "give both modules one parameter") from None
+    for f, matches in zip(found, matched):
+        _check_match(base, f, matches)
+    return matched
+
+
+def _check_match(base: BaseModel, found: Found, matches: List[str]) -> None:
     key, parameter = found.keys[0], found.tensor
-    matches = find_names(base.tensors, found.keys, names, base.where)
     for name in matches:
-        tensor = base.tensors[name]
         _check_shape(base, key, parameter, name)
         if parameter.dim() >= 2 and name not in base.steps:
-            raise AttachError(f"'{name}' of {base.where} is {tensor.dtype}; expected INT8 with '{name}.scale', for "
-                              f"'{key}' has {parameter.dim()} dimensions")
-        if parameter.dim() < 2 and tensor.dtype != torch.float32:
-            raise AttachError(f"'{name}' of {base.where} is {tensor.dtype}; expected F32")
-        if not torch.equal(base.value(name), base.value(matches[0])):
-            raise AttachError(f"'{matches[0]}' and '{name}' of {base.where} differ, but are one tensor, '{key}', in the "
-                              "model")
-    return matches
+            raise AttachError(f"'{name}' of {base.where} is {base.dtype_of(name)}; expected INT8 with '{name}.scale', "
+                              f"for '{key}' has {parameter.dim()} dimensions")
+        if parameter.dim() < 2 and base.tensors[name].dtype != torch.float32:
+            raise AttachError(f"'{name}' of {base.where} is {base.dtype_of(name)}; expected F32")
+        if not same_bits(base.value(name), base.value(matches[0])):
+            raise AttachError(f"'{matches[0]}' and '{name}' of {base.where} differ, but are one tensor, '{key}', in "
+                              "the model")
+
+
+def _warn_of_copies(base: BaseModel, of_model: List[str]) -> None:
+    """Of weights that the model does not have but that equal one it has: a head tied by the model's code alone, say."""
+    for name in base.weights:
+        if name in of_model:
+            continue
+        twin = next((other for other in of_model if other in base.steps and len(base.tensors[other].unique()) > 1 and
+                     same_bits(base.value(other), base.value(name))), None)
+        if twin is not None:
+            warnings.warn(f"'{name}' of {base.where} equals '{twin}', but the model has no such tensor: it stays the "
+                          "base's while the other is trained. If they are tied, leave one out of the base's file, or "
+                          "give the model both names", stacklevel=3)
 
 
 def _match_buffer(base: BaseModel, found: Found, names: Names) -> Buffer:
     matches = names_in(base.tensors, found.keys, names)
     for name in matches:
         _check_shape(base, found.keys[0], found.tensor, name)
+        base.buffer(name, found.tensor.dtype)
     return Buffer(*found.owners[0], matches)
 
 
 def _check_shape(base: BaseModel, key: str, tensor: torch.Tensor, name: str) -> None:
-    if base.tensors[name].shape != tensor.shape:
-        raise AttachError(f"'{key}' is {list(tensor.shape)}, but '{name}' of {base.where} is "
-                          f"{list(base.tensors[name].shape)}")
+    if base.shape_of(name) != list(tensor.shape):
+        raise AttachError(f"'{key}' is {list(tensor.shape)}, but '{name}' of {base.where} is {base.shape_of(name)}")
 
 
 def _ternary(base: BaseModel, name: str, device: torch.device, scales: str, first_scale: float) -> TernaryWeight:
@@ -192,8 +232,8 @@ def _register(found: Found, parametrization: nn.Module, value: torch.Tensor) -> 
 
 
 def _evaluate(module: nn.Module, _: Any) -> None:
-    """Before each forward pass of a module with running statistics: they are the base's, and stay so. A vault would have
-    to store every change of them, in full."""
+    """Before each forward pass of a module with running statistics: they are the base's, and stay so. A vault would
+    have to store every change of them, in full."""
     module.eval()
 
 

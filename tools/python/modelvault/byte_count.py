@@ -5,6 +5,7 @@ from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 
+from .bits import INT_OF_SIZE
 from .coder_cost import (GROUP_SIZE, HIT, HIT_AT, LEVELS, LEVEL_OF, MISS_AT, STEPS, STRIP_SIZE, AdaptiveBit,
                          AdaptiveGamma)
 from .grid import rows_of
@@ -16,7 +17,6 @@ _SAME, _GAP, _RESIDUAL, _FLAT = 0, 1, 3, 5
 _BLOB_BYTES = 2
 _STREAM_BYTES = 3
 _DIRECTORY_BYTES = 8
-_INT_OF_SIZE = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 class ByteCount(NamedTuple):
@@ -227,7 +227,7 @@ def _scale_cost(name: str, new: torch.Tensor, delta: torch.Tensor, begin: int, s
 
 def _ordered(tensor: torch.Tensor, begin: int, end: int) -> Sequence[int]:
     """Elements as signed integers in the order of their values."""
-    bits = tensor.reshape(-1)[begin:end].view(_INT_OF_SIZE[tensor.element_size()])
+    bits = tensor.reshape(-1)[begin:end].view(INT_OF_SIZE[tensor.element_size()])
     if tensor.dtype.is_floating_point:
         low = (1 << (8 * tensor.element_size() - 1)) - 1
         bits = torch.where(bits < 0, bits ^ low, bits)
@@ -235,7 +235,7 @@ def _ordered(tensor: torch.Tensor, begin: int, end: int) -> Sequence[int]:
 
 
 def _count_side(base: torch.Tensor, actual: torch.Tensor, begin: int, end: int, state: _State) -> float:
-    kind = _INT_OF_SIZE[base.element_size()]
+    kind = INT_OF_SIZE[base.element_size()]
     new = actual.reshape(-1)[begin:end].view(kind)
     if torch.equal(new, base.reshape(-1)[begin:end].view(kind)):
         return state.mode(False, _SAME)

@@ -1,107 +1,136 @@
-"""How much a model's loss minds errors in its weights: the files that `mvault fit --curvature --importance` takes."""
+"""How much a model's loss minds errors in its weights: the file that `mvault fit --curvature` takes."""
 
 import contextlib
 import warnings
-from typing import Any, Dict, Iterable, Iterator, List, Optional
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 import torch
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils import parametrize
 
-from . import model_tensors, safetensors
-from .base_model import Names, candidates, names_in
+from . import curvature_file, model_tensors, safetensors
+from .base_model import Names, candidates, find_all_names
+from .batch import Batch
 from .errors import AttachError
+from .first_fit import exported_variants
+from .gradients import collecting
 from .layer_moments import LayerMoments
 from .model_tensors import Found
 from .modes import evaluating
+from .tensor_weights import Variant, exact_weights
 
 # Wider layers get no factors, only importance: a factor has the square of this many values.
 _MOST_WIDE = 4096
 
 
 def curvature(model: nn.Module, batches: Iterable[Any], path: safetensors.Path, *,
+              variants: Optional[Iterable[Variant]] = None, budget: Union[None, int, str] = None,
+              program: safetensors.Path = "mvault", fit_options: Sequence[str] = (),
               importance: Optional[safetensors.Path] = None, base: Optional[safetensors.Path] = None,
               names: Names = None, seed: int = 0) -> List[str]:
-    """Writes `path` with, for each linear or convolution weight NAME, NAME.H (in x in) and NAME.G (out x out), the
-    second moments of the layer's input and of the gradient at its output (J. Martens, R. Grosse, arXiv:1503.05671; for
-    convolutions R. Grosse, J. Martens, arXiv:1602.01407). Writes `importance`, if given, with a value for each weight:
-    the Fisher information's diagonal. Both are of the loss of one target, which is drawn from the model's own
-    distribution (F. Kunstner, L. Balles, P. Hennig, arXiv:1905.12558, on why not from the data). Returns the names.
-    Warns of weights that get no factors; `fit` goes by their importance.
+    """Writes `path`, all that `mvault fit --curvature` wants to know, and returns the names that have factors:
 
-    batches: inputs, or tuples that begin with them; model(inputs) gives logits [..., classes].
-    base, names: NAME is as the base's file has it, found as attach() does; without a file, the model's own name, or what
-        `names` makes of it. Tied weights are written under each of their names. The model is not changed."""
+    - for each linear or convolution weight NAME the factors NAME.H (in x in) and NAME.G (out x out): the second moments
+      of the layer's input and of the gradient at its output (J. Martens, R. Grosse, arXiv:1503.05671; for convolutions
+      R. Grosse, J. Martens, arXiv:1602.01407);
+    - for every parameter NAME.importance, of its shape: the Fisher information's diagonal;
+    - with `variants`, for each weight NAME.tensor_weight, a number: how much more its errors cost than the factors say,
+      from what a first fit of these variants lost (tensor_weights() has the formula).
+
+    Factors and importance are of the loss of one target, which is drawn from the model's own distribution (F. Kunstner,
+    L. Balles, P. Hennig, arXiv:1905.12558, on why not from the data). Warns of weights that get no factors; `fit` goes
+    by their importance.
+
+    batches: as distill() takes them; of targets only those count that say where there is none. The model answers with
+        logits [..., classes]. It is not changed.
+    base, names: NAME is as the base's file has it, found as attach() does; without a file, the model's own name, or
+        what `names` makes of it. Tied weights are written under each of their names.
+    variants: (fine-tune, its float file, batches of its own text), as tensor_weights() takes them, but with the file
+        that `fit` will be given. A fine-tune may be a function without arguments that loads it: then one at a time is
+        in memory. Where batches are None the file is only fitted. The first fit takes the base's file if there is one.
+    budget: what the first fit may take, as `fit --budget` has it; give it what a vault of these variants is to have.
+    program: `mvault`, by its path or its name in PATH; fit_options: more of the first fit's options.
+    importance: writes the diagonals to a file of their own as well, as `mvault fit --importance` takes it."""
     if any(parametrize.is_parametrized(module) for module in model.modules()):
-        raise AttachError("curvature is of a model's own weights; call it before attach(), or on a model that was exported")
+        raise AttachError("curvature is of a model's own weights; call it before attach(), or on a model that was "
+                          "exported")
     found = model_tensors.parameters(model)
+    all_names = _names_of(found, base, names)
+    tensors, diagonals = _measure(model, batches, found, all_names, seed)
+    if importance is not None:
+        safetensors.write(importance, diagonals, {"role": "Fisher diagonal"})
+    tensors.update({name + curvature_file.IMPORTANCE: values for name, values in diagonals.items()})
+    if variants is not None:
+        with exported_variants(list(variants), tensors, base=base, budget=budget, program=program,
+                               options=fit_options) as restored:
+            weights = exact_weights(restored, curvature_file.Metric(tensors), names)
+        tensors.update({name + curvature_file.TENSOR_WEIGHT: torch.tensor(weight, dtype=torch.float32)
+                        for name, weight in weights.items()})
+    curvature_file.write(path, tensors)
+    return [name[:-len(".H")] for name in tensors if name.endswith(".H")]
+
+
+def _measure(model: nn.Module, batches: Iterable[Any], found: List[Found], all_names: List[List[str]],
+             seed: int) -> Tuple[Dict[str, torch.Tensor], Dict[str, torch.Tensor]]:
+    """Factors by NAME.G and NAME.H, and diagonals by NAME."""
     moments = {id(f.tensor): LayerMoments(f.tensor) for f in found if LayerMoments.suits(f, _MOST_WIDE)}
-    known = None if base is None else set(safetensors.read(base).tensors)
-    squares = [torch.zeros_like(f.tensor) for f in found] if importance is not None else []
+    squares = [torch.zeros_like(f.tensor) for f in found]
+    reached = [False] * len(found)
     generator = torch.Generator().manual_seed(seed)
     targets = 0
     with contextlib.ExitStack() as stack:
         stack.enter_context(evaluating(model))
-        stack.enter_context(_differentiable(found))
+        gradients = stack.enter_context(collecting([f.tensor for f in found]))
         for f in found:
             if id(f.tensor) in moments:
                 for module, _ in f.owners:
                     stack.callback(module.register_forward_hook(moments[id(f.tensor)].see).remove)
-        for batch in batches:
-            inputs = batch[0] if isinstance(batch, (tuple, list)) else batch
+        for batch in map(Batch, batches):
             with torch.enable_grad():
-                logits = model(inputs)
-                logits = logits.reshape(-1, logits.shape[-1])
+                logits = batch.logits(model)
+                kept = batch.kept(logits)
+                logits = logits.reshape(-1, logits.shape[-1])[kept].float()
+                if not len(logits):
+                    continue
                 drawn = torch.multinomial(logits.detach().softmax(-1).cpu(), 1, generator=generator)[:, 0]
                 loss = functional.cross_entropy(logits, drawn.to(logits.device), reduction="sum")
-                gradients = torch.autograd.grad(loss, [f.tensor for f in found], allow_unused=True)
-            targets += logits.shape[0]
-            for square, gradient in zip(squares, gradients):
+            targets += len(logits)
+            for i, gradient in enumerate(gradients.of(loss)):
                 if gradient is not None:
+                    reached[i] = True
                     # Targets are drawn independently: the mixed terms of the square vanish on average.
-                    square += gradient.square()
+                    squares[i] += gradient.square()
     if targets == 0:
-        raise AttachError("curvature needs at least one batch")
+        raise AttachError("curvature needs at least one batch with a place that counts")
     tensors: Dict[str, torch.Tensor] = {}
-    of_file = [_names_of(f, known, names) for f in found]
-    without = []
-    for f, all_names in zip(found, of_file):
+    diagonals: Dict[str, torch.Tensor] = {}
+    without, unreached = [], []
+    for f, own_names, square, is_reached in zip(found, all_names, squares, reached):
         moment = moments.get(id(f.tensor))
+        if not is_reached:
+            unreached.append(f.keys[0])
+            continue
+        diagonals.update(dict.fromkeys(own_names, (square / targets).to(torch.float32)))
         if moment is not None and moment.positions > 0:
-            for name in all_names:
+            for name in own_names:
                 tensors[name + ".H"] = (moment.inputs / targets).to(torch.float32)
                 tensors[name + ".G"] = (moment.gradients / moment.positions).to(torch.float32)
         elif f.tensor.dim() >= 2 and not all(isinstance(m, (nn.Embedding, nn.EmbeddingBag)) for m, _ in f.owners):
             without.append(f.keys[0])
     if without:
         warnings.warn(f"no factors for {', '.join(without)}: of linear layers and ungrouped convolutions of one or two "
-                      f"dimensions only, at most {_MOST_WIDE} wide, that the model calls", stacklevel=2)
-    safetensors.write(path, tensors, {"role": "Kronecker curvature"})
-    if importance is not None:
-        safetensors.write(importance, {name: (square / targets).to(torch.float32)
-                                       for all_names, square in zip(of_file, squares) for name in all_names},
-                          {"role": "Fisher diagonal"})
-    return [name[:-2] for name in tensors if name.endswith(".H")]
+                      f"dimensions only, at most {_MOST_WIDE} wide, that the model calls", stacklevel=3)
+    if unreached:
+        warnings.warn(f"nothing is known of {', '.join(unreached)}: no gradient reaches them. Is the model's forward "
+                      "pass under torch.no_grad(), or in torch.utils.checkpoint(use_reentrant=True) on inputs that need "
+                      "none?",
+                      stacklevel=3)
+    return tensors, diagonals
 
 
-def _names_of(found: Found, known: Optional[set], names: Names) -> List[str]:
-    if known is None:
-        return list(dict.fromkeys(candidates(key, names)[0] for key in found.keys))
-    matches = names_in(known, found.keys, names)
-    if not matches:
-        raise AttachError(f"the base has no tensor for the model's '{found.keys[0]}'; names= can tell which it is")
-    return matches
-
-
-@contextlib.contextmanager
-def _differentiable(found: List[Found]) -> Iterator[None]:
-    """Frozen parameters are quantised as others are, so their curvature counts as well."""
-    frozen = [f.tensor for f in found if not f.tensor.requires_grad]
-    for parameter in frozen:
-        parameter.requires_grad_(True)
-    try:
-        yield
-    finally:
-        for parameter in frozen:
-            parameter.requires_grad_(False)
+def _names_of(found: List[Found], base: Optional[safetensors.Path], names: Names) -> List[List[str]]:
+    all_keys = [f.keys for f in found]
+    if base is None:
+        return [list(dict.fromkeys(candidates(key, names)[0] for key in keys)) for keys in all_keys]
+    return find_all_names(safetensors.read(base).tensors, all_keys, names, str(base))

@@ -12,7 +12,8 @@ _Convolution = (nn.Conv1d, nn.Conv2d)
 
 
 class LayerMoments:
-    """Sums over every call of every layer that has the weight; `positions` counts the outputs."""
+    """Sums over every call of every layer that has the weight, of the places that a gradient comes back to: padding
+    that nothing depends on does not count. `positions` counts those places."""
 
     def __init__(self, weight: torch.Tensor):
         columns = weight[0].numel()
@@ -30,25 +31,34 @@ class LayerMoments:
                                     getattr(module, "groups", 1) == 1 for module in layers)
 
     def see(self, module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
-        """A forward hook."""
-        if isinstance(module, nn.Embedding):
+        """A forward hook. What comes in is counted when the gradient comes back: under torch.utils.checkpoint a layer
+        is called twice, and only one of the calls gets a gradient."""
+        if isinstance(module, nn.Embedding) or not output.requires_grad:
             return
         x = inputs[0].detach()
+        output.register_hook(lambda gradient: self._count(module, x, gradient.detach()))
+
+    def _count(self, module: nn.Module, x: torch.Tensor, g: torch.Tensor) -> None:
         if isinstance(module, _Convolution):
             x = _patches(module, x)
-        x = x.reshape(-1, self.inputs.shape[0])
-        self.inputs += (x.T @ x).cpu()
-        if output.requires_grad:
-            output.register_hook(lambda gradient: self._see_gradient(module, gradient))
-
-    def _see_gradient(self, module: nn.Module, gradient: torch.Tensor) -> None:
-        g = gradient.detach()
-        if isinstance(module, _Convolution):
             # Channels last; a batch dimension there may or may not be.
             g = g.movedim(-1 - len(module.kernel_size), -1)
-        g = g.reshape(-1, self.gradients.shape[0])
-        self.gradients += (g.T @ g).cpu()
+        x, g = x.reshape(-1, self.inputs.shape[0]), g.reshape(-1, self.gradients.shape[0])
+        reached = (g != 0).any(dim=1)
+        if not bool(reached.all()):
+            x, g = x[reached], g[reached]
+        self.inputs += _second_moment(x).cpu()
+        self.gradients += _second_moment(g).cpu()
         self.positions += g.shape[0]
+
+
+def _second_moment(x: torch.Tensor) -> torch.Tensor:
+    """Summed up. In 16 bits, as autocast would have it, sums would overflow or lose what is small."""
+    x = x.to(torch.promote_types(x.dtype, torch.float32))
+    if x.device.type not in ("cpu", "cuda"):
+        return x.T @ x
+    with torch.autocast(x.device.type, enabled=False):
+        return x.T @ x
 
 
 def _patches(module: nn.Module, x: torch.Tensor) -> torch.Tensor:

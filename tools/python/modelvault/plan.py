@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from .base_model import BaseModel
+from .bits import same_bits
 from .byte_count import ByteCount, ByteCounter
 from .coder_cost import HIT, LEVEL_OF, MISS
 from .errors import AttachError
@@ -110,8 +111,11 @@ class Plan:
 
     @torch.no_grad()
     def step(self, optimizer: torch.optim.Optimizer) -> None:
-        """After each step of the optimiser, whose present learning rates the price follows."""
+        """After each step of the optimiser, whose present learning rates the price follows. Raises AttachError at the
+        first if no gradient reaches a weight that the model read."""
         rates = self._rates(optimizer)
+        if self.steps == 0:
+            self._check_gradients(optimizer)
         self.steps += 1
         if self._price == "loss" and self._loss_unit == 0:
             self._loss_unit = self._mean_gradient()
@@ -158,6 +162,7 @@ class Plan:
         if self._least_bytes > self.budget_bytes:
             raise AttachError(f"budget_bytes is {self.budget_bytes:.0f}, but a variant equal to the base takes "
                               f"{self._least_bytes:.0f} bytes already")
+        self._check_finite()
         count, codings = self._measure(self._codings)
         best: Optional[Tuple[ByteCount, float]] = None
         over, within = 0.0, 1.0  # Thresholds known to exceed the budget, and not to.
@@ -176,7 +181,8 @@ class Plan:
                 dropped += self._drop_dearest(codings)
                 best, over, within = None, 0.0, 1.0  # Those were of other latents.
             elif not over < self.threshold < within:
-                # Where few weights differ a weight's cost changes with their number: estimates may go round in a circle.
+                # Where few weights differ a weight's cost changes with their number: estimates may go round in a
+                # circle.
                 self._set_threshold((over + within) / 2)
             count, codings = self._measure(codings)
         else:
@@ -210,6 +216,29 @@ class Plan:
         if self.steps >= CONTROL_INTERVAL:
             self._update_prices()
 
+    def _check_gradients(self, optimizer: torch.optim.Optimizer) -> None:
+        """Such weights would stay the base's, and nobody would know."""
+        state = getattr(optimizer, "state", {})
+        # An optimiser that has moved a latent remembers it, whatever became of the gradient since.
+        left_out = [part.name for part, latent in self._trained()
+                    if part.was_read and latent.grad is None and not state.get(latent)]
+        if left_out:
+            raise AttachError(f"no gradient reaches {', '.join(map(repr, left_out))}, which the model read: is it "
+                              "called under torch.no_grad(), or in torch.utils.checkpoint(use_reentrant=True) on "
+                              "inputs that need no gradient, or is parametrize.cached() around the backward pass, or "
+                              "are gradients cleared before plan.step()? skip= leaves parameters at the base's")
+
+    def _check_finite(self) -> None:
+        for part, latent in self._trained():
+            scale = getattr(part, "scale", latent)
+            if not bool(torch.isfinite(latent).all()) or not bool(torch.isfinite(scale).all()):
+                raise AttachError(f"'{part.name}': what is trained is no longer finite; was the loss? (The mean over a "
+                                  "batch without targets is not a number)")
+
+    def _trained(self) -> List[Tuple[nn.Module, nn.Parameter]]:
+        """All parametrisations and their latents."""
+        return [(t.weight, t.latent) for t in self.ternaries] + [(s.tensor, s.latent) for s in self.sides]
+
     def _rates(self, optimizer: torch.optim.Optimizer) -> Dict[int, float]:
         """By parameter's id (hashing a tensor is slow), not by group: an optimiser replaces its groups when it loads a
         checkpoint."""
@@ -225,10 +254,13 @@ class Plan:
 
     def _stored_buffer(self, now: torch.Tensor, name: str) -> torch.Tensor:
         file = self.base.tensors[name]
-        if torch.equal(now, self.base.buffer(name, now.dtype)):
+        if same_bits(now, self.base.buffer(name, now.dtype)):
             return file
+        if name in self.base.foreign:
+            return now.contiguous().reshape(-1).view(torch.uint8)
         if now.dtype != file.dtype:
-            raise AttachError(f"the buffer '{name}' is no longer the base's, whose {file.dtype} cannot hold what it became")
+            raise AttachError(f"the buffer '{name}' is no longer the base's, whose {self.base.dtype_of(name)} cannot "
+                              "hold what it became")
         return now
 
     def _price_of(self, ternary: Ternary) -> Any:
@@ -243,6 +275,7 @@ class Plan:
     def _control(self) -> None:
         """The threshold at which the bytes are the budget, at once; the price slowly, towards the threshold of plain
         rounding."""
+        self._check_finite()
         count, self._codings = self._measure(self._codings)
         self._update_prices()
         excess = self._move_threshold(count, self._codings)
@@ -255,8 +288,8 @@ class Plan:
         return count, {**codings, **found}
 
     def _move_threshold(self, count: ByteCount, codings: Dict[str, Prior]) -> float:
-        """Towards the budget from `count`, what the bytes are at the present threshold. Returns by how much the budget is
-        exceeded even at the highest, or 1."""
+        """Towards the budget from `count`, what the bytes are at the present threshold. Returns by how much the budget
+        is exceeded even at the highest, or 1."""
         # Sorting all takes long and the threshold moves little: so first those above a bit less than it.
         for above in (max(_LEAST_THRESHOLD, _NEARBY * self.threshold), _LEAST_THRESHOLD):
             magnitude, bits, _ = self._candidates(above, codings)
@@ -335,8 +368,6 @@ def _hit_bits(coding: Prior, shape: torch.Size) -> torch.Tensor:
 
 
 def _shrink(latent: torch.Tensor, amount: float, price: Any) -> None:
-    if isinstance(price, float):
-        latent.copy_(nn.functional.softshrink(latent, amount * price))
-        return
+    # Not nn.functional.softshrink(), which makes 0 of what is not a number.
     most = price * amount
     latent.sub_(torch.clamp(latent, -most, most))

@@ -2,8 +2,9 @@
 `mvault pack` makes them (codec/delta_statistics.cc)."""
 
 import json
+import os
 import pathlib
-from typing import Dict, Iterable, List, Mapping, Optional
+from typing import Dict, Iterable, List, Mapping, Optional, Union
 
 import torch
 
@@ -103,8 +104,15 @@ class Priors:
                     raise AttachError(f"the priors have {classes.numel()} {what} classes for '{name}', expected {count}")
 
     @classmethod
-    def from_variants(cls, base: "safetensors.Path", variants: Iterable["safetensors.Path"]) -> "Priors":
-        """The priors that `mvault pack` makes of these INT8 files."""
+    def from_variants(cls, base: "safetensors.Path",
+                      variants: Union["safetensors.Path", Iterable["safetensors.Path"]]) -> "Priors":
+        """The priors that `mvault pack` makes of these INT8 files, or of all *.safetensors of a folder. Files whose
+        names begin with a point are left out: systems leave such beside others."""
+        if isinstance(variants, (str, os.PathLike)):
+            variants = sorted(pathlib.Path(variants).glob("*.safetensors"))
+        variants = [path for path in variants if not pathlib.Path(path).name.startswith(".")]
+        if not variants:
+            raise ModelFileError("no variants to make priors of")
         reference = safetensors.read(base)
         hits = {name: Hits(rows_of(t), t.numel() // max(1, rows_of(t)))
                 for name, t in reference.tensors.items() if t.dtype == torch.int8 and t.numel() > 0}

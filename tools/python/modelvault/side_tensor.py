@@ -31,7 +31,8 @@ def moved(latent: torch.Tensor, base: torch.Tensor, unit: torch.Tensor, zero_bit
     whole = torch.round(latent)
     if not bool(whole.any()):
         return base.clone()
-    return round_mantissa(base + whole * unit, zero_bits)
+    # What does not move is not added to: a processor set to flush subnormals would make zeros of them.
+    return round_mantissa(torch.where(whole == 0, base, base + whole * unit), zero_bits)
 
 
 class SideTensor(nn.Module):
@@ -41,6 +42,7 @@ class SideTensor(nn.Module):
     def __init__(self, name: str, base: torch.Tensor):
         super().__init__()
         self.name = name
+        self.was_read = False
         zero_bits = mantissa_zero_bits(base)
         # A base of powers of two has 23 zero bits and no bits to move by.
         self.zero_bits = zero_bits if 8 <= zero_bits <= 20 else COARSE_ZERO_BITS
@@ -52,6 +54,7 @@ class SideTensor(nn.Module):
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:
         """The values, bit for bit as exported."""
+        self.was_read = True
         return _SideFunction.apply(latent, self.base, self.unit, self.zero_bits)
 
     def right_inverse(self, value: torch.Tensor) -> torch.Tensor:

@@ -73,6 +73,7 @@ class TernaryWeight(nn.Module):
         self.name = name
         self.threshold = HALF
         self.first_scale = float(first_scale)
+        self.was_read = False
         groups = -(-base.numel() // GROUP_SIZE) if scales == "group" else 1
         self.register_buffer("base", base.to(torch.float32))
         self.register_buffer("step", per_row(step.to(torch.float32), base))
@@ -80,6 +81,7 @@ class TernaryWeight(nn.Module):
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:
         """The weight, bit for bit what the exported INT8 weight times its row's step gives."""
+        self.was_read = True
         return _TernaryFunction.apply(latent, self.scale, self.base, self.step, self.threshold,
                                       self.first_scale)
 

@@ -1,7 +1,9 @@
 // `mvault board` with boards that are faked, also badly. The real one: tests/firmware_riscv/sim/board_run_test.cc.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -73,6 +75,31 @@ TEST_F(BoardCommandTest, TextNamesTheFigures) {
                              HasSubstr("modelled"), HasSubstr("26,700 bytes"), HasSubstr("  Slow "),
                              HasSubstr("verify: hash"), HasSubstr(hashes_.at("few"))));
   EXPECT_EQ(run.err, "");
+}
+
+// Some programs raise the soft limit of open files to the hard one; a child that closes them all then takes minutes.
+TEST_F(BoardCommandTest, TheEmulatorHasTheLimitsOfTheShellAndNoFilesOfOurs) {
+  struct rlimit old;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &old), 0);
+  const struct rlimit narrow = {std::min<rlim_t>(old.rlim_max, 203), old.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &narrow), 0);
+  FakeBoard board(hashes_);
+  const TempFolder seen;
+  const std::string fine =
+      "echo \"measure status=ok bytes=1 xxh64=$hash expected=$hash tile=4096 static_ram=1 "
+      "ram_code=1 stack=1 name=$name\"\nexit 0\n";
+  board.SetBehaviour("ulimit -Sn > " + seen.File("limit") + "\nls -l /proc/$$/fd > " + seen.File("files") + "\n" +
+                     fine);
+  std::vector<std::string> arguments = {"board", vault_, "--all", "--jobs", "3"};
+  for (const std::string& option : board.Options()) arguments.push_back(option);
+  const ProgramRun run = Mvault(arguments);
+  EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &old), 0);
+  EXPECT_EQ(run.exit_code, 0) << run;
+  EXPECT_EQ(seen.Read("limit"), std::to_string(narrow.rlim_cur) + "\n");
+  const std::string files = seen.Read("files");
+  EXPECT_THAT(files, HasSubstr("/dev/null"));
+  for (const char* ours : {"all.mvlt", "vault.img", "code.img"})
+    EXPECT_EQ(files.find(ours), std::string::npos) << files;
 }
 
 TEST_F(BoardCommandTest, BaseIsAModelLikeAnother) {

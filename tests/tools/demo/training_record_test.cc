@@ -1,4 +1,4 @@
-#include "tools/demo/report.h"
+#include "tools/demo/training_record.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -16,40 +16,40 @@ using nlohmann::json;
 using testing::AllOf;
 using testing::HasSubstr;
 
-Report ThreeDepartments() {
-  Report report;
-  report.task.seed = 0xfedcba9876543210u;
-  report.task.departments = 3;
-  report.task.finding_spread = 0.1f;
-  report.widths = {128, 512, 256, 32};
-  report.heldout_samples = 1000;
-  report.weights = 204800;
-  report.base_file_size = 211000;
+TrainingRecord ThreeDepartments() {
+  TrainingRecord record;
+  record.task.seed = 0xfedcba9876543210u;
+  record.task.departments = 3;
+  record.task.finding_spread = 0.1f;
+  record.widths = {128, 512, 256, 32};
+  record.heldout_samples = 1000;
+  record.weights = 204800;
+  record.base_file_size = 211000;
   for (int d = 0; d < 3; ++d) {
-    report.departments.push_back({.name = std::string(1, static_cast<char>('a' + d)),
+    record.departments.push_back({.name = std::string(1, static_cast<char>('a' + d)),
                                   .base_top1 = 0.5 + 0.03 * d,
                                   .finetune_top1 = 0.875,
                                   .other_department_top1 = 0.25,
                                   .file_size = 212000});
   }
-  return report;
+  return record;
 }
 
-TEST(ReportTest, ReadsBackWhatWasWritten) {
-  const Report report = ThreeDepartments();
-  const std::string text = ReportToJson(report);
-  ASSERT_OK_AND_ASSIGN(const Report back, ReportFromJson(text, "demo.json"));
-  EXPECT_EQ(ReportToJson(back), text);
-  EXPECT_EQ(back.task.seed, report.task.seed);
+TEST(TrainingRecordTest, ReadsBackWhatWasWritten) {
+  const TrainingRecord record = ThreeDepartments();
+  const std::string text = RecordToJson(record);
+  ASSERT_OK_AND_ASSIGN(const TrainingRecord back, RecordFromJson(text, "demo.json"));
+  EXPECT_EQ(RecordToJson(back), text);
+  EXPECT_EQ(back.task.seed, record.task.seed);
   EXPECT_EQ(back.task.departments, 3u);
   EXPECT_EQ(back.task.finding_spread, 0.1f);
-  EXPECT_EQ(back.widths, report.widths);
+  EXPECT_EQ(back.widths, record.widths);
   EXPECT_EQ(back.departments[2].name, "c");
   EXPECT_EQ(back.departments[2].base_top1, 0.56);
 }
 
-TEST(ReportTest, SummaryHoldsMeansRangesAndSums) {
-  const json summary = json::parse(ReportToJson(ThreeDepartments()))["summary"];
+TEST(TrainingRecordTest, SummaryHoldsMeansRangesAndSums) {
+  const json summary = json::parse(RecordToJson(ThreeDepartments()))["summary"];
   EXPECT_DOUBLE_EQ(summary["base_top1"]["mean"], 0.53);
   EXPECT_DOUBLE_EQ(summary["base_top1"]["min"], 0.5);
   EXPECT_DOUBLE_EQ(summary["base_top1"]["max"], 0.56);
@@ -59,14 +59,14 @@ TEST(ReportTest, SummaryHoldsMeansRangesAndSums) {
   EXPECT_EQ(summary["raw_size"], 211000 + 3 * 212000);
 }
 
-TEST(ReportTest, FindsDepartmentsByName) {
-  const Report report = ThreeDepartments();
-  EXPECT_THAT(FindDepartment(report, "c"), IsOkAndHolds(2u));
-  EXPECT_THAT(FindDepartment(report, "d"), StatusIs(absl::StatusCode::kNotFound, HasSubstr("'d'")));
+TEST(TrainingRecordTest, FindsDepartmentsByName) {
+  const TrainingRecord record = ThreeDepartments();
+  EXPECT_THAT(FindDepartment(record, "c"), IsOkAndHolds(2u));
+  EXPECT_THAT(FindDepartment(record, "d"), StatusIs(absl::StatusCode::kNotFound, HasSubstr("'d'")));
 }
 
-TEST(ReportTest, EveryMissingOrMistypedFieldIsNamed) {
-  const json good = json::parse(ReportToJson(ThreeDepartments()));
+TEST(TrainingRecordTest, EveryMissingOrMistypedFieldIsNamed) {
+  const json good = json::parse(RecordToJson(ThreeDepartments()));
   const std::vector<std::string> fields = {"/seed",
                                            "/weights",
                                            "/heldout_samples",
@@ -92,20 +92,20 @@ TEST(ReportTest, EveryMissingOrMistypedFieldIsNamed) {
     json missing = good;
     missing[pointer.parent_pointer()].erase(pointer.back());
     const auto names_field = HasSubstr("'" + pointer.back() + "' is ");
-    EXPECT_THAT(ReportFromJson(missing.dump(), "demo.json"),
+    EXPECT_THAT(RecordFromJson(missing.dump(), "demo.json"),
                 StatusIs(absl::StatusCode::kInvalidArgument, AllOf(HasSubstr("demo.json: "), names_field)));
     for (const json& wrong : {json(nullptr), json(-1), json(true), json(1e300)}) {
       json mistyped = good;
       mistyped[pointer] = wrong;
-      EXPECT_THAT(ReportFromJson(mistyped.dump(), "demo.json"),
+      EXPECT_THAT(RecordFromJson(mistyped.dump(), "demo.json"),
                   StatusIs(absl::StatusCode::kInvalidArgument, names_field))
           << wrong;
     }
   }
 }
 
-TEST(ReportTest, RefusesWhatWouldTakeAbsurdMemory) {
-  const json good = json::parse(ReportToJson(ThreeDepartments()));
+TEST(TrainingRecordTest, RefusesWhatWouldTakeAbsurdMemory) {
+  const json good = json::parse(RecordToJson(ThreeDepartments()));
   const std::vector<std::pair<std::string, json>> absurd = {
       {"/task/inputs", 1u << 20},        {"/task/inputs", 0},
       {"/task/findings", 1u << 20},      {"/task/findings", 0},
@@ -118,16 +118,16 @@ TEST(ReportTest, RefusesWhatWouldTakeAbsurdMemory) {
   for (const auto& [field, value] : absurd) {
     json bad = good;
     bad[json::json_pointer(field)] = value;
-    EXPECT_THAT(ReportFromJson(bad.dump(), "demo.json"), StatusIs(absl::StatusCode::kInvalidArgument))
+    EXPECT_THAT(RecordFromJson(bad.dump(), "demo.json"), StatusIs(absl::StatusCode::kInvalidArgument))
         << field << " = " << value;
   }
 }
 
-TEST(ReportTest, RefusesWhatIsNoJsonObject) {
+TEST(TrainingRecordTest, RefusesWhatIsNoJsonObject) {
   const std::string nested(100'000, '[');
   for (const std::string& text : {std::string(), std::string("{"), std::string("[]"), std::string("\xff"), nested,
                                   R"({"seed":)" + nested + std::string(100'000, ']') + "}"}) {
-    EXPECT_THAT(ReportFromJson(text, "demo.json"), StatusIs(absl::StatusCode::kInvalidArgument));
+    EXPECT_THAT(RecordFromJson(text, "demo.json"), StatusIs(absl::StatusCode::kInvalidArgument));
   }
 }
 

@@ -1,4 +1,4 @@
-#include "tools/demo/report.h"
+#include "tools/demo/training_record.h"
 
 #include <algorithm>
 #include <utility>
@@ -113,33 +113,33 @@ Range Summarize(absl::Span<const double> figures) {
   return range;
 }
 
-Range Summarize(const Report& report, double DepartmentResult::*figure) {
+Range Summarize(const TrainingRecord& record, double DepartmentResult::*figure) {
   std::vector<double> figures;
-  for (const DepartmentResult& department : report.departments) figures.push_back(department.*figure);
+  for (const DepartmentResult& department : record.departments) figures.push_back(department.*figure);
   return Summarize(figures);
 }
 
-uint64_t RawSize(const Report& report) {
-  uint64_t size = report.base_file_size;
-  for (const DepartmentResult& department : report.departments) size += department.file_size;
+uint64_t RawSize(const TrainingRecord& record) {
+  uint64_t size = record.base_file_size;
+  for (const DepartmentResult& department : record.departments) size += department.file_size;
   return size;
 }
 
-std::string ReportToJson(const Report& report) {
+std::string RecordToJson(const TrainingRecord& record) {
   Json json;
-  json["seed"] = report.task.seed;
-  json["architecture"] = {{"kind", "linear layers with biases, rectifiers between them"}, {"widths", report.widths}};
-  json["weights"] = report.weights;
-  json["heldout_samples"] = report.heldout_samples;
-  json["base_file_size"] = report.base_file_size;
-  json["task"] = {{"inputs", report.task.inputs},
-                  {"findings", report.task.findings},
-                  {"classes", report.task.classes},
-                  {"finding_spread", report.task.finding_spread},
-                  {"department_shift", report.task.department_shift},
-                  {"own_rules", report.task.own_rules}};
+  json["seed"] = record.task.seed;
+  json["architecture"] = {{"kind", "linear layers with biases, rectifiers between them"}, {"widths", record.widths}};
+  json["weights"] = record.weights;
+  json["heldout_samples"] = record.heldout_samples;
+  json["base_file_size"] = record.base_file_size;
+  json["task"] = {{"inputs", record.task.inputs},
+                  {"findings", record.task.findings},
+                  {"classes", record.task.classes},
+                  {"finding_spread", record.task.finding_spread},
+                  {"department_shift", record.task.department_shift},
+                  {"own_rules", record.task.own_rules}};
   Json& departments = json["departments"] = Json::array();
-  for (const DepartmentResult& department : report.departments) {
+  for (const DepartmentResult& department : record.departments) {
     Json entry;
     entry["name"] = department.name;
     for (const Figure& figure : kFigures) entry[figure.name] = department.*figure.value;
@@ -147,31 +147,31 @@ std::string ReportToJson(const Report& report) {
     departments.push_back(std::move(entry));
   }
   Json& summary = json["summary"];
-  summary["chance"] = 1.0 / static_cast<double>(report.task.classes);
+  summary["chance"] = 1.0 / static_cast<double>(record.task.classes);
   for (const Figure& figure : kFigures) {
-    const Range range = Summarize(report, figure.value);
+    const Range range = Summarize(record, figure.value);
     summary[figure.name] = {{"mean", range.mean}, {"min", range.least}, {"max", range.most}};
   }
-  summary["raw_size"] = RawSize(report);
+  summary["raw_size"] = RawSize(record);
   return json.dump(2) + "\n";
 }
 
-absl::StatusOr<Report> ReportFromJson(const std::string& text, absl::string_view file_name) {
+absl::StatusOr<TrainingRecord> RecordFromJson(const std::string& text, absl::string_view file_name) {
   const Json json = Json::parse(text, /*cb=*/nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return absl::InvalidArgumentError(absl::StrCat(file_name, ": not a JSON object"));
   FieldReader reader(file_name);
-  Report report;
-  reader.Integer(json, "seed", 0, UINT64_MAX, &report.task.seed);
-  reader.Integer(json, "weights", 1, kMostBytes, &report.weights);
-  reader.Integer(json, "heldout_samples", 1, kMostHeldOut, &report.heldout_samples);
-  reader.Integer(json, "base_file_size", 1, kMostBytes, &report.base_file_size);
+  TrainingRecord record;
+  reader.Integer(json, "seed", 0, UINT64_MAX, &record.task.seed);
+  reader.Integer(json, "weights", 1, kMostBytes, &record.weights);
+  reader.Integer(json, "heldout_samples", 1, kMostHeldOut, &record.heldout_samples);
+  reader.Integer(json, "base_file_size", 1, kMostBytes, &record.base_file_size);
   const Json& task = reader.Nested(json, "task", Json::value_t::object);
-  reader.Integer(task, "inputs", 1, kMostInputs, &report.task.inputs);
-  reader.Integer(task, "findings", 1, kMostFindings, &report.task.findings);
-  reader.Integer(task, "classes", 2, kMostWidth, &report.task.classes);
-  reader.Number(task, "finding_spread", 0, 1000, &report.task.finding_spread);
-  reader.Number(task, "department_shift", 0, 1000, &report.task.department_shift);
-  reader.Number(task, "own_rules", 0, 1, &report.task.own_rules);
+  reader.Integer(task, "inputs", 1, kMostInputs, &record.task.inputs);
+  reader.Integer(task, "findings", 1, kMostFindings, &record.task.findings);
+  reader.Integer(task, "classes", 2, kMostWidth, &record.task.classes);
+  reader.Number(task, "finding_spread", 0, 1000, &record.task.finding_spread);
+  reader.Number(task, "department_shift", 0, 1000, &record.task.department_shift);
+  reader.Number(task, "own_rules", 0, 1, &record.task.own_rules);
   const Json& architecture = reader.Nested(json, "architecture", Json::value_t::object);
   const Json& widths = reader.Nested(architecture, "widths", Json::value_t::array);
   if (reader.status().ok() && (widths.size() < 2 || widths.size() > kMostLayers)) {
@@ -183,30 +183,30 @@ absl::StatusOr<Report> ReportFromJson(const std::string& text, absl::string_view
       reader.Fail("widths", absl::StrCat("integers from 1 to ", kMostWidth), widths);
       break;
     }
-    report.widths.push_back(width.get<size_t>());
+    record.widths.push_back(width.get<size_t>());
   }
   const Json& departments = reader.Nested(json, "departments", Json::value_t::array);
   if (reader.status().ok() && (departments.empty() || departments.size() > DepartmentNames().size())) {
     reader.Fail("departments", absl::StrCat("1 to ", DepartmentNames().size(), " of them"), departments);
   }
   for (const Json& entry : departments) {
-    DepartmentResult& department = report.departments.emplace_back();
+    DepartmentResult& department = record.departments.emplace_back();
     reader.String(entry, "name", &department.name);
     for (const Figure& figure : kFigures) reader.Number(entry, figure.name, 0, 1, &(department.*figure.value));
     reader.Integer(entry, "file_size", 1, kMostBytes, &department.file_size);
     if (!reader.status().ok()) break;
   }
-  report.task.departments = report.departments.size();
+  record.task.departments = record.departments.size();
   if (!reader.status().ok()) return reader.status();
-  return report;
+  return record;
 }
 
-absl::StatusOr<size_t> FindDepartment(const Report& report, absl::string_view name) {
-  for (size_t d = 0; d < report.departments.size(); ++d) {
-    if (report.departments[d].name == name) return d;
+absl::StatusOr<size_t> FindDepartment(const TrainingRecord& record, absl::string_view name) {
+  for (size_t d = 0; d < record.departments.size(); ++d) {
+    if (record.departments[d].name == name) return d;
   }
   return absl::NotFoundError(
-      absl::StrCat("no department '", name, "' among the ", report.departments.size(), " of this demo"));
+      absl::StrCat("no department '", name, "' among the ", record.departments.size(), " of this demo"));
 }
 
 }  // namespace modelvault::demo

@@ -1,4 +1,4 @@
-#include "tools/demo/model_file.h"
+#include "tools/demo/network_file.h"
 
 #include <cmath>
 #include <map>
@@ -98,8 +98,8 @@ std::string LayerName(size_t layer, size_t layer_count) {
   return layer + 1 == layer_count ? "output" : absl::StrCat("hidden", layer + 1);
 }
 
-absl::StatusOr<uint64_t> WriteModel(FileSystem& file_system, const std::string& path, const Network& network,
-                                    const SafetensorsMetadata& metadata) {
+absl::StatusOr<uint64_t> WriteNetwork(FileSystem& file_system, const std::string& path, const Network& network,
+                                      const SafetensorsMetadata& metadata) {
   std::vector<TensorValues> tensors;
   for (size_t l = 0; l < network.layers.size(); ++l) {
     const Layer& layer = network.layers[l];
@@ -110,7 +110,7 @@ absl::StatusOr<uint64_t> WriteModel(FileSystem& file_system, const std::string& 
   return WriteFloatFile(file_system, path, tensors, metadata);
 }
 
-absl::StatusOr<Network> ReadModel(FileSystem& file_system, const std::string& path) {
+absl::StatusOr<Network> ReadNetwork(FileSystem& file_system, const std::string& path) {
   const absl::StatusOr<ModelFile> file = OpenModelFile(file_system, path);
   if (!file.ok()) return file.status();
   TensorReader reader(*file);

@@ -1,9 +1,9 @@
-#ifndef MODELVAULT_TOOLS_DEMO_MODEL_FILE_H_
-#define MODELVAULT_TOOLS_DEMO_MODEL_FILE_H_
+#ifndef MODELVAULT_TOOLS_DEMO_NETWORK_FILE_H_
+#define MODELVAULT_TOOLS_DEMO_NETWORK_FILE_H_
 
 // Networks as safetensors files. A layer NAME is the tensors NAME ([outputs, inputs]) and NAME.bias (F32, [outputs]).
-// Weights are F32, as training leaves them, or I8, as `mvault fit` does: then NAME.scale (F32, [outputs]) has the step of
-// each row's grid. Layers follow one another from input to output, in the order of their weights in the file.
+// Weights are F32, as training leaves them, or I8, as `mvault fit` does: then NAME.scale (F32, [outputs]) has the step
+// of each row's grid. Layers follow one another from input to output, in the order of their weights in the file.
 
 #include <stdint.h>
 
@@ -22,13 +22,13 @@ namespace modelvault::demo {
 std::string LayerName(size_t layer, size_t layer_count);
 
 // Writes `network` in F32 to `path`, complete or not at all, and returns the file's size in bytes.
-absl::StatusOr<uint64_t> WriteModel(FileSystem& file_system, const std::string& path, const Network& network,
-                                    const SafetensorsMetadata& metadata);
+absl::StatusOr<uint64_t> WriteNetwork(FileSystem& file_system, const std::string& path, const Network& network,
+                                      const SafetensorsMetadata& metadata);
 
 // Reads a network in F32 or I8; layers may have any names. A file of another form is kInvalidArgument: other tensors,
 // layers that do not fit one another, a scale that is not finite and above 0.
-absl::StatusOr<Network> ReadModel(FileSystem& file_system, const std::string& path);
+absl::StatusOr<Network> ReadNetwork(FileSystem& file_system, const std::string& path);
 
 }  // namespace modelvault::demo
 
-#endif  // MODELVAULT_TOOLS_DEMO_MODEL_FILE_H_
+#endif  // MODELVAULT_TOOLS_DEMO_NETWORK_FILE_H_

@@ -1,5 +1,5 @@
-#ifndef MODELVAULT_TOOLS_DEMO_REPORT_H_
-#define MODELVAULT_TOOLS_DEMO_REPORT_H_
+#ifndef MODELVAULT_TOOLS_DEMO_TRAINING_RECORD_H_
+#define MODELVAULT_TOOLS_DEMO_TRAINING_RECORD_H_
 
 // What a training run leaves in demo.json beside its models: enough to generate the same held-out samples again, and
 // what the models scored on them.
@@ -27,7 +27,7 @@ struct DepartmentResult {
   uint64_t file_size = 0;            // of the fine-tune, bytes
 };
 
-struct Report {
+struct TrainingRecord {
   TaskOptions task;
   std::vector<size_t> widths;   // the input's, then each layer's
   size_t heldout_samples = 0;   // a department
@@ -46,21 +46,21 @@ struct Range {
 Range Summarize(absl::Span<const double> figures);
 
 // Of one figure over all departments, of which there must be at least one.
-Range Summarize(const Report& report, double DepartmentResult::*figure);
+Range Summarize(const TrainingRecord& record, double DepartmentResult::*figure);
 
 // Bytes of the base's and all variants' files together.
-uint64_t RawSize(const Report& report);
+uint64_t RawSize(const TrainingRecord& record);
 
 // demo.json's text.
-std::string ReportToJson(const Report& report);
+std::string RecordToJson(const TrainingRecord& record);
 
 // Reads it back. kInvalidArgument, naming the field, for text that is not JSON, missing or mistyped fields, and values
 // outside the ranges this program writes, so that nothing absurd is allocated from them. `file_name` is for messages.
-absl::StatusOr<Report> ReportFromJson(const std::string& text, absl::string_view file_name);
+absl::StatusOr<TrainingRecord> RecordFromJson(const std::string& text, absl::string_view file_name);
 
-// The department's place in the report, else kNotFound.
-absl::StatusOr<size_t> FindDepartment(const Report& report, absl::string_view name);
+// The department's place in the record, else kNotFound.
+absl::StatusOr<size_t> FindDepartment(const TrainingRecord& record, absl::string_view name);
 
 }  // namespace modelvault::demo
 
-#endif  // MODELVAULT_TOOLS_DEMO_REPORT_H_
+#endif  // MODELVAULT_TOOLS_DEMO_TRAINING_RECORD_H_

@@ -1,4 +1,4 @@
-#include "tools/demo/model_file.h"
+#include "tools/demo/network_file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -47,21 +47,21 @@ std::string OneLayerHeader(const std::string& weights = R"("dtype":"I8","shape":
                       R"(,"data_offsets":[2,6]},"a.bias":{"dtype":"F32","shape":[1],"data_offsets":[6,10]}})");
 }
 
-class ModelFileTest : public testing::Test {
+class NetworkFileTest : public testing::Test {
  protected:
   absl::StatusOr<Network> Read(const std::string& bytes) {
-    return ReadModel(FileSystem::Default(), folder_.Write("m.safetensors", bytes));
+    return ReadNetwork(FileSystem::Default(), folder_.Write("m.safetensors", bytes));
   }
 
   const TempFolder folder_;
 };
 
-TEST_F(ModelFileTest, ReadsBackWhatWasWritten) {
+TEST_F(NetworkFileTest, ReadsBackWhatWasWritten) {
   const Network model = SmallModel();
   ASSERT_OK_AND_ASSIGN(const uint64_t size,
-                       WriteModel(FileSystem::Default(), folder_.File("m"), model, {{"role", "base"}}));
+                       WriteNetwork(FileSystem::Default(), folder_.File("m"), model, {{"role", "base"}}));
   EXPECT_EQ(size, folder_.Read("m").size());
-  ASSERT_OK_AND_ASSIGN(const Network back, ReadModel(FileSystem::Default(), folder_.File("m")));
+  ASSERT_OK_AND_ASSIGN(const Network back, ReadNetwork(FileSystem::Default(), folder_.File("m")));
   ASSERT_EQ(back.layers.size(), model.layers.size());
   for (size_t l = 0; l < model.layers.size(); ++l) {
     EXPECT_EQ(back.layers[l].inputs, model.layers[l].inputs);
@@ -71,9 +71,9 @@ TEST_F(ModelFileTest, ReadsBackWhatWasWritten) {
   }
 }
 
-TEST_F(ModelFileTest, TheFileIsSafetensorsWithNamedLayersAndMetadata) {
+TEST_F(NetworkFileTest, TheFileIsSafetensorsWithNamedLayersAndMetadata) {
   const Network model = SmallModel();
-  ASSERT_THAT(WriteModel(FileSystem::Default(), folder_.File("m"), model, {{"role", "variant"}, {"department", "x"}}),
+  ASSERT_THAT(WriteNetwork(FileSystem::Default(), folder_.File("m"), model, {{"role", "variant"}, {"department", "x"}}),
               IsOk());
   const std::string bytes = folder_.Read("m");
   uint64_t header_size = 0;
@@ -93,8 +93,8 @@ TEST_F(ModelFileTest, TheFileIsSafetensorsWithNamedLayersAndMetadata) {
   EXPECT_EQ(bytes.substr(bias_at, 12), Floats(model.layers[1].biases));
 }
 
-TEST_F(ModelFileTest, EveryTruncationIsAnError) {
-  ASSERT_THAT(WriteModel(FileSystem::Default(), folder_.File("m"), SmallModel(), {}), IsOk());
+TEST_F(NetworkFileTest, EveryTruncationIsAnError) {
+  ASSERT_THAT(WriteNetwork(FileSystem::Default(), folder_.File("m"), SmallModel(), {}), IsOk());
   const std::string bytes = folder_.Read("m");
   for (size_t size = 0; size < bytes.size(); ++size) {
     EXPECT_THAT(Read(bytes.substr(0, size)), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("m.safetensors")))
@@ -102,21 +102,21 @@ TEST_F(ModelFileTest, EveryTruncationIsAnError) {
   }
 }
 
-TEST_F(ModelFileTest, AcceptsTheHandMadeLayerTheOtherTestsSpoil) {
+TEST_F(NetworkFileTest, AcceptsTheHandMadeLayerTheOtherTestsSpoil) {
   ASSERT_OK_AND_ASSIGN(const Network model, Read(FileWith(OneLayerHeader(), "\x01\xfe" + Floats({0.5f, 2}))));
   ASSERT_EQ(model.layers.size(), 1u);
   EXPECT_THAT(model.layers[0].weights, testing::ElementsAre(0.5f, -1.0f));
   EXPECT_THAT(model.layers[0].biases, testing::ElementsAre(2.0f));
 }
 
-TEST_F(ModelFileTest, RefusesScalesThatAreNoGrid) {
+TEST_F(NetworkFileTest, RefusesScalesThatAreNoGrid) {
   for (const float scale : {0.0f, -1.0f, NAN, HUGE_VALF}) {
     EXPECT_THAT(Read(FileWith(OneLayerHeader(), "ab" + Floats({scale, 2}))),
                 StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("tensor 'a.scale', row 0")));
   }
 }
 
-TEST_F(ModelFileTest, RefusesOtherTensors) {
+TEST_F(NetworkFileTest, RefusesOtherTensors) {
   const std::string data = "ab" + Floats({1, 2});
   EXPECT_THAT(Read(FileWith(OneLayerHeader(R"("dtype":"U8","shape":[1,2])"), data)),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("'a' is U8 [1, 2], expected F32 or I8")));
@@ -137,32 +137,32 @@ TEST_F(ModelFileTest, RefusesOtherTensors) {
   EXPECT_THAT(Read(FileWith("{}", "")), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("no layers")));
 }
 
-TEST_F(ModelFileTest, RefusesLayersThatDoNotFitOneAnother) {
+TEST_F(NetworkFileTest, RefusesLayersThatDoNotFitOneAnother) {
   Network model = SmallModel();
   model.layers[1].inputs = 3;
   model.layers[1].outputs = 7;
   model.layers[1].biases.resize(7);
-  ASSERT_THAT(WriteModel(FileSystem::Default(), folder_.File("m"), model, {}), IsOk());
-  EXPECT_THAT(ReadModel(FileSystem::Default(), folder_.File("m")),
+  ASSERT_THAT(WriteNetwork(FileSystem::Default(), folder_.File("m"), model, {}), IsOk());
+  EXPECT_THAT(ReadNetwork(FileSystem::Default(), folder_.File("m")),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        HasSubstr("tensor 'output' takes 3 inputs, the layer before it gives 7")));
 }
 
-TEST_F(ModelFileTest, AMissingFileIsNotFound) {
-  EXPECT_THAT(ReadModel(FileSystem::Default(), folder_.File("none")), StatusIs(absl::StatusCode::kNotFound));
+TEST_F(NetworkFileTest, AMissingFileIsNotFound) {
+  EXPECT_THAT(ReadNetwork(FileSystem::Default(), folder_.File("none")), StatusIs(absl::StatusCode::kNotFound));
 }
 
-TEST_F(ModelFileTest, AnyFailingOperationIsReportedAndLeavesNoFile) {
+TEST_F(NetworkFileTest, AnyFailingOperationIsReportedAndLeavesNoFile) {
   FaultyFileSystem disk;
   const Network model = SmallModel();
-  ASSERT_THAT(WriteModel(disk, folder_.File("m"), model, {}), IsOk());
+  ASSERT_THAT(WriteNetwork(disk, folder_.File("m"), model, {}), IsOk());
   const int count = disk.count() - disk.count(DiskOperation::kSyncDirectory);
   ASSERT_GT(count, 3);
   ASSERT_EQ(unlink(folder_.File("m").c_str()), 0);
   for (int n = 1; n <= count; ++n) {
     SCOPED_TRACE(absl::StrCat("fault at operation ", n, " of ", count));
     disk.FailAt(n, ENOSPC);
-    EXPECT_THAT(WriteModel(disk, folder_.File("m"), model, {}), StatusIs(absl::StatusCode::kUnavailable));
+    EXPECT_THAT(WriteNetwork(disk, folder_.File("m"), model, {}), StatusIs(absl::StatusCode::kUnavailable));
     EXPECT_THAT(folder_.Names(), testing::IsEmpty());
   }
 }

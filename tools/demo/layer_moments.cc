@@ -1,4 +1,4 @@
-#include "tools/demo/curvature.h"
+#include "tools/demo/layer_moments.h"
 
 #include <algorithm>
 
@@ -32,10 +32,10 @@ uint32_t DrawLabel(absl::Span<const float> logits, Random& random, std::vector<f
 
 }  // namespace
 
-std::vector<LayerCurvature> MeasureCurvature(const Network& network, const Dataset& samples, uint64_t seed) {
-  std::vector<LayerCurvature> curvature;
+std::vector<LayerMoments> MeasureMoments(const Network& network, const Dataset& samples, uint64_t seed) {
+  std::vector<LayerMoments> moments;
   for (const Layer& layer : network.layers) {
-    curvature.push_back(
+    moments.push_back(
         {std::vector<float>(layer.inputs * layer.inputs), std::vector<float>(layer.outputs * layer.outputs)});
   }
   const size_t classes = network.layers.back().outputs;
@@ -55,12 +55,12 @@ std::vector<LayerCurvature> MeasureCurvature(const Network& network, const Datas
     }
     const auto add = [&](size_t l, const float* inputs, const float* gradients) {
       const Layer& layer = network.layers[l];
-      AddMoment(inputs, count, layer.inputs, samples.size(), &scratch, &product, &curvature[l].input_moment);
-      AddMoment(gradients, count, layer.outputs, samples.size(), &scratch, &product, &curvature[l].gradient_moment);
+      AddMoment(inputs, count, layer.inputs, samples.size(), &scratch, &product, &moments[l].input_moment);
+      AddMoment(gradients, count, layer.outputs, samples.size(), &scratch, &product, &moments[l].gradient_moment);
     };
     Gradient(network, features, labels, /*factor=*/1, &workspace, &gradient, add);
   }
-  return curvature;
+  return moments;
 }
 
 }  // namespace modelvault::demo

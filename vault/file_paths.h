@@ -1,0 +1,25 @@
+// What the parts of vault/file_system.h know of paths.
+#ifndef MODELVAULT_VAULT_FILE_PATHS_H_
+#define MODELVAULT_VAULT_FILE_PATHS_H_
+
+#include <sys/stat.h>
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace modelvault {
+
+// kInvalidArgument for what is no path.
+absl::Status CheckPath(absl::string_view path);
+
+// kInvalidArgument for anything but a regular file.
+absl::Status CheckRegular(const struct stat& info, absl::string_view path);
+
+// The folder `path` is in.
+std::string FolderOf(const std::string& path);
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_VAULT_FILE_PATHS_H_

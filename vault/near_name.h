@@ -1,0 +1,19 @@
+// What somebody may have meant who gave a name that is not there.
+#ifndef MODELVAULT_VAULT_NEAR_NAME_H_
+#define MODELVAULT_VAULT_NEAR_NAME_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+
+namespace modelvault {
+
+// The one of `names` nearest to `name`, or an empty string if none is near. At most a third of the characters differ,
+// are missing or are too many; the case of ASCII letters does not count, and neither do combining marks, so that an
+// accented letter and its decomposed form are at most one character apart.
+std::string NearestName(absl::string_view name, const std::vector<std::string>& names);
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_VAULT_NEAR_NAME_H_
