@@ -4,9 +4,10 @@
 # itself: the one call among them is memmove's of memcpy. In SELF_CALLING_OBJECT the check must find one.
 # shellcheck source=scripts/steps.sh
 . "$(dirname "$0")/../../scripts/steps.sh"
-[ $# -ge 2 ] || usage "$0 OBJDUMP SELF_CALLING_OBJECT OBJECT..."
+[ $# -ge 3 ] || usage "$0 OBJDUMP SELF_CALLING_OBJECT OBJECT..."
 objdump=$1 self_calling=$2
 shift 2
+step "looking for calls among mem*"
 
 # calls OBJECT : "CALLER CALLEE" for each call of one of the functions, by relocations.
 calls() {
@@ -16,12 +17,12 @@ calls() {
     END { if (functions == 0) print "nothing", "nothing" }'
 }
 
-step "looking for calls among mem*"
 for object; do
   found=$(calls "$object")
   if [ -n "$found" ] && [ "$found" != "memmove memcpy" ]; then
-    fail "$object has them: $found"
+    fail "$object: calls among mem*: $found"
   fi
 done
-step "looking for the call in $self_calling"
-[ "$(calls "$self_calling")" = "memset memset" ] || fail "the call of memset by itself was not found"
+if [ "$(calls "$self_calling")" != "memset memset" ]; then
+  fail "$self_calling: the call of memset by itself was not found"
+fi

@@ -3,15 +3,15 @@
 # Another compiler for RV32 than the one the firmware is built with must take every source, without a warning.
 # shellcheck source=scripts/steps.sh
 . "$(dirname "$0")/../../scripts/steps.sh"
+[ $# -ge 3 ] || usage "$0 FLAG... -- COMPILER SOURCE..."
+step "compiling for the board with another compiler"
 flags=()
-while [ "${1---}" != -- ]; do
+while [ "$1" != -- ]; do
   flags+=("$1")
   shift
 done
-[ $# -ge 2 ] || usage "$0 FLAG... -- COMPILER SOURCE..."
 compiler=$2
 shift 2
 for source; do
-  step "compiling $source with $compiler"
-  "$compiler" "${flags[@]}" -c "$source" -o /dev/null
+  "$compiler" "${flags[@]}" -c "$source" -o /dev/null || fail "$compiler does not take $source"
 done

@@ -8,21 +8,17 @@
 nm=$1 cxxfilt=$2 list=$3 elf=$4
 shift 4
 here=$(dirname "$0")
-step "listing the functions of $elf"
 folder=$(mktemp -d)
 at_exit() { rm -rf "$folder"; }
+step "looking where the functions of $list are"
 
 "$nm" --format=posix "$elf" >"$folder/symbols"
-awk '$2 ~ /^[tTwW]$/ { print $1 }' "$folder/symbols" >"$folder/mangled"
-"$cxxfilt" --no-params <"$folder/mangled" |
+awk '$2 ~ /^[tTwW]$/ { print $1 }' "$folder/symbols" | "$cxxfilt" --no-params |
   sed -E 's/\(anonymous namespace\):://g; s/[(<[].*//; s/ .*//' >"$folder/names"
 awk '$2 ~ /^[tTwW]$/ { print $3 }' "$folder/symbols" | paste "$folder/names" - >"$folder/functions"
 begin=$(awk '$1 == "_ram_code_start" { print $3 }' "$folder/symbols")
 end=$(awk '$1 == "_ram_code_end" { print $3 }' "$folder/symbols")
-if [ -z "$begin" ] || [ -z "$end" ]; then
-  fail "there is no code for RAM"
-fi
-step "looking where the functions of $list lie"
+if [ -z "$begin" ] || [ -z "$end" ]; then fail "$elf has no code for RAM"; fi
 # Addresses are hexadecimal numbers of one width, so they compare as text.
 awk -v list="$list" -v begin="x$begin" -v end="x$end" '
   ("x" $2) >= begin && ("x" $2) < end { in_ram[$1] = 1; next }
@@ -39,10 +35,9 @@ awk -v list="$list" -v begin="x$begin" -v end="x$end" '
     exit failed
   }' "$folder/functions" >&2
 
-step "asking for a function that does not exist"
 { cat "$list"; echo "modelvault::NoSuchFunction"; } >"$folder/list"
 if "$here/../virt_rv32/ram_functions.sh" "$nm" "$cxxfilt" "$folder/list" "$folder/out" "$@" 2>"$folder/said"; then
-  fail "its name was accepted"
+  fail "a name that no function has was accepted"
 fi
 grep -q "there is no function modelvault::NoSuchFunction" "$folder/said" ||
-  fail "refused for another reason: $(<"$folder/said")"
+  fail "refused for another reason: $(cat "$folder/said")"

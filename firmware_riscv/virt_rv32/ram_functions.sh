@@ -7,13 +7,12 @@
 [ $# -ge 5 ] || usage "$0 NM CXXFILT LIST OUT OBJECT..."
 nm=$1 cxxfilt=$2 list=$3 out=$4
 shift 4
+step "finding the functions of $list"
 
-step "looking for the functions of the objects"
 symbols=$("$nm" --defined-only --format=posix "$@" | awk '$2 ~ /^[tTwW]$/ { print $1 }' | sort -u)
-[ -n "$symbols" ] || fail "they have none"
+[ -n "$symbols" ] || fail "the objects have no functions"
 # Without arguments a function, its clones and its lambdas have one name.
 names=$("$cxxfilt" --no-params <<<"$symbols" | sed -E 's/\(anonymous namespace\):://g; s/[(<[].*//; s/ .*//')
-step "looking for the functions of $list"
 paste <(printf '%s\n' "$names") <(printf '%s\n' "$symbols") | awk -v list="$list" '
   { sections[$1] = sections[$1] " " $2 }
   END {
