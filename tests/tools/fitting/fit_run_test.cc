@@ -336,7 +336,7 @@ TEST_F(FitRunTest, LessIsKnownMoreIsLost) {
         const VariantTensorFit& fit = run.models.variants[v].tensors[t];
         for (size_t i = 0; i < error.size(); ++i) {
           const int change = fit.symbols.empty() ? 0 : fit.symbols[i] * fit.scales[i / 128];
-          error[i] -= base.steps[i / tensor.cols] * static_cast<float>(base.values[i] + change);
+          error[i] -= base.steps[i / tensor.cols()] * static_cast<float>(base.values[i] + change);
         }
         const std::vector<float> product = tensor.curvature.Product(error);
         for (size_t i = 0; i < error.size(); ++i)
