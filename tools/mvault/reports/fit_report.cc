@@ -109,7 +109,9 @@ void AddCurvatureNotes(const FitInput& input, const FitRunOptions& options, FitR
                                          ": all their weights count the same. What is kept of them is then no "
                                          "prediction of accuracy."));
   }
-  if (options.curvature.use_kronecker && (!input.knows_importance() || !input.knows_tensor_weights())) {
+  const auto has_factors = [](const FitTensor& tensor) { return tensor.use == CurvatureUse::kKronecker; };
+  const bool any = std::any_of(input.tensors().begin(), input.tensors().end(), has_factors);
+  if (any && (!input.knows_importance() || !input.knows_tensor_weights())) {
     report->notes.push_back(absl::StrCat(
         "The curvature file has no ", input.knows_importance() ? "" : "importance",
         input.knows_importance() || input.knows_tensor_weights() ? "" : " and no ",
