@@ -191,10 +191,11 @@ absl::Status FitInput::ReadVariants(int threads) {
   if (!status.ok()) return status;
   if (!refused.empty()) {
     const std::string& base = has_base() ? files_.base : files_.variants.front().path;
-    return absl::InvalidArgumentError(DescribeMismatches(
-        absl::StrCat(refused.size(), " of ", variant_count(), " variants do not match the base ", base, ", which has ",
-                     layout_.size(), " tensors"),
-        base, layout_, refused, files_.names));
+    const std::string heading = absl::StrCat(refused.size(), " of ", variant_count(), " variants do not match the base ",
+                                             base, ", which has ", layout_.size(), " tensors");
+    return absl::InvalidArgumentError(
+        absl::StrCat(DescribeMismatches(heading, base, layout_, refused, files_.names),
+                     "\nA fit keeps what the base has: --ignore PATTERN leaves tensors aside that have no match"));
   }
   for (size_t t = 0; t < tensors_.size(); ++t) {
     std::vector<float> mean(sums[t].size());
