@@ -9,8 +9,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "tools/fitting/fit_input.h"
-#include "tools/fitting/fitted_model.h"
 #include "tools/fitting/fitter.h"
+#include "tools/fitting/lost_rows.h"
 #include "tools/fitting/packed_size.h"
 #include "vault/file_system.h"
 
@@ -45,10 +45,12 @@ struct FitRun {
   PackedSize size;                     // Of its parts.
   std::vector<uint64_t> stored_sizes;  // Of each variant in the vault.
   int fits = 0;                        // At how many prices everything was fitted.
+  int trials = 0;                      // At how many more only a sample of the variants.
   bool saturated = false;              // A lower price of a bit would keep no more.
-  // At the multiples of the budget that were asked for, with the base of this run, interpolated between fits of the
-  // variants at several prices. Without those that leave no room beside the base.
+  // At the multiples of the budget that were asked for, with the base of this run, interpolated between fits of a sample
+  // of the variants at several prices. Without those that leave no room beside the base.
   std::vector<CurvePoint> curve;
+  std::vector<LostRow> lost_rows;  // Not with a base that moved, or a gain: nothing is to come back as it was then.
 };
 
 // Looks for the price of a bit at which everything just fits, and packs that into `output`: byte for byte what
