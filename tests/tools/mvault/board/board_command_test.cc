@@ -260,7 +260,7 @@ TEST_F(BoardCommandTest, TheBoardGetsTheVaultTheStrapAndTheWaitStates) {
   board_.SetBehaviour(R"(
 for argument; do
   case "$argument" in
-    *unit=1,*) cp --sparse=always "${argument##*file=}" "$here/vault.img" ;;
+    *unit=1,*) image=${argument##*file=}; cp --sparse=always "${image%%,*}" "$here/vault.img" ;;
     *wait=24*) echo "wait states as asked" ;;
   esac
 done
