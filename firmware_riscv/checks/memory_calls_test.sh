@@ -2,9 +2,12 @@
 # Usage: memory_calls_test.sh OBJDUMP SELF_CALLING_OBJECT OBJECT...
 # None of the four mem* functions in the OBJECTs (memory.cc, as several compilers and levels make it) may come to call
 # itself: the one call among them is memmove's of memcpy. In SELF_CALLING_OBJECT the check must find one.
-set -euo pipefail
+# shellcheck source=scripts/steps.sh
+. "$(dirname "$0")/../../scripts/steps.sh"
+[ $# -ge 3 ] || usage "$0 OBJDUMP SELF_CALLING_OBJECT OBJECT..."
 objdump=$1 self_calling=$2
 shift 2
+step "looking for calls among mem*"
 
 # calls OBJECT : "CALLER CALLEE" for each call of one of the functions, by relocations.
 calls() {
@@ -17,11 +20,9 @@ calls() {
 for object; do
   found=$(calls "$object")
   if [ -n "$found" ] && [ "$found" != "memmove memcpy" ]; then
-    echo "$object: calls among mem*: $found" >&2
-    exit 1
+    fail "$object: calls among mem*: $found"
   fi
 done
 if [ "$(calls "$self_calling")" != "memset memset" ]; then
-  echo "$self_calling: the call of memset by itself was not found" >&2
-  exit 1
+  fail "$self_calling: the call of memset by itself was not found"
 fi

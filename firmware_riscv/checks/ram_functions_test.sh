@@ -2,23 +2,24 @@
 # Usage: ram_functions_test.sh NM CXXFILT LIST PROGRAM.elf OBJECT...
 # Every function of LIST that is in the program must lie where the code for RAM does, and all but the inline ones must be
 # there; and a name that no function has must be refused (ram_functions.sh).
-set -euo pipefail
+# shellcheck source=scripts/steps.sh
+. "$(dirname "$0")/../../scripts/steps.sh"
+[ $# -ge 5 ] || usage "$0 NM CXXFILT LIST PROGRAM.elf OBJECT..."
 nm=$1 cxxfilt=$2 list=$3 elf=$4
 shift 4
 here=$(dirname "$0")
 folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+at_exit() { rm -rf "$folder"; }
+step "looking where the functions of $list are"
 
 "$nm" --format=posix "$elf" >"$folder/symbols"
-awk '$2 ~ /^[tTwW]$/ { print $1 }' "$folder/symbols" | "$cxxfilt" --no-params |
+awk '$2 ~ /^[tTwW]$/ { print $1 }' "$folder/symbols" >"$folder/mangled"
+"$cxxfilt" --no-params <"$folder/mangled" |
   sed -E 's/\(anonymous namespace\):://g; s/[(<[].*//; s/ .*//' >"$folder/names"
 awk '$2 ~ /^[tTwW]$/ { print $3 }' "$folder/symbols" | paste "$folder/names" - >"$folder/functions"
 begin=$(awk '$1 == "_ram_code_start" { print $3 }' "$folder/symbols")
 end=$(awk '$1 == "_ram_code_end" { print $3 }' "$folder/symbols")
-if [ -z "$begin" ] || [ -z "$end" ]; then
-  echo "$0: $elf has no code for RAM" >&2
-  exit 1
-fi
+if [ -z "$begin" ] || [ -z "$end" ]; then fail "$elf has no code for RAM"; fi
 # Addresses are hexadecimal numbers of one width, so they compare as text.
 awk -v list="$list" -v begin="x$begin" -v end="x$end" '
   ("x" $2) >= begin && ("x" $2) < end { in_ram[$1] = 1; next }
@@ -37,11 +38,7 @@ awk -v list="$list" -v begin="x$begin" -v end="x$end" '
 
 { cat "$list"; echo "modelvault::NoSuchFunction"; } >"$folder/list"
 if "$here/../virt_rv32/ram_functions.sh" "$nm" "$cxxfilt" "$folder/list" "$folder/out" "$@" 2>"$folder/said"; then
-  echo "$0: a name that no function has was accepted" >&2
-  exit 1
+  fail "a name that no function has was accepted"
 fi
-grep -q "there is no function modelvault::NoSuchFunction" "$folder/said" || {
-  echo "$0: refused for another reason:" >&2
-  cat "$folder/said" >&2
-  exit 1
-}
+grep -q "there is no function modelvault::NoSuchFunction" "$folder/said" ||
+  fail "refused for another reason: $(cat "$folder/said")"

@@ -2,12 +2,15 @@
 # Usage: ram_functions.sh NM CXXFILT LIST OUT OBJECT...
 # Writes the part of the linker script that puts the functions of LIST (ram_functions.txt) where they run from: the
 # sections that the OBJECTs, compiled with -ffunction-sections, have them in. Fails if there is no function of a name.
-set -euo pipefail
+# shellcheck source=scripts/steps.sh
+. "$(dirname "$0")/../../scripts/steps.sh"
+[ $# -ge 5 ] || usage "$0 NM CXXFILT LIST OUT OBJECT..."
 nm=$1 cxxfilt=$2 list=$3 out=$4
 shift 4
+step "finding the functions of $list"
 
 symbols=$("$nm" --defined-only --format=posix "$@" | awk '$2 ~ /^[tTwW]$/ { print $1 }' | sort -u)
-[ -n "$symbols" ] || { echo "$0: the objects have no functions" >&2; exit 1; }
+[ -n "$symbols" ] || fail "the objects have no functions"
 # Without arguments a function, its clones and its lambdas have one name.
 names=$("$cxxfilt" --no-params <<<"$symbols" | sed -E 's/\(anonymous namespace\):://g; s/[(<[].*//; s/ .*//')
 paste <(printf '%s\n' "$names") <(printf '%s\n' "$symbols") | awk -v list="$list" '

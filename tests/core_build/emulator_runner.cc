@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "tests/temp_folder.h"
+#include "tools/mvault/board/board_machine.h"
 
 namespace modelvault {
 namespace {
@@ -82,8 +83,9 @@ BoardReport RunOnBoard(const std::map<std::string, std::string>& files, const st
   BoardReport report;
   for (const auto& [name, path] : files) {
     SCOPED_TRACE("variant '" + name + "'");
+    const std::string straps = folder.Write("straps", MakeStraps(StrapCommand::kMeasure, name, tile_size));
     const CommandResult ran = Command(std::string(MODELVAULT_RUN_EMULATOR) + " " + MODELVAULT_BOARD_IMAGE + " '" +
-                                      vault + "' 2 " + std::to_string(tile_size) + " '" + name + "' </dev/null");
+                                      vault + "' '" + straps + "' </dev/null");
     EXPECT_EQ(ran.exit_code, 0) << ran.output;
     const BoardModel model = ParseMeasure(ran.output);
     const std::string data = DataSection(ReadFile(path));
