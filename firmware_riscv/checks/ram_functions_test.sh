@@ -14,8 +14,8 @@ step "looking where the functions of $list are"
 
 "$nm" --format=posix "$elf" >"$folder/symbols"
 awk '$2 ~ /^[tTwW]$/ { print $1 }' "$folder/symbols" >"$folder/mangled"
-"$cxxfilt" --no-params <"$folder/mangled" |
-  sed -E 's/\(anonymous namespace\):://g; s/[(<[].*//; s/ .*//' >"$folder/names"
+"$cxxfilt" --no-params <"$folder/mangled" >"$folder/demangled"
+sed -E 's/\(anonymous namespace\):://g; s/[(<[].*//; s/ .*//' "$folder/demangled" >"$folder/names"
 awk '$2 ~ /^[tTwW]$/ { print $3 }' "$folder/symbols" | paste "$folder/names" - >"$folder/functions"
 begin=$(awk '$1 == "_ram_code_start" { print $3 }' "$folder/symbols")
 end=$(awk '$1 == "_ram_code_end" { print $3 }' "$folder/symbols")

@@ -12,7 +12,8 @@ step "finding the functions of $list"
 symbols=$("$nm" --defined-only --format=posix "$@" | awk '$2 ~ /^[tTwW]$/ { print $1 }' | sort -u)
 [ -n "$symbols" ] || fail "the objects have no functions"
 # Without arguments a function, its clones and its lambdas have one name.
-names=$("$cxxfilt" --no-params <<<"$symbols" | sed -E 's/\(anonymous namespace\):://g; s/[(<[].*//; s/ .*//')
+names=$("$cxxfilt" --no-params <<<"$symbols")
+names=$(sed -E 's/\(anonymous namespace\):://g; s/[(<[].*//; s/ .*//' <<<"$names")
 paste <(printf '%s\n' "$names") <(printf '%s\n' "$symbols") | awk -v list="$list" '
   { sections[$1] = sections[$1] " " $2 }
   END {

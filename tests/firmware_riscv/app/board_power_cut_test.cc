@@ -107,7 +107,7 @@ TEST_F(BoardPowerCutTest, AHalfDoneEraseOrProgramLeavesTheOldVariantOrTheNew) {
           const uint8_t clears = static_cast<uint8_t>(old & ~fresh);
           if (kind == 0) value = static_cast<uint8_t>(fresh | (clears & random.Next()));
           if (kind == 1) value = static_cast<uint8_t>(fresh | (clears & 0x0F));
-          if (kind == 2) value = static_cast<uint8_t>(fresh | (clears & (clears - 1)));
+          if (kind == 2) value = static_cast<uint8_t>(fresh | (clears & ~(clears - 1)));
         }
         half[at] = static_cast<char>(value);
       }
