@@ -36,7 +36,8 @@ BaseEncoder::BaseEncoder(const SharedTables* shared, uint32_t chunk_size) : shar
 }
 
 void AddCopiedRow(absl::Span<const uint8_t> bytes, const uint8_t* like, Histogram* skips, Histogram* near) {
-  ForEachSkip(bytes, like, [&](uint8_t skip) { ++(*skips)[skip]; }, [&](uint8_t byte) { ++(*near)[byte]; });
+  ForEachSkip(
+      bytes, like, [&](uint8_t skip) { ++(*skips)[skip]; }, [&](uint8_t byte) { ++(*near)[byte]; });
 }
 
 // Bits of a row as a fresh one.
@@ -75,7 +76,7 @@ std::string BaseEncoder::Encode(uint64_t chunk, absl::Span<const uint8_t> raw) c
       out.Symbol(tables_[table], byte);
     }
   };
-  size_t tensor = raw.empty() ? 0 : shared_->FindTensor(begin);
+  size_t tensor = raw.empty() ? 0 : shared_->FindTensor(static_cast<size_t>(begin));
   size_t at = 0;
   while (at < raw.size()) {
     const TensorRecord& t = shared_->tensor(tensor);

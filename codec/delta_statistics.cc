@@ -99,19 +99,19 @@ DeltaStatistics::DeltaStatistics(absl::Span<const ModelTensor> base)
     if (t.dtype != DType::kI8 || t.rows() < 2 || t.rows() > kMaxCountedRows || t.cols() < 16 ||
         t.cols() > kMaxPriorColumns)
       continue;
-    tensors_[i].row_hits.resize(t.rows());
-    tensors_[i].column_hits.resize(t.cols());
+    tensors_[i].row_hits.resize(static_cast<size_t>(t.rows()));
+    tensors_[i].column_hits.resize(static_cast<size_t>(t.cols()));
   }
 }
 
 void DeltaStatistics::Add(size_t i, uint64_t begin, absl::Span<const uint8_t> base, absl::Span<const uint8_t> variant) {
   Tensor& t = tensors_[i];
-  const uint64_t cols = base_[i].cols();
-  uint64_t row = begin / cols;
-  uint64_t column = begin % cols;
+  const size_t cols = t.column_hits.size();
+  size_t row = static_cast<size_t>(begin / cols);
+  size_t column = static_cast<size_t>(begin % cols);
   size_t at = 0;
   while (at < base.size()) {
-    const size_t run = static_cast<size_t>(std::min<uint64_t>(base.size() - at, cols - column));
+    const size_t run = std::min(base.size() - at, cols - column);
     uint64_t row_hits = 0;
     for (size_t j = 0; j < run; ++j) {
       const uint64_t differs = base[at + j] != variant[at + j] ? 1 : 0;

@@ -383,9 +383,9 @@ absl::Status ReadPiece(DataSource* base, DataSource* variant, Piece* piece) {
 }  // namespace
 
 absl::StatusOr<std::string> SegmentEncoder::Encode(uint64_t segment, DataSource* base, DataSource* variant) const {
-  const uint64_t end = std::min(layout_->data_size(), (segment + 1) * segment_size_);
+  const uint64_t end = std::min<uint64_t>(layout_->data_size(), (segment + 1) * segment_size_);
   SegmentWriter writer(layout_->shared());
-  StripCursor cursor(layout_, segment * segment_size_);
+  StripCursor cursor(layout_, static_cast<size_t>(segment * segment_size_));
   while (!cursor.at_end() && cursor.strip().offset < end) {
     Piece piece;
     piece.tensor_index = cursor.tensor_index();

@@ -71,6 +71,7 @@ absl::Status ScanTensor(const ModelTensor& spec, uint64_t offset, DataSource* da
   plan->planes.assign(element, Histogram{});
   if (size == 0) return absl::OkStatus();
   const bool by_rows = element == 1 && spec.rows() >= 4 && spec.cols() >= 8 && spec.cols() <= kMaxPriorColumns;
+  const size_t cols = static_cast<size_t>(spec.cols());
   RowDictionaryFinder finder(spec.cols());
   absl::Status status =
       ForEachBlock(data, offset, size, by_rows ? spec.cols() : element, [&](absl::Span<const uint8_t> bytes) {
@@ -80,7 +81,7 @@ absl::Status ScanTensor(const ModelTensor& spec, uint64_t offset, DataSource* da
           if (++plane == element) plane = 0;
         }
         if (!by_rows) return;
-        for (size_t at = 0; at < bytes.size(); at += spec.cols()) finder.AddRow(bytes.subspan(at, spec.cols()));
+        for (size_t at = 0; at < bytes.size(); at += cols) finder.AddRow(bytes.subspan(at, cols));
       });
   if (!status.ok() || !by_rows) return status;
 
@@ -91,8 +92,8 @@ absl::Status ScanTensor(const ModelTensor& spec, uint64_t offset, DataSource* da
   with.dictionary = rows;
   uint64_t row_count = 0, copies = 0;
   status = ForEachBlock(data, offset, size, spec.cols(), [&](absl::Span<const uint8_t> bytes) {
-    for (size_t at = 0; at < bytes.size(); at += spec.cols()) {
-      const absl::Span<const uint8_t> row = bytes.subspan(at, spec.cols());
+    for (size_t at = 0; at < bytes.size(); at += cols) {
+      const absl::Span<const uint8_t> row = bytes.subspan(at, cols);
       const int nearest = NearestRow(rows, row);
       ++row_count;
       if (nearest < 0) {

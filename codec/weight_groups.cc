@@ -16,8 +16,8 @@ std::vector<WeightGroup> AnalyzeGroups(uint64_t begin, absl::Span<const uint8_t>
     const uint64_t group_end = std::min(end, ((at >> kGroupShift) + 1) << kGroupShift);
     int least = 1, most = 255;
     for (; at < group_end; ++at) {
-      const int b = static_cast<int8_t>(base[at - begin]);
-      const int v = static_cast<int8_t>(variant[at - begin]);
+      const int b = static_cast<int8_t>(base[static_cast<size_t>(at - begin)]);
+      const int v = static_cast<int8_t>(variant[static_cast<size_t>(at - begin)]);
       if (b == v) continue;
       const int magnitude = std::abs(v - b);
       least = std::max(least, magnitude);

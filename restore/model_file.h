@@ -55,7 +55,7 @@ class ModelFormat {
   // kModelHeadSize bytes; fewer only if that is the whole file, or the whole frame.
   virtual bool Recognises(absl::Span<const uint8_t> head) const = 0;
 
-  // The frame of an open file. The first kModelHeadSize bytes that Recognises() needs must be in its first piece.
+  // The frame of an open file. It begins with what Recognises() looks at.
   virtual absl::StatusOr<std::string> ReadFrame(const RandomAccessFile& file) const = 0;
 
   // The structure of a file with this frame and a data section of `data_size` bytes. It follows from these alone: a

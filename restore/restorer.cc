@@ -31,7 +31,11 @@ class VaultBaseSource : public DataSource {
   uint64_t size() const override { return shared_.data_size(); }
 
   absl::Status Read(uint64_t offset, absl::Span<uint8_t> out) override {
-    const CoreStatus status = decoder_.Read(offset, {out.data(), out.size()});
+    if (offset > size() || out.size() > size() - offset) {
+      return absl::OutOfRangeError(absl::StrFormat("%s: base: read of %d bytes at offset %d, but there are only %d",
+                                                   reader_->path(), out.size(), offset, size()));
+    }
+    const CoreStatus status = decoder_.Read(static_cast<size_t>(offset), {out.data(), out.size()});
     if (status == CoreStatus::kOk) return absl::OkStatus();
     if (status == CoreStatus::kReadFailed) return memory_.error();
     return absl::DataLossError(absl::StrFormat("%s: base: %s in the %d bytes from offset %d of its data",
@@ -128,7 +132,7 @@ absl::Status VaultModel::Describe(CoreStatus status, uint64_t position) const {
   const std::string model = is_base_ ? "base" : absl::StrCat("variant '", name_, "'");
   std::string where;
   if (position < data_size()) {
-    const size_t i = layout_.FindTensor(position);
+    const size_t i = layout_.FindTensor(static_cast<size_t>(position));
     const VariantTensor tensor = layout_.tensor(i);
     const std::string name = tensor.base_index == kNoBaseTensor ? absl::StrCat("number ", i, " of its own")
                                                                 : restorer_->TensorName(tensor.base_index);
@@ -148,7 +152,7 @@ absl::Status VaultModel::ReadTiles(uint64_t begin, uint64_t end, const RestoreOp
   StreamMemory memory(&restorer_->vault(), restorer_->shared(), blob_.get(), options.tile_size);
   VariantStream stream(&layout_, header.chunk_size, header.segment_size, memory.chunks(), memory.segments(),
                        memory.workspace(), options.trace);
-  CoreStatus status = stream.Start(begin, end, options.tile_size);
+  CoreStatus status = stream.Start(static_cast<size_t>(begin), static_cast<size_t>(end), options.tile_size);
   while (status == CoreStatus::kOk) {
     const uint64_t offset = stream.position();
     ByteView tile;
@@ -181,8 +185,8 @@ absl::Status VaultModel::ReadRange(uint64_t begin, uint64_t end, const RestoreOp
   const uint64_t first_segment = begin / segment_size;
   const auto piece_begin = [&](uint64_t piece) {
     if (piece == 0) return begin;
-    const StripCursor cursor(&layout_, (first_segment + piece) * segment_size);
-    return cursor.at_end() ? end : std::min(end, cursor.strip().offset);
+    const StripCursor cursor(&layout_, static_cast<size_t>((first_segment + piece) * segment_size));
+    return cursor.at_end() ? end : std::min<uint64_t>(end, cursor.strip().offset);
   };
   const uint64_t pieces = (end - 1) / segment_size - first_segment + 1;
   const auto piece_end = [&](uint64_t piece) { return piece + 1 < pieces ? piece_begin(piece + 1) : end; };

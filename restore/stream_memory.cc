@@ -23,14 +23,14 @@ StreamWorkspace StreamMemory::workspace() {
   return workspace;
 }
 
-CoreStatus StreamMemory::FetchChunk(void* self, uint64_t chunk, ByteView* stored) {
+CoreStatus StreamMemory::FetchChunk(void* self, size_t chunk, ByteView* stored) {
   auto* memory = static_cast<StreamMemory*>(self);
   memory->error_ = memory->reader_->ReadBaseChunk(chunk, &memory->chunk_);
   *stored = {memory->chunk_.data(), memory->chunk_.size()};
   return memory->error_.ok() ? CoreStatus::kOk : CoreStatus::kReadFailed;
 }
 
-CoreStatus StreamMemory::FetchSegment(void* self, uint64_t segment, ByteView* stored) {
+CoreStatus StreamMemory::FetchSegment(void* self, size_t segment, ByteView* stored) {
   auto* memory = static_cast<StreamMemory*>(self);
   memory->error_ = memory->reader_->ReadSegment(*memory->blob_, segment, &memory->segment_);
   *stored = {memory->segment_.data(), memory->segment_.size()};

@@ -27,8 +27,8 @@ class StreamMemory {
   const absl::Status& error() const { return error_; }
 
  private:
-  static CoreStatus FetchChunk(void* self, uint64_t chunk, ByteView* stored);
-  static CoreStatus FetchSegment(void* self, uint64_t segment, ByteView* stored);
+  static CoreStatus FetchChunk(void* self, size_t chunk, ByteView* stored);
+  static CoreStatus FetchSegment(void* self, size_t segment, ByteView* stored);
 
   const VaultReader* reader_;
   const VaultBlob* blob_;

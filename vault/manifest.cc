@@ -62,8 +62,8 @@ absl::StatusOr<std::string> ApplyHeader(absl::string_view base, const HeaderDiff
     return absl::DataLossError(absl::StrCat("file header shares ", difference.prefix_size, " + ",
                                             difference.suffix_size, " bytes with another, which has ", base.size()));
   }
-  std::string header = absl::StrCat(base.substr(0, difference.prefix_size), difference.middle,
-                                    base.substr(base.size() - difference.suffix_size));
+  std::string header = absl::StrCat(base.substr(0, static_cast<size_t>(difference.prefix_size)), difference.middle,
+                                    base.substr(static_cast<size_t>(base.size() - difference.suffix_size)));
   if (absl::Status status = CheckHash(header, difference.xxh3); !status.ok()) return status;
   return header;
 }
@@ -155,7 +155,7 @@ absl::StatusOr<FileHeaders> DecodeManifest(absl::Span<const uint8_t> stored) {
   }
   const std::unique_ptr<ZSTD_DCtx, FreeContext> context(ZSTD_createDCtx());
   if (context == nullptr) return absl::UnavailableError("out of memory");
-  std::string raw(size, '\0');
+  std::string raw(static_cast<size_t>(size), '\0');
   const size_t raw_size = ZSTD_decompressDCtx(context.get(), raw.data(), raw.size(), stored.data(), stored.size());
   if (ZSTD_getErrorCode(raw_size) == ZSTD_error_memory_allocation) return absl::UnavailableError("out of memory");
   if (ZSTD_isError(raw_size)) {

@@ -150,7 +150,7 @@ absl::Status VaultReader::LoadSection(Section section, std::vector<uint8_t>* byt
 
 absl::Status VaultReader::LoadChunks() {
   if (absl::Status status = LoadSection(Section::kChunks, &chunks_); !status.ok()) return status;
-  for (uint64_t chunk = 0; chunk < header_.chunk_count(); ++chunk) {
+  for (size_t chunk = 0; chunk < header_.chunk_count(); ++chunk) {
     ChunkPlace place;
     if (FindChunk(header_, ToByteView(chunks_), chunk, &place) != CoreStatus::kOk) {
       return Damaged(path(), "CHUNKS at offset ",
@@ -232,14 +232,19 @@ ModelDigests VaultReader::base_digests() const {
   return digests;
 }
 
+bool VaultReader::FindChunkPlace(uint64_t chunk, ChunkPlace* place) const {
+  return chunk < header_.chunk_count() &&
+         FindChunk(header_, ToByteView(chunks_), static_cast<size_t>(chunk), place) == CoreStatus::kOk;
+}
+
 uint64_t VaultReader::base_chunk_stored_size(uint64_t chunk) const {
   ChunkPlace place;
-  return FindChunk(header_, ToByteView(chunks_), chunk, &place) == CoreStatus::kOk ? place.size : 0;
+  return FindChunkPlace(chunk, &place) ? place.size : 0;
 }
 
 absl::Status VaultReader::ReadBaseChunk(uint64_t chunk, std::vector<uint8_t>* stored) const {
   ChunkPlace place;
-  if (FindChunk(header_, ToByteView(chunks_), chunk, &place) != CoreStatus::kOk) {
+  if (!FindChunkPlace(chunk, &place)) {
     return absl::InvalidArgumentError(
         absl::StrCat(path(), ": no base chunk ", chunk, ", there are ", header_.chunk_count()));
   }
@@ -280,6 +285,7 @@ absl::StatusOr<VaultBlob> VaultReader::OpenBlob(const VaultVariant& variant) con
   };
   VaultBlob blob;
   blob.variant_ = variant;
+  const size_t stored_size = static_cast<size_t>(variant.stored_size);  // INDEX has been read: it fits.
   CoreStatus status = CoreStatus::kTruncated;
   uint64_t size = std::min(variant.stored_size, kFirstHeadRead);
   for (;;) {
@@ -289,7 +295,7 @@ absl::StatusOr<VaultBlob> VaultReader::OpenBlob(const VaultVariant& variant) con
         !read.ok()) {
       return read;
     }
-    status = ParseBlobHead(ToByteView(blob.bytes_), variant.stored_size, header_, &blob.head_);
+    status = ParseBlobHead(ToByteView(blob.bytes_), stored_size, header_, &blob.head_);
     const bool wants_more =
         status == CoreStatus::kTruncated || (status == CoreStatus::kOk && !blob.head_.has_directory);
     if (!wants_more || size == variant.stored_size) break;
@@ -300,7 +306,7 @@ absl::StatusOr<VaultBlob> VaultReader::OpenBlob(const VaultVariant& variant) con
     blob.bytes_.resize(static_cast<size_t>(blob.head_.head_size));
     blob.bytes_.shrink_to_fit();
     // The views must follow the bytes; parsing what parsed before cannot fail.
-    status = ParseBlobHead(ToByteView(blob.bytes_), variant.stored_size, header_, &blob.head_);
+    status = ParseBlobHead(ToByteView(blob.bytes_), stored_size, header_, &blob.head_);
   }
   // Of a head that does not parse, the checksum's extent is unknown.
   if (status != CoreStatus::kOk) return error(CoreStatusName(status));
@@ -309,9 +315,8 @@ absl::StatusOr<VaultBlob> VaultReader::OpenBlob(const VaultVariant& variant) con
 
   blob.segment_offsets_.reserve(static_cast<size_t>(blob.head_.segment_count));
   SegmentPlace place;
-  for (uint64_t segment = 0; segment < blob.head_.segment_count; ++segment) {
-    status =
-        segment == 0 ? FirstSegment(blob.head_, variant.stored_size, &place) : NextSegment(blob.head_, segment, &place);
+  for (size_t segment = 0; segment < blob.head_.segment_count; ++segment) {
+    status = segment == 0 ? FirstSegment(blob.head_, stored_size, &place) : NextSegment(blob.head_, segment, &place);
     if (status != CoreStatus::kOk) return error(CoreStatusName(status));
     blob.segment_offsets_.push_back(place.offset);
   }

@@ -128,6 +128,7 @@ class VaultReader {
   absl::Status LoadChunks();
   absl::Status LoadVariants();
   absl::Status CheckOverlaps() const;
+  bool FindChunkPlace(uint64_t chunk, ChunkPlace* place) const;
   absl::StatusOr<size_t> FindPosition(absl::string_view name) const;
 
   const std::unique_ptr<RandomAccessFile> file_;

@@ -77,17 +77,17 @@ absl::StatusOr<std::unique_ptr<VaultWriter>> VaultWriter::Create(FileSystem& fil
   VaultHeader& header = writer->header_;
   header.chunk_size = params.chunk_size;
   header.segment_size = params.segment_size;
-  header.base_data_size = params.base_data_size;
+  header.base_data_size = static_cast<size_t>(params.base_data_size);
   header.tensor_count = params.tensor_count;
   if (options.wide_chunks || params.base_data_size >= kWideChunksFrom) header.features |= kFeatureWideChunks;
 
   SectionPlace& model = header.section(Section::kModel);
   model = {.offset = kHeaderSize, .size = model_section.size(), .checksum = Xxh64::Of(ToByteView(model_section))};
   SectionPlace& chunks = header.section(Section::kChunks);
-  chunks.offset = AlignUp(model.end());
+  chunks.offset = static_cast<size_t>(AlignUp(model.end()));
   chunks.size = header.chunk_count() * header.chunk_entry_size();
   SectionPlace& base = header.section(Section::kBase);
-  base.offset = AlignUp(chunks.end());
+  base.offset = static_cast<size_t>(AlignUp(chunks.end()));
   if (absl::Status status = writer->WriteAt(model.offset, model_section); !status.ok()) return status;
   if (absl::Status status = writer->PadTo(base.offset); !status.ok()) return status;
   return writer;
@@ -171,8 +171,8 @@ absl::Status VaultWriter::BeginVariant(absl::string_view name, const StoredLayou
   variant.has_directory = segment_count > 1;
   if (segment_count > 0 || layout.form != LayoutForm::kBase) {
     // A directory of zeros has the size of the one to come.
-    const std::string head =
-        EncodeBlobHead(layout, std::vector<SegmentEntry>(variant.has_directory ? segment_count : 0));
+    const std::string head = EncodeBlobHead(
+        layout, std::vector<SegmentEntry>(variant.has_directory ? static_cast<size_t>(segment_count) : 0));
     variant.head_size = head.size();
     if (!variant.has_directory) variant.hash.Update(ToByteView(head));
   }
@@ -279,6 +279,10 @@ absl::Status VaultWriter::Finish() {
   if (variants_.size() > kMaxNarrow) {
     return absl::ResourceExhaustedError(absl::StrCat(path(), ": too many variants: ", variants_.size()));
   }
+  if (static_cast<size_t>(tail_) != tail_) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(path(), ": blobs up to byte ", tail_, ", more than fit this machine"));
+  }
   std::sort(variants_.begin(), variants_.end(),
             [](const StoredVariant& a, const StoredVariant& b) { return IndexOrder(a.variant, b.variant); });
   std::vector<VaultVariant> entries;
@@ -297,14 +301,14 @@ absl::Status VaultWriter::Finish() {
 
   header_.variant_count = static_cast<uint32_t>(variants_.size());
   SectionPlace& index = header_.section(Section::kIndex);
-  index.offset = tail_;
+  index.offset = static_cast<size_t>(tail_);
   const bool wide = options_.wide_index || index.offset > kMaxNarrowIndexOffset;
   header_.features = wide ? header_.features | kFeatureWideIndex : header_.features & ~kFeatureWideIndex;
   const std::string index_bytes = EncodeIndex(entries, wide);
   index.size = index_bytes.size();
   index.checksum = Xxh64::Of(ToByteView(index_bytes));
   SectionPlace& manifest = header_.section(Section::kManifest);
-  manifest.offset = AlignUp(index.end());
+  manifest.offset = static_cast<size_t>(AlignUp(index.end()));
   manifest.size = manifest_bytes->size();
   manifest.checksum = Xxh64::Of(ToByteView(*manifest_bytes));
   header_.file_size = manifest.end();

@@ -6,7 +6,8 @@
 
 namespace modelvault {
 
-// Printed by the board as a number: append only, never renumber.
+// The loader hands them to boards as numbers (mv_error, firmware_riscv/loader/modelvault_loader.h): append only, never
+// renumber.
 enum class CoreStatus : uint8_t {
   kOk = 0,
   kTruncated = 1,           // A field or stream ends before its bytes.
@@ -30,7 +31,7 @@ enum class CoreStatus : uint8_t {
   kBadArgument = 19,        // A call outside its contract.
 };
 
-// English for host messages and the board's console; never null.
+// English, for hosts' messages; never null. The board has texts of its own.
 const char* CoreStatusName(CoreStatus status);
 
 }  // namespace modelvault

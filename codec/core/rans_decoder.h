@@ -1,4 +1,4 @@
-// The rANS decoder every stream uses, with the adaptive bits and gamma codes on top of it (docs/format.md §4).
+// The rANS decoder of variants' streams, with the adaptive bits and gamma codes on top of it (docs/format.md §4).
 // Arithmetic: J. Duda, "Asymmetric numeral systems" (arXiv:1311.2540); 32-bit state, 16-bit renormalisation.
 // Core code: built unchanged for host and board.
 #ifndef MODELVAULT_CODEC_CORE_RANS_DECODER_H_
@@ -50,8 +50,8 @@ struct AdaptiveGamma {
 class RansDecoder {
  public:
   RansDecoder() = default;
-  // Copies are made to keep the state in registers for a while. Member by member: copied as a whole, GCC moves the state
-  // byte by byte on a machine without unaligned accesses.
+  // Copies are made to keep the state in registers for a while. Member by member: copied as a whole, GCC moves the
+  // state byte by byte on a machine without unaligned accesses.
   RansDecoder(const RansDecoder& other) { *this = other; }
   RansDecoder& operator=(const RansDecoder& other) {
     state_ = other.state_;

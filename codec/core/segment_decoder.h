@@ -80,6 +80,8 @@ class SegmentDecoder {
   CoreStatus PassOverGaps(const StripCursor& cursor, size_t size);
   uint32_t Hits(RansDecoder* rans, uint16_t* lane, Level* state, uint32_t at, uint32_t end, uint32_t scale, uint8_t* io,
                 const uint8_t* order) const;
+  bool WalkClasses(RansDecoder* rans, const StripColumns* columns, unsigned row_level, uint32_t scale, uint8_t* io,
+                   const uint8_t* order, uint32_t* begin);
   bool DecodeRun(uint16_t* lane, uint32_t begin, uint32_t end, unsigned level);
   uint32_t DecodeHits(uint16_t* lane, uint32_t at, uint32_t end, unsigned level);
   uint32_t DecodeRareHit(uint16_t* lane, uint32_t at, unsigned level);

@@ -18,10 +18,10 @@ inline void StorePair(uint16_t* p, uint32_t pair) { memcpy(__builtin_assume_alig
 }  // namespace
 
 // Decodes weights of a level that differ, the first at place `at` of the strip, those before place `end`: the innermost
-// loop on the board. Returns `end`, or, plus kStopped, the place where DecodeRareHit() must help. `scale` is that of all
-// weights of the strip, or 0: look.
-[[gnu::always_inline]] inline uint32_t SegmentDecoder::Hits(RansDecoder* rans, uint16_t* lane, Level* state, uint32_t at,
-                                                            uint32_t end, uint32_t scale, uint8_t* io,
+// loop on the board. Returns `end`, or, plus kStopped, the place where DecodeRareHit() must help. `scale` is that of
+// all weights of the strip, or 0: look.
+[[gnu::always_inline]] inline uint32_t SegmentDecoder::Hits(RansDecoder* rans, uint16_t* lane, Level* state,
+                                                            uint32_t at, uint32_t end, uint32_t scale, uint8_t* io,
                                                             const uint8_t* order) const {
   const GapLookup* const table = state->table;
   const unsigned shift = state->shift;
@@ -83,9 +83,59 @@ uint32_t SegmentDecoder::DecodeHits(uint16_t* lane, uint32_t at, uint32_t end, u
   Level* const state = &levels_[level];
   if (state->rest == kNoGap) return at + kStopped;
   RansDecoder rans = rans_;
-  at = Hits(&rans, lane, state, at + (*lane - kLaneBias) + (state->rest >> 1), end, strip_.scale, strip_.io, strip_.order);
+  at = Hits(&rans, lane, state, at + (*lane - kLaneBias) + (state->rest >> 1), end, strip_.scale, strip_.io,
+            strip_.order);
   rans_ = rans;
   return at;
+}
+
+// The classes of a strip but the last, in a row of level `row_level`; `*begin` is where what is left begins in the
+// strip's order. False: see failure_.
+[[gnu::always_inline]] inline bool SegmentDecoder::WalkClasses(RansDecoder* rans, const StripColumns* columns,
+                                                               unsigned row_level, uint32_t scale, uint8_t* io,
+                                                               const uint8_t* order, uint32_t* begin) {
+  // Classes by pairs, their levels beside each other in a word of lanes.
+  const unsigned odd = (row_level >> 1) & 1;
+  const uint16_t* counts = columns->counts[odd];
+  const uint16_t* const end = counts + columns->class_count + odd;
+  uint16_t* lanes = &lanes_[row_level & 1][(row_level >> 1) - odd];
+  for (; counts < end; lanes += 2, counts += 2) {
+    const uint32_t left = LoadPair(lanes) - LoadPair(counts);
+    uint32_t ended = ~left & kBias;
+    StorePair(lanes, left);
+    if (__builtin_expect(ended == 0, 1)) continue;
+    do {
+      const unsigned half = (ended & kLaneBias) != 0 ? 0 : 1;
+      ended &= ended - 1;
+      // Class c of a row whose level is r has level r + 2 c.
+      const size_t c = static_cast<size_t>(counts - columns->counts[odd]) + half - odd;
+      const unsigned hit_level = row_level + 2 * static_cast<unsigned>(c);
+      if (__builtin_expect(hit_level >= kLevelCount, 0)) {
+        // From here on all are of the last level. Lanes beyond it stay as they are.
+        lanes[half] = lanes[1] = static_cast<uint16_t>(kLaneBias);
+        *begin = columns->starts[c];
+        counts = end;
+        break;
+      }
+      Level* const state = &levels_[hit_level];
+      uint16_t* const lane = lanes + half;
+      const uint32_t run_end = columns->starts[c] + uint32_t{counts[half]};
+      const uint32_t rest = state->rest;
+      uint32_t at;
+      if (__builtin_expect(rest != kNoGap, 1)) {
+        at = Hits(rans, lane, state, run_end + *lane - kLaneBias + (rest >> 1), run_end, scale, io, order);
+        if (__builtin_expect(at < kStopped, 1)) continue;
+      } else {
+        *lane = static_cast<uint16_t>(*lane + counts[half]);
+        at = columns->starts[c] + kStopped;
+      }
+      rans_ = *rans;
+      if (!FinishRun(lane, at, run_end, hit_level)) return false;
+      *rans = rans_;
+      scale = strip_.scale;
+    } while (ended != 0);
+  }
+  return true;
 }
 
 CoreStatus SegmentDecoder::DecodeGaps(const StripCursor& cursor, size_t size, uint8_t* io) {
@@ -128,47 +178,7 @@ CoreStatus SegmentDecoder::DecodeGaps(const StripCursor& cursor, size_t size, ui
         const StripColumns* const columns = &order_.strips[in_line / kStripSize];
         begin = columns->last;
         level += ClassStep(kLastClass);
-        // Classes by pairs, their levels beside each other in a word of lanes.
-        const unsigned odd = (row_level >> 1) & 1;
-        const uint16_t* counts = columns->counts[odd];
-        const uint16_t* const end = counts + columns->class_count + odd;
-        uint16_t* lanes = &lanes_[row_level & 1][(row_level >> 1) - odd];
-        for (; counts < end; lanes += 2, counts += 2) {
-          const uint32_t left = LoadPair(lanes) - LoadPair(counts);
-          uint32_t ended = ~left & kBias;
-          StorePair(lanes, left);
-          if (__builtin_expect(ended == 0, 1)) continue;
-          do {
-            const unsigned half = (ended & kLaneBias) != 0 ? 0 : 1;
-            ended &= ended - 1;
-            // Class c of a row whose level is r has level r + 2 c.
-            const size_t c = static_cast<size_t>(counts - columns->counts[odd]) + half - odd;
-            const unsigned hit_level = row_level + 2 * static_cast<unsigned>(c);
-            if (__builtin_expect(hit_level >= kLevelCount, 0)) {
-              // From here on all are of the last level. Lanes beyond it stay as they are.
-              lanes[half] = lanes[1] = static_cast<uint16_t>(kLaneBias);
-              begin = columns->starts[c];
-              counts = end;
-              break;
-            }
-            Level* const state = &levels_[hit_level];
-            uint16_t* const lane = lanes + half;
-            const uint32_t run_end = columns->starts[c] + uint32_t{counts[half]};
-            const uint32_t rest = state->rest;
-            uint32_t at;
-            if (__builtin_expect(rest != kNoGap, 1)) {
-              at = Hits(&rans, lane, state, run_end + *lane - kLaneBias + (rest >> 1), run_end, scale, io, order);
-              if (__builtin_expect(at < kStopped, 1)) continue;
-            } else {
-              *lane = static_cast<uint16_t>(*lane + counts[half]);
-              at = columns->starts[c] + kStopped;
-            }
-            rans_ = rans;
-            if (!FinishRun(lane, at, run_end, hit_level)) return failure_;
-            rans = rans_;
-            scale = strip_.scale;
-          } while (ended != 0);
-        }
+        if (!WalkClasses(&rans, columns, row_level, scale, io, order, &begin)) return failure_;
       }
       if (begin < strip_size) {
         if (level >= kLevelCount) level = kLevelCount - 1;

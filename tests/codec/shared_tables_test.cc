@@ -111,6 +111,24 @@ TEST(ModelTest, GivesBackEveryField) {
   for (uint64_t column = 0; column < 3; ++column) EXPECT_EQ(shared.ColumnClass(last, column), 0u);
 }
 
+TEST(ModelTest, ColumnsFollowRowsWhateverTheirNumber) {
+  for (uint64_t rows = 1; rows <= 17; ++rows) {
+    std::vector<RecordFields> records(1);
+    records[0].rows = rows;
+    records[0].cols = 3;
+    records[0].flags = kFlagRowPrior | kFlagColumnPrior;
+    for (uint64_t row = 0; row < rows; row += 2) {
+      records[0].area.push_back(static_cast<char>(row % 16 | (row + 1 < rows ? (row + 1) % 16 << 4 : 0)));
+    }
+    records[0].area += "\xBA\x0C";
+    const Parsed parsed(WriteModel({}, records));
+    ASSERT_EQ(parsed.status, CoreStatus::kOk) << rows;
+    const TensorRecord& t = parsed.shared.tensor(0);
+    for (uint64_t row = 0; row < rows; ++row) EXPECT_EQ(parsed.shared.RowClass(t, row), row % 16) << rows;
+    for (size_t column = 0; column < 3; ++column) EXPECT_EQ(parsed.shared.ColumnClass(t, column), 10 + column) << rows;
+  }
+}
+
 TEST(ModelTest, GivesBackEveryTable) {
   const Parsed parsed(WriteModel(Tables(), Records()));
   ASSERT_EQ(parsed.status, CoreStatus::kOk);

@@ -285,6 +285,16 @@ TEST(VariantLayoutTest, RefusesLyingFieldsOfAFreeLayout) {
   EXPECT_EQ(status({{0, static_cast<DType>(255), 0}}), CoreStatus::kBadBlob) << "dtype";
 }
 
+TEST(VariantLayoutTest, RefusesTheTensorAfterTheLastWhateverLiesThere) {
+  const std::string section = WriteModel({}, {Fields(DType::kI8, 2, 2), Fields(DType::kI8, 2, 2)});
+  std::vector<TensorRecord> records(3);
+  SharedTables shared;
+  ASSERT_EQ(shared.Parse(View(section), records.data(), records.size()), CoreStatus::kOk);
+  records[2] = records[1];
+  EXPECT_EQ(Parse(shared, SerializeLayoutAs(LayoutForm::kFree, {{1, DType::kI8, 0}})), CoreStatus::kOk);
+  EXPECT_EQ(Parse(shared, SerializeLayoutAs(LayoutForm::kFree, {{2, DType::kI8, 0}})), CoreStatus::kBadBlob);
+}
+
 TEST(VariantLayoutTest, EveryRepetitionOfATensorIsFound) {
   std::vector<RecordFields> records(5, Fields(DType::kI8, 2, 2));
   const TestBase base = BaseOf(records);

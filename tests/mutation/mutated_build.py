@@ -249,8 +249,9 @@ class MutatedBuild:
                     continue
                 own = scratch / "own_test"
                 if not own.exists():
-                    words = [str(out) if word.endswith(suffix) else word for word in one.program.link]
+                    words = [word for word in one.program.link if not word.endswith(suffix)]
                     words[words.index("-o") + 1] = str(own)
+                    words[1:1] = [str(out)]  # First: of an inline function's copies the linker keeps the first.
                     if subprocess.run(words, cwd=self.build).returncode != 0:
                         raise Failure(f"{one.program.name} does not link with a mutant of {path}")
                 fault = self._run(one, own)
@@ -322,8 +323,11 @@ class MutatedBuild:
             raise Failure("the library of mutants does not link")
 
     def _program(self, test):
-        built = next(self.build.glob(f"tests/**/{test}")).relative_to(self.build)
-        command = subprocess.run(["ninja", "-C", str(self.build), "-t", "commands", "-s", str(built)], check=True,
+        # The target of that name stands for one file: what it is an alias of.
+        alias = subprocess.run(["ninja", "-C", str(self.build), "-t", "query", test], check=True, capture_output=True,
+                               text=True).stdout
+        built = re.search(r"input: phony\n\s+(\S+)", alias).group(1)
+        command = subprocess.run(["ninja", "-C", str(self.build), "-t", "commands", "-s", built], check=True,
                                  capture_output=True, text=True).stdout
         words = next(shlex.split(part) for part in command.split(" && ") if " -o " in part)
         mutable = tuple("/" + file + ".o" for file in self.files)
@@ -338,4 +342,4 @@ class MutatedBuild:
         arguments = []
         if test.endswith("_replay"):
             arguments = [str(self.root / "tests" / "fuzz" / "corpus" / test.removesuffix("_replay"))]
-        return Program(str(built), words, path, arguments)
+        return Program(built, words, path, arguments)

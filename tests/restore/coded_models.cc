@@ -90,6 +90,72 @@ TestBytes RandomData(const std::vector<ModelTensor>& specs, TestRandom* random) 
   return data;
 }
 
+namespace {
+
+// The tensors of `data`, of the base's specs, in another order.
+PlainVariant Reordered(const std::vector<ModelTensor>& specs, const TestBytes& data) {
+  const std::vector<uint64_t> offsets = OffsetsOf(specs);
+  PlainVariant reordered{"reordered", {}, {}, false};
+  for (size_t i = 0; i < specs.size(); ++i) {
+    const size_t t = (i * 5 + 9) % specs.size();  // 5 and 14 have no common divisor.
+    reordered.layout.push_back({t, specs[t].dtype, specs[t].dtype == DType::kOpaque ? specs[t].size() : 0});
+    TestBytes tensor(data.begin() + static_cast<ptrdiff_t>(offsets[t]),
+                     data.begin() + static_cast<ptrdiff_t>(offsets[t] + specs[t].size()));
+    Append(tensor, &reordered.data);
+  }
+  return reordered;
+}
+
+// The base's tensors backwards, many of another dtype, with a little noise.
+PlainVariant Retyped(const std::vector<ModelTensor>& specs, const TestBytes& base_data, TestRandom* random) {
+  const std::vector<uint64_t> offsets = OffsetsOf(specs);
+  PlainVariant retyped{"retyped", {}, {}, false};
+  for (size_t i = specs.size(); i-- > 0;) {
+    LayoutEntry entry{i, specs[i].dtype, 0};
+    const uint8_t* base = base_data.data() + offsets[i];
+    const size_t count = static_cast<size_t>(specs[i].rows() * specs[i].cols());
+    switch (i) {
+      case 1:
+        entry.dtype = DType::kI16;  // Nothing to predict it from.
+        break;
+      case 4:
+        entry.dtype = DType::kF16;
+        break;
+      case 5:
+        entry.elements = 300;
+        break;
+      case 6:
+      case 12:
+        entry.dtype = DType::kF32;
+        break;
+      case 9:
+        entry.dtype = DType::kOpaque;
+        entry.elements = 4999;
+        break;
+      case 13:
+        entry.elements = 1;
+        break;
+      default:
+        break;
+    }
+    TestBytes tensor(static_cast<size_t>(SizeOf(specs[i], entry)));
+    const Prediction prediction = PredictionFor(specs[i].dtype, specs[i].size(), entry.dtype, tensor.size());
+    if (prediction == Prediction::kCopy) {
+      std::copy(base, base + tensor.size(), tensor.begin());
+    } else if (prediction != Prediction::kZero) {
+      Predict(prediction, base, count, tensor.data());
+    }
+    for (uint8_t& byte : tensor) {
+      if (random->Below(7) == 0) byte = static_cast<uint8_t>(byte + random->Below(3));
+    }
+    retyped.layout.push_back(entry);
+    Append(tensor, &retyped.data);
+  }
+  return retyped;
+}
+
+}  // namespace
+
 PlainModels MakePlainModels(uint64_t seed) {
   TestRandom random(seed);
   PlainModels models;
@@ -142,59 +208,8 @@ PlainModels MakePlainModels(uint64_t seed) {
   for (uint8_t& byte : unrelated) byte = static_cast<uint8_t>(random.Next());
   add("unrelated", unrelated);
 
-  PlainVariant reordered{"reordered", {}, {}, false};
-  for (size_t i = 0; i < specs.size(); ++i) {
-    const size_t t = (i * 5 + 9) % specs.size();  // 5 and 14 have no common divisor.
-    reordered.layout.push_back({t, specs[t].dtype, specs[t].dtype == DType::kOpaque ? specs[t].size() : 0});
-    TestBytes tensor(ternary.begin() + static_cast<ptrdiff_t>(offsets[t]),
-                     ternary.begin() + static_cast<ptrdiff_t>(offsets[t] + specs[t].size()));
-    Append(tensor, &reordered.data);
-  }
-  models.variants.push_back(reordered);
-
-  PlainVariant retyped{"retyped", {}, {}, false};
-  for (size_t i = specs.size(); i-- > 0;) {
-    LayoutEntry entry{i, specs[i].dtype, 0};
-    const uint8_t* base = models.base.data() + offsets[i];
-    const size_t count = static_cast<size_t>(specs[i].rows() * specs[i].cols());
-    switch (i) {
-      case 1:
-        entry.dtype = DType::kI16;  // Nothing to predict it from.
-        break;
-      case 4:
-        entry.dtype = DType::kF16;
-        break;
-      case 5:
-        entry.elements = 300;
-        break;
-      case 6:
-      case 12:
-        entry.dtype = DType::kF32;
-        break;
-      case 9:
-        entry.dtype = DType::kOpaque;
-        entry.elements = 4999;
-        break;
-      case 13:
-        entry.elements = 1;
-        break;
-      default:
-        break;
-    }
-    TestBytes tensor(static_cast<size_t>(SizeOf(specs[i], entry)));
-    const Prediction prediction = PredictionFor(specs[i].dtype, specs[i].size(), entry.dtype, tensor.size());
-    if (prediction == Prediction::kCopy) {
-      std::copy(base, base + tensor.size(), tensor.begin());
-    } else if (prediction != Prediction::kZero) {
-      Predict(prediction, base, count, tensor.data());
-    }
-    for (uint8_t& byte : tensor) {
-      if (random.Below(7) == 0) byte = static_cast<uint8_t>(byte + random.Below(3));
-    }
-    retyped.layout.push_back(entry);
-    Append(tensor, &retyped.data);
-  }
-  models.variants.push_back(retyped);
+  models.variants.push_back(Reordered(specs, ternary));
+  models.variants.push_back(Retyped(specs, models.base, &random));
   return models;
 }
 

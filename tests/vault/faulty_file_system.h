@@ -263,13 +263,15 @@ class FaultyCalls : public SystemCalls {
 };
 
 // Whether a program may end well although this operation failed once: a copy inside the kernel is made by reading and
-// writing instead, a file that cannot be opened for writing can be locked all the same, and where a folder or an
-// attribute of the old file cannot be looked at or kept, the new file goes without. The first two help only where
-// something is not allowed: a disk that fails or is full stays so.
+// writing instead, a file that cannot be opened for writing can be locked all the same, and what this user may not do
+// to permissions, attributes and folders is left out. Nothing of that helps against a disk that fails or is full.
 inline bool HasAnotherWay(DiskOperation operation, int error_number) {
-  const bool not_allowed = error_number == EROFS || error_number == EACCES;
-  return (not_allowed && (operation == DiskOperation::kCopy || operation == DiskOperation::kOpen)) ||
-         operation == DiskOperation::kStat || operation == DiskOperation::kChangeMode;
+  if (error_number == EACCES && (operation == DiskOperation::kStat || operation == DiskOperation::kChangeMode ||
+                                 operation == DiskOperation::kSyncDirectory)) {
+    return true;
+  }
+  return (error_number == EROFS || error_number == EACCES) &&
+         (operation == DiskOperation::kCopy || operation == DiskOperation::kOpen);
 }
 
 // The calls come first among the bases: FileSystem keeps a reference to them.

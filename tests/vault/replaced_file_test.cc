@@ -205,6 +205,14 @@ TEST_F(ReplacedFileTest, WhatCannotBeReplacedIsRefusedAtOnce) {
   EXPECT_THAT(folder_.Names(), ElementsAre("f"));
 }
 
+TEST_F(ReplacedFileTest, AMountPointThatNothingToldOfIsNamedAtTheRename) {
+  FaultyFileSystem disk;
+  disk.FailAt(DiskOperation::kRename, 1, EBUSY);
+  EXPECT_THAT(Replace(disk, path_), StatusIs(StatusCode::kUnavailable, HasSubstr("mount its folder")));
+  EXPECT_THAT(folder_.Names(), ElementsAre("f"));
+  EXPECT_EQ(folder_.Read("f"), "old");
+}
+
 TEST_F(ReplacedFileTest, OtherNamesOfTheOldFileKeepItsBytes) {
   std::filesystem::create_hard_link(path_, folder_.File("hard"));
   std::filesystem::create_symlink("f", folder_.File("one"));

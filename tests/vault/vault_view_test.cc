@@ -487,15 +487,31 @@ TEST(IndexViewTest, RefusesNamesThatDoNotFillTheSection) {
   const HandIndex good = MakeIndex(SortedEntries({"a", "bb", "ccc"}), false);
   const size_t names = 3 * 40;
   size_t at = names;  // Of the name's size.
+  size_t last = 0;
   for (size_t i = 0; i < 3; ++i) {
     for (int step : {-1, 1, 100}) {
       HandIndex index = good;
       index.bytes[at] = static_cast<char>(index.bytes[at] + step);
       EXPECT_EQ(Validate(index), CoreStatus::kBadIndex) << i << " " << step;
     }
+    last = at;
     at += size_t{1} + static_cast<uint8_t>(good.bytes[at]);
   }
   EXPECT_EQ(at, good.bytes.size());
+  // A last name that reaches past the section by as little as a byte is not handed out.
+  for (const int more : {0, 1, 2}) {
+    HandIndex index = good;
+    char& size = index.bytes[last];
+    size = static_cast<char>(size + more);
+    const Exact bytes(index.bytes);
+    IndexView view;
+    ASSERT_EQ(view.Open(index.header, bytes.view()), CoreStatus::kOk);
+    IndexView::Cursor cursor = view.Begin();
+    VariantEntry entry;
+    ASSERT_EQ(view.Next(&cursor, &entry), CoreStatus::kOk);
+    ASSERT_EQ(view.Next(&cursor, &entry), CoreStatus::kOk);
+    EXPECT_EQ(view.Next(&cursor, &entry), more == 0 ? CoreStatus::kOk : CoreStatus::kBadIndex);
+  }
   HandIndex longer = good;
   longer.bytes += '\0';
   ++longer.header.section(Section::kIndex).size;

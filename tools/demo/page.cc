@@ -16,11 +16,11 @@ namespace {
 constexpr uint64_t kFlashSize = uint64_t{1} << 20;
 
 constexpr char kStyle[] =
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:64em;margin:2em auto;padding:0 1em;color:#222}"
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:66em;margin:2em auto;padding:0 1em;color:#222}"
     "h1{margin-bottom:.2em}svg{width:100%;font:10px system-ui,sans-serif}"
     "table{border-collapse:collapse;margin:1em 0}td,th{padding:.15em .9em;text-align:left;border-bottom:1px solid #ddd}"
     ".n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}"
-    ".big{font-size:1.7em;font-weight:600}.tile{display:inline-block;margin:1em 2.4em .6em 0;vertical-align:top}"
+    ".big{font-size:1.5em;font-weight:600}.tile{display:inline-block;margin:1em 1.5em .6em 0;vertical-align:top}"
     ".tables{fill:#9a6fb0}.base{fill:#134f91}.odd{fill:#a9cbec}.even{fill:#d3e4f5}.index{fill:#e0a54a}.free{fill:#"
     "f1f1f1}"
     ".light{fill:#fff}.grid{stroke:#e4e4e4}.gap{stroke:#c9d6e3;stroke-width:2}.before{fill:#b0b0b0}"

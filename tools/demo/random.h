@@ -5,22 +5,17 @@
 
 #include <stdint.h>
 
-namespace modelvault::demo {
+#include "codec/split_mix_64.h"
 
-// SplitMix64's finaliser: every output bit depends on every input bit.
-inline uint64_t MixBits(uint64_t x) {
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-  return x ^ (x >> 31);
-}
+namespace modelvault::demo {
 
 class Random {
  public:
   // Different (seed, stream, index) give unrelated sequences.
   explicit Random(uint64_t seed, uint64_t stream = 0, uint64_t index = 0)
-      : state_(MixBits(MixBits(MixBits(seed + kStep) + stream + kStep) + index + kStep)) {}
+      : numbers_(Stirred(Stirred(Stirred(seed) + stream) + index)) {}
 
-  uint64_t Next() { return MixBits(state_ += kStep); }
+  uint64_t Next() { return numbers_.Next(); }
 
   // Uniform in [0, limit), 0 < limit < 2^32; the bias of the multiplication is below 2^-32 a value.
   uint32_t Below(uint32_t limit) { return static_cast<uint32_t>(((Next() >> 32) * limit) >> 32); }
@@ -38,9 +33,9 @@ class Random {
   }
 
  private:
-  static constexpr uint64_t kStep = 0x9e3779b97f4a7c15u;
+  static uint64_t Stirred(uint64_t x) { return SplitMix64(x).Next(); }
 
-  uint64_t state_;
+  SplitMix64 numbers_;
 };
 
 }  // namespace modelvault::demo

@@ -13,9 +13,9 @@
 namespace modelvault::demo {
 
 struct BaseTraining {
-  size_t steps = 1000;
-  size_t batch = 384;  // samples a step
-  float rate = 4e-3f;  // of Adam; falls to 0 in a straight line
+  size_t steps = 2000;
+  size_t batch = 256;  // samples a step
+  float rate = 2e-3f;  // of Adam; falls to 0 in a straight line
 };
 
 // Trains a network of these widths on all departments together. `threads` changes the time, not the result.
@@ -24,9 +24,9 @@ Network TrainBase(const Task& task, absl::Span<const size_t> widths, const BaseT
                   const std::function<void(size_t)>& progress);
 
 struct FineTuning {
-  size_t steps = 100;
-  size_t batch = 96;   // samples a step, drawn with replacement
-  float rate = 4e-3f;  // of Adam; falls to 0 in a straight line
+  size_t steps = 300;
+  size_t batch = 32;   // samples a step, drawn with replacement
+  float rate = 2e-3f;  // of Adam; falls to 0 in a straight line
   // After each step every weight comes nearer to where it started by so much times the rate: the proximal step of an L1
   // price on the difference (N. Parikh, S. Boyd, "Proximal Algorithms", 2014). What does not earn its bytes stays at
   // the base's, and the fit has little left to drop.

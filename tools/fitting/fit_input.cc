@@ -3,109 +3,50 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <memory>
 #include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
-#include "tools/eval/float_tensors.h"
-#include "tools/formats/model_formats.h"
 #include "tools/packing/variant_analysis.h"
+#include "tools/packing/match_report.h"
 #include "vault/model_digester.h"
 #include "vault/ordered_parallel.h"
 
 namespace modelvault {
 namespace {
 
+constexpr absl::string_view kImportance = ".importance";
+constexpr absl::string_view kTensorWeight = ".tensor_weight";
+
 absl::Status Bad(absl::string_view path, absl::string_view problem) {
   return absl::InvalidArgumentError(absl::StrCat(path, ": ", problem));
 }
 
-struct FloatFile {
-  std::vector<ModelTensor> infos;
-  FloatTensors tensors;
-  FitInput::Digest digest{};
-  uint64_t size = 0;
-};
-
-// A file of float tensors, all finite.
-absl::StatusOr<FloatFile> ReadFloatFile(FileSystem& file_system, const std::string& path) {
-  const absl::StatusOr<ModelFile> file = OpenModelFile(file_system, path);
-  if (!file.ok()) return file.status();
-  FloatFile result;
-  result.infos = file->tensors();
-  result.size = file->size();
-  for (const ModelTensor& info : result.infos) {
-    if (info.dtype == DType::kF32 || info.dtype == DType::kF16 || info.dtype == DType::kBf16) continue;
-    return Bad(path, absl::StrCat("tensor ", info.name, " is ", info.type_name(), "; expected F32, F16 or BF16"));
-  }
-  FileDataSource source(&*file);
-  absl::StatusOr<FloatTensors> tensors = ReadFloatTensors(path, file->tensors(), &source);
-  if (!tensors.ok()) return tensors.status();
-  result.tensors = *std::move(tensors);
-  for (const auto& [name, tensor] : result.tensors) {
-    const auto bad =
-        std::find_if(tensor.values.begin(), tensor.values.end(), [](float value) { return !std::isfinite(value); });
-    if (bad == tensor.values.end()) continue;
-    return Bad(path, absl::StrCat("tensor ", name, ": value ", bad - tensor.values.begin(), " is not a finite number"));
-  }
-  ModelDigester digester;
-  const std::string& header = file->frame();
-  digester.Update({reinterpret_cast<const uint8_t*>(header.data()), header.size()});
-  std::vector<uint8_t> bytes(static_cast<size_t>(file->data_size()));
-  if (absl::Status status = file->ReadData(0, absl::MakeSpan(bytes)); !status.ok()) return status;
-  digester.Update(bytes);
-  result.digest = digester.Digests().xxh3;
-  return result;
-}
-
-std::vector<FitTensor> TensorsOf(const FloatFile& file) {
+std::vector<FitTensor> TensorsOf(const ModelWeights& model) {
   std::vector<FitTensor> tensors;
-  for (const ModelTensor& info : file.infos) {
+  for (const ModelTensor& info : model.layout) {
+    if (!IsFloat(info)) continue;
     FitTensor tensor;
     static_cast<ModelTensor&>(tensor) = info;
-    tensor.base = file.tensors.at(info.name).values;
+    tensor.base = model.tensors.at(info.name).values;
     tensor.linear = info.shape.size() >= 2 && !tensor.base.empty();
+    if (tensor.linear) tensor.row_changes.resize(static_cast<size_t>(tensor.rows()));
     tensors.push_back(std::move(tensor));
   }
   return tensors;
 }
 
-absl::Status CheckLikeBase(const std::vector<FitTensor>& base, const FloatFile& file, const std::string& path) {
-  const auto shown = [](const std::vector<uint64_t>& shape) {
-    return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
-  };
-  for (const FitTensor& tensor : base) {
-    const auto found = file.tensors.find(tensor.name);
-    if (found == file.tensors.end()) return Bad(path, absl::StrCat("lacks the base's tensor ", tensor.name));
-    if (found->second.shape != tensor.shape) {
-      return Bad(path, absl::StrCat("tensor ", tensor.name, " is ", shown(found->second.shape), "; the base's is ",
-                                    shown(tensor.shape)));
-    }
-  }
-  for (const ModelTensor& info : file.infos) {
-    const auto is_it = [&](const FitTensor& tensor) { return tensor.name == info.name; };
-    if (std::none_of(base.begin(), base.end(), is_it)) {
-      return Bad(path, absl::StrCat("tensor ", info.name, " is not in the base"));
-    }
-  }
-  return absl::OkStatus();
-}
-
-std::vector<std::vector<float>> InOrder(const std::vector<FitTensor>& tensors, FloatTensors values) {
-  std::vector<std::vector<float>> result;
-  for (const FitTensor& tensor : tensors) result.push_back(std::move(values.at(tensor.name).values));
-  return result;
-}
+std::string Shown(const std::vector<uint64_t>& shape) { return absl::StrCat("[", absl::StrJoin(shape, ", "), "]"); }
 
 void Scale(double by, std::vector<float>* values) {
   for (float& v : *values) v = static_cast<float>(by * static_cast<double>(v));
 }
 
-double MeanSquare(const std::vector<float>& values) {
+double MeanSquare(absl::Span<const float> values) {
   double sum = 0;
   for (const float v : values) sum += static_cast<double>(v) * static_cast<double>(v);
   return values.empty() ? 0 : sum / static_cast<double>(values.size());
@@ -119,6 +60,26 @@ double MeanOwn(const FitTensor& tensor) {
 
 }  // namespace
 
+// A variant as the base lies.
+struct FitInput::AlignedModel {
+  Weights weights;                // Of tensors().
+  std::vector<uint8_t> carried;   // Of carried(), one after the other.
+  std::vector<ModelTensor> layout;  // The file's own, and how it is matched. Without a complete match, that is all.
+  TensorPairs pairs;
+  Digest digest{};
+  uint64_t size = 0;
+};
+
+// What the curvature and importance files hold.
+struct FitInput::KnownCurvature {
+  FloatTensors factors;                  // NAME.G and NAME.H.
+  FloatTensors importance;               // By the tensors' names.
+  std::string importance_path;           // Of the file with these.
+  std::map<std::string, double> weights;  // By the tensors' names.
+  std::vector<std::string> others;       // Names that end in nothing of these.
+  std::string digests;                    // Of the files that were read, and as what.
+};
+
 absl::StatusOr<FitInput> FitInput::Open(FileSystem& file_system, FitFiles files, const CurvatureOptions& options,
                                         int threads) {
   if (files.variants.empty()) return absl::InvalidArgumentError("no variants to fit");
@@ -130,40 +91,112 @@ absl::StatusOr<FitInput> FitInput::Open(FileSystem& file_system, FitFiles files,
 }
 
 absl::Status FitInput::ReadBase() {
-  const bool given = has_base();
-  const absl::StatusOr<FloatFile> file =
-      ReadFloatFile(*file_system_, given ? files_.base : files_.variants.front().path);
-  if (!file.ok()) return file.status();
-  tensors_ = TensorsOf(*file);
-  if (given) {
-    digest_ = file->digest;
-    float_bytes_ = file->size;
+  const std::string& path = has_base() ? files_.base : files_.variants.front().path;
+  absl::StatusOr<ModelWeights> model = ReadModelWeights(*file_system_, path);
+  if (!model.ok()) return model.status();
+  tensors_ = TensorsOf(*model);
+  carried_ = std::move(model->carried);
+  layout_ = std::move(model->layout);
+  const auto is_linear = [](const FitTensor& tensor) { return tensor.linear; };
+  if (!carried_.empty() && std::none_of(tensors_.begin(), tensors_.end(), is_linear)) {
+    return Bad(path, absl::StrCat("no tensor of F32, F16 or BF16 and two dimensions, which is what is fitted (",
+                                  carried_.front().info.name, " is ", carried_.front().info.type_name(),
+                                  "); mvault pack stores such models as they are"));
+  }
+  if (has_base()) {
+    digest_ = model->digest;
+    float_bytes_ = model->size;
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<FitInput::AlignedModel> FitInput::Align(ModelWeights variant, const std::string& path) const {
+  AlignedModel aligned;
+  aligned.pairs = PairTensors(layout_, variant.layout, files_.names);
+  aligned.layout = std::move(variant.layout);
+  aligned.digest = variant.digest;
+  aligned.size = variant.size;
+  if (!aligned.pairs.complete()) return aligned;
+  std::vector<const ModelTensor*> own(layout_.size());  // By the base's tensors; null: ignored.
+  for (size_t i = 0; i < aligned.layout.size(); ++i) {
+    if (aligned.pairs.base_of[i].has_value()) own[*aligned.pairs.base_of[i]] = &aligned.layout[i];
+  }
+  std::map<std::string, std::vector<uint8_t>> bytes;
+  for (CarriedTensor& tensor : variant.carried) bytes.emplace(tensor.info.name, std::move(tensor.bytes));
+  size_t fitted = 0, carried = 0;
+  for (size_t i = 0; i < layout_.size(); ++i) {
+    const bool is_float = IsFloat(layout_[i]);
+    if (own[i] != nullptr && (IsFloat(*own[i]) != is_float ||
+                              (!is_float && own[i]->type_name() != layout_[i].type_name()))) {
+      return Bad(path, absl::StrCat("tensor ", own[i]->name, " is ", own[i]->type_name(), "; the base's is ",
+                                    layout_[i].type_name()));
+    }
+    if (is_float) {
+      aligned.weights.push_back(own[i] != nullptr ? std::move(variant.tensors.at(own[i]->name).values)
+                                                  : tensors_[fitted].base);
+      ++fitted;
+    } else {
+      const std::vector<uint8_t>& from = own[i] != nullptr ? bytes.at(own[i]->name) : carried_[carried].bytes;
+      aligned.carried.insert(aligned.carried.end(), from.begin(), from.end());
+      ++carried;
+    }
+  }
+  return aligned;
+}
+
+void FitInput::AddVariant(const AlignedModel& variant, std::vector<std::vector<double>>* sums) {
+  std::vector<float> changes;
+  for (size_t t = 0; t < tensors_.size(); ++t) {
+    FitTensor& tensor = tensors_[t];
+    const std::vector<float>& values = variant.weights[t];
+    const size_t cols = static_cast<size_t>(tensor.cols());
+    for (size_t i = 0; i < values.size(); ++i) (*sums)[t][i] += static_cast<double>(values[i]);
+    for (size_t row = 0; row < tensor.row_changes.size(); ++row) {
+      changes.clear();
+      for (size_t i = row * cols; i < (row + 1) * cols; ++i) changes.push_back(values[i] - tensor.base[i]);
+      tensor.row_changes[row] = std::max(tensor.row_changes[row], static_cast<float>(std::sqrt(MeanSquare(changes))));
+    }
+  }
+  for (const size_t i : variant.pairs.ignored) ignored_.insert(variant.layout[i].name);
+  std::set<size_t> matched;
+  for (const std::optional<size_t>& base : variant.pairs.base_of) {
+    if (base.has_value()) matched.insert(*base);
+  }
+  for (size_t i = 0; i < layout_.size(); ++i) {
+    if (matched.count(i) == 0) ignored_.insert(layout_[i].name);
+  }
+  variant_digests_.push_back(variant.digest);
+  float_bytes_ += variant.size;
 }
 
 absl::Status FitInput::ReadVariants(int threads) {
   std::vector<std::vector<double>> sums;
   for (const FitTensor& tensor : tensors_) sums.emplace_back(tensor.base.size());
-  const absl::Status status = OrderedParallel<FloatFile>(
+  std::vector<Mismatch> refused;
+  const absl::Status status = OrderedParallel<AlignedModel>(
       variant_count(), ThreadCount(threads),
-      [&](uint64_t v) -> absl::StatusOr<FloatFile> {
-        const std::string& path = files_.variants[v].path;
-        absl::StatusOr<FloatFile> file = ReadFloatFile(*file_system_, path);
-        if (!file.ok()) return file.status();
-        if (absl::Status checked = CheckLikeBase(tensors_, *file, path); !checked.ok()) return checked;
-        return file;
+      [&](uint64_t v) -> absl::StatusOr<AlignedModel> {
+        absl::StatusOr<ModelWeights> variant = ReadModelWeights(*file_system_, files_.variants[v].path);
+        if (!variant.ok()) return variant.status();
+        return Align(*std::move(variant), files_.variants[v].path);
       },
-      [&](uint64_t, FloatFile file) {
-        for (size_t t = 0; t < tensors_.size(); ++t) {
-          const std::vector<float>& values = file.tensors.at(tensors_[t].name).values;
-          for (size_t i = 0; i < values.size(); ++i) sums[t][i] += static_cast<double>(values[i]);
+      [&](uint64_t v, AlignedModel variant) {
+        if (variant.pairs.complete()) {
+          AddVariant(variant, &sums);
+        } else {
+          refused.push_back({files_.variants[v].path, std::move(variant.layout), std::move(variant.pairs)});
         }
-        variant_digests_.push_back(file.digest);
-        float_bytes_ += file.size;
         return absl::OkStatus();
       });
   if (!status.ok()) return status;
+  if (!refused.empty()) {
+    const std::string& base = has_base() ? files_.base : files_.variants.front().path;
+    const std::string heading = absl::StrCat(refused.size(), " of ", variant_count(), " variants do not match the base ",
+                                             base, ", which has ", layout_.size(), " tensors");
+    return absl::InvalidArgumentError(
+        absl::StrCat(DescribeMismatches(heading, base, layout_, refused, files_.names),
+                     "\nA fit keeps what the base has: --ignore PATTERN leaves tensors aside that have no match"));
+  }
   for (size_t t = 0; t < tensors_.size(); ++t) {
     std::vector<float> mean(sums[t].size());
     for (size_t i = 0; i < mean.size(); ++i)
@@ -174,21 +207,66 @@ absl::Status FitInput::ReadVariants(int threads) {
   return absl::OkStatus();
 }
 
-absl::Status FitInput::ReadCurvature(const CurvatureOptions& options) {
-  FloatFile kronecker, importance;
-  const auto read = [&](const std::string& path, bool wanted, FloatFile* file) {
-    if (path.empty() || !wanted) return absl::OkStatus();
-    absl::StatusOr<FloatFile> result = ReadFloatFile(*file_system_, path);
-    if (!result.ok()) return result.status();
-    *file = *std::move(result);
-    return absl::OkStatus();
+absl::StatusOr<FitInput::KnownCurvature> FitInput::ReadCurvatureFiles(const CurvatureOptions& options) const {
+  KnownCurvature known;
+  const auto read = [&](absl::string_view what, const std::string& path) -> absl::StatusOr<FloatTensors> {
+    absl::StatusOr<ModelWeights> file = ReadModelWeights(*file_system_, path);
+    if (!file.ok()) return file.status();
+    if (!file->carried.empty()) {
+      const ModelTensor& info = file->carried.front().info;
+      return Bad(path, absl::StrCat("tensor ", info.name, " is ", info.type_name(), "; expected F32, F16 or BF16"));
+    }
+    absl::StrAppend(&known.digests, what, absl::string_view(reinterpret_cast<const char*>(file->digest.data()), 16));
+    return std::move(file->tensors);
   };
-  if (absl::Status status = read(files_.curvature, options.use_kronecker, &kronecker); !status.ok()) return status;
-  if (absl::Status status = read(files_.importance, options.use_importance, &importance); !status.ok()) return status;
-  std::string text =
-      absl::StrCat(options.damping, ";", options.use_kronecker, options.use_importance, options.magnitude);
+  if (!files_.curvature.empty() && (options.use_kronecker || options.use_importance)) {
+    absl::StatusOr<FloatTensors> tensors = read("curvature", files_.curvature);
+    if (!tensors.ok()) return tensors.status();
+    known.importance_path = files_.curvature;
+    for (auto& [name, tensor] : *tensors) {
+      absl::string_view of = name;
+      if (absl::ConsumeSuffix(&of, kImportance)) {
+        if (options.use_importance) known.importance.emplace(of, std::move(tensor));
+      } else if (absl::ConsumeSuffix(&of, kTensorWeight)) {
+        const float weight = tensor.values.size() == 1 ? tensor.values.front() : 0;
+        if (!(weight > 0)) return Bad(files_.curvature, absl::StrCat("tensor ", name, ": expected one positive number"));
+        known.weights.emplace(of, static_cast<double>(weight));
+      } else if (!absl::EndsWith(name, ".G") && !absl::EndsWith(name, ".H")) {
+        known.others.push_back(name);
+      } else if (options.use_kronecker) {
+        known.factors.emplace(name, std::move(tensor));
+      }
+    }
+  }
+  if (!files_.importance.empty() && options.use_importance) {
+    absl::StatusOr<FloatTensors> tensors = read("importance", files_.importance);
+    if (!tensors.ok()) return tensors.status();
+    known.importance = *std::move(tensors);
+    known.importance_path = files_.importance;
+  }
+  return known;
+}
+
+void FitInput::NoteUnused(const KnownCurvature& known) {
+  const auto is_tensor = [&](absl::string_view name, bool linear) {
+    return std::any_of(tensors_.begin(), tensors_.end(),
+                       [&](const FitTensor& t) { return t.name == name && (t.linear || !linear); });
+  };
+  unused_ = known.others;
+  for (const auto& [name, tensor] : known.factors) {
+    if (!is_tensor(absl::string_view(name).substr(0, name.size() - 2), true)) unused_.push_back(name);
+  }
+  const bool apart = known.importance_path == files_.importance;
+  for (const auto& [name, tensor] : known.importance) {
+    if (!is_tensor(name, false)) unused_.push_back(apart ? name : absl::StrCat(name, kImportance));
+  }
+  for (const auto& [name, weight] : known.weights) {
+    if (!is_tensor(name, false)) unused_.push_back(absl::StrCat(name, kTensorWeight));
+  }
+}
+
+absl::Status FitInput::SetWeights(const CurvatureOptions& options, const KnownCurvature& known) {
   for (const auto& [part, weight] : options.tensor_weights) {
-    absl::StrAppend(&text, ";", part, "=", weight);
     const auto has_part = [&](const FitTensor& t) { return t.name.find(part) != std::string::npos; };
     if (std::none_of(tensors_.begin(), tensors_.end(), has_part)) {
       return absl::NotFoundError(absl::StrCat("no tensor has '", part, "' in its name"));
@@ -196,71 +274,68 @@ absl::Status FitInput::ReadCurvature(const CurvatureOptions& options) {
     if (!(weight > 0) || !std::isfinite(weight)) {
       return absl::InvalidArgumentError(absl::StrCat("tensors '", part, "': a weight must be positive"));
     }
-  }
-  ModelDigester digester;
-  digester.Update(digest_);
-  digester.Update(kronecker.digest);
-  digester.Update(importance.digest);
-  digester.Update({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
-  digest_ = digester.Digests().xxh3;
-
-  const auto is_tensor = [&](absl::string_view name, bool linear) {
-    return std::any_of(tensors_.begin(), tensors_.end(),
-                       [&](const FitTensor& t) { return t.name == name && (t.linear || !linear); });
-  };
-  for (const auto& [name, tensor] : kronecker.tensors) {
-    absl::string_view of = name;
-    if (!(absl::ConsumeSuffix(&of, ".G") || absl::ConsumeSuffix(&of, ".H")) || !is_tensor(of, true)) {
-      unused_.push_back(name);
+    for (FitTensor& tensor : tensors_) {
+      if (has_part(tensor)) tensor.weight *= weight;
     }
   }
-  for (const auto& [name, tensor] : importance.tensors) {
-    if (!is_tensor(name, false)) unused_.push_back(name);
-  }
-
-  double known = 0;  // Mean curvature of the linear tensors that have one.
-  double count = 0;
+  knows_tensor_weights_ = !options.tensor_weights.empty();
+  if (knows_tensor_weights_ || options.magnitude) return absl::OkStatus();
   for (FitTensor& tensor : tensors_) {
-    if (tensor.base.empty()) continue;
-    const auto g = kronecker.tensors.find(absl::StrCat(tensor.name, ".G"));
-    const auto h = kronecker.tensors.find(absl::StrCat(tensor.name, ".H"));
-    const auto diagonal = importance.tensors.find(tensor.name);
-    absl::StatusOr<Curvature> curvature = Curvature::Identity(tensor.rows(), tensor.cols());
-    std::string path;
-    for (const auto& [part, factor] : options.tensor_weights) {
-      if (tensor.name.find(part) != std::string::npos) tensor.weight *= factor;
+    const auto found = known.weights.find(tensor.name);
+    if (found == known.weights.end()) continue;
+    tensor.weight = found->second;
+    knows_tensor_weights_ = true;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FitInput::SetCurvature(const CurvatureOptions& options, KnownCurvature* known, FitTensor* tensor) const {
+  if (tensor->base.empty()) return absl::OkStatus();
+  const auto g = known->factors.find(absl::StrCat(tensor->name, ".G"));
+  const auto h = known->factors.find(absl::StrCat(tensor->name, ".H"));
+  const auto diagonal = known->importance.find(tensor->name);
+  absl::StatusOr<Curvature> curvature = Curvature::Identity(tensor->rows(), tensor->cols());
+  std::string path;
+  if (options.magnitude) {
+    const double square = MeanSquare(tensor->base);
+    if (!(square > 0)) return absl::OkStatus();
+    tensor->use = CurvatureUse::kMagnitude;
+    const float weight = static_cast<float>(tensor->weight / square);
+    curvature = Curvature::Diagonal(tensor->name, tensor->rows(), tensor->cols(),
+                                    std::vector<float>(tensor->base.size(), weight), 0);
+  } else if (tensor->linear && (g != known->factors.end() || h != known->factors.end())) {
+    path = files_.curvature;
+    if (g == known->factors.end() || h == known->factors.end()) {
+      return Bad(path, absl::StrCat("has only one of ", tensor->name, ".G and ", tensor->name, ".H"));
     }
-    if (options.magnitude) {
-      const double square = MeanSquare(tensor.base);
-      if (!(square > 0)) continue;
-      tensor.use = CurvatureUse::kMagnitude;
-      const float weight = static_cast<float>(tensor.weight / square);
-      curvature = Curvature::Diagonal(tensor.name, tensor.rows(), tensor.cols(),
-                                      std::vector<float>(tensor.base.size(), weight), 0);
-    } else if (tensor.linear && (g != kronecker.tensors.end() || h != kronecker.tensors.end())) {
-      path = files_.curvature;
-      if (g == kronecker.tensors.end() || h == kronecker.tensors.end()) {
-        return Bad(path, absl::StrCat("has only one of ", tensor.name, ".G and ", tensor.name, ".H"));
-      }
-      tensor.use = CurvatureUse::kKronecker;
-      Scale(tensor.weight, &g->second.values);
-      curvature = Curvature::Kronecker(tensor.name, tensor.rows(), tensor.cols(), g->second.values, h->second.values,
-                                       options.damping);
-    } else if (diagonal != importance.tensors.end()) {
-      path = files_.importance;
-      if (diagonal->second.shape != tensor.shape) {
-        return Bad(path, absl::StrCat("tensor ", tensor.name, " has another shape than the base's"));
-      }
-      tensor.use = CurvatureUse::kDiagonal;
-      Scale(tensor.weight, &diagonal->second.values);
-      curvature =
-          Curvature::Diagonal(tensor.name, tensor.rows(), tensor.cols(), diagonal->second.values, options.damping);
-    } else {
-      continue;
+    tensor->use = CurvatureUse::kKronecker;
+    Scale(tensor->weight, &g->second.values);
+    curvature = Curvature::Kronecker(tensor->name, tensor->rows(), tensor->cols(), std::move(g->second.values),
+                                     std::move(h->second.values), options.damping);
+  } else if (diagonal != known->importance.end()) {
+    path = known->importance_path;
+    if (diagonal->second.shape != tensor->shape) {
+      return Bad(path, absl::StrCat("importance of tensor ", tensor->name, " is ", Shown(diagonal->second.shape),
+                                    "; the base's tensor is ", Shown(tensor->shape)));
     }
-    if (!curvature.ok()) return absl::InvalidArgumentError(absl::StrCat(path, ": ", curvature.status().message()));
-    tensor.curvature = *std::move(curvature);
-    if (!tensor.linear) continue;
+    tensor->use = CurvatureUse::kDiagonal;
+    Scale(tensor->weight, &diagonal->second.values);
+    curvature = Curvature::Diagonal(tensor->name, tensor->rows(), tensor->cols(), std::move(diagonal->second.values),
+                                    options.damping);
+  } else {
+    return absl::OkStatus();
+  }
+  if (!curvature.ok()) return absl::InvalidArgumentError(absl::StrCat(path, ": ", curvature.status().message()));
+  tensor->curvature = *std::move(curvature);
+  return absl::OkStatus();
+}
+
+// Tensors without a curvature: all weights alike, at the mean of the linear tensors that have one.
+absl::Status FitInput::SetAverages() {
+  double known = 0;
+  double count = 0;
+  for (const FitTensor& tensor : tensors_) {
+    if (!tensor.linear || tensor.use == CurvatureUse::kIdentity) continue;
     known += MeanOwn(tensor) / tensor.weight * static_cast<double>(tensor.base.size());
     count += static_cast<double>(tensor.base.size());
   }
@@ -276,12 +351,46 @@ absl::Status FitInput::ReadCurvature(const CurvatureOptions& options) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<std::vector<float>>> FitInput::ReadVariant(size_t v) const {
+absl::Status FitInput::ReadCurvature(const CurvatureOptions& options) {
+  absl::StatusOr<KnownCurvature> known = ReadCurvatureFiles(options);
+  if (!known.ok()) return known.status();
+  std::string text = absl::StrCat(known->digests, options.damping, ";", options.use_kronecker, options.use_importance,
+                                  options.magnitude);
+  for (const auto& [part, weight] : options.tensor_weights) absl::StrAppend(&text, ";", part, "=", weight);
+  for (const NameRule& rule : files_.names.renames) absl::StrAppend(&text, ";", FormatNameRule(rule));
+  for (const std::string& pattern : files_.names.ignore) absl::StrAppend(&text, ";ignore ", pattern);
+  ModelDigester digester;
+  digester.Update(digest_);
+  digester.Update({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+  digest_ = digester.Digests().xxh3;
+  NoteUnused(*known);
+  knows_importance_ = !known->importance.empty();
+  if (absl::Status status = SetWeights(options, *known); !status.ok()) return status;
+  for (FitTensor& tensor : tensors_) {
+    if (absl::Status status = SetCurvature(options, &*known, &tensor); !status.ok()) return status;
+  }
+  return SetAverages();
+}
+
+absl::StatusOr<FitInput::AlignedModel> FitInput::ReadUnchanged(size_t v) const {
   const std::string& path = files_.variants[v].path;
-  absl::StatusOr<FloatFile> file = ReadFloatFile(*file_system_, path);
-  if (!file.ok()) return file.status();
-  if (file->digest != variant_digests_[v]) return Bad(path, "changed while it was being fitted");
-  return InOrder(tensors_, std::move(file->tensors));
+  absl::StatusOr<ModelWeights> model = ReadModelWeights(*file_system_, path);
+  if (!model.ok()) return model.status();
+  if (model->digest != variant_digests_[v]) return Bad(path, "changed while it was being fitted");
+  return Align(*std::move(model), path);
+}
+
+absl::StatusOr<Weights> FitInput::ReadVariant(size_t v) const {
+  absl::StatusOr<AlignedModel> model = ReadUnchanged(v);
+  if (!model.ok()) return model.status();
+  return std::move(model->weights);
+}
+
+absl::StatusOr<std::vector<uint8_t>> FitInput::ReadCarried(size_t v) const {
+  if (carried_.empty()) return std::vector<uint8_t>();
+  absl::StatusOr<AlignedModel> model = ReadUnchanged(v);
+  if (!model.ok()) return model.status();
+  return std::move(model->carried);
 }
 
 }  // namespace modelvault

@@ -9,6 +9,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "codec/fit/search/price_search.h"
+#include "tools/fitting/fit_curve.h"
 #include "tools/fitting/int8_files.h"
 #include "tools/fitting/work_folder.h"
 #include "tools/packing/pack.h"
@@ -19,16 +21,35 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kMostFits = 20;
+constexpr int kMostTrials = 10;
 constexpr int kMostInVain = 2;
 constexpr int kMostVaults = 6;
 constexpr int kMostFillings = 12;
-constexpr double kNarrow = 1e-3;    // Prices so near each other are one.
 constexpr double kMuchLower = 0.4;  // Of the logarithm of a price.
-constexpr double kNoLess = 0.999;   // Of the loss is left: a lower price that brings less is not worth looking on.
+constexpr double kNoLess = 0.999;   // Of the loss is left: a lower price that brings less is not worth looking on,
+constexpr double kHardly = 0.5;     // unless it brings more than so much of what the bits that it took are worth.
+constexpr double kSomeMore = 1e-3;  // Of the bits: so many may come and go with any price.
 constexpr uint64_t kPadding = 64;
-constexpr double kSlope = -0.6;            // Of log size over log lambda: the first guess.
 constexpr uint64_t kVariantOverhead = 90;  // Of a variant's index entry, name, header and frame: until it is known.
 constexpr uint64_t kFixedOverhead = 2000;
+
+// A variant's differences from the variants' mean, as far as a grid for the base's rows reaches.
+std::vector<float> Differences(const FitTensor& tensor, const std::vector<float>& weights,
+                               const std::vector<float>& mean) {
+  const size_t cols = static_cast<size_t>(tensor.cols());
+  std::vector<float> delta(weights.size());
+  for (size_t row = 0; row < tensor.rows(); ++row) {
+    float range = 0;
+    for (size_t i = row * cols; i < (row + 1) * cols; ++i) {
+      range = std::max(range, std::abs(tensor.base[i]));
+    }
+    if (range == 0) range = INFINITY;
+    for (size_t i = row * cols; i < (row + 1) * cols; ++i) {
+      delta[i] = std::clamp(weights[i] - mean[i], -range, range);
+    }
+  }
+  return delta;
+}
 
 // Fits at one price after another. Sizes are packed bytes, with an overhead that real vaults correct.
 class Search {
@@ -45,7 +66,7 @@ class Search {
     uint64_t size = 0;
     // The real vault tells what the estimate left out; then the price may have to move once more.
     for (int i = 0; i < kMostVaults; ++i) {
-      absl::StatusOr<FitRun> run = options_.lambda > 0 ? Fit(options_.lambda) : FindPrice();
+      absl::StatusOr<FitRun> run = options_.lambda > 0 ? FitAll(options_.lambda) : FindPrice();
       if (run.ok() && options_.lambda == 0) run = Fill(*std::move(run));
       if (!run.ok()) return run.status();
       if (absl::Status status = Pack(&*run); !status.ok()) return status;
@@ -65,33 +86,55 @@ class Search {
           WriteInt8Files(file_system_, input_, best->models, options_.export_folder, Durability::kOnDisk);
       if (!files.ok()) return files.status();
     }
-    if (absl::Status status = AddCurve(&*best); !status.ok()) return status;
+    if (!options_.curve.empty()) {
+      absl::StatusOr<std::vector<CurvePoint>> curve = FitCurve(input_, fitter_, *best, overhead_, options_);
+      if (!curve.ok()) return curve.status();
+      best->curve = *std::move(curve);
+    }
+    if (options_.fit.keep_base && options_.fit.model.gain == 1) {
+      absl::StatusOr<std::vector<LostRow>> lost = FindLostRows(input_, best->models, options_.fit.threads);
+      if (!lost.ok()) return lost.status();
+      best->lost_rows = *std::move(lost);
+    }
     best->fits = fits_;
+    best->trials = trials_;
     return *std::move(best);
   }
 
   std::string vault_path() const { return (fs::path(work_.scratch()) / "vault").string(); }
 
  private:
-  struct Point {
-    double log_lambda;
-    double log_size;
-  };
-
-  uint64_t SizeOf(const FitRun& run) const { return run.size.total() + overhead_; }
+  // Of all variants; those that were not fitted take what the others take on average.
+  uint64_t SizeOf(const FitRun& run) const {
+    const PackedSize& size = run.size;
+    const double variants = static_cast<double>(size.total() - size.base - size.model);
+    return size.base + size.model + overhead_ +
+           static_cast<uint64_t>(variants * static_cast<double>(input_.variant_count()) /
+                                 static_cast<double>(size.variants.size()));
+  }
 
   bool CouldUseMore(uint64_t size) const {
     return static_cast<double>(size) < (1 - options_.tolerance) * static_cast<double>(options_.budget);
   }
 
-  // What the variants lose, by their weights.
+  // What all variants lose, by their weights; those that were not fitted as the others on average.
   double Loss(const FittedModels& models) const {
+    const bool all = models.variants.size() == input_.variant_count();
     double loss = 0;
     for (size_t v = 0; v < models.variants.size(); ++v) {
-      const auto weight = options_.fit.weights.find(input_.variant_name(v));
-      loss += (weight == options_.fit.weights.end() ? 1 : weight->second) * models.variants[v].remaining();
+      const std::string& name = input_.variant_name(all ? v : fitter_.sample()[v]);
+      loss += options_.fit.WeightOf(name) * models.variants[v].remaining();
     }
-    return loss;
+    return loss * static_cast<double>(input_.variant_count()) / static_cast<double>(models.variants.size());
+  }
+
+  // Whether `run`, at a lower price than `best`, keeps no more that is worth its bytes. What no price could keep, as the
+  // weights of a row beside one that is far larger, may be most of both losses.
+  bool KeepsNoMore(const FitRun& run, const FitRun& best) const {
+    const double loss = Loss(run.models), least_loss = Loss(best.models);
+    const double size = static_cast<double>(SizeOf(run));
+    const double bits = 8 * std::max(size - static_cast<double>(SizeOf(best)), kSomeMore * size);
+    return loss > kNoLess * least_loss && least_loss - loss <= kHardly * run.lambda * bits;
   }
 
   absl::Status OverBudget(uint64_t size) const {
@@ -100,14 +143,26 @@ class Search {
                                                      options_.budget));
   }
 
-  absl::StatusOr<FitRun> Fit(double lambda) {
+  absl::StatusOr<FitRun> FitAll(double lambda) {
     ++fits_;
+    return Measured(lambda, fitter_.Fit(lambda, Progress(absl::StrCat("fit ", fits_))));
+  }
+
+  absl::StatusOr<FitRun> FitSample(double lambda) {
+    ++trials_;
+    return Measured(lambda, fitter_.FitSample(lambda, Progress(absl::StrCat("trial ", trials_))));
+  }
+
+  ProgressFunction Progress(std::string stage) const {
+    return [this, stage = std::move(stage)](absl::string_view, uint64_t done, uint64_t total) {
+      ReportProgress(options_.progress, stage, done, total);
+    };
+  }
+
+  absl::StatusOr<FitRun> Measured(double lambda, absl::StatusOr<FittedModels> models) const {
+    if (!models.ok()) return models.status();
     FitRun run;
     run.lambda = lambda;
-    absl::StatusOr<FittedModels> models = fitter_.Fit(lambda, [&](absl::string_view, uint64_t done, uint64_t total) {
-      ReportProgress(options_.progress, absl::StrCat("fit ", fits_), done, total);
-    });
-    if (!models.ok()) return models.status();
     run.models = *std::move(models);
     absl::StatusOr<PackedSize> size = MeasurePackedSize(input_.tensors(), run.models, options_.fit.threads);
     if (!size.ok()) return size.status();
@@ -116,17 +171,15 @@ class Search {
   }
 
   // A guess: half of what dropping all costs is what all bits of the budget are worth.
-  absl::StatusOr<double> FirstLambda() {
-    if (begin_ > 0) return begin_;
+  absl::StatusOr<double> FirstLambda() const {
     double signal = 0;
     double count = 0;
     for (size_t v = 0; v < input_.variant_count(); v += std::max<size_t>(1, input_.variant_count() / 8)) {
-      const absl::StatusOr<std::vector<std::vector<float>>> weights = input_.ReadVariant(v);
+      const absl::StatusOr<Weights> weights = input_.ReadVariant(v);
       if (!weights.ok()) return weights.status();
       for (size_t t = 0; t < weights->size(); ++t) {
         const FitTensor& tensor = input_.tensors()[t];
-        std::vector<float> delta = (*weights)[t];
-        for (size_t i = 0; i < delta.size(); ++i) delta[i] -= input_.mean()[t][i];
+        const std::vector<float> delta = Differences(tensor, (*weights)[t], input_.mean()[t]);
         const std::vector<float> product = tensor.curvature.Product(delta);
         for (size_t i = 0; i < delta.size(); ++i) {
           signal += static_cast<double>(delta[i]) * static_cast<double>(product[i]) / 2;
@@ -140,63 +193,57 @@ class Search {
     return each > 0 ? each / bits / 5 : 1e-12;
   }
 
-  // The vault that fits, by the estimate, and loses least: mostly, not always, the largest. The secant in logarithms,
-  // and once a price that fits and one that does not are known, in turns with halving what lies between them, because
-  // sizes may jump.
   absl::StatusOr<FitRun> FindPrice() {
-    const absl::StatusOr<double> first = FirstLambda();
-    if (!first.ok()) return first.status();
-    const double aim = std::log(static_cast<double>(options_.budget) * (1 - options_.tolerance / 2));
-    double at = std::log(*first);
+    if (begin_ == 0) {
+      const absl::StatusOr<double> first = FirstLambda();
+      if (!first.ok()) return first.status();
+      begin_ = *first;
+      // Fits of a few variants come near the price at little cost. Where they end does not matter to what all need.
+      if (fitter_.sample().size() < input_.variant_count()) {
+        const absl::StatusOr<FitRun> near = FindPrice(kMostTrials, [&](double lambda) { return FitSample(lambda); });
+        if (near.ok()) begin_ = near->lambda;
+        if (!near.ok() && !absl::IsResourceExhausted(near.status())) return near.status();
+      }
+    }
+    absl::StatusOr<FitRun> run = FindPrice(kMostFits, [&](double lambda) { return FitAll(lambda); });
+    if (run.ok() && in_vain_ == kMostInVain) return Saturated(*std::move(run));
+    return run;
+  }
+
+  // What fits the budget, by the estimate, and loses least: mostly, not always, the largest.
+  absl::StatusOr<FitRun> FindPrice(int most, const std::function<absl::StatusOr<FitRun>(double)>& fit) {
+    PriceSearch search(std::log(begin_), static_cast<double>(options_.budget) * (1 - options_.tolerance / 2), slope_);
     std::optional<FitRun> best;
     double least_loss = 0;
-    int in_vain = 0;  // Prices so far, one after the other, much lower than the best one's, that fit and keep no more.
-    std::optional<Point> below, above, last;  // Of the budget; before this.
-    double slope = kSlope;
-    for (int i = 0; i < kMostFits; ++i) {
-      absl::StatusOr<FitRun> run = Fit(std::exp(at));
+    in_vain_ = 0;
+    uint64_t size = 0;
+    for (int i = 0; i < most; ++i) {
+      const double at = search.at();
+      absl::StatusOr<FitRun> run = fit(std::exp(at));
       if (!run.ok()) return run.status();
-      const uint64_t size = SizeOf(*run);
-      const Point point{at, std::log(static_cast<double>(size))};
+      size = SizeOf(*run);
       uint64_t differing = 0;
       for (const FittedVariant& variant : run->models.variants) differing += variant.nonzeros();
-      if (size <= options_.budget) {
+      const bool fits = size <= options_.budget;
+      if (fits) {
         const double loss = Loss(run->models);
         const bool lower = best.has_value() && at < std::log(best->lambda) - kMuchLower;
-        in_vain = lower && loss > kNoLess * least_loss ? in_vain + 1 : 0;
+        in_vain_ = lower && KeepsNoMore(*run, *best) ? in_vain_ + 1 : 0;
         const bool better = !best.has_value() || loss < least_loss;
-        if (!below.has_value() || point.log_size >= below->log_size) below = point;
         if (better) {
           best = *std::move(run);
           least_loss = loss;
         }
-        if (in_vain == kMostInVain) return Saturated(*std::move(best));
-        if (!CouldUseMore(size)) {
-          best->saturated = !better;
-          return *std::move(best);
-        }
-      } else {
-        // A higher price that saves nothing more: that is the base, and variants like it.
-        if (differing == 0 && above.has_value() && point.log_size >= above->log_size) return OverBudget(size);
-        above = point;
+        best->saturated = !CouldUseMore(size) && !better;
+        if (in_vain_ == kMostInVain || !CouldUseMore(size)) break;
       }
-      if (last.has_value() && std::abs(point.log_lambda - last->log_lambda) > 1e-6) {
-        const double measured = (point.log_size - last->log_size) / (point.log_lambda - last->log_lambda);
-        slope = std::clamp(measured, -2.0, -0.05);
-      }
-      last = point;
-      if (below.has_value() && above.has_value()) {
-        const double gap = below->log_lambda - above->log_lambda;
-        if (std::abs(gap) < kNarrow) break;
-        const double share = (above->log_size - aim) / (above->log_size - below->log_size);
-        at = above->log_lambda + gap * (i % 2 == 0 ? std::clamp(share, 0.05, 0.95) : 0.5);
-      } else {
-        // A little further, to have it between two prices.
-        at += std::clamp((aim - point.log_size) / slope * 1.1, -4.0, 4.0);
-      }
+      const bool other = search.Move(static_cast<double>(size), fits);
+      slope_ = search.slope();
+      // A higher price that saves nothing more: that is the base, and variants like it.
+      if (!other || (differing == 0 && search.SavesNothing())) break;
     }
     if (best.has_value()) return *std::move(best);
-    return OverBudget(static_cast<uint64_t>(std::exp(above->log_size)));
+    return OverBudget(size);
   }
 
   // There is room for more, but it would keep no more: what keeps most lies around the price that was the best so far.
@@ -204,7 +251,7 @@ class Search {
     double least_loss = Loss(best.models);
     for (double distance = 2; distance > 0.3; distance /= 2) {
       for (const double sign : {-1.0, 1.0}) {
-        absl::StatusOr<FitRun> run = Fit(best.lambda * std::exp(sign * distance));
+        absl::StatusOr<FitRun> run = FitAll(best.lambda * std::exp(sign * distance));
         if (!run.ok()) return run.status();
         if (SizeOf(*run) > options_.budget || Loss(run->models) >= least_loss) continue;
         least_loss = Loss(run->models);
@@ -226,27 +273,20 @@ class Search {
     double least_loss = Loss(start);
     for (int i = 0; i < kMostFillings && !run.saturated && CouldUseMore(SizeOf(run)); ++i) {
       const double at = (fits + fits_not) / 2;
-      absl::StatusOr<FittedModels> models =
-          fitter_.FitVariants(start, std::exp(at), [&](absl::string_view, uint64_t done, uint64_t total) {
-            ReportProgress(options_.progress, "fill", done, total);
-          });
-      if (!models.ok()) return models.status();
-      absl::StatusOr<PackedSize> size = MeasurePackedSize(input_.tensors(), *models, options_.fit.threads);
-      if (!size.ok()) return size.status();
-      if (size->total() + overhead_ > options_.budget) {
+      absl::StatusOr<FitRun> filled =
+          Measured(std::exp(at), fitter_.FitVariants(start, std::exp(at), Progress("fill")));
+      if (!filled.ok()) return filled.status();
+      if (SizeOf(*filled) > options_.budget) {
         fits_not = at;
         continue;
       }
-      const double loss = Loss(*models);
+      const double loss = Loss(filled->models);
       const bool lower = at < fits - kMuchLower;
       fits = at;
-      const bool in_vain = lower && loss > kNoLess * least_loss;
-      if (in_vain) break;
+      if (lower && KeepsNoMore(*filled, run)) break;
       if (loss >= least_loss) continue;
       least_loss = loss;
-      run.models = *std::move(models);
-      run.size = *std::move(size);
-      run.lambda = std::exp(at);
+      run = *std::move(filled);
     }
     return run;
   }
@@ -281,62 +321,6 @@ class Search {
     return absl::OkStatus();
   }
 
-  absl::Status AddCurve(FitRun* run) {
-    if (options_.curve.empty()) return absl::OkStatus();
-    const auto [least, most] = std::minmax_element(options_.curve.begin(), options_.curve.end());
-    std::vector<CurvePoint> points;
-    // Prices around this run's until the budgets asked for lie between two points, or nothing changes any more.
-    for (const double direction : {1.0, -1.0}) {
-      double previous = -1;
-      for (int i = direction > 0 ? 0 : 1; i < 9; ++i) {
-        const double lambda = run->lambda * std::exp2(direction * i);
-        CurvePoint point;
-        const FittedModels* models = &run->models;
-        absl::StatusOr<FittedModels> other = FittedModels{};
-        if (i > 0) {
-          other = fitter_.FitVariants(run->models, lambda, [&](absl::string_view, uint64_t done, uint64_t total) {
-            ReportProgress(options_.progress, "rate and distortion", done, total);
-          });
-          if (!other.ok()) return other.status();
-          models = &*other;
-        }
-        const absl::StatusOr<PackedSize> size = MeasurePackedSize(input_.tensors(), *models, options_.fit.threads);
-        if (!size.ok()) return size.status();
-        point.budget = static_cast<double>(size->total() + overhead_);
-        double weights = 0;
-        for (const FitTensor& tensor : input_.tensors()) {
-          weights += tensor.linear ? static_cast<double>(tensor.base.size()) : 0;
-        }
-        for (const FittedVariant& v : models->variants) {
-          point.remaining += v.remaining() / static_cast<double>(models->variants.size());
-          point.density += static_cast<double>(v.nonzeros()) / weights / static_cast<double>(models->variants.size());
-        }
-        points.push_back(point);
-        const double wanted = static_cast<double>(options_.budget) * (direction > 0 ? *least : *most);
-        if (direction > 0 ? point.budget <= wanted : point.budget >= wanted) break;
-        if (point.budget == previous) break;
-        previous = point.budget;
-      }
-    }
-    std::sort(points.begin(), points.end(),
-              [](const CurvePoint& a, const CurvePoint& b) { return a.budget < b.budget; });
-    for (const double multiple : options_.curve) {
-      const double budget = multiple * static_cast<double>(options_.budget);
-      const auto after =
-          std::find_if(points.begin(), points.end(), [&](const CurvePoint& p) { return p.budget >= budget; });
-      if (after == points.begin() && after->budget > budget) continue;
-      if (after == points.end()) {
-        run->curve.push_back({budget, points.back().remaining, points.back().density});
-        continue;
-      }
-      const CurvePoint& a = after == points.begin() ? *after : *(after - 1);
-      const double share = after->budget > a.budget ? (budget - a.budget) / (after->budget - a.budget) : 1;
-      run->curve.push_back({budget, a.remaining + share * (after->remaining - a.remaining),
-                            a.density + share * (after->density - a.density)});
-    }
-    return absl::OkStatus();
-  }
-
   FileSystem& file_system_;
   const FitInput& input_;
   const Fitter& fitter_;
@@ -345,7 +329,10 @@ class Search {
   uint64_t overhead_ = 0;
   bool overhead_known_ = false;  // From a real vault.
   double begin_ = 0;             // Where the search for a price begins; 0: a guess.
-  int fits_ = 0;
+  double slope_ = PriceSearch::kSlope;
+  int fits_ = 0, trials_ = 0;
+  // Of a search, at last and one after the other: prices much lower than the best one's, that fit and keep no more.
+  int in_vain_ = 0;
 };
 
 // Gives the vault at `from` its name. `replaces`: something had it, and is locked.

@@ -9,8 +9,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "tools/fitting/fit_input.h"
-#include "tools/fitting/fitted_model.h"
 #include "tools/fitting/fitter.h"
+#include "tools/fitting/lost_rows.h"
 #include "tools/fitting/packed_size.h"
 #include "vault/file_system.h"
 
@@ -45,17 +45,21 @@ struct FitRun {
   PackedSize size;                     // Of its parts.
   std::vector<uint64_t> stored_sizes;  // Of each variant in the vault.
   int fits = 0;                        // At how many prices everything was fitted.
+  int trials = 0;                      // At how many more only a sample of the variants.
   bool saturated = false;              // A lower price of a bit would keep no more.
-  // At the multiples of the budget that were asked for, with the base of this run, interpolated between fits of the
-  // variants at several prices. Without those that leave no room beside the base.
+  // At the multiples of the budget that were asked for, with the base of this run, interpolated between fits of a sample
+  // of the variants at several prices. Without those that leave no room beside the base.
   std::vector<CurvePoint> curve;
+  std::vector<LostRow> lost_rows;  // Not with a base that moved, or a gain: nothing is to come back as it was then.
 };
 
 // Looks for the price of a bit at which everything just fits, and packs that into `output`: byte for byte what
 // PackVault makes of the exported files. Deterministic for any number of threads; a run that was killed and is started
 // again with the same input and work folder gives the same bytes. Errors are those of its parts; kResourceExhausted if
-// the base alone is over the budget, kAlreadyExists for other variants' models in the export folder, or a work folder
-// with other files, kAborted for one that another fit uses. On any error `output` is as before.
+// the base alone is over the budget, kAlreadyExists for other variants' models in the export folder, names that are one
+// there, or a work folder with other files, kAborted for one that another fit uses, an output that somebody writes (it
+// is locked from the first result to the last) or made meanwhile. On any error but kUnknown (see AtomicFile::Commit)
+// `output` is as before.
 absl::StatusOr<FitRun> RunFit(FileSystem& file_system, const FitInput& input, const std::string& output,
                               const FitRunOptions& options);
 

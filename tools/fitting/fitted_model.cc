@@ -4,8 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "codec/core/bytes.h"
-#include "codec/core/codec_format.h"
 
 namespace modelvault {
 namespace {
@@ -37,13 +35,6 @@ class Reader {
     *value = std::bit_cast<double>(bits);
     return true;
   }
-  template <typename T>
-  bool Bytes(size_t count, std::vector<T>* out) {
-    if (bytes_.size() < count) return false;
-    for (const char c : bytes_.substr(0, count)) out->push_back(static_cast<T>(c));
-    bytes_.remove_prefix(count);
-    return true;
-  }
   bool at_end() const { return bytes_.empty(); }
 
  private:
@@ -52,41 +43,16 @@ class Reader {
 
 }  // namespace
 
-double FittedVariant::signal() const {
-  double sum = 0;
-  for (const VariantTensorFit& t : tensors) sum += t.signal;
-  return sum;
-}
-
-double FittedVariant::remaining() const {
-  double sum = 0;
-  for (const VariantTensorFit& t : tensors) sum += t.remaining;
-  return sum;
-}
-
-double UnweightedRemaining(const FittedVariant& variant, const std::vector<FitTensor>& tensors) {
-  double sum = 0;
-  for (size_t t = 0; t < tensors.size(); ++t) sum += variant.tensors[t].remaining / tensors[t].weight;
-  return sum;
-}
-
-uint64_t FittedVariant::nonzeros() const {
-  uint64_t sum = 0;
-  for (const VariantTensorFit& t : tensors) sum += t.nonzeros;
-  return sum;
-}
-
 std::string SerializeVariant(const FittedVariant& variant) {
   std::string out;
   AppendLe(std::bit_cast<uint64_t>(variant.lambda), 8, &out);
   for (const VariantTensorFit& t : variant.tensors) {
-    AppendLe(t.symbols.size(), 8, &out);
+    AppendLe(t.changes.size(), 8, &out);
     AppendLe(t.floats.size(), 8, &out);
     AppendLe(std::bit_cast<uint64_t>(t.signal), 8, &out);
     AppendLe(std::bit_cast<uint64_t>(t.remaining), 8, &out);
     AppendLe(t.nonzeros, 8, &out);
-    for (const int8_t s : t.symbols) out.push_back(static_cast<char>(s));
-    for (const uint8_t s : t.scales) out.push_back(static_cast<char>(s));
+    for (const int16_t c : t.changes) AppendLe(static_cast<uint16_t>(c), 2, &out);
     for (const float f : t.floats) AppendLe(std::bit_cast<uint32_t>(f), 4, &out);
   }
   return out;
@@ -98,21 +64,21 @@ bool ParseVariant(absl::string_view bytes, const std::vector<FitTensor>& tensors
   if (!in.Double(&variant->lambda)) return false;
   for (const FitTensor& tensor : tensors) {
     VariantTensorFit t;
-    uint64_t symbols, floats;
-    if (!in.Number(8, &symbols) || !in.Number(8, &floats) || !in.Double(&t.signal) || !in.Double(&t.remaining) ||
+    uint64_t changes, floats;
+    if (!in.Number(8, &changes) || !in.Number(8, &floats) || !in.Double(&t.signal) || !in.Double(&t.remaining) ||
         !in.Number(8, &t.nonzeros)) {
       return false;
     }
     const uint64_t size = tensor.base.size();
-    if ((symbols != 0 && (symbols != size || !tensor.linear)) || (floats != 0 && (floats != size || tensor.linear))) {
+    if ((changes != 0 && (changes != size || !tensor.linear)) || (floats != 0 && (floats != size || tensor.linear))) {
       return false;
     }
-    if (!in.Bytes(static_cast<size_t>(symbols), &t.symbols) ||
-        !in.Bytes(static_cast<size_t>((symbols + kGroupSize - 1) / kGroupSize), &t.scales)) {
-      return false;
+    uint64_t bits;
+    for (uint64_t i = 0; i < changes; ++i) {
+      if (!in.Number(2, &bits)) return false;
+      t.changes.push_back(static_cast<int16_t>(static_cast<uint16_t>(bits)));
     }
     for (uint64_t i = 0; i < floats; ++i) {
-      uint64_t bits;
       if (!in.Number(4, &bits)) return false;
       t.floats.push_back(std::bit_cast<float>(static_cast<uint32_t>(bits)));
     }
@@ -121,15 +87,22 @@ bool ParseVariant(absl::string_view bytes, const std::vector<FitTensor>& tensors
   return in.at_end();
 }
 
-std::vector<ModelTensor> ExportedTensors(const std::vector<FitTensor>& tensors) {
+std::vector<ModelTensor> ExportedTensors(const std::vector<FitTensor>& tensors,
+                                         const std::vector<CarriedTensor>& carried) {
   std::vector<ModelTensor> exported;
+  const auto end = [&] { return exported.empty() ? 0 : exported.back().end; };
   const auto add = [&](std::string name, DType dtype, std::vector<uint64_t> shape) {
-    const uint64_t at = exported.empty() ? 0 : exported.back().end;
-    exported.emplace_back(std::move(name), dtype, std::move(shape), at);
+    exported.emplace_back(std::move(name), dtype, std::move(shape), end());
   };
   for (const FitTensor& t : tensors) {
     add(t.name, t.linear ? DType::kI8 : DType::kF32, t.shape);
     if (t.linear) add(absl::StrCat(t.name, ".scale"), DType::kF32, {t.rows()});
+  }
+  for (const CarriedTensor& t : carried) {
+    ModelTensor tensor = t.info;
+    tensor.begin = end();
+    tensor.end = tensor.begin + t.info.size();
+    exported.push_back(std::move(tensor));
   }
   return exported;
 }
@@ -146,7 +119,7 @@ std::vector<uint8_t> ExportedVariant(const FittedModels& models, const FittedVar
     const FittedTensor& base = models.base[t];
     const VariantTensorFit& fit = variant.tensors[t];
     for (size_t i = 0; i < base.values.size(); ++i) {
-      const int change = fit.symbols.empty() ? 0 : fit.symbols[i] * fit.scales[i / kGroupSize];
+      const int change = fit.changes.empty() ? 0 : fit.changes[i];
       out.push_back(static_cast<uint8_t>(base.values[i] + change));
     }
     for (const float step : base.steps) AppendFloat(step, &out);

@@ -52,19 +52,25 @@ absl::StatusOr<Int8Files> WriteInt8Files(FileSystem& file_system, const FitInput
                                          const std::string& folder, Durability durability) {
   const std::string variants = In(folder, "variants");
   if (absl::Status status = file_system.MakeFolders(variants); !status.ok()) return status;
-  const absl::StatusOr<std::string> header = SafetensorsHeaderFor(
-      ExportedTensors(input.tensors()), {{"quantization", "symmetric int8, one F32 scale per row"}});
+  const absl::StatusOr<std::string> header =
+      SafetensorsHeaderFor(ExportedTensors(input.tensors(), input.carried()),
+                           {{"quantization", "symmetric int8, one F32 scale per row"}});
   if (!header.ok()) return header.status();
   Int8Files files;
   files.base = In(folder, "base.safetensors");
-  absl::Status status = Write(file_system, files.base, *header, ExportedBase(models), durability);
+  std::vector<uint8_t> data = ExportedBase(models);
+  for (const CarriedTensor& tensor : input.carried()) data.insert(data.end(), tensor.bytes.begin(), tensor.bytes.end());
+  absl::Status status = Write(file_system, files.base, *header, data, durability);
   for (size_t v = 0; status.ok() && v < models.variants.size(); ++v) {
     const std::string& name = input.variant_name(v);
     // The file system of files that nobody sees need not take every name.
     const std::string stem = durability == Durability::kNone ? absl::StrCat(v) : name;
     files.variants.push_back({name, In(variants, stem + kExtension)});
-    status = Write(file_system, files.variants.back().path, *header, ExportedVariant(models, models.variants[v]),
-                   durability);
+    const absl::StatusOr<std::vector<uint8_t>> carried = input.ReadCarried(v);
+    if (!carried.ok()) return carried.status();
+    data = ExportedVariant(models, models.variants[v]);
+    data.insert(data.end(), carried->begin(), carried->end());
+    status = Write(file_system, files.variants.back().path, *header, data, durability);
   }
   if (!status.ok()) return status;
   return files;

@@ -331,13 +331,13 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
   int offset_count_ = 0;
 };
 
-absl::Status CheckTensor(const ModelTensor& tensor, uint64_t data_size, absl::string_view file_name) {
+// `end` is that of the tensor which ends last.
+absl::Status CheckTensor(const ModelTensor& tensor, uint64_t data_size, uint64_t end, absl::string_view file_name) {
   if (tensor.begin > tensor.end || tensor.end > data_size) {
-    return BadTensor(
-        file_name, tensor,
-        absl::StrCat("data_offsets [", tensor.begin, ", ", tensor.end, "] do not lie within the data section of ",
-                     data_size, " bytes",
-                     tensor.end > data_size ? absl::StrCat(", which is ", tensor.end - data_size, " short") : ""));
+    return BadTensor(file_name, tensor,
+                     absl::StrCat("data_offsets [", tensor.begin, ", ", tensor.end,
+                                  "] do not lie within the data section of ", data_size, " bytes",
+                                  end > data_size ? absl::StrCat(", which is ", end - data_size, " short") : ""));
   }
   const std::optional<uint64_t> count = ElementCount(tensor.shape);
   if (!count.has_value()) {
@@ -446,8 +446,10 @@ absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(absl::Span<const uint8_
   if (!nlohmann::json::sax_parse(json.begin(), json.end(), &handler)) return Bad(file_name, handler.error());
   SafetensorsHeader header = std::move(handler.header());
 
+  uint64_t end = 0;
+  for (const ModelTensor& tensor : header.tensors) end = std::max(end, tensor.end);
   for (const ModelTensor& tensor : header.tensors) {
-    if (absl::Status status = CheckTensor(tensor, data_size, file_name); !status.ok()) return status;
+    if (absl::Status status = CheckTensor(tensor, data_size, end, file_name); !status.ok()) return status;
   }
   if (absl::Status status = CheckNamesDiffer(header.tensors, file_name); !status.ok()) return status;
   std::sort(header.tensors.begin(), header.tensors.end(), [](const ModelTensor& a, const ModelTensor& b) {

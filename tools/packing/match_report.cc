@@ -158,10 +158,13 @@ std::string NamesOf(const std::vector<const Mismatch*>& group) {
 }  // namespace
 
 bool IsShardName(absl::string_view path) {
-  const size_t of = path.rfind("-of-");
-  if (of == absl::string_view::npos || of == 0 || of + 4 >= path.size()) return false;
-  return absl::ascii_isdigit(static_cast<unsigned char>(path[of - 1])) &&
-         absl::ascii_isdigit(static_cast<unsigned char>(path[of + 4]));
+  const auto is_digit = [](char c) { return absl::ascii_isdigit(static_cast<unsigned char>(c)); };
+  const absl::string_view name = path.substr(path.rfind('/') + 1);
+  const size_t of = name.rfind("-of-");
+  if (of == absl::string_view::npos || of == 0 || !is_digit(name[of - 1])) return false;
+  const absl::string_view count = name.substr(of + 4);
+  const size_t digits = static_cast<size_t>(std::find_if_not(count.begin(), count.end(), is_digit) - count.begin());
+  return digits > 0 && (digits == count.size() || count[digits] == '.');
 }
 
 std::string DescribeMismatches(absl::string_view heading, absl::string_view base_path,
@@ -169,10 +172,9 @@ std::string DescribeMismatches(absl::string_view heading, absl::string_view base
                                const NameRules& rules) {
   std::vector<std::pair<std::vector<std::string>, std::vector<const Mismatch*>>> groups;
   for (const Mismatch& m : mismatches) {
-    std::vector<std::string> lines = Differences(base, m);
-    const auto same = std::find_if(groups.begin(), groups.end(), [&](const auto& g) {
-      return g.first == lines && IsShardName(g.second.front()->path) == IsShardName(m.path);
-    });
+    // What shards lack says nothing: they are one group, without differences.
+    std::vector<std::string> lines = IsShardName(m.path) ? std::vector<std::string>() : Differences(base, m);
+    const auto same = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.first == lines; });
     if (same != groups.end()) {
       same->second.push_back(&m);
     } else {
@@ -184,7 +186,8 @@ std::string DescribeMismatches(absl::string_view heading, absl::string_view base
     const auto& [lines, group] = groups[i];
     const Mismatch& m = *group.front();
     const RenameGuess guess = GuessRenames(base, m.tensors, rules);
-    absl::StrAppend(&text, "\n", NamesOf(group), ": ", m.pairs.matched(), " of ", m.tensors.size(), " tensors match");
+    absl::StrAppend(&text, "\n", NamesOf(group));
+    if (!lines.empty()) absl::StrAppend(&text, ": ", m.pairs.matched(), " of ", m.tensors.size(), " tensors match");
     for (const std::string& line : lines) absl::StrAppend(&text, "\n  ", line);
     const std::string cause = Cause(base_path, base, m, guess);
     if (!cause.empty()) absl::StrAppend(&text, "\n  ", cause);

@@ -65,14 +65,19 @@ bool IsOfBase(absl::Span<const ModelTensor> base, absl::Span<const ModelTensor> 
 }
 
 std::optional<size_t> TiedTo(absl::Span<const ModelTensor> tensors, const ModelTensor& tensor) {
-  const auto names_one = [](const std::string& name) {
-    return absl::StrContains(name, "head") || absl::StrContains(name, "output") || absl::StrContains(name, "embed") ||
-           absl::StrContains(name, "wte");
+  const auto is_embedding = [](const std::string& name) {
+    return absl::StrContains(name, "embed") || absl::StrContains(name, "wte");
   };
-  if (tensor.shape.size() != 2 || !names_one(tensor.name)) return std::nullopt;
+  const auto is_head = [](const std::string& name) {
+    return absl::StrContains(name, "head") || absl::StrContains(name, "output");
+  };
+  if (tensor.shape.size() != 2) return std::nullopt;
   for (size_t i = 0; i < tensors.size(); ++i) {
     const ModelTensor& other = tensors[i];
-    if (other.name != tensor.name && other.shape == tensor.shape && names_one(other.name)) return i;
+    if (other.name == tensor.name || other.shape != tensor.shape) continue;
+    const bool tied = is_embedding(other.name) ? is_embedding(tensor.name) || is_head(tensor.name)
+                                               : is_head(other.name) && is_embedding(tensor.name);
+    if (tied) return i;
   }
   return std::nullopt;
 }

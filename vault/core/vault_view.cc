@@ -90,6 +90,46 @@ bool SkipPadding(ByteReader* reader) {
   return reader->position() % 2 == 0 || (reader->ReadU8(&zero) && zero == 0);
 }
 
+// The header's table of sections, and their sizes as far as other fields tell them. `p` is the header.
+CoreStatus ParseSections(const uint8_t* p, VaultHeader* header, uint32_t* bad_field) {
+  size_t end = kHeaderSize;
+  for (size_t i = 0; i < kSectionCount; ++i) {
+    *bad_field = static_cast<uint32_t>(kSectionsField.offset + i * kSectionEntrySize);
+    const uint8_t* const entry = p + *bad_field;
+    SectionPlace* const place = &header->sections[i];
+    const bool fits = LoadSize(entry + kSectionOffsetField.offset, &place->offset) &&
+                      LoadSize(entry + kSectionSizeField.offset, &place->size);
+    place->checksum = LoadLe64(entry + kSectionChecksumField.offset);
+    if (i == static_cast<size_t>(Section::kSignature)) {
+      if (!AllZero(entry, kSectionEntrySize)) return CoreStatus::kBadHeader;
+      break;
+    }
+    if (!fits || place->offset % kAlignment != 0 || place->offset < end || place->offset > header->file_size ||
+        place->size > header->file_size - place->offset) {
+      return CoreStatus::kBadSection;
+    }
+    end = place->end();
+  }
+  *bad_field = kFileSizeField.offset;
+  if (end != header->file_size) return CoreStatus::kBadSection;
+
+  // The products stay far below 2^64: at most 2^52 chunks, 2^32 variants.
+  const size_t chunk_count = header->chunk_count();
+  *bad_field = kSectionsField.offset + static_cast<uint32_t>(Section::kChunks) * kSectionEntrySize;
+  if (header->section(Section::kChunks).size != chunk_count * header->chunk_entry_size())
+    return CoreStatus::kBadSection;
+  *bad_field = kSectionsField.offset + static_cast<uint32_t>(Section::kBase) * kSectionEntrySize;
+  const size_t base_size = header->section(Section::kBase).size;
+  if (base_size < chunk_count || (chunk_count == 0 && base_size != 0)) return CoreStatus::kBadSection;
+  *bad_field = kSectionsField.offset + static_cast<uint32_t>(Section::kIndex) * kSectionEntrySize;
+  const uint64_t index_size = header->section(Section::kIndex).size;
+  if (index_size < header->variant_count * (uint64_t{header->index_entry_size()} + kMinNameSize) ||
+      (header->variant_count == 0 && index_size != 0)) {
+    return CoreStatus::kBadSection;
+  }
+  return CoreStatus::kOk;
+}
+
 }  // namespace
 
 uint32_t Checksum32(ByteView bytes) { return static_cast<uint32_t>(Xxh64::Of(bytes)); }
@@ -143,43 +183,7 @@ CoreStatus ParseHeader(ByteView bytes, uint64_t storage_size, VaultHeader* heade
   }
   *bad_field = kReservedField.offset;
   if (!AllZero(p + kReservedField.offset, kReservedField.size)) return CoreStatus::kBadHeader;
-
-  size_t end = kHeaderSize;
-  for (size_t i = 0; i < kSectionCount; ++i) {
-    *bad_field = static_cast<uint32_t>(kSectionsField.offset + i * kSectionEntrySize);
-    const uint8_t* const entry = p + *bad_field;
-    SectionPlace* const place = &header->sections[i];
-    const bool fits = LoadSize(entry + kSectionOffsetField.offset, &place->offset) &&
-                      LoadSize(entry + kSectionSizeField.offset, &place->size);
-    place->checksum = LoadLe64(entry + kSectionChecksumField.offset);
-    if (i == static_cast<size_t>(Section::kSignature)) {
-      if (!AllZero(entry, kSectionEntrySize)) return CoreStatus::kBadHeader;
-      break;
-    }
-    if (!fits || place->offset % kAlignment != 0 || place->offset < end || place->offset > header->file_size ||
-        place->size > header->file_size - place->offset) {
-      return CoreStatus::kBadSection;
-    }
-    end = place->end();
-  }
-  *bad_field = kFileSizeField.offset;
-  if (end != header->file_size) return CoreStatus::kBadSection;
-
-  // The products stay far below 2^64: at most 2^52 chunks, 2^32 variants.
-  const size_t chunk_count = header->chunk_count();
-  *bad_field = kSectionsField.offset + static_cast<uint32_t>(Section::kChunks) * kSectionEntrySize;
-  if (header->section(Section::kChunks).size != chunk_count * header->chunk_entry_size())
-    return CoreStatus::kBadSection;
-  *bad_field = kSectionsField.offset + static_cast<uint32_t>(Section::kBase) * kSectionEntrySize;
-  const size_t base_size = header->section(Section::kBase).size;
-  if (base_size < chunk_count || (chunk_count == 0 && base_size != 0)) return CoreStatus::kBadSection;
-  *bad_field = kSectionsField.offset + static_cast<uint32_t>(Section::kIndex) * kSectionEntrySize;
-  const uint64_t index_size = header->section(Section::kIndex).size;
-  if (index_size < header->variant_count * (uint64_t{header->index_entry_size()} + kMinNameSize) ||
-      (header->variant_count == 0 && index_size != 0)) {
-    return CoreStatus::kBadSection;
-  }
-  return CoreStatus::kOk;
+  return ParseSections(p, header, bad_field);
 }
 
 CoreStatus FindChunk(const VaultHeader& header, ByteView chunks, size_t chunk, ChunkPlace* place) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "tests/status_matchers.h"
@@ -62,6 +63,61 @@ TEST_F(FitInputTest, TensorWeightsMultiplyEveryCurvature) {
   }
 }
 
+TEST_F(FitInputTest, OneFileMayHoldAllThatIsKnown) {
+  ASSERT_OK_AND_ASSIGN(const FitInput apart, models_.Open(files_));
+  EXPECT_TRUE(apart.knows_importance());
+  EXPECT_FALSE(apart.knows_tensor_weights());
+  FloatTensors all = models_.curvature();
+  for (const FitTensor& t : apart.tensors()) {
+    FloatTensor importance{t.shape, std::vector<float>(t.base.size())};
+    for (size_t i = 0; i < t.base.size(); ++i) importance.values[i] = 1 + static_cast<float>(i % 5);
+    all[t.name + ".importance"] = importance;
+  }
+  all["layers.1.wq.tensor_weight"] = {{}, {4}};
+  all["embed.tensor_weight"] = {{}, {0.5f}};
+  all["no.such.importance"] = {{1}, {1}};
+  all["layers.1.tensor_weight"] = {{}, {2}};  // Of exactly one tensor, which there is not.
+  files_.curvature = models_.Write("all.safetensors", all);
+  files_.importance.clear();
+  ASSERT_OK_AND_ASSIGN(const FitInput one, models_.Open(files_));
+  EXPECT_TRUE(one.knows_importance());
+  EXPECT_TRUE(one.knows_tensor_weights());
+  EXPECT_THAT(one.unused(), testing::UnorderedElementsAre("no.such.importance", "layers.1.tensor_weight"));
+  for (size_t t = 0; t < one.tensors().size(); ++t) {
+    const FitTensor& tensor = one.tensors()[t];
+    const double weight = tensor.name == "layers.1.wq" ? 4 : tensor.name == "embed" ? 0.5 : 1;
+    EXPECT_EQ(tensor.use, apart.tensors()[t].use) << tensor.name;
+    EXPECT_EQ(tensor.weight, weight) << tensor.name;
+    for (const size_t i : {size_t{0}, tensor.base.size() - 1}) {
+      EXPECT_FLOAT_EQ(tensor.curvature.own(i), static_cast<float>(weight) * apart.tensors()[t].curvature.own(i));
+    }
+  }
+
+  // What is given besides takes the place of the file's.
+  CurvatureOptions options;
+  options.tensor_weights = {{"wk", 3}};
+  FloatTensors ones = models_.base();
+  for (auto& [name, tensor] : ones) std::fill(tensor.values.begin(), tensor.values.end(), 1.0f);
+  files_.importance = models_.Write("ones.safetensors", ones);
+  ASSERT_OK_AND_ASSIGN(const FitInput other, FitInput::Open(FileSystem::Default(), files_, options, 1));
+  for (const FitTensor& tensor : other.tensors()) {
+    EXPECT_EQ(tensor.weight, tensor.name.find("wk") != std::string::npos ? 3 : 1) << tensor.name;
+    if (tensor.use != CurvatureUse::kDiagonal) continue;
+    EXPECT_EQ(tensor.curvature.own(0), tensor.curvature.own(1)) << tensor.name;
+  }
+  options = {};
+  options.use_kronecker = false;
+  files_.importance.clear();
+  ASSERT_OK_AND_ASSIGN(const FitInput diagonal, FitInput::Open(FileSystem::Default(), files_, options, 1));
+  for (const FitTensor& tensor : diagonal.tensors()) EXPECT_EQ(tensor.use, CurvatureUse::kDiagonal) << tensor.name;
+
+  for (const std::vector<float>& bad : {std::vector<float>{0}, {-1}, {1, 1}}) {
+    all["embed.tensor_weight"] = {{bad.size()}, bad};
+    files_.curvature = models_.Write("odd.safetensors", all);
+    ExpectRefused(files_, "odd.safetensors", "tensor embed.tensor_weight: expected one positive number");
+  }
+}
+
 TEST_F(FitInputTest, WithoutABaseItIsTheMean) {
   files_.base.clear();
   files_.variants.resize(2);
@@ -76,19 +132,42 @@ TEST_F(FitInputTest, NoVariantsAreRefused) {
   ExpectRefused(files_, "", "no variants");
 }
 
-TEST_F(FitInputTest, VariantsUnlikeTheBaseAreRefused) {
+TEST_F(FitInputTest, VariantsUnlikeTheBaseAreRefusedWithAllThatDiffers) {
   FloatTensors odd = models_.base();
   odd.erase("norm");
+  odd["more"] = odd["layers.0.attn_norm"];
+  odd["layers.1.attn_norm"] = {{2}, {1, 2}};
   files_.variants[1].path = models_.Write("odd.safetensors", odd);
-  ExpectRefused(files_, "odd.safetensors", "lacks the base's tensor norm");
-  odd = models_.base();
-  odd["more"] = odd["norm"];
-  models_.Write("odd.safetensors", odd);
-  ExpectRefused(files_, "odd.safetensors", "tensor more is not in the base");
-  odd = models_.base();
-  odd["norm"] = {{2}, {1, 2}};
-  models_.Write("odd.safetensors", odd);
-  ExpectRefused(files_, "odd.safetensors", "tensor norm is [2]");
+  files_.variants[2].path = models_.Write("other.safetensors", {{"x", {{2, 2}, {1, 2, 3, 4}}}});
+  for (const char* problem : {"2 of 4 variants do not match the base", "norm", "more", "layers.1.attn_norm"}) {
+    ExpectRefused(files_, "odd.safetensors", problem);
+    ExpectRefused(files_, "other.safetensors", problem);
+  }
+}
+
+TEST_F(FitInputTest, RulesMatchNamesThatDiffer) {
+  FloatTensors renamed;
+  for (const auto& [name, tensor] : models_.base()) {
+    FloatTensor changed = tensor;
+    for (float& w : changed.values) w += 1;
+    if (name != "norm") renamed["module." + name] = changed;
+  }
+  renamed["module.more"] = {{2}, {1, 2}};
+  files_.variants.resize(1);
+  files_.variants[0].path = models_.Write("renamed.safetensors", renamed);
+  ExpectRefused(files_, "renamed.safetensors", "--rename");
+  files_.names.renames = {{"module.", ""}};
+  ExpectRefused(files_, "renamed.safetensors", "--ignore");
+  ASSERT_OK_AND_ASSIGN(const FitInput before, models_.Open(models_.files()));
+  files_.names.ignore = {"norm", "*more"};
+  ASSERT_OK_AND_ASSIGN(const FitInput input, models_.Open(files_));
+  EXPECT_NE(input.digest(), before.digest());
+  EXPECT_THAT(input.ignored(), testing::ElementsAre("module.more", "norm"));
+  ASSERT_OK_AND_ASSIGN(const Weights weights, input.ReadVariant(0));
+  for (size_t t = 0; t < weights.size(); ++t) {
+    const FitTensor& tensor = input.tensors()[t];
+    EXPECT_EQ(weights[t][0], tensor.base[0] + (tensor.name == "norm" ? 0 : 1)) << tensor.name;
+  }
 }
 
 TEST_F(FitInputTest, WeightsThatAreNoNumbersAreRefused) {
@@ -96,7 +175,7 @@ TEST_F(FitInputTest, WeightsThatAreNoNumbersAreRefused) {
     FloatTensors odd = models_.base();
     odd["layers.1.wq"].values[7] = bad;
     files_.variants[2].path = models_.Write("odd.safetensors", odd);
-    ExpectRefused(files_, "odd.safetensors", "tensor layers.1.wq: value 7 is not a finite number");
+    ExpectRefused(files_, "odd.safetensors", "tensor layers.1.wq: row 0, value 7 is not a finite number");
   }
 }
 

@@ -15,6 +15,7 @@
 #include "tests/status_matchers.h"
 #include "tests/tools/fitting/fitting_files.h"
 #include "tests/tools/packing/model_files.h"
+#include "tools/fitting/model_weights.h"
 #include "tools/packing/pack.h"
 
 namespace modelvault {
@@ -122,11 +123,121 @@ TEST_F(FitRunTest, EveryShapeAndFloatTypeGoesThroughWithTheMeanAsTheBase) {
   EXPECT_THAT(VerifyVault(FileSystem::Default(), models_.File("v.mvlt")), IsOk());
 }
 
+// A model of one matrix and what other programs keep beside it.
+FileModel WithBuffers(uint64_t seed, uint8_t steps, bool narrow_mask) {
+  TestRandom random(seed);
+  FileModel model;
+  FileTensor matrix{"matrix", "F32", {16, 32}, ""};
+  for (int i = 0; i < 512; ++i) {
+    const uint32_t bits = 0x3F000000 | static_cast<uint32_t>(random.Below(1 << 23));
+    for (int byte = 0; byte < 4; ++byte) matrix.data.push_back(static_cast<char>(bits >> (8 * byte)));
+  }
+  std::string positions, table;
+  for (int i = 0; i < 512; ++i) {
+    positions += std::string{static_cast<char>(i), static_cast<char>(i >> 8)} + std::string(6, '\0');
+  }
+  for (int i = 0; i < 24; ++i) table.push_back(static_cast<char>(random.Below(256)));
+  model.tensors = {matrix,
+                   {"batches", "I64", {}, std::string(1, static_cast<char>(steps)) + std::string(7, '\0')},
+                   {"positions", "I64", {1, 512}, positions},
+                   {"mask", "BOOL", {narrow_mask ? 3u : 4u}, std::string(narrow_mask ? 3 : 4, '\1')},
+                   {"table", "F64", {3}, table},
+                   {"nothing", "I32", {0, 4}, ""}};
+  return model;
+}
+
+TEST_F(FitRunTest, BuffersThatAreNoFloatsAreCarriedOver) {
+  files_ = {};
+  const FileModel base = WithBuffers(1, 7, false);
+  files_.base = models_.folder().Write("base.safetensors", Serialize(base));
+  std::vector<FileModel> variants;
+  for (const uint8_t v : {uint8_t{2}, uint8_t{3}}) {
+    variants.push_back(WithBuffers(v, v, false));
+    const std::string name = "v" + std::to_string(v);
+    files_.variants.push_back({name, models_.folder().Write(name + ".safetensors", Serialize(variants.back()))});
+  }
+  FitRunOptions options = Options();
+  options.lambda = 1e-5;
+  options.budget = 1 << 20;
+  options.export_folder = models_.File("int8");
+  ASSERT_THAT(Fit("v.mvlt", options), IsOk());
+  EXPECT_THAT(VerifyVault(FileSystem::Default(), models_.File("v.mvlt")), IsOk());
+  const auto expect_carried = [&](const std::string& path, const FileModel& model) {
+    ASSERT_OK_AND_ASSIGN(const ModelWeights read, ReadModelWeights(FileSystem::Default(), models_.File(path)));
+    ASSERT_EQ(read.carried.size(), 6u) << "the matrix is I8";
+    for (size_t i = 1; i < 6; ++i) {
+      const CarriedTensor& tensor = read.carried[i];
+      EXPECT_EQ(tensor.info.name, model.tensors[i].name);
+      EXPECT_EQ(tensor.info.type_name(), model.tensors[i].dtype);
+      EXPECT_EQ(tensor.info.shape, model.tensors[i].shape);
+      EXPECT_EQ(std::string(tensor.bytes.begin(), tensor.bytes.end()), model.tensors[i].data);
+    }
+  };
+  expect_carried("int8/base.safetensors", base);
+  expect_carried("int8/variants/v2.safetensors", variants[0]);
+  expect_carried("int8/variants/v3.safetensors", variants[1]);
+
+  models_.folder().Write("v3.safetensors", Serialize(WithBuffers(3, 3, true)));
+  EXPECT_THAT(models_.Open(files_), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("mask")));
+  FileModel other = WithBuffers(3, 3, false);
+  other.tensors.erase(other.tensors.begin());
+  models_.folder().Write("base.safetensors", Serialize(other));
+  EXPECT_THAT(models_.Open(files_), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("mvault pack stores")));
+}
+
+TEST_F(FitRunTest, RowsThatCannotBeKeptAreNamed) {
+  FloatTensors base = models_.base();
+  FloatTensors beta = base;
+  base["layers.0.wq"].values[5 * base["layers.0.wq"].shape[1] + 2] = 1e4f;  // In all models.
+  files_.variants.clear();
+  models_.Write("base.safetensors", base);
+  beta["layers.0.wq"] = base["layers.0.wq"];
+  beta["layers.1.wk"].values[3] = 1e4f;
+  files_.variants = {{"beta", models_.Write("variants/beta.safetensors", beta)},
+                     {"same", models_.Write("variants/same.safetensors", base)}};
+  files_.curvature.clear();
+  FitRunOptions options = Options();
+  options.budget = 60000;
+  ASSERT_THAT(Fit("v.mvlt", options), IsOk());
+  ASSERT_EQ(run_->lost_rows.size(), 2u);
+  EXPECT_EQ(run_->lost_rows[0].file, files_.base);
+  EXPECT_EQ(run_->lost_rows[0].tensor, "layers.0.wq");
+  EXPECT_EQ(run_->lost_rows[0].row, 5u);
+  EXPECT_NEAR(run_->lost_rows[0].relative_error, 1, 0.01);
+  EXPECT_EQ(run_->lost_rows[1].file, files_.variants[0].path);
+  EXPECT_EQ(run_->lost_rows[1].tensor, "layers.1.wk");
+  EXPECT_EQ(run_->lost_rows[1].row, 0u);
+}
+
 TEST_F(FitRunTest, ThreadsDoNotMatter) {
   FitRunOptions options = Options();
   ASSERT_OK_AND_ASSIGN(const std::string one, Fit("v.mvlt", options));
   options.fit.threads = 3;
   EXPECT_THAT(Fit("w.mvlt", options), IsOkAndHolds(one));
+}
+
+TEST_F(FitRunTest, AFewOfManyVariantsFindThePrice) {
+  files_.variants.clear();
+  for (int v = 0; v < 30; ++v) {
+    FloatTensors variant = models_.base();
+    TestRandom random(static_cast<uint64_t>(v));
+    for (float& w : variant["layers.0.w1"].values) w += 0.01f * static_cast<float>(random.Below(9)) - 0.04f;
+    const std::string name = "v" + std::to_string(100 + v);
+    files_.variants.push_back({name, models_.Write("variants/" + name + ".safetensors", variant)});
+  }
+  FitRunOptions options = Options();
+  options.fit.threads = 2;
+  options.fit.rounds = 1;
+  options.tolerance = 0.05;
+  options.budget = 20000;
+  options.curve = {0.8, 1};
+  ASSERT_OK_AND_ASSIGN(const std::string vault, Fit("v.mvlt", options));
+  EXPECT_LE(vault.size(), options.budget);
+  EXPECT_GE(vault.size(), options.budget * 95 / 100);
+  EXPECT_EQ(run_->models.variants.size(), 30u);
+  EXPECT_GT(run_->trials, 0);
+  ASSERT_EQ(run_->curve.size(), 2u);
+  EXPECT_GT(run_->curve[0].remaining, run_->curve[1].remaining);
 }
 
 TEST_F(FitRunTest, ARunThatWasKilledGoesOnToTheSameBytes) {
@@ -299,7 +410,7 @@ TEST_F(FitRunTest, FloorsHoldWithoutTensorWeights) {
   options.lambda = 1e-2;
   options.budget = 1 << 20;
   options.fit.rounds = 1;
-  options.fit.grid = GridRule::kRowRange;  // The same base with weights and without.
+  options.fit.model.grid = GridRule::kRowRange;  // The same base with weights and without.
   ASSERT_THAT(Fit("v.mvlt", options), IsOk());
   const double floor = 1.2 * run_->models.variants[1].remaining();
   options.curvature.tensor_weights = {{"layers", 0.5}};
@@ -317,8 +428,8 @@ TEST_F(FitRunTest, LessIsKnownMoreIsLost) {
   // Everything judged by the full curvature: fits that knew less of it leave more, at the same bytes. The base's grid
   // is the same for both.
   FitRunOptions options = Options();
-  options.fit.grid = GridRule::kRowRange;
-  options.fit.grid_factor = 3;
+  options.fit.model.grid = GridRule::kRowRange;
+  options.fit.model.grid_factor = 3;
   ASSERT_THAT(Fit("v.mvlt", options), IsOk());
   const FitRun full = *run_;
   ASSERT_OK_AND_ASSIGN(const FitInput input, models_.Open(files_));
@@ -335,8 +446,8 @@ TEST_F(FitRunTest, LessIsKnownMoreIsLost) {
         const FittedTensor& base = run.models.base[t];
         const VariantTensorFit& fit = run.models.variants[v].tensors[t];
         for (size_t i = 0; i < error.size(); ++i) {
-          const int change = fit.symbols.empty() ? 0 : fit.symbols[i] * fit.scales[i / 128];
-          error[i] -= base.steps[i / tensor.cols] * static_cast<float>(base.values[i] + change);
+          const int change = fit.changes.empty() ? 0 : fit.changes[i];
+          error[i] -= base.steps[i / tensor.cols()] * static_cast<float>(base.values[i] + change);
         }
         const std::vector<float> product = tensor.curvature.Product(error);
         for (size_t i = 0; i < error.size(); ++i)

@@ -40,7 +40,7 @@ FittingFiles::FittingFiles() {
 }
 
 FitFiles FittingFiles::files() const {
-  FitFiles files{File("base.safetensors"), File("curvature.safetensors"), File("importance.safetensors"), {}};
+  FitFiles files{File("base.safetensors"), File("curvature.safetensors"), File("importance.safetensors"), {}, {}};
   for (const char* name : {"alpha", "beta", "gamma", "same"}) {
     files.variants.push_back({name, File(std::string("variants/") + name + ".safetensors")});
   }

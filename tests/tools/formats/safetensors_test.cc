@@ -214,7 +214,8 @@ TEST(SafetensorsTest, TensorsMustTileTheDataSection) {
   ExpectBad(two(0, 5, 4, 8), 8, "tensor 'two': overlaps the tensor before it in the data section: expected begin 5");
   ExpectBad(two(0, 8, 0, 8), 8, "tensor 'two': overlaps");  // the same bytes twice
   ExpectBad(two(0, 4, 4, 7), 8, "tensors cover 7 bytes of a data section of 8");
-  ExpectBad(two(0, 4, 4, 9), 8, "tensor 'two': data_offsets [4, 9] do not lie within the data section of 8 bytes");
+  ExpectBad(two(0, 4, 4, 9), 8,
+            "tensor 'two': data_offsets [4, 9] do not lie within the data section of 8 bytes, which is 1 short");
   ExpectBad("{}", 1, "tensors cover 0 bytes of a data section of 1");
 }
 

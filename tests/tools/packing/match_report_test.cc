@@ -191,14 +191,25 @@ TEST(MatchReportTest, TiedHeadsShardsAndAdaptersAreCalledSo) {
 
   Tensors shard = Base();
   shard.resize(5);
-  EXPECT_THAT(Report({Of("model-00001-of-00003", shard), Of("model-00002-of-00003", shard)}),
-              AllOf(HasSubstr("join all shards into one file first"),
-                    HasSubstr("8 of the base are missing: 'model.layers.*.k_proj.weight'")));
+  Tensors other_shard = Base();
+  other_shard.erase(other_shard.begin(), other_shard.begin() + 5);
+  EXPECT_THAT(Report({Of("model-00001-of-00003", shard), Of("model-00002-of-00003", other_shard)}),
+              AllOf(HasSubstr("model-00001-of-00003.safetensors, model-00002-of-00003.safetensors\n"),
+                    HasSubstr("one shard of a model: join all shards into one file first"), Not(HasSubstr("missing"))));
 
   const Tensors adapter = {{"model.layers.0.q_proj.lora_A.weight", DType::kF32, {4, 8}}};
   EXPECT_THAT(Report({Of("v", adapter)}), HasSubstr("an adapter, not a whole model"));
   const Tensors other = {{"blk.0.w", DType::kF32, {4, 9}}};
   EXPECT_THAT(Report({Of("v", other)}), HasSubstr("wrong base?"));
+}
+
+TEST(MatchReportTest, ShardsAreKnownByTheirFilesNames) {
+  EXPECT_TRUE(IsShardName("a/model-00001-of-00003.safetensors"));
+  EXPECT_TRUE(IsShardName("model-1-of-2"));
+  EXPECT_FALSE(IsShardName("1-of-3/legal.safetensors"));
+  EXPECT_FALSE(IsShardName("one-of-3.safetensors"));
+  EXPECT_FALSE(IsShardName("3-of-a-kind.safetensors"));
+  EXPECT_FALSE(IsShardName("3-of-5th.safetensors"));
 }
 
 TEST(MatchReportTest, NamesFromFilesAreEscaped) {

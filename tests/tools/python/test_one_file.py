@@ -38,8 +38,8 @@ class OneFileTest(toy.FolderTest):
         return [(teacher, file, self.batches) for teacher, file in zip(self.teachers, self.files)]
 
     def fit(self, name, *options):
-        return toy.mvault("fit", "--base", self.base, "--variant", f"v0={self.files[0]}", "--variant",
-                          f"v1={self.files[1]}", "--curvature", self.folder / name, "--budget", BUDGET, "-o",
+        return toy.mvault("fit", "--base", self.base, "--variant", f"tune0={self.files[0]}", "--variant",
+                          f"tune1={self.files[1]}", "--curvature", self.folder / name, "--budget", BUDGET, "-o",
                           self.folder / "x.mvlt", *options)
 
     def test_importance_is_always_there(self):
@@ -56,17 +56,36 @@ class OneFileTest(toy.FolderTest):
         self.make("plain", importance=self.folder / "i")
         self.fit("plain", "--importance", self.folder / "i", "--export-int8", self.folder / "first")
         variants = [(teacher, self.folder / "first" / "variants" / f"{name}.safetensors", self.batches)
-                    for teacher, name in zip(self.teachers, ("v0", "v1"))]
+                    for teacher, name in zip(self.teachers, ("tune0", "tune1"))]
         by_hand = mv.tensor_weights(variants, self.folder / "plain")
         weights = {name: float(x) for name, x in one.items() if name.endswith(".tensor_weight")}
         self.assertEqual(set(weights), {f"{name}.weight.tensor_weight"
                                         for name in ("embed", "mix", "image", "hidden", "down")})
         for name, weight in weights.items():
-            self.assertAlmostEqual(weight, by_hand.get(name[:-len(".tensor_weight")], 1.0), places=5)
+            expected = float(f"{by_hand.get(name[:-len('.tensor_weight')], 1.0):.3g}")
+            self.assertAlmostEqual(weight, expected, places=6)
             self.assertEqual((one[name].dtype, list(one[name].shape)), (torch.float32, []))
         # The rest of the file is as without.
         plain = safetensors.read(self.folder / "plain").tensors
         self.assertEqual(set(plain), set(one) - set(weights))
+
+    def test_a_file_of_old_is_completed(self):
+        one = self.make("c", self.both()).tensors
+        safetensors.write(self.folder / "old", {name: t for name, t in one.items() if name[-2:] in (".G", ".H")})
+        self.make("again", importance=self.folder / "i")
+        mv.add_tensor_weights(self.folder / "old", self.folder / "all", self.both(), importance=self.folder / "i",
+                              base=self.base, budget=BUDGET, program=toy.MVAULT)
+        found = safetensors.read(self.folder / "all").tensors
+        self.assertEqual(set(found), set(one))
+        for name, tensor in one.items():
+            self.assertTrue(torch.equal(found[name], tensor), name)
+
+    def test_files_of_one_name(self):
+        (self.folder / "other").mkdir()
+        second = self.folder / "other" / self.files[0].name
+        second.write_bytes(self.files[1].read_bytes())
+        variants = [(self.teachers[0], self.files[0], self.batches), (self.teachers[1], second, self.batches)]
+        self.assertIn("hidden.weight.tensor_weight", self.make("c", variants).tensors)
 
     def test_a_fine_tune_may_be_loaded_when_it_is_its_turn(self):
         loaded = []
@@ -90,7 +109,7 @@ class OneFileTest(toy.FolderTest):
                 ("variants: at least one is needed with batches", [], {}),
                 ("the first fit needs mvault, and nowhere/mvault cannot be run .*: program= takes its path", self.both(),
                  {"program": "nowhere/mvault"}),
-                ("the first fit ended with [0-9]+: mvault: error: .*'nope'", [(self.teachers[0], self.base, self.batches)],
+                ("the first fit ended with [0-9]+: mvault: error: .*'nope'", self.both(),
                  {"fit_options": ["--tensor-weight", "nope=2"]}),
                 ("variants: at least one is needed with batches", [(None, self.files[0], None)], {"program": "nowhere"})):
             with self.subTest(pattern):

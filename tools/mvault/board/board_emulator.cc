@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -19,8 +20,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "tools/mvault/board/board_machine.h"
 #include "absl/types/span.h"
+#include "tools/formats/text_file.h"
+#include "tools/mvault/board/board_machine.h"
 #include "vault/file_system.h"
 
 extern char** environ;
@@ -81,12 +83,7 @@ absl::Status WriteBank(const std::string& path, absl::string_view begin, absl::s
 }
 
 absl::StatusOr<std::string> ReadAll(const std::string& path) {
-  const absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = FileSystem::Default().OpenForRead(path);
-  if (!file.ok()) return file.status();
-  std::string text(static_cast<size_t>((*file)->size()), '\0');
-  absl::Status status = (*file)->ReadAt(0, {reinterpret_cast<uint8_t*>(text.data()), text.size()});
-  if (!status.ok()) return status;
-  return text;
+  return ReadTextFile(FileSystem::Default(), path, std::numeric_limits<uint64_t>::max());
 }
 
 std::string ReadIfThere(const std::string& path) { return ReadAll(path).value_or(""); }

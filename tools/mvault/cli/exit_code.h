@@ -13,7 +13,7 @@ enum class ExitCode : int {
   kUsage = 2,        // The command line is wrong.
   kBadInput = 3,     // Damaged vault, bad model file, invalid name.
   kOverBudget = 4,   // Over the budget, or past a limit of the format.
-  kIoFailure = 5,    // Storage failed: full, read-only, no permission, I/O error.
+  kIoFailure = 5,    // Storage or memory failed: full, read-only, no permission, I/O error.
   kLocked = 6,       // Another program is writing the vault.
   kNotFound = 7,     // No such file, variant, tensor or program.
   kExists = 8,       // The name is taken.
@@ -27,7 +27,7 @@ ExitCode ExitCodeFor(const absl::Status& status);
 // The list above for the end of a --help.
 inline constexpr char kExitCodesHelp[] =
     "Exit codes:\n"
-    "  0  done                                              5  storage failed\n"
+    "  0  done                                              5  storage or memory failed\n"
     "  1  verification failed, or the models differ         6  another program is writing the vault\n"
     "  2  the command line is wrong                         7  no such file, variant, tensor or program\n"
     "  3  damaged vault, bad model file, invalid name       8  the name is taken\n"

@@ -16,6 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "codec/core/codec_format.h"
+#include "nlohmann/json.hpp"
 #include "restore/named_vault.h"
 #include "tools/fitting/fit_input.h"
 #include "tools/fitting/fit_run.h"
@@ -32,6 +33,7 @@ namespace {
 struct Arguments {
   FitFiles files;
   VariantArguments variants;
+  NameRuleArguments names;
   std::string output;
   std::string report;       // Empty: none.
   std::string json_report;  // The same.
@@ -45,6 +47,7 @@ struct Arguments {
   // Left out, for comparisons.
   bool move_base = false, no_base_rate = false, no_scale_refit = false, no_side_tensors = false,
        no_shared_prices = false;
+  bool table = false;
   bool json = false;
 };
 
@@ -109,12 +112,12 @@ absl::Status Complete(Arguments* a) {
     a->run.curvature.tensor_weights.push_back(pair);
   }
   a->run.fit.keep_base = !a->move_base;
-  a->run.fit.base_rate = !a->no_base_rate;
-  a->run.fit.refit_scales = !a->no_scale_refit;
-  a->run.fit.side_tensors = !a->no_side_tensors;
+  a->run.fit.model.base_rate = !a->no_base_rate;
+  a->run.fit.model.refit_scales = !a->no_scale_refit;
+  a->run.fit.model.side_tensors = !a->no_side_tensors;
   a->run.fit.shared_prices = !a->no_shared_prices;
   if (a->budget.has_value()) a->run.budget = *a->budget;
-  a->run.fit.grid = a->grid == "range" ? GridRule::kRowRange : GridRule::kCurvature;
+  a->run.fit.model.grid = a->grid == "range" ? GridRule::kRowRange : GridRule::kCurvature;
   a->run.curvature.magnitude = a->metric == "magnitude";
   a->run.curvature.use_kronecker = a->metric == "kronecker";
   a->run.curvature.use_importance = a->metric != "identity";
@@ -179,6 +182,9 @@ absl::StatusOr<ExitCode> Fit(Session& session, Arguments arguments) {
   if (!variants.ok()) return variants.status();
   if (variants->empty()) return UsageError(session, "nothing to fit: give --variants or --variant");
   arguments.files.variants = *std::move(variants);
+  absl::StatusOr<NameRules> names = FindNameRules(arguments.names);
+  if (!names.ok()) return names.status();
+  arguments.files.names = *std::move(names);
   if (absl::Status status = CheckOutputs(arguments); !status.ok()) return UsageError(session, status.message());
   for (const std::string& report : {arguments.report, arguments.json_report}) {
     if (report.empty()) continue;
@@ -193,7 +199,7 @@ absl::StatusOr<ExitCode> Fit(Session& session, Arguments arguments) {
   if (!input.ok()) return WithWayOn(input.status(), arguments.files.variants);
   const absl::StatusOr<FitRun> run = RunFit(session.file_system, *input, arguments.output, arguments.run);
   if (!run.ok()) return run.status();
-  const proto::FitReport report = MakeFitReport(arguments.output, *input, arguments.run, *run);
+  const FitReport report = MakeFitReport(arguments.output, *input, arguments.run, *run);
   absl::Status status;
   if (!arguments.report.empty()) status = WriteTextFile(session.file_system, arguments.report, FitToHtml(report));
   if (status.ok() && !arguments.json_report.empty()) {
@@ -203,7 +209,7 @@ absl::StatusOr<ExitCode> Fit(Session& session, Arguments arguments) {
   if (arguments.json) {
     session.console.PrintJson(FitToJson(report));
   } else {
-    session.console.Print(FitToText(report));
+    session.console.Print(FitToText(report, arguments.table));
   }
   return ExitCode::kOk;
 }
@@ -213,74 +219,90 @@ void AddPairs(Command* command, const std::string& name, std::vector<std::string
   command->AddOption(name, pairs, help).TypeName(type).OneValue();
 }
 
+void AddFactor(Command* command, const std::string& name, double* factor, const std::string& help) {
+  command->AddOption(name, factor, help).TypeName("X").ShowDefault();
+}
+
+void AddFileOptions(Command* command, Arguments* a) {
+  command->AddOption("--base", &a->files.base, "The base in floats; default: the mean of the variants").TypeName("FILE");
+  AddVariantOptions(command, &a->variants);
+  AddNameRuleOptions(command, &a->names);
+  command
+      ->AddOption("--curvature", &a->files.curvature,
+                  "What is known of the weights: TENSOR.G and TENSOR.H (Kronecker factors), TENSOR.importance, "
+                  "TENSOR.tensor_weight; modelvault.curvature makes it")
+      .TypeName("FILE");
+  command
+      ->AddOption("--importance", &a->files.importance,
+                  "A value for each weight, for tensors without Kronecker factors, in place of the curvature file's")
+      .TypeName("FILE");
+  AddSizeOption(command, "--budget", &a->budget, "Bytes the vault may have; default 1MiB");
+  command->AddOption("--group", &a->group, "Weights that share a scale; the format has 128").TypeName("N").ShowDefault();
+  command->AddOption("-o,--output", &a->output, "The vault; an existing file is replaced once all is verified")
+      .TypeName("VAULT")
+      .Required();
+  command->AddOption("--report", &a->report, "Also write what it cost as an HTML page").TypeName("FILE");
+  command->AddOption("--json-report", &a->json_report, "Also write what it cost as JSON").TypeName("FILE");
+  command->AddFlag("--table", &a->table, "Print a line for every variant, not only for the ten that lose most");
+  command
+      ->AddOption("--export-int8", &a->run.export_folder,
+                  "Also leave the INT8 models there: base.safetensors and variants/NAME.safetensors")
+      .TypeName("DIR");
+}
+
+void AddWeightOptions(Command* command, Arguments* a) {
+  AddPairs(command, "--floor", &a->floors, "NAME=NATS",
+           "Variant NAME may lose so much, by the curvature's prediction, whatever tensor weights say");
+  AddPairs(command, "--weight", &a->weights, "NAME=X", "Variant NAME's errors count X times as much");
+  AddPairs(command, "--tensor-weight", &a->tensor_weights, "TEXT=X",
+           "Errors of tensors with TEXT in their name count X times as much, in place of the curvature file's weights");
+  command
+      ->AddOption("--tensor-weights", &a->tensor_weights_file,
+                  "More of these, a line each: modelvault.tensor_weights makes them")
+      .TypeName("FILE");
+}
+
+void AddMethodOptions(Command* command, Arguments* a) {
+  ModelFitOptions& fit = a->run.fit.model;
+  AddFactor(command, "--gain", &fit.gain, "Multiply the fine-tunes' differences by X before they are fitted");
+  AddFactor(command, "--damping", &a->run.curvature.damping, "Added to the curvature's diagonal, times its mean");
+  command
+      ->AddOption("--grid", &a->grid,
+                  "Steps of the base's rows: by their curvature and the price of a byte, or by their range")
+      .TypeName("curvature|range")
+      .OneOf({"curvature", "range"})
+      .ShowDefault();
+  AddFactor(command, "--grid-factor", &fit.grid_factor, "Makes the base's grid coarser");
+  AddFactor(command, "--start-scale", &fit.start_scale,
+            "Scale to begin with, in units of the difference that just pays for its bits");
+  command
+      ->AddOption("--rounds", &a->run.fit.rounds, "Fits of the variants, each with the last one's prices of symbols")
+      .TypeName("N")
+      .Range(1, 20)
+      .ShowDefault();
+  command
+      ->AddOption("--metric", &a->metric,
+                  "What errors are held against: all that is given, or less of it, for comparisons")
+      .TypeName("kronecker|diagonal|identity|magnitude")
+      .OneOf({"kronecker", "diagonal", "identity", "magnitude"})
+      .ShowDefault();
+  command->AddFlag("--move-base", &a->move_base, "Move the base amid the variants: fewer bytes, another base");
+  command->AddFlag("--no-base-rate", &a->no_base_rate, "Round the base to the nearest step");
+  command->AddFlag("--no-scale-refit", &a->no_scale_refit, "Keep all scales as they begin");
+  command->AddFlag("--no-side-tensors", &a->no_side_tensors, "Leave small tensors at the base's");
+  command->AddFlag("--no-shared-prices", &a->no_shared_prices, "Price all symbols of a tensor alike");
+  command->AddOption("--lambda", &a->run.lambda, "Fit at this price of a bit, rather than look for the budget's")
+      .TypeName("X");
+}
+
 }  // namespace
 
 void AddFitCommand(Command& app, Session& session) {
   Command command = app.AddCommand("fit", "Quantise float checkpoints into a vault within a budget");
   auto a = std::make_shared<Arguments>();
-  command.AddOption("--base", &a->files.base, "The base in floats; default: the mean of the variants").TypeName("FILE");
-  AddVariantOptions(&command, &a->variants);
-  command.AddOption("--curvature", &a->files.curvature, "Kronecker factors: TENSOR.G and TENSOR.H").TypeName("FILE");
-  command
-      .AddOption("--importance", &a->files.importance, "A value for each weight, for tensors without Kronecker factors")
-      .TypeName("FILE");
-  AddSizeOption(&command, "--budget", &a->budget, "Bytes the vault may have; default 1MiB");
-  command.AddOption("--group", &a->group, "Weights that share a scale; the format has 128").TypeName("N").ShowDefault();
-  command.AddOption("-o,--output", &a->output, "The vault; an existing file is replaced once all is verified")
-      .TypeName("VAULT")
-      .Required();
-  command.AddOption("--report", &a->report, "Also write what it cost as an HTML page").TypeName("FILE");
-  command.AddOption("--json-report", &a->json_report, "Also write what it cost as JSON").TypeName("FILE");
-  command
-      .AddOption("--export-int8", &a->run.export_folder,
-                 "Also leave the INT8 models there: base.safetensors and variants/NAME.safetensors")
-      .TypeName("DIR");
-  AddPairs(&command, "--floor", &a->floors, "NAME=NATS",
-           "Variant NAME may lose so much, by the curvature's prediction, whatever --tensor-weight says");
-  AddPairs(&command, "--weight", &a->weights, "NAME=X", "Variant NAME's errors count X times as much");
-  AddPairs(&command, "--tensor-weight", &a->tensor_weights, "TEXT=X",
-           "Errors of tensors with TEXT in their name count X times as much");
-  command
-      .AddOption("--tensor-weights", &a->tensor_weights_file,
-                 "More of these, a line each: modelvault.tensor_weights makes them")
-      .TypeName("FILE");
-  command.AddOption("--gain", &a->run.fit.gain, "Multiply the fine-tunes' differences by X before they are fitted")
-      .TypeName("X")
-      .ShowDefault();
-  command.AddOption("--damping", &a->run.curvature.damping, "Added to the curvature's diagonal, times its mean")
-      .TypeName("X")
-      .ShowDefault();
-  command
-      .AddOption("--grid", &a->grid,
-                 "Steps of the base's rows: by their curvature and the price of a byte, or by their range")
-      .TypeName("curvature|range")
-      .OneOf({"curvature", "range"})
-      .ShowDefault();
-  command.AddOption("--grid-factor", &a->run.fit.grid_factor, "Makes the base's grid coarser")
-      .TypeName("X")
-      .ShowDefault();
-  command
-      .AddOption("--start-scale", &a->run.fit.start_scale,
-                 "Scale to begin with, in units of the difference that just pays for its bits")
-      .TypeName("X")
-      .ShowDefault();
-  command.AddOption("--rounds", &a->run.fit.rounds, "Fits of base and variants, each with the last one's prices")
-      .TypeName("N")
-      .Range(1, 20)
-      .ShowDefault();
-  command
-      .AddOption("--metric", &a->metric,
-                 "What errors are held against: all that is given, or less of it, for comparisons")
-      .TypeName("kronecker|diagonal|identity|magnitude")
-      .OneOf({"kronecker", "diagonal", "identity", "magnitude"})
-      .ShowDefault();
-  command.AddFlag("--move-base", &a->move_base, "Move the base amid the variants: fewer bytes, another base");
-  command.AddFlag("--no-base-rate", &a->no_base_rate, "Round the base to the nearest step");
-  command.AddFlag("--no-scale-refit", &a->no_scale_refit, "Keep all scales as they begin");
-  command.AddFlag("--no-side-tensors", &a->no_side_tensors, "Leave small tensors at the base's");
-  command.AddFlag("--no-shared-prices", &a->no_shared_prices, "Price all symbols of a tensor alike");
-  command.AddOption("--lambda", &a->run.lambda, "Fit at this price of a bit, rather than look for the budget's")
-      .TypeName("X");
+  AddFileOptions(&command, a.get());
+  AddWeightOptions(&command, a.get());
+  AddMethodOptions(&command, a.get());
   command.AddOption("--work", &a->run.work_folder, "Where an interrupted fit finds its results; default VAULT.fit-work")
       .TypeName("DIR");
   command.AddFlag("--keep-work", &a->run.keep_work_folder, "Do not remove that folder at the end");
@@ -288,11 +310,12 @@ void AddFitCommand(Command& app, Session& session) {
   AddJsonFlag(&command, &a->json);
   SetFooter(&command,
             "  mvault fit --variants departments --curvature curvature.safetensors --budget 1MiB -o all.mvlt\n"
-            "  mvault fit --base base.safetensors --variants departments --curvature c.safetensors \\\n"
-            "      --importance i.safetensors -o all.mvlt --report all.html --export-int8 int8\n",
-            "Tensors are F32, F16 or BF16; those of rank 2 and more get INT8 weights and ternary deltas. All variants\n"
-            "pay the same price for a bit; it is raised or lowered until the vault just fits the budget. Killed and\n"
-            "started again with the same command line, it goes on where it was.");
+            "  mvault fit --base base.safetensors --variants departments --curvature curvature.safetensors \\\n"
+            "      -o all.mvlt --report all.html --export-int8 int8\n",
+            "Tensors of F32, F16 or BF16 with two dimensions and more get INT8 weights and ternary deltas; small ones\n"
+            "are rounded, tensors of other types each model keeps as its own. All variants pay the same price for a\n"
+            "bit; it is raised or lowered until the vault just fits the budget. Killed and started again with the same\n"
+            "command line, it goes on where it was.");
   command.OnParsed([&session, a] { session.command = [&session, a] { return Fit(session, *a); }; });
 }
 

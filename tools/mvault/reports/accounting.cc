@@ -40,7 +40,7 @@ struct WatchedChunks {
   explicit WatchedChunks(const NamedVault& vault)
       : memory(&vault.vault(), vault.restorer().shared(), nullptr, kMinTileSize), source(memory.chunks()) {}
 
-  static CoreStatus Fetch(void* self, uint64_t chunk, ByteView* stored) {
+  static CoreStatus Fetch(void* self, size_t chunk, ByteView* stored) {
     auto* watched = static_cast<WatchedChunks*>(self);
     const CoreStatus status = watched->source.fetch(watched->source.context, chunk, stored);
     if (status != CoreStatus::kOk) return status;

@@ -60,13 +60,13 @@ std::string Bars(const std::vector<Bar>& bars, const char* what) {
 }
 
 // Predicted loss over budget.
-std::string Curve(const proto::FitReport& r) {
+std::string Curve(const FitReport& r) {
   constexpr double kLeft = 90, kTop = 16, kWidth = 700, kHeight = 220;
   double most_budget = 0;
   double most_loss = 0;
-  for (const proto::FitCurvePoint& p : r.curve()) {
-    most_budget = std::max(most_budget, p.budget());
-    most_loss = std::max(most_loss, p.remaining());
+  for (const CurvePoint& p : r.curve) {
+    most_budget = std::max(most_budget, p.budget);
+    most_loss = std::max(most_loss, p.remaining);
   }
   if (!(most_budget > 0) || !(most_loss > 0)) return "";
   const auto x = [&](double budget) { return kLeft + kWidth * budget / most_budget; };
@@ -81,15 +81,15 @@ std::string Curve(const proto::FitReport& r) {
                           loss);
   }
   std::string line;
-  for (const proto::FitCurvePoint& p : r.curve()) {
-    absl::StrAppendFormat(&line, "%s%.1f %.1f", line.empty() ? "M" : " L", x(p.budget()), y(p.remaining()));
+  for (const CurvePoint& p : r.curve) {
+    absl::StrAppendFormat(&line, "%s%.1f %.1f", line.empty() ? "M" : " L", x(p.budget), y(p.remaining));
     absl::StrAppendFormat(&svg,
                           "<circle class=\"dot\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"/>"
                           "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>"
                           "<text x=\"%.1f\" y=\"%.1f\">%.4g</text>\n",
-                          x(p.budget()), y(p.remaining()), x(p.budget()), kTop + kHeight + 18,
-                          Grouped(static_cast<uint64_t>(p.budget())), x(p.budget()) + 7, y(p.remaining()) - 6,
-                          p.remaining());
+                          x(p.budget), y(p.remaining), x(p.budget), kTop + kHeight + 18,
+                          Grouped(static_cast<uint64_t>(p.budget)), x(p.budget) + 7, y(p.remaining) - 6,
+                          p.remaining);
   }
   absl::StrAppend(&svg, "<path class=\"curve\" d=\"", line, "\"/>\n<text x=\"440\" y=\"272\" text-anchor=\"middle\">",
                   "bytes of the vault</text></svg>\n");
@@ -118,15 +118,15 @@ Marks MarksFor(double least, double most) {
 }
 
 // Bytes of a variant against what it keeps: a dot each.
-std::string Scatter(const proto::FitReport& r) {
+std::string Scatter(const FitReport& r) {
   constexpr double kLeft = 90, kTop = 10, kWidth = 700, kHeight = 240;
-  if (r.variants().empty()) return "";
+  if (r.variants.empty()) return "";
   double least_bytes = HUGE_VAL, most_bytes = 0, least_kept = 100, most_kept = 0;
-  for (const proto::FittedVariantReport& v : r.variants()) {
-    least_bytes = std::min(least_bytes, static_cast<double>(v.bytes()));
-    most_bytes = std::max(most_bytes, static_cast<double>(v.bytes()));
-    least_kept = std::min(least_kept, 100 * v.kept());
-    most_kept = std::max(most_kept, 100 * v.kept());
+  for (const VariantReport& v : r.variants) {
+    least_bytes = std::min(least_bytes, static_cast<double>(v.bytes));
+    most_bytes = std::max(most_bytes, static_cast<double>(v.bytes));
+    least_kept = std::min(least_kept, 100 * v.kept);
+    most_kept = std::max(most_kept, 100 * v.kept);
   }
   const Marks across = MarksFor(least_bytes, most_bytes);
   const Marks up = MarksFor(least_kept, most_kept);
@@ -146,69 +146,68 @@ std::string Scatter(const proto::FitReport& r) {
     absl::StrAppendFormat(&svg, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>\n", x(bytes),
                           kTop + kHeight + 18, Grouped(static_cast<uint64_t>(std::max(0.0, bytes))));
   }
-  for (const proto::FittedVariantReport& v : r.variants()) {
+  for (const VariantReport& v : r.variants) {
     absl::StrAppendFormat(&svg, "<circle class=\"dot\" cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\"><title>%s</title></circle>\n",
-                          x(static_cast<double>(v.bytes())), y(100 * v.kept()), Escaped(Printable(v.name())));
+                          x(static_cast<double>(v.bytes)), y(100 * v.kept), Escaped(Printable(v.name)));
   }
   return absl::StrCat(
       svg, "<text x=\"440\" y=\"292\" text-anchor=\"middle\">bytes of the variant; signal kept</text></svg>\n");
 }
 
-std::string VariantTable(const proto::FitReport& r) {
+std::string VariantTable(const FitReport& r) {
   std::string html =
       "<table>\n<tr><th>variant</th><th class=\"n\">bytes</th><th class=\"n\">bits a weight</th>"
       "<th class=\"n\">differ</th><th class=\"n\">predicted loss</th><th class=\"n\">kept</th>"
       "<th>most is left in</th></tr>\n";
-  for (const proto::FittedVariantReport& v : r.variants()) {
+  for (const VariantReport& v : r.variants) {
     std::string worst;
-    for (const proto::FittedTensorReport& t : v.worst_tensors()) {
-      absl::StrAppendFormat(&worst, "%s%s (%.0f %% kept)", worst.empty() ? "" : ", ", Printable(t.name()),
-                            100 * t.kept());
+    for (const TensorReport& t : v.worst_tensors) {
+      absl::StrAppendFormat(&worst, "%s%s (%.0f %% kept)", worst.empty() ? "" : ", ", Printable(t.name),
+                            100 * t.kept);
     }
     absl::StrAppendFormat(&html,
                           "<tr><td>%s</td><td class=\"n\">%s</td><td class=\"n\">%.3f</td><td class=\"n\">%.2f %%</td>"
                           "<td class=\"n\">%.4g</td><td class=\"n\">%.1f %%</td><td>%s</td></tr>\n",
-                          Escaped(Printable(v.name())), Grouped(v.bytes()), v.bits_per_weight(), 100 * v.density(),
-                          v.remaining(), 100 * v.kept(), Escaped(worst));
+                          Escaped(Printable(v.name)), Grouped(v.bytes), v.bits_per_weight, 100 * v.density,
+                          v.remaining, 100 * v.kept, Escaped(worst));
   }
   return absl::StrCat(html, "</table>\n");
 }
 
 }  // namespace
 
-std::string FitToHtml(const proto::FitReport& r) {
+std::string FitToHtml(const FitReport& r) {
   std::vector<Bar> variants, tensors;
-  for (const proto::FittedVariantReport& v : r.variants()) {
-    variants.push_back({v.name(), v.signal(), v.remaining(),
-                        absl::StrFormat("%.0f %% kept, %s bytes", 100 * v.kept(), Grouped(v.bytes()))});
+  for (const VariantReport& v : r.variants) {
+    variants.push_back({v.name, v.signal, v.remaining,
+                        absl::StrFormat("%.0f %% kept, %s bytes", 100 * v.kept, Grouped(v.bytes))});
   }
-  for (const proto::FittedTensorReport& t : r.tensors()) {
+  for (const TensorReport& t : r.tensors) {
     tensors.push_back(
-        {t.name(), t.signal(), t.remaining(),
-         absl::StrFormat("%.0f %% kept, %.2f %% differ, %s", 100 * t.kept(), 100 * t.density(), t.metric())});
+        {t.name, t.signal, t.remaining,
+         absl::StrFormat("%.0f %% kept, %.2f %% differ, %s", 100 * t.kept, 100 * t.density, t.metric)});
   }
   const auto worst_first = [](const Bar& a, const Bar& b) { return a.remaining > b.remaining; };
   std::stable_sort(variants.begin(), variants.end(), worst_first);
   std::stable_sort(tensors.begin(), tensors.end(), worst_first);
-  const std::string title = Escaped(Printable(r.vault()));
+  const std::string title = Escaped(Printable(r.vault));
   std::string html =
       absl::StrCat("<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>mvault fit: ", title,
                    "</title>\n<style>", kStyle, "</style>\n<h1>", title, "</h1>\n");
-  absl::StrAppend(&html, Tile(Grouped(r.bytes()), absl::StrCat("bytes, of ", Grouped(r.budget()))),
-                  Tile(absl::StrCat(r.variants_size()), "variants"),
-                  Tile(absl::StrFormat("%.1f %%", 100 * r.kept()), "of the signal kept"),
-                  Tile(absl::StrFormat("%.4g", r.remaining()), "predicted loss a variant"),
-                  Tile(absl::StrFormat("%.0f&times;", static_cast<double>(r.float_bytes()) /
-                                                          static_cast<double>(std::max<uint64_t>(1, r.bytes()))),
+  absl::StrAppend(&html, Tile(Grouped(r.bytes), absl::StrCat("bytes, of ", Grouped(r.budget))),
+                  Tile(absl::StrCat(r.variants.size()), "variants"),
+                  Tile(absl::StrFormat("%.1f %%", 100 * r.kept), "of the signal kept"),
+                  Tile(absl::StrFormat("%.4g", r.remaining), "predicted loss a variant"),
+                  Tile(absl::StrFormat("%.0f&times;", static_cast<double>(r.float_bytes) /
+                                                          static_cast<double>(std::max<uint64_t>(1, r.bytes))),
                        "smaller than the float files"));
-  absl::StrAppend(&html, "<p>Base ", Grouped(r.base_bytes()), " bytes, tables and shared priors ",
-                  Grouped(r.model_bytes()), ". A bit costs ", absl::StrFormat("%.4g", r.lambda()), " (found after ",
-                  r.fits(),
-                  " fits). Predicted loss is half the curvature's quadratic form at the error that is left; where the "
+  absl::StrAppend(&html, "<p>Base ", Grouped(r.base_bytes), " bytes, tables and shared priors ",
+                  Grouped(r.model_bytes), ". A bit costs ", absl::StrFormat("%.4g", r.lambda), " (found after ",
+                  r.fits, " fits and ", r.trials, " of a few variants). Predicted loss is half the curvature's quadratic form at the error that is left; where the "
                   "curvature is the Fisher information it is in nats a token.</p>\n");
-  for (const std::string& note : r.notes())
+  for (const std::string& note : r.notes)
     absl::StrAppend(&html, "<p class=\"note\">", Escaped(Printable(note)), "</p>\n");
-  if (!r.curve().empty()) absl::StrAppend(&html, "<h2>What more or less room would give</h2>\n", Curve(r),
+  if (!r.curve.empty()) absl::StrAppend(&html, "<h2>What more or less room would give</h2>\n", Curve(r),
                                         "<p>Predicted loss a variant, the base as it is. Budgets that its bytes alone "
                                         "take are left out.</p>\n");
   absl::StrAppend(&html, "<h2>Bytes and what they keep, a dot a variant</h2>\n", Scatter(r),

@@ -5,7 +5,7 @@ from .allocate import allocate
 from .attach import attach, plan_of
 from .base_model import BaseModel
 from .byte_count import ByteCount, ByteCounter
-from .curvature import curvature
+from .curvature import add_tensor_weights, curvature
 from .distill import Progress, distill
 from .errors import AttachError, ModelFileError
 from .export import export, load
@@ -16,5 +16,5 @@ from .tensor_weights import tensor_weights, write_tensor_weights
 from .version import VERSION as __version__
 
 __all__ = ["AttachError", "BaseModel", "ByteCount", "ByteCounter", "ModelFileError", "Plan", "Priors", "Progress",
-           "allocate", "apply_lora", "attach", "curvature", "distill", "export", "load", "plan_of",
+           "add_tensor_weights", "allocate", "apply_lora", "attach", "curvature", "distill", "export", "load", "plan_of",
            "tensor_weights", "write_tensor_weights"]

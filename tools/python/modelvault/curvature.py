@@ -62,13 +62,36 @@ def curvature(model: nn.Module, batches: Iterable[Any], path: safetensors.Path, 
         safetensors.write(importance, diagonals, {"role": "Fisher diagonal"})
     tensors.update({name + curvature_file.IMPORTANCE: values for name, values in diagonals.items()})
     if variants is not None:
-        with exported_variants(list(variants), tensors, base=base, budget=budget, program=program,
-                               options=fit_options) as restored:
-            weights = exact_weights(restored, curvature_file.Metric(tensors), names)
-        tensors.update({name + curvature_file.TENSOR_WEIGHT: torch.tensor(weight, dtype=torch.float32)
-                        for name, weight in weights.items()})
+        tensors.update(_derived(tensors, variants, base, names, budget, program, fit_options))
     curvature_file.write(path, tensors)
     return [name[:-len(".H")] for name in tensors if name.endswith(".H")]
+
+
+def add_tensor_weights(curvature_path: safetensors.Path, path: safetensors.Path, variants: Iterable[Variant], *,
+                       importance: Optional[safetensors.Path] = None, base: Optional[safetensors.Path] = None,
+                       names: Names = None, budget: Union[None, int, str] = None,
+                       program: safetensors.Path = "mvault", fit_options: Sequence[str] = ()) -> None:
+    """Writes `path`, a curvature file with all that curvature(variants=...) puts into one, from a file that has factors
+    and, of old, `importance` apart. The rest as there."""
+    tensors = {name: tensor for name, tensor in safetensors.read(curvature_path).tensors.items()
+               if not name.endswith(curvature_file.TENSOR_WEIGHT)}
+    if importance is not None:
+        tensors.update({name + curvature_file.IMPORTANCE: values
+                        for name, values in safetensors.read(importance).tensors.items()})
+    tensors.update(_derived(tensors, variants, base, names, budget, program, fit_options))
+    curvature_file.write(path, tensors)
+
+
+def _derived(known: Dict[str, torch.Tensor], variants: Iterable[Variant], base: Optional[safetensors.Path], names: Names,
+             budget: Union[None, int, str], program: safetensors.Path,
+             fit_options: Sequence[str]) -> Dict[str, torch.Tensor]:
+    """NAME.tensor_weight from what a first fit with `known` loses."""
+    with exported_variants(list(variants), known, base=base, budget=budget, program=program,
+                           options=fit_options) as restored:
+        weights = exact_weights(restored, curvature_file.Metric(known), names)
+    # Three digits, as in a file of factors: more would be noise.
+    return {name + curvature_file.TENSOR_WEIGHT: torch.tensor(float(f"{weight:.3g}"), dtype=torch.float32)
+            for name, weight in weights.items()}
 
 
 def _measure(model: nn.Module, batches: Iterable[Any], found: List[Found], all_names: List[List[str]],

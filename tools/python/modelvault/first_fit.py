@@ -23,8 +23,8 @@ def exported_variants(variants: Sequence[Variant], known: Mapping[str, torch.Ten
     if all(batches is None for _, _, batches in variants):
         raise AttachError("variants: at least one is needed with batches; leave them out for a file without tensor "
                           "weights")
-    with tempfile.TemporaryDirectory(prefix="modelvault-fit-") as name:
-        folder = pathlib.Path(name)
+    with tempfile.TemporaryDirectory(prefix="modelvault-fit-") as temporary:
+        folder = pathlib.Path(temporary)
         curvature_file.write(folder / "curvature", known)
         # Of old, `fit` looks for importance in a file of its own alone.
         safetensors.write(folder / "importance", curvature_file.diagonals(known))
@@ -32,11 +32,18 @@ def exported_variants(variants: Sequence[Variant], known: Mapping[str, torch.Ten
                    folder / "first.mvlt", "--export-int8", folder / "int8", "--json"]
         command += [] if base is None else ["--base", base]
         command += [] if budget is None else ["--budget", budget]
-        for number, (_, path, _) in enumerate(variants):
-            command += ["--variant", f"v{number}={os.path.abspath(path)}"]
+        names = _names_of([pathlib.Path(path) for _, path, _ in variants])
+        for name, (_, path, _) in zip(names, variants):
+            command += ["--variant", f"{name}={os.path.abspath(path)}"]
         _run(program, [*command, *options])
-        yield [(model, folder / "int8" / "variants" / f"v{number}.safetensors", batches)
-               for number, (model, _, batches) in enumerate(variants) if batches is not None]
+        yield [(model, folder / "int8" / "variants" / f"{name}.safetensors", batches)
+               for name, (model, _, batches) in zip(names, variants) if batches is not None]
+
+
+def _names_of(paths: List[pathlib.Path]) -> List[str]:
+    """The files' own, as `fit --variants` has them; numbered where two are alike."""
+    stems = [path.stem for path in paths]
+    return stems if len(set(stems)) == len(stems) else [f"{number}-{stem}" for number, stem in enumerate(stems)]
 
 
 def _run(program: safetensors.Path, arguments: List[object]) -> None:

@@ -97,7 +97,7 @@ TEST_F(AccountingTest, BytesGoToTheTensorsThatDiffer) {
       EXPECT_EQ(tensor.stored_scales, gaps) << "one scale a segment";
       // Every 40th weight, a position and a sign each: about 0.19 bits a weight.
       const double bits =
-          8.0 * static_cast<double>(tensor.symbol_bytes) / static_cast<double>(Elements(open.tensors[i]));
+          8.0 * static_cast<double>(tensor.symbol_bytes) / static_cast<double>(open.tensors[i].elements());
       EXPECT_GT(bits, 0.15) << open.tensors[i].name;
       EXPECT_LT(bits, 0.30) << open.tensors[i].name;
     } else {
@@ -111,7 +111,7 @@ TEST_F(AccountingTest, BaseBytesFollowTheEntropyOfTheTensors) {
   ASSERT_OK_AND_ASSIGN(const NamedVault vault, NamedVault::Open(disk_, models_.Pack(), KnownModelFormats()));
   ASSERT_OK_AND_ASSIGN(const std::vector<uint64_t> bytes, AccountBase(vault, 2));
   const auto bits = [&](size_t i) {
-    return 8.0 * static_cast<double>(bytes[i]) / static_cast<double>(Elements(vault.tensors()[i]));
+    return 8.0 * static_cast<double>(bytes[i]) / static_cast<double>(vault.tensors()[i].elements());
   };
   ASSERT_EQ(vault.tensors()[2].name, "layer.w");
   // Sums of two draws from 16 have 4.66 bits; more than half of embed's rows repeat.

@@ -1,103 +1,105 @@
 #include "tools/mvault/reports/fit_report.h"
 
 #include <gmock/gmock.h>
-#include <google/protobuf/descriptor.h>
-#include <google/protobuf/descriptor.pb.h>
-#include <google/protobuf/dynamic_message.h>
-#include <google/protobuf/util/json_util.h>
-#include <google/protobuf/util/message_differencer.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <fstream>
-#include <memory>
 #include <string>
 #include <vector>
 
+#include "nlohmann/json.hpp"
 #include "tests/status_matchers.h"
 #include "tests/tools/fitting/fitting_files.h"
 
 namespace modelvault {
 namespace {
 
-using ::google::protobuf::Descriptor;
-using ::google::protobuf::FieldDescriptor;
-using ::google::protobuf::Message;
-using ::google::protobuf::Reflection;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-// The program's own message is without descriptors: this is the same from the same file, with them.
-class FitReportSchema {
- public:
-  FitReportSchema() {
-    google::protobuf::FileDescriptorSet files;
-    std::ifstream in(MODELVAULT_FIT_REPORT_SCHEMA, std::ios::binary);
-    if (!files.ParseFromIstream(&in) || files.file_size() != 1) return;
-    const google::protobuf::FileDescriptor* const file = pool_.BuildFile(files.file(0));
-    if (file != nullptr) type_ = file->FindMessageTypeByName("FitReport");
-  }
-
-  const Descriptor* type() const { return type_; }
-  std::unique_ptr<Message> New() { return std::unique_ptr<Message>(factory_.GetPrototype(type_)->New()); }
-
- private:
-  google::protobuf::DescriptorPool pool_;
-  google::protobuf::DynamicMessageFactory factory_;
-  const Descriptor* type_ = nullptr;
-};
-
-// Gives each field another value, repeated ones two.
-void Fill(Message* message, int* next) {
-  const Reflection* const set = message->GetReflection();
-  for (int i = 0; i < message->GetDescriptor()->field_count(); ++i) {
-    const FieldDescriptor* const field = message->GetDescriptor()->field(i);
-    for (int k = 0; k < (field->is_repeated() ? 2 : 1); ++k) {
-      const int value = ++*next;
-      switch (field->cpp_type()) {
-        case FieldDescriptor::CPPTYPE_UINT64: {
-          const uint64_t number = static_cast<uint64_t>(value) << 40;
-          field->is_repeated() ? set->AddUInt64(message, field, number) : set->SetUInt64(message, field, number);
-          break;
-        }
-        case FieldDescriptor::CPPTYPE_DOUBLE:
-          ASSERT_FALSE(field->is_repeated());
-          set->SetDouble(message, field, value + 1.0 / 3);
-          break;
-        case FieldDescriptor::CPPTYPE_STRING: {
-          const std::string text = "\"text\" " + std::to_string(value);
-          field->is_repeated() ? set->AddString(message, field, text) : set->SetString(message, field, text);
-          break;
-        }
-        case FieldDescriptor::CPPTYPE_MESSAGE:
-          Fill(field->is_repeated() ? set->AddMessage(message, field) : set->MutableMessage(message, field), next);
-          break;
-        default:
-          FAIL() << field->full_name() << " has a type that this test does not know";
-      }
-    }
-  }
+TEST(FitReportTest, JsonHasEveryField) {
+  const TensorReport tensor{"w", {3, 5}, "kronecker", 0.1, 0.2, 0.3, 0.4};
+  VariantReport variant;
+  variant.name = "alpha";
+  variant.bytes = uint64_t{1} << 60;
+  variant.bits_per_weight = 1.5;
+  variant.density = 0.25;
+  variant.signal = 2.5;
+  variant.remaining = 3.5;
+  variant.kept = 4.5;
+  variant.lambda = 5.5;
+  variant.worst_tensors = {tensor};
+  FitReport report;
+  report.vault = "v.mvlt";
+  report.bytes = 1;
+  report.budget = 2;
+  report.float_bytes = 3;
+  report.lambda = 4;
+  report.fits = 5;
+  report.trials = 6;
+  report.weights = 7;
+  report.base_bytes = 8;
+  report.model_bytes = 9;
+  report.density = 10;
+  report.signal = 11;
+  report.remaining = 12;
+  report.kept = 13;
+  report.variants = {variant};
+  report.tensors = {tensor, tensor};
+  report.curve = {{14, 15, 16}};
+  report.lost_rows = {{"a.safetensors", "w", 17, 18}};
+  report.notes = {"note"};
+  const Json expected_tensor = {{"name", "w"},   {"shape", {3, 5}},  {"metric", "kronecker"}, {"density", 0.1},
+                                {"signal", 0.2}, {"remaining", 0.3}, {"kept", 0.4}};
+  const Json expected_variant = {{"name", "alpha"},
+                                 {"bytes", uint64_t{1} << 60},
+                                 {"bits_per_weight", 1.5},
+                                 {"density", 0.25},
+                                 {"signal", 2.5},
+                                 {"remaining", 3.5},
+                                 {"kept", 4.5},
+                                 {"lambda", 5.5},
+                                 {"worst_tensors", Json::array({expected_tensor})}};
+  const Json expected = {
+      {"vault", "v.mvlt"},
+      {"bytes", 1},
+      {"budget", 2},
+      {"float_bytes", 3},
+      {"lambda", 4},
+      {"fits", 5},
+      {"trials", 6},
+      {"weights", 7},
+      {"base_bytes", 8},
+      {"model_bytes", 9},
+      {"signal", 11},
+      {"remaining", 12},
+      {"kept", 13},
+      {"density", 10},
+      {"variants", Json::array({expected_variant})},
+      {"tensors", Json::array({expected_tensor, expected_tensor})},
+      {"curve", Json::array({{{"budget", 14}, {"remaining", 15}, {"density", 16}}})},
+      {"lost_rows",
+       Json::array({{{"file", "a.safetensors"}, {"tensor", "w"}, {"row", 17}, {"relative_error", 18}}})},
+      {"notes", {"note"}}};
+  EXPECT_EQ(FitToJson(report), expected);
 }
 
-TEST(FitReportTest, JsonIsTheMessage) {
-  FitReportSchema schema;
-  ASSERT_NE(schema.type(), nullptr);
-  const std::unique_ptr<Message> filled = schema.New();
-  int next = 0;
-  Fill(filled.get(), &next);
-  EXPECT_GT(next, 80);
-  proto::FitReport report;
-  ASSERT_TRUE(report.ParseFromString(filled->SerializeAsString()));
-  const std::unique_ptr<Message> read = schema.New();
-  // Strict: a key that is no field of the message is an error.
-  const google::protobuf::util::Status status =
-      google::protobuf::util::JsonStringToMessage(FitToJson(report).dump(), read.get());
-  ASSERT_TRUE(status.ok()) << status.ToString();
-  google::protobuf::util::MessageDifferencer differencer;
-  std::string differences;
-  differencer.ReportDifferencesToString(&differences);
-  EXPECT_TRUE(differencer.Compare(*filled, *read)) << differences;
+TEST(FitReportTest, TextShowsTheTenThatLoseMost) {
+  FitReport report;
+  for (int v = 0; v < 25; ++v) {
+    VariantReport variant;
+    variant.name = "v" + std::to_string(100 + v);
+    variant.remaining = (v * 7) % 25;
+    report.variants.push_back(variant);
+  }
+  const std::string text = FitToText(report, false);
+  for (const VariantReport& v : report.variants) {
+    EXPECT_EQ(text.find(v.name) != std::string::npos, v.remaining >= 15) << v.name;
+    EXPECT_THAT(FitToText(report, true), HasSubstr(v.name));
+  }
+  EXPECT_THAT(text, HasSubstr("The 10 of 25 variants that lose most; --table shows all"));
+  EXPECT_THAT(FitToText(report, true), Not(HasSubstr("lose most")));
 }
 
 // The notes in the JSON of a fit that came to a vault of `size` of 1,000 bytes.

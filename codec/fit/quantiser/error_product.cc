@@ -1,4 +1,4 @@
-#include "codec/fit/error_product.h"
+#include "codec/fit/quantiser/error_product.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,6 +1,6 @@
 // How much an error in one tensor's weights costs: a quadratic form.
-#ifndef MODELVAULT_CODEC_FIT_CURVATURE_H_
-#define MODELVAULT_CODEC_FIT_CURVATURE_H_
+#ifndef MODELVAULT_CODEC_FIT_QUANTISER_CURVATURE_H_
+#define MODELVAULT_CODEC_FIT_QUANTISER_CURVATURE_H_
 
 #include <cstddef>
 #include <vector>
@@ -72,4 +72,4 @@ class Curvature {
 
 }  // namespace modelvault
 
-#endif  // MODELVAULT_CODEC_FIT_CURVATURE_H_
+#endif  // MODELVAULT_CODEC_FIT_QUANTISER_CURVATURE_H_

@@ -1,4 +1,4 @@
-#include "codec/fit/ternary_fit.h"
+#include "codec/fit/quantiser/ternary_fit.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -47,8 +47,7 @@ double FormOf(const TernaryFit& fit, const std::vector<float>& delta, const std:
               const Curvature& c) {
   std::vector<double> e(delta.size());
   for (size_t i = 0; i < e.size(); ++i) {
-    e[i] =
-        static_cast<double>(delta[i]) - static_cast<double>(steps[i / c.cols()]) * fit.symbols[i] * fit.scales[i / 128];
+    e[i] = static_cast<double>(delta[i]) - static_cast<double>(steps[i / c.cols()]) * fit.changes[i];
   }
   double sum = 0;
   for (size_t i = 0; i < e.size(); ++i) {
@@ -77,7 +76,7 @@ TEST(TernaryFitTest, TheObjectiveNeverGrowsAndIsWhatItSays) {
     EXPECT_NEAR(fit.objectives.back(), fit.remaining + options.lambda * bits, 1e-4 * fit.signal);
     EXPECT_LT(fit.remaining, fit.signal);
     EXPECT_EQ(fit.nonzeros,
-              fit.symbols.size() - static_cast<size_t>(std::count(fit.symbols.begin(), fit.symbols.end(), 0)));
+              fit.changes.size() - static_cast<size_t>(std::count(fit.changes.begin(), fit.changes.end(), 0)));
   }
 }
 
@@ -95,13 +94,12 @@ TEST(TernaryFitTest, ComesNearTheBestOfAllDeltas) {
     double best = INFINITY;
     TernaryFit trial = fit;
     for (int code = 0; code < 6561; ++code) {
-      size_t nonzeros = 0;
-      for (size_t i = 0, rest = static_cast<size_t>(code); i < 8; ++i, rest /= 3) {
-        trial.symbols[i] = static_cast<int8_t>(static_cast<int>(rest % 3) - 1);
-        nonzeros += trial.symbols[i] != 0 ? 1 : 0;
-      }
       for (int scale = 1; scale <= 12; ++scale) {
-        trial.scales[0] = scale;
+        size_t nonzeros = 0;
+        for (size_t i = 0, rest = static_cast<size_t>(code); i < 8; ++i, rest /= 3) {
+          trial.changes[i] = static_cast<int16_t>((static_cast<int>(rest % 3) - 1) * scale);
+          nonzeros += trial.changes[i] != 0 ? 1 : 0;
+        }
         const double bits = 6.0 * static_cast<double>(nonzeros) + (scale != 4 ? 4 : 0);
         if (options.lambda * bits < best) best = std::min(best, FormOf(trial, delta, steps, c) + options.lambda * bits);
       }
@@ -129,7 +127,7 @@ TEST(TernaryFitTest, WithoutCouplingEveryWeightIsDecidedAlone) {
       const double d = static_cast<double>(delta[i]);
       const double moved = std::abs(d) - 4;
       const bool pays = c.Between(i, i) * (d * d - moved * moved) / 2 > 0.1 * 6;
-      EXPECT_EQ(fit.symbols[i], pays ? (d > 0 ? 1 : -1) : 0) << i;
+      EXPECT_EQ(fit.changes[i], pays ? (d > 0 ? 4 : -4) : 0) << i;
     }
   }
 }
@@ -151,7 +149,7 @@ TEST(TernaryFitTest, AWeightAtTheEndOfTheRangeDoesNotKeepItsGroupFromItsScale) {
   options.start_scale = 1;
   ASSERT_OK_AND_ASSIGN(const TernaryFit fit, FitTernary("w", delta, {1}, base, Curvature::Identity(1, 128), options));
   EXPECT_EQ(fit.scales, (std::vector<int>{9}));
-  EXPECT_EQ(fit.symbols[1], 0);
+  EXPECT_EQ(fit.changes[1], 0);
   EXPECT_EQ(fit.nonzeros, 127u);
   EXPECT_FLOAT_EQ(static_cast<float>(fit.remaining), 81.0f / 2);
 }
@@ -171,11 +169,11 @@ TEST(TernaryFitTest, WideTensorsAreFittedAsNarrowOnes) {
   TernaryFit trial = fit;
   for (size_t i = 0; i < delta.size(); i += 7) {
     for (int symbol = -1; symbol <= 1; ++symbol) {
-      trial.symbols[i] = static_cast<int8_t>(symbol);
-      const double bits = 6.0 * ((symbol != 0) - (fit.symbols[i] != 0));
+      trial.changes[i] = static_cast<int16_t>(symbol * fit.scales[i / 128]);
+      const double bits = 6.0 * ((symbol != 0) - (fit.changes[i] != 0));
       EXPECT_GE(FormOf(trial, delta, steps, c) + options.lambda * bits, fit.remaining * (1 - 1e-4)) << i;
     }
-    trial.symbols[i] = fit.symbols[i];
+    trial.changes[i] = fit.changes[i];
   }
 }
 
@@ -187,11 +185,11 @@ TEST(TernaryFitTest, NothingLeavesTheGrid) {
   delta[1] = -5.0f;
   ASSERT_OK_AND_ASSIGN(const TernaryFit fit, FitTernary("w", delta, {1}, base, Curvature::Identity(1, 128), {}));
   for (size_t i = 0; i < 128; ++i) {
-    const int value = base[i] + fit.symbols[i] * fit.scales[0];
+    const int value = base[i] + fit.changes[i];
     EXPECT_GE(value, -128) << i;
     EXPECT_LE(value, 127) << i;
   }
-  EXPECT_EQ(fit.symbols[3], 1);
+  EXPECT_EQ(fit.changes[3], 5);
 }
 
 TEST(TernaryFitTest, CheapRowsAndColumnsTakeMore) {
@@ -207,7 +205,7 @@ TEST(TernaryFitTest, CheapRowsAndColumnsTakeMore) {
   options.column_bits = cheap_column;
   ASSERT_OK_AND_ASSIGN(const TernaryFit fit,
                        FitTernary("w", delta, {1, 1, 1, 1}, {}, Curvature::Identity(4, 32), options));
-  for (size_t i = 0; i < 128; ++i) EXPECT_EQ(fit.symbols[i], i / 32 == 1 || i % 32 == 5 ? 1 : 0) << i;
+  for (size_t i = 0; i < 128; ++i) EXPECT_EQ(fit.changes[i], i / 32 == 1 || i % 32 == 5 ? 4 : 0) << i;
   EXPECT_DOUBLE_EQ(fit.bits, 31 * 7 + 3 * 7 + 5);
 }
 
@@ -220,6 +218,52 @@ TEST(TernaryFitTest, AVariantLikeItsBaseHasNothingToFit) {
   EXPECT_EQ(fit.remaining, 0);
 }
 
+// Two rows, each a group: differences of one size, and normal ones, for which no scale is right.
+TEST(TernaryFitTest, AGroupThatNoScaleExplainsEscapes) {
+  Random random(12);
+  std::vector<float> delta(256, 9.0f);
+  for (size_t i = 128; i < 256; ++i) delta[i] = Uniform(1, 30, &random)[0];
+  std::vector<int8_t> base(256, 0);
+  base[130] = 126;
+  delta[130] = 30;
+  TernaryFitOptions options;
+  options.lambda = 0.1;
+  const std::vector<float> steps = {1, 1};
+  ASSERT_OK_AND_ASSIGN(const TernaryFit without,
+                       FitTernary("w", delta, steps, base, Curvature::Identity(2, 128), options));
+  options.escapes = true;
+  ASSERT_OK_AND_ASSIGN(const TernaryFit fit, FitTernary("w", delta, steps, base, Curvature::Identity(2, 128), options));
+  EXPECT_EQ(fit.scales, (std::vector<int>{9, 0}));
+  EXPECT_LT(fit.remaining + options.lambda * fit.bits, without.remaining + options.lambda * without.bits);
+  for (size_t i = 0; i < 256; ++i) {
+    if (i == 130) continue;
+    EXPECT_NEAR(fit.changes[i], delta[i], i < 128 ? 0 : 2.1) << i;
+  }
+  EXPECT_LE(fit.changes[130], 1) << "leaves the grid";
+  // Where bits are dear, it keeps a scale.
+  options.lambda = 50;
+  ASSERT_OK_AND_ASSIGN(const TernaryFit dear, FitTernary("w", delta, steps, base, Curvature::Identity(2, 128), options));
+  EXPECT_EQ(std::count(dear.scales.begin(), dear.scales.end(), 0), 0);
+}
+
+TEST(TernaryFitTest, EscapesNeverCostMore) {
+  for (uint64_t seed = 1; seed <= 8; ++seed) {
+    SCOPED_TRACE(seed);
+    Random random(seed);
+    const Curvature c = RandomCurvature(9, 31, &random);
+    const std::vector<float> delta = Uniform(9 * 31, 20, &random);
+    const std::vector<float> steps(9, 1.0f);
+    TernaryFitOptions options;
+    options.lambda = 0.05;
+    ASSERT_OK_AND_ASSIGN(const TernaryFit without, FitTernary("w", delta, steps, {}, c, options));
+    options.escapes = true;
+    ASSERT_OK_AND_ASSIGN(const TernaryFit fit, FitTernary("w", delta, steps, {}, c, options));
+    EXPECT_LE(fit.objectives.back(), without.objectives.back() * (1 + 1e-6));
+    EXPECT_NEAR(fit.remaining, FormOf(fit, delta, steps, c), 1e-4 * fit.signal);
+    EXPECT_NEAR(fit.objectives.back(), fit.remaining + options.lambda * fit.bits, 1e-4 * fit.signal);
+  }
+}
+
 TEST(TernaryFitTest, EqualInputGivesEqualOutput) {
   Random random(7);
   const Curvature c = RandomCurvature(8, 40, &random);
@@ -227,7 +271,7 @@ TEST(TernaryFitTest, EqualInputGivesEqualOutput) {
   const std::vector<float> steps(8, 1.0f);
   ASSERT_OK_AND_ASSIGN(const TernaryFit a, FitTernary("w", delta, steps, {}, c, {}));
   ASSERT_OK_AND_ASSIGN(const TernaryFit b, FitTernary("w", delta, steps, {}, c, {}));
-  EXPECT_EQ(a.symbols, b.symbols);
+  EXPECT_EQ(a.changes, b.changes);
   EXPECT_EQ(a.scales, b.scales);
   EXPECT_EQ(a.objectives, b.objectives);
 }

@@ -1,6 +1,6 @@
 // The base on its INT8 grid: rounded where rounding costs the least, accuracy and bytes together.
-#ifndef MODELVAULT_CODEC_FIT_BASE_FIT_H_
-#define MODELVAULT_CODEC_FIT_BASE_FIT_H_
+#ifndef MODELVAULT_CODEC_FIT_QUANTISER_BASE_FIT_H_
+#define MODELVAULT_CODEC_FIT_QUANTISER_BASE_FIT_H_
 
 #include <cstdint>
 #include <vector>
@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "codec/fit/curvature.h"
+#include "codec/fit/quantiser/curvature.h"
 
 namespace modelvault {
 
@@ -34,4 +34,4 @@ absl::StatusOr<BaseFit> FitBase(absl::string_view tensor, absl::Span<const float
 
 }  // namespace modelvault
 
-#endif  // MODELVAULT_CODEC_FIT_BASE_FIT_H_
+#endif  // MODELVAULT_CODEC_FIT_QUANTISER_BASE_FIT_H_

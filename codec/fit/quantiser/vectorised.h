@@ -1,7 +1,7 @@
 // Loops of the fit over floats. Every processor gives the same results: each sum is added up in one order, and nothing is
 // fused.
-#ifndef MODELVAULT_CODEC_FIT_VECTORISED_H_
-#define MODELVAULT_CODEC_FIT_VECTORISED_H_
+#ifndef MODELVAULT_CODEC_FIT_QUANTISER_VECTORISED_H_
+#define MODELVAULT_CODEC_FIT_QUANTISER_VECTORISED_H_
 
 #include <cstddef>
 #include <vector>
@@ -42,4 +42,4 @@ class Panel {
 
 }  // namespace modelvault
 
-#endif  // MODELVAULT_CODEC_FIT_VECTORISED_H_
+#endif  // MODELVAULT_CODEC_FIT_QUANTISER_VECTORISED_H_

@@ -1,4 +1,4 @@
-#include "codec/fit/vectorised.h"
+#include "codec/fit/quantiser/vectorised.h"
 
 #include <algorithm>
 

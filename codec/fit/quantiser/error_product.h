@@ -1,13 +1,13 @@
 // The error of a fit in progress, and the gradient of what it costs.
-#ifndef MODELVAULT_CODEC_FIT_ERROR_PRODUCT_H_
-#define MODELVAULT_CODEC_FIT_ERROR_PRODUCT_H_
+#ifndef MODELVAULT_CODEC_FIT_QUANTISER_ERROR_PRODUCT_H_
+#define MODELVAULT_CODEC_FIT_QUANTISER_ERROR_PRODUCT_H_
 
 #include <cstddef>
 #include <vector>
 
 #include "absl/types/span.h"
-#include "codec/fit/curvature.h"
-#include "codec/fit/vectorised.h"
+#include "codec/fit/quantiser/curvature.h"
+#include "codec/fit/quantiser/vectorised.h"
 
 namespace modelvault {
 
@@ -28,6 +28,11 @@ class ErrorProduct {
   // R at a weight; exact inside what the walk has entered.
   double gradient(size_t row, size_t column) const {
     return static_cast<double>(in_columns_ ? block_[row * kBlock + column - begin_] : product_[row * cols_ + column]);
+  }
+
+  // R of a row from a column on: in a walk by columns, up to the end of its block.
+  const float* gradients(size_t row, size_t column) const {
+    return in_columns_ ? block_.data() + row * kBlock + column - begin_ : product_.data() + row * cols_ + column;
   }
 
   // The walk is in columns, or rows, [begin, end): at most kBlock columns, any number of rows. Whatever was entered
@@ -73,4 +78,4 @@ class ErrorProduct {
 
 }  // namespace modelvault
 
-#endif  // MODELVAULT_CODEC_FIT_ERROR_PRODUCT_H_
+#endif  // MODELVAULT_CODEC_FIT_QUANTISER_ERROR_PRODUCT_H_

@@ -1,6 +1,6 @@
 // The ternary delta that costs the least, accuracy and bytes together.
-#ifndef MODELVAULT_CODEC_FIT_TERNARY_FIT_H_
-#define MODELVAULT_CODEC_FIT_TERNARY_FIT_H_
+#ifndef MODELVAULT_CODEC_FIT_QUANTISER_TERNARY_FIT_H_
+#define MODELVAULT_CODEC_FIT_QUANTISER_TERNARY_FIT_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "codec/fit/curvature.h"
+#include "codec/fit/quantiser/curvature.h"
 
 namespace modelvault {
 
@@ -27,20 +27,24 @@ struct TernaryFitOptions {
   absl::Span<const float> row_bits;
   absl::Span<const float> column_bits;
   double least_symbol_bits = 0.5;
+
+  // Groups whose weights want very different changes, such as those of a row that is zero in the base, may escape from
+  // having a scale: each of their weights then changes by steps of its own, where that pays.
+  bool escapes = false;
 };
 
 struct TernaryFit {
-  std::vector<int8_t> symbols;  // -1, 0, +1, one a weight.
-  std::vector<int> scales;      // Grid steps, one for 128 weights, the last group may be short.
-  size_t nonzeros = 0;
+  std::vector<int16_t> changes;  // Grid steps, one a weight: 0, or its group's scale with either sign.
+  std::vector<int> scales;       // Grid steps, one for 128 weights, the last group may be short; 0: it escaped.
+  size_t nonzeros = 0;           // Of the changes.
   double signal = 0;               // Half the form at `delta`: what leaving everything at the base costs.
   double remaining = 0;            // Half the form at the error that is left.
   double bits = 0;                 // By the options' prices.
   std::vector<double> objectives;  // remaining + lambda * bits after each sweep at lambda itself: they never grow.
 };
 
-// Fits scale * step * symbol to `delta`, the fine-tune's weights less the base's, row-major, by coordinate descent:
-// weight after weight takes the symbol that makes ½ tr(G E H Eᵀ) + lambda * bits the least, all others fixed, and after
+// Fits changes in steps to `delta`, the fine-tune's weights less the base's, row-major, by coordinate descent:
+// weight after weight takes the change that makes ½ tr(G E H Eᵀ) + lambda * bits the least, all others fixed, and after
 // each sweep at lambda every group the scale that does. `steps` are the base's grid, one a row, positive. `base` are
 // the base's weights on that grid: what would leave -128 … 127 is not chosen; empty: no such limit. Equal input gives
 // equal output. kInvalidArgument, naming `tensor`, for wrong sizes, values that are not finite, and options out of
@@ -51,4 +55,4 @@ absl::StatusOr<TernaryFit> FitTernary(absl::string_view tensor, absl::Span<const
 
 }  // namespace modelvault
 
-#endif  // MODELVAULT_CODEC_FIT_TERNARY_FIT_H_
+#endif  // MODELVAULT_CODEC_FIT_QUANTISER_TERNARY_FIT_H_

@@ -1,4 +1,4 @@
-#include "codec/fit/base_fit.h"
+#include "codec/fit/quantiser/base_fit.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

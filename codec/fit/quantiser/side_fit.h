@@ -1,7 +1,7 @@
 // Small float tensors (norms, biases) beside ternary deltas: kept, coarsened or dropped to the base's, by what it
 // costs.
-#ifndef MODELVAULT_CODEC_FIT_SIDE_FIT_H_
-#define MODELVAULT_CODEC_FIT_SIDE_FIT_H_
+#ifndef MODELVAULT_CODEC_FIT_QUANTISER_SIDE_FIT_H_
+#define MODELVAULT_CODEC_FIT_QUANTISER_SIDE_FIT_H_
 
 #include <vector>
 
@@ -39,4 +39,4 @@ SideFit FitSide(absl::Span<const float> base, absl::Span<const float> variant, a
 
 }  // namespace modelvault
 
-#endif  // MODELVAULT_CODEC_FIT_SIDE_FIT_H_
+#endif  // MODELVAULT_CODEC_FIT_QUANTISER_SIDE_FIT_H_

@@ -1,4 +1,4 @@
-#include "codec/fit/base_fit.h"
+#include "codec/fit/quantiser/base_fit.h"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "codec/fit/error_product.h"
+#include "codec/fit/quantiser/error_product.h"
 
 namespace modelvault {
 namespace {

@@ -1,4 +1,4 @@
-#include "codec/fit/curvature.h"
+#include "codec/fit/quantiser/curvature.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "codec/fit/vectorised.h"
+#include "codec/fit/quantiser/vectorised.h"
 
 namespace modelvault {
 namespace {

@@ -1,4 +1,4 @@
-#include "codec/fit/side_fit.h"
+#include "codec/fit/quantiser/side_fit.h"
 
 #include <algorithm>
 #include <array>
