@@ -22,7 +22,7 @@ std::vector<std::string> EmulatorArguments(const BoardImages& images, const std:
 #include "firmware_riscv/virt_rv32/qemu_arguments.inc"
   };
   const std::string vault =
-      absl::StrCat("file=", EscapedForEmulator(images.vault), images.vault_read_only ? ",readonly=on" : "");
+      absl::StrCat(images.vault_read_only ? "readonly=on," : "", "file=", EscapedForEmulator(images.vault));
   for (std::string& argument : arguments) {
     argument = absl::StrReplaceAll(
         argument, {{"file=CODE", absl::StrCat("file=", EscapedForEmulator(images.code))}, {"file=VAULT", vault}});
