@@ -25,8 +25,6 @@ struct Case {
     tensor.name = "w";
     tensor.shape = {kRows, kCols};
     tensor.linear = true;
-    tensor.rows = kRows;
-    tensor.cols = kCols;
     tensor.curvature = Curvature::Identity(kRows, kCols);
     for (size_t i = 0; i < kRows * kCols; ++i) {
       tensor.base.push_back(Uniform(0.3f, &random));
@@ -38,8 +36,8 @@ struct Case {
   double ErrorOf(size_t row) const {
     double sum = 0;
     for (size_t i = row * kCols; i < (row + 1) * kCols; ++i) {
-      const double error = static_cast<double>(variant[i]) - static_cast<double>(base.steps[row]) *
-                                                                (base.values[i] + (changes.empty() ? 0 : changes[i]));
+      const double error = static_cast<double>(variant[i]) -
+                           static_cast<double>(base.steps[row]) * (base.values[i] + (changes.empty() ? 0 : changes[i]));
       sum += error * error;
     }
     return std::sqrt(sum / kCols);
