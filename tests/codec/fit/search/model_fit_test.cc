@@ -22,8 +22,7 @@ float Uniform(float most, Random* random) { return most * (static_cast<float>(ra
 // A tensor, and a variant of it that differs a little everywhere.
 struct Case {
   explicit Case(uint64_t seed) : random(seed) {
-    tensor.name = "w";
-    tensor.shape = {kRows, kCols};
+    static_cast<ModelTensor&>(tensor) = ModelTensor("w", DType::kF32, {kRows, kCols});
     tensor.linear = true;
     tensor.curvature = Curvature::Identity(kRows, kCols);
     for (size_t i = 0; i < kRows * kCols; ++i) {
