@@ -15,7 +15,8 @@ absl::StatusOr<CurvePoint> PointOf(const FitInput& input, const FittedModels& mo
   const absl::StatusOr<PackedSize> size = MeasurePackedSize(input.tensors(), models, threads);
   if (!size.ok()) return size.status();
   double weights = 0;
-  for (const FitTensor& tensor : input.tensors()) weights += tensor.linear ? static_cast<double>(tensor.base.size()) : 0;
+  for (const FitTensor& tensor : input.tensors())
+    weights += tensor.linear ? static_cast<double>(tensor.base.size()) : 0;
   const double count = static_cast<double>(models.variants.size());
   const double shared = static_cast<double>(size->base + size->model);
   CurvePoint point;
@@ -78,8 +79,7 @@ absl::StatusOr<std::vector<CurvePoint>> FitCurve(const FitInput& input, const Fi
       if (point.budget == previous) break;
     }
   }
-  std::sort(points.begin(), points.end(),
-            [](const CurvePoint& a, const CurvePoint& b) { return a.budget < b.budget; });
+  std::sort(points.begin(), points.end(), [](const CurvePoint& a, const CurvePoint& b) { return a.budget < b.budget; });
   std::vector<CurvePoint> curve;
   for (const double multiple : options.curve) {
     CurvePoint point;

@@ -7,12 +7,12 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
-#include "tools/packing/variant_analysis.h"
 #include "tools/packing/match_report.h"
+#include "tools/packing/variant_analysis.h"
 #include "vault/model_digester.h"
 #include "vault/ordered_parallel.h"
 
@@ -62,8 +62,8 @@ double MeanOwn(const FitTensor& tensor) {
 
 // A variant as the base lies.
 struct FitInput::AlignedModel {
-  Weights weights;                // Of tensors().
-  std::vector<uint8_t> carried;   // Of carried(), one after the other.
+  Weights weights;                  // Of tensors().
+  std::vector<uint8_t> carried;     // Of carried(), one after the other.
   std::vector<ModelTensor> layout;  // The file's own, and how it is matched. Without a complete match, that is all.
   TensorPairs pairs;
   Digest digest{};
@@ -72,11 +72,11 @@ struct FitInput::AlignedModel {
 
 // What the curvature and importance files hold.
 struct FitInput::KnownCurvature {
-  FloatTensors factors;                  // NAME.G and NAME.H.
-  FloatTensors importance;               // By the tensors' names.
-  std::string importance_path;           // Of the file with these.
+  FloatTensors factors;                   // NAME.G and NAME.H.
+  FloatTensors importance;                // By the tensors' names.
+  std::string importance_path;            // Of the file with these.
   std::map<std::string, double> weights;  // By the tensors' names.
-  std::vector<std::string> others;       // Names that end in nothing of these.
+  std::vector<std::string> others;        // Names that end in nothing of these.
   std::string digests;                    // Of the files that were read, and as what.
 };
 
@@ -126,8 +126,8 @@ absl::StatusOr<FitInput::AlignedModel> FitInput::Align(ModelWeights variant, con
   size_t fitted = 0, carried = 0;
   for (size_t i = 0; i < layout_.size(); ++i) {
     const bool is_float = IsFloat(layout_[i]);
-    if (own[i] != nullptr && (IsFloat(*own[i]) != is_float ||
-                              (!is_float && own[i]->type_name() != layout_[i].type_name()))) {
+    if (own[i] != nullptr &&
+        (IsFloat(*own[i]) != is_float || (!is_float && own[i]->type_name() != layout_[i].type_name()))) {
       return Bad(path, absl::StrCat("tensor ", own[i]->name, " is ", own[i]->type_name(), "; the base's is ",
                                     layout_[i].type_name()));
     }
@@ -191,8 +191,9 @@ absl::Status FitInput::ReadVariants(int threads) {
   if (!status.ok()) return status;
   if (!refused.empty()) {
     const std::string& base = has_base() ? files_.base : files_.variants.front().path;
-    const std::string heading = absl::StrCat(refused.size(), " of ", variant_count(), " variants do not match the base ",
-                                             base, ", which has ", layout_.size(), " tensors");
+    const std::string heading =
+        absl::StrCat(refused.size(), " of ", variant_count(), " variants do not match the base ", base, ", which has ",
+                     layout_.size(), " tensors");
     return absl::InvalidArgumentError(
         absl::StrCat(DescribeMismatches(heading, base, layout_, refused, files_.names),
                      "\nA fit keeps what the base has: --ignore PATTERN leaves tensors aside that have no match"));
@@ -229,7 +230,8 @@ absl::StatusOr<FitInput::KnownCurvature> FitInput::ReadCurvatureFiles(const Curv
         if (options.use_importance) known.importance.emplace(of, std::move(tensor));
       } else if (absl::ConsumeSuffix(&of, kTensorWeight)) {
         const float weight = tensor.values.size() == 1 ? tensor.values.front() : 0;
-        if (!(weight > 0)) return Bad(files_.curvature, absl::StrCat("tensor ", name, ": expected one positive number"));
+        if (!(weight > 0))
+          return Bad(files_.curvature, absl::StrCat("tensor ", name, ": expected one positive number"));
         known.weights.emplace(of, static_cast<double>(weight));
       } else if (!absl::EndsWith(name, ".G") && !absl::EndsWith(name, ".H")) {
         known.others.push_back(name);

@@ -23,11 +23,12 @@
 namespace modelvault {
 
 struct FitFiles {
-  std::string base;        // Empty: the mean of the variants.
+  std::string base;  // Empty: the mean of the variants.
   // Of tensors NAME: NAME.G and NAME.H, the Kronecker factors; NAME.importance, a value for each weight;
   // NAME.tensor_weight, a scalar: errors of exactly this tensor count so much. Any of these. Empty: none.
   std::string curvature;
-  std::string importance;  // Tensors as the base's: a value for each weight, in place of any NAME.importance. Empty: none.
+  std::string
+      importance;  // Tensors as the base's: a value for each weight, in place of any NAME.importance. Empty: none.
   std::vector<VariantInput> variants;
   NameRules names;  // How tensors of variants are matched with the base's.
 };
@@ -47,8 +48,8 @@ class FitInput {
  public:
   // Reads everything but the variants' weights. Errors name the file, and the tensor: kInvalidArgument for no variants,
   // no floats to fit, tensors that do not match the base's (without a base: the first variant's) by the rules, with all
-  // that differ in all variants, values that are not finite, a curvature that is none (Curvature::Kronecker, ::Diagonal); kNotFound for a file that is not
-  // there. `file_system` must outlive the result.
+  // that differ in all variants, values that are not finite, a curvature that is none (Curvature::Kronecker,
+  // ::Diagonal); kNotFound for a file that is not there. `file_system` must outlive the result.
   static absl::StatusOr<FitInput> Open(FileSystem& file_system, FitFiles files, const CurvatureOptions& options,
                                        int threads);
 

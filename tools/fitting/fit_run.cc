@@ -128,8 +128,8 @@ class Search {
     return loss * static_cast<double>(input_.variant_count()) / static_cast<double>(models.variants.size());
   }
 
-  // Whether `run`, at a lower price than `best`, keeps no more that is worth its bytes. What no price could keep, as the
-  // weights of a row beside one that is far larger, may be most of both losses.
+  // Whether `run`, at a lower price than `best`, keeps no more that is worth its bytes. What no price could keep, as
+  // the weights of a row beside one that is far larger, may be most of both losses.
   bool KeepsNoMore(const FitRun& run, const FitRun& best) const {
     const double loss = Loss(run.models), least_loss = Loss(best.models);
     const double size = static_cast<double>(SizeOf(run));

@@ -47,8 +47,8 @@ struct FitRun {
   int fits = 0;                        // At how many prices everything was fitted.
   int trials = 0;                      // At how many more only a sample of the variants.
   bool saturated = false;              // A lower price of a bit would keep no more.
-  // At the multiples of the budget that were asked for, with the base of this run, interpolated between fits of a sample
-  // of the variants at several prices. Without those that leave no room beside the base.
+  // At the multiples of the budget that were asked for, with the base of this run, interpolated between fits of a
+  // sample of the variants at several prices. Without those that leave no room beside the base.
   std::vector<CurvePoint> curve;
   std::vector<LostRow> lost_rows;  // Not with a base that moved, or a gain: nothing is to come back as it was then.
 };

@@ -24,8 +24,8 @@ bool ParseVariant(absl::string_view bytes, const std::vector<FitTensor>& tensors
 std::vector<ModelTensor> ExportedTensors(const std::vector<FitTensor>& tensors,
                                          const std::vector<CarriedTensor>& carried = {});
 
-// The data section of an exported file, laid out as ExportedTensors says, up to what is carried over: of the base, or of
-// a variant.
+// The data section of an exported file, laid out as ExportedTensors says, up to what is carried over: of the base, or
+// of a variant.
 std::vector<uint8_t> ExportedBase(const FittedModels& models);
 std::vector<uint8_t> ExportedVariant(const FittedModels& models, const FittedVariant& variant);
 

@@ -18,7 +18,7 @@ namespace {
 constexpr int kVersion = 6;  // Of the method: results of another are not taken from a work folder.
 constexpr size_t kSample = 20;
 constexpr size_t kTrialVariants = 3;  // Of which start scales are tried.
-constexpr double kFloorFactor = 0.7;    // Of lambda, from one attempt at a variant's floor to the next.
+constexpr double kFloorFactor = 0.7;  // Of lambda, from one attempt at a variant's floor to the next.
 constexpr int kFloorAttempts = 40;
 
 template <typename T>
@@ -74,8 +74,8 @@ absl::StatusOr<Fitter> Fitter::Create(const FitInput* input, const FitOptions& o
   }
   double total = 0;
   for (size_t v = 0; v < input->variant_count(); ++v) total += options.WeightOf(input->variant_name(v));
-  absl::StatusOr<ModelFit> fit = ModelFit::Create(
-      &input->tensors(), options.keep_base ? nullptr : &input->mean(), options.model, total);
+  absl::StatusOr<ModelFit> fit =
+      ModelFit::Create(&input->tensors(), options.keep_base ? nullptr : &input->mean(), options.model, total);
   if (!fit.ok()) return fit.status();
   return Fitter(input, options, work, *std::move(fit), total);
 }
@@ -262,11 +262,10 @@ absl::StatusOr<FittedModels> Fitter::FitRounds(double lambda, const std::vector<
       prices = PricesAfter(models);
     }
     const uint64_t before = static_cast<uint64_t>(r) * sample_.size();
-    absl::StatusOr<Round> round =
-        FitAll(r + 1 < options_.rounds ? sample_ : last, models.base, prices, lambda,
-               [&](absl::string_view stage, uint64_t done, uint64_t) {
-                 ReportProgress(progress, stage, before + done, before_last + last.size());
-               });
+    absl::StatusOr<Round> round = FitAll(r + 1 < options_.rounds ? sample_ : last, models.base, prices, lambda,
+                                         [&](absl::string_view stage, uint64_t done, uint64_t) {
+                                           ReportProgress(progress, stage, before + done, before_last + last.size());
+                                         });
     if (!round.ok()) return round.status();
     models.variants = std::move(round->variants);
     for (size_t t = 0; t < round->base.size(); ++t) {
@@ -285,7 +284,8 @@ absl::StatusOr<FittedModels> Fitter::FitSample(double lambda, const ProgressFunc
 }
 
 absl::StatusOr<FittedModels> Fitter::FitFrom(const FittedModels& models, double lambda,
-                                             const std::vector<size_t>& variants, const ProgressFunction& progress) const {
+                                             const std::vector<size_t>& variants,
+                                             const ProgressFunction& progress) const {
   absl::StatusOr<Round> round = FitAll(variants, models.base, PricesAfter(models), lambda, progress);
   if (!round.ok()) return round.status();
   return FittedModels{models.base, std::move(round->variants), models.start_scales};

@@ -52,9 +52,8 @@ absl::StatusOr<Int8Files> WriteInt8Files(FileSystem& file_system, const FitInput
                                          const std::string& folder, Durability durability) {
   const std::string variants = In(folder, "variants");
   if (absl::Status status = file_system.MakeFolders(variants); !status.ok()) return status;
-  const absl::StatusOr<std::string> header =
-      SafetensorsHeaderFor(ExportedTensors(input.tensors(), input.carried()),
-                           {{"quantization", "symmetric int8, one F32 scale per row"}});
+  const absl::StatusOr<std::string> header = SafetensorsHeaderFor(
+      ExportedTensors(input.tensors(), input.carried()), {{"quantization", "symmetric int8, one F32 scale per row"}});
   if (!header.ok()) return header.status();
   Int8Files files;
   files.base = In(folder, "base.safetensors");

@@ -10,9 +10,9 @@
 namespace modelvault {
 namespace {
 
-constexpr double kLost = 0.5;        // Relative error.
-constexpr double kMuchWorse = 3;     // Than the tensor's median row.
-constexpr size_t kFewRows = 4;       // Say nothing of each other.
+constexpr double kLost = 0.5;     // Relative error.
+constexpr double kMuchWorse = 3;  // Than the tensor's median row.
+constexpr size_t kFewRows = 4;    // Say nothing of each other.
 
 template <typename T>
 T MedianOf(std::vector<T>* values) {

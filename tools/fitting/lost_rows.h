@@ -12,8 +12,8 @@
 
 namespace modelvault {
 
-// A row that comes back far worse than its neighbours, as one value thousands of times the others' makes it: its grid is
-// then too coarse for these.
+// A row that comes back far worse than its neighbours, as one value thousands of times the others' makes it: its grid
+// is then too coarse for these.
 struct LostRow {
   std::string file;
   std::string tensor;
@@ -23,8 +23,8 @@ struct LostRow {
   double relative_error = 0;
 };
 
-// Those of the base, and of variants where the base's row is none, in the order of files, tensors and rows. `models` are
-// of all variants. Errors are FitInput::ReadVariant's.
+// Those of the base, and of variants where the base's row is none, in the order of files, tensors and rows. `models`
+// are of all variants. Errors are FitInput::ReadVariant's.
 absl::StatusOr<std::vector<LostRow>> FindLostRows(const FitInput& input, const FittedModels& models, int threads);
 
 }  // namespace modelvault

@@ -21,11 +21,11 @@ struct CarriedTensor {
 };
 
 struct ModelWeights {
-  std::vector<ModelTensor> layout;     // All of the file's tensors, in its order.
-  FloatTensors tensors;                // F32, F16 and BF16, by their names.
+  std::vector<ModelTensor> layout;  // All of the file's tensors, in its order.
+  FloatTensors tensors;             // F32, F16 and BF16, by their names.
   std::vector<CarriedTensor> carried;
-  std::array<uint8_t, 16> digest{};    // XXH3-128 of the file.
-  uint64_t size = 0;                   // Bytes of the file.
+  std::array<uint8_t, 16> digest{};  // XXH3-128 of the file.
+  uint64_t size = 0;                 // Bytes of the file.
 };
 
 // Whether it is fitted, rather than carried over.

@@ -75,7 +75,8 @@ absl::StatusOr<BaseFit> FitBase(absl::string_view tensor, absl::Span<const float
           for (const int to : {now - 1, now + 1}) {
             if (to < -kMost || to > kMost) continue;
             const double by = (now - to) * step;
-            const double form = by * product.gradient(row, column) + by * by * static_cast<double>(curvature.own(row, column)) / 2;
+            const double form =
+                by * product.gradient(row, column) + by * by * static_cast<double>(curvature.own(row, column)) / 2;
             const double bits = prices[static_cast<size_t>(to + kMost)] - prices[static_cast<size_t>(now + kMost)];
             const double gain = -(options.variants * form + options.lambda * bits);
             if (gain > best_gain) {

@@ -6,10 +6,7 @@
 namespace modelvault {
 
 ErrorProduct::ErrorProduct(const Curvature& curvature, std::vector<float> error)
-    : curvature_(curvature),
-      cols_(curvature.cols()),
-      error_(std::move(error)),
-      product_(curvature.Product(error_)) {}
+    : curvature_(curvature), cols_(curvature.cols()), error_(std::move(error)), product_(curvature.Product(error_)) {}
 
 void ErrorProduct::EnterColumns(size_t begin, size_t end) {
   begin_ = begin;

@@ -14,9 +14,9 @@ namespace modelvault {
 // Keeps R = G E H, half the gradient of tr(G E H Eᵀ), while entries of E change one at a time.
 //
 // A change touches all of R: rows * cols operations, too many for wide tensors. So whoever changes entries walks the
-// tensor by blocks of kBlock columns, or of kBlock rows. Inside the block R is kept exact at once; the rest of R follows
-// when the walk leaves it, with one product of matrices for all changes together. A sweep over n x n weights then takes
-// O(n³) operations, whatever the number of changes. Not thread-safe.
+// tensor by blocks of kBlock columns, or of kBlock rows. Inside the block R is kept exact at once; the rest of R
+// follows when the walk leaves it, with one product of matrices for all changes together. A sweep over n x n weights
+// then takes O(n³) operations, whatever the number of changes. Not thread-safe.
 class ErrorProduct {
  public:
   static constexpr size_t kBlock = Panel::kRows;

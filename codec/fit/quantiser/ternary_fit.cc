@@ -184,7 +184,8 @@ class Descent {
     int best = now;
     for (const int change : changes) {
       const double by = (now - change) * Step(row);
-      const double gain = -(by * gradient + by * by * own / 2 + (lambda * ChangeBits(row, column, change, escaped) - spent));
+      const double gain =
+          -(by * gradient + by * by * own / 2 + (lambda * ChangeBits(row, column, change, escaped) - spent));
       if (gain > best_gain && Fits(i, change)) {
         best_gain = gain;
         best = change;
@@ -353,7 +354,8 @@ class Descent {
       const double gradient = product_.gradient(row, column);
       const double twice_own = 2 * static_cast<double>(curvature_.own(row, column));
       const double price = options_.lambda * (fit_.changes[i] == 0 ? least_bits_[row] : MagnitudeBits(1));
-      if (fit_.changes[i] != 0 || gradient * gradient > price * twice_own) gain += gradient * gradient / twice_own - price;
+      if (fit_.changes[i] != 0 || gradient * gradient > price * twice_own)
+        gain += gradient * gradient / twice_own - price;
       if (++column < cols_) continue;
       column = 0;
       ++row;

@@ -34,9 +34,9 @@ struct TernaryFitOptions {
 };
 
 struct TernaryFit {
-  std::vector<int16_t> changes;  // Grid steps, one a weight: 0, or its group's scale with either sign.
-  std::vector<int> scales;       // Grid steps, one for 128 weights, the last group may be short; 0: it escaped.
-  size_t nonzeros = 0;           // Of the changes.
+  std::vector<int16_t> changes;    // Grid steps, one a weight: 0, or its group's scale with either sign.
+  std::vector<int> scales;         // Grid steps, one for 128 weights, the last group may be short; 0: it escaped.
+  size_t nonzeros = 0;             // Of the changes.
   double signal = 0;               // Half the form at `delta`: what leaving everything at the base costs.
   double remaining = 0;            // Half the form at the error that is left.
   double bits = 0;                 // By the options' prices.

@@ -95,7 +95,8 @@ void Panel::Pack(absl::Span<const float* const> rows, size_t count) {
 void Panel::AddCombination(const float* factors, float* to) const {
   const float* strip = strips_.data();
   size_t begin = 0;
-  for (; begin + kStrip <= count_; begin += kStrip, strip += rows_ * kStrip) AddStrip(factors, rows_, strip, to + begin);
+  for (; begin + kStrip <= count_; begin += kStrip, strip += rows_ * kStrip)
+    AddStrip(factors, rows_, strip, to + begin);
   if (begin == count_) return;
   float last[kStrip] = {};
   std::copy_n(to + begin, count_ - begin, last);

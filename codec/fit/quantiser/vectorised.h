@@ -1,5 +1,5 @@
-// Loops of the fit over floats. Every processor gives the same results: each sum is added up in one order, and nothing is
-// fused.
+// Loops of the fit over floats. Every processor gives the same results: each sum is added up in one order, and nothing
+// is fused.
 #ifndef MODELVAULT_CODEC_FIT_QUANTISER_VECTORISED_H_
 #define MODELVAULT_CODEC_FIT_QUANTISER_VECTORISED_H_
 

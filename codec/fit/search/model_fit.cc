@@ -14,8 +14,8 @@ namespace {
 
 constexpr double kMostLineBits = 12;     // A row or column that never differed may still.
 constexpr double kHardlyAnything = 0.8;  // Of a tensor's signal is left: another scale is tried.
-constexpr double kHeadroom = 1.1;        // Of a grid as fine as it may be: what deltas may add to a row's largest weight.
-constexpr double kFineChange = 16;       // Steps that a row's largest differences should have, where the base allows it.
+constexpr double kHeadroom = 1.1;   // Of a grid as fine as it may be: what deltas may add to a row's largest weight.
+constexpr double kFineChange = 16;  // Steps that a row's largest differences should have, where the base allows it.
 constexpr double kMostSteps = 127;
 constexpr double kLeastStep = 1e-12;  // A row of zeros that no variant changes needs a step, too.
 constexpr float kEnd = 127;           // Steps.
@@ -108,8 +108,8 @@ std::vector<float> ModelFit::Steps(const FitTensor& tensor, const std::vector<fl
     // Every weight must fit the grid, and so must what a delta moves it to. A row that is nothing or next to it in the
     // base and not in a variant has the grid of its neighbours, or a finer one where that will do.
     const double changes = static_cast<double>(tensor.row_changes[row]) / kFineChange;
-    const double least = std::max({ranges[row] / kMostSteps * kHeadroom,
-                                   std::min(changes, usual / kMostSteps * kHeadroom), kLeastStep});
+    const double least =
+        std::max({ranges[row] / kMostSteps * kHeadroom, std::min(changes, usual / kMostSteps * kHeadroom), kLeastStep});
     steps.push_back(RoundUpMantissa(static_cast<float>(std::max(step, least)), options_.step_mantissa_bits));
   }
   return steps;

@@ -50,12 +50,13 @@ inline constexpr double kStartScales[] = {1, 1.5, 2.25, 3.4};
 class ModelFit {
  public:
   // `tensors` and `centre` must outlive it. `centre` is what differences are counted from and the base's grid is made
-  // for; null: the tensors' base. `variants` is how often an error of the base counts. kInvalidArgument for an option out of range.
+  // for; null: the tensors' base. `variants` is how often an error of the base counts. kInvalidArgument for an option
+  // out of range.
   static absl::StatusOr<ModelFit> Create(const std::vector<FitTensor>* tensors, const Weights* centre,
                                          const ModelFitOptions& options, double variants);
 
-  // The base's tensor t, as near to `target` as its bytes are worth; its grid is the centre's. `lambda`, here and below:
-  // the price of a bit in the unit of the curvature's form, positive.
+  // The base's tensor t, as near to `target` as its bytes are worth; its grid is the centre's. `lambda`, here and
+  // below: the price of a bit in the unit of the curvature's form, positive.
   absl::StatusOr<FittedTensor> FitBaseTensor(size_t t, const std::vector<float>& target, double lambda) const;
 
   // A variant of these weights. `prices`: of each tensor.

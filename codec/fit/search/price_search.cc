@@ -6,10 +6,10 @@
 namespace modelvault {
 namespace {
 
-constexpr double kNarrow = 1e-3;   // Prices so near each other are one.
-constexpr double kFurther = 1.1;   // Than the secant says, to have what is looked for between two prices.
-constexpr double kNear = 0.05;     // Of log size: so near, the secant is right.
-constexpr double kMostAtOnce = 4;  // Of log price.
+constexpr double kNarrow = 1e-3;      // Prices so near each other are one.
+constexpr double kFurther = 1.1;      // Than the secant says, to have what is looked for between two prices.
+constexpr double kNear = 0.05;        // Of log size: so near, the secant is right.
+constexpr double kMostAtOnce = 4;     // Of log price.
 constexpr double kMeasurable = 0.01;  // Prices nearer each other tell no slope: sizes jump.
 
 }  // namespace

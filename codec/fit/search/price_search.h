@@ -6,8 +6,8 @@
 
 namespace modelvault {
 
-// The secant method on the logarithms of price and size; once a price that fits and one that does not are known, in turns
-// with halving what lies between them, because sizes may jump.
+// The secant method on the logarithms of price and size; once a price that fits and one that does not are known, in
+// turns with halving what lies between them, because sizes may jump.
 class PriceSearch {
  public:
   static constexpr double kSlope = -0.6;  // Of log size over log price, as long as none was measured.

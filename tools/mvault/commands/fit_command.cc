@@ -224,7 +224,8 @@ void AddFactor(Command* command, const std::string& name, double* factor, const 
 }
 
 void AddFileOptions(Command* command, Arguments* a) {
-  command->AddOption("--base", &a->files.base, "The base in floats; default: the mean of the variants").TypeName("FILE");
+  command->AddOption("--base", &a->files.base, "The base in floats; default: the mean of the variants")
+      .TypeName("FILE");
   AddVariantOptions(command, &a->variants);
   AddNameRuleOptions(command, &a->names);
   command
@@ -237,7 +238,9 @@ void AddFileOptions(Command* command, Arguments* a) {
                   "A value for each weight, for tensors without Kronecker factors, in place of the curvature file's")
       .TypeName("FILE");
   AddSizeOption(command, "--budget", &a->budget, "Bytes the vault may have; default 1MiB");
-  command->AddOption("--group", &a->group, "Weights that share a scale; the format has 128").TypeName("N").ShowDefault();
+  command->AddOption("--group", &a->group, "Weights that share a scale; the format has 128")
+      .TypeName("N")
+      .ShowDefault();
   command->AddOption("-o,--output", &a->output, "The vault; an existing file is replaced once all is verified")
       .TypeName("VAULT")
       .Required();
@@ -275,8 +278,7 @@ void AddMethodOptions(Command* command, Arguments* a) {
   AddFactor(command, "--grid-factor", &fit.grid_factor, "Makes the base's grid coarser");
   AddFactor(command, "--start-scale", &fit.start_scale,
             "Scale to begin with, in units of the difference that just pays for its bits");
-  command
-      ->AddOption("--rounds", &a->run.fit.rounds, "Fits of the variants, each with the last one's prices of symbols")
+  command->AddOption("--rounds", &a->run.fit.rounds, "Fits of the variants, each with the last one's prices of symbols")
       .TypeName("N")
       .Range(1, 20)
       .ShowDefault();
@@ -308,14 +310,15 @@ void AddFitCommand(Command& app, Session& session) {
   command.AddFlag("--keep-work", &a->run.keep_work_folder, "Do not remove that folder at the end");
   AddThreadsOption(&command, &a->run.fit.threads);
   AddJsonFlag(&command, &a->json);
-  SetFooter(&command,
-            "  mvault fit --variants departments --curvature curvature.safetensors --budget 1MiB -o all.mvlt\n"
-            "  mvault fit --base base.safetensors --variants departments --curvature curvature.safetensors \\\n"
-            "      -o all.mvlt --report all.html --export-int8 int8\n",
-            "Tensors of F32, F16 or BF16 with two dimensions and more get INT8 weights and ternary deltas; small ones\n"
-            "are rounded, tensors of other types each model keeps as its own. All variants pay the same price for a\n"
-            "bit; it is raised or lowered until the vault just fits the budget. Killed and started again with the same\n"
-            "command line, it goes on where it was.");
+  SetFooter(
+      &command,
+      "  mvault fit --variants departments --curvature curvature.safetensors --budget 1MiB -o all.mvlt\n"
+      "  mvault fit --base base.safetensors --variants departments --curvature curvature.safetensors \\\n"
+      "      -o all.mvlt --report all.html --export-int8 int8\n",
+      "Tensors of F32, F16 or BF16 with two dimensions and more get INT8 weights and ternary deltas; small ones\n"
+      "are rounded, tensors of other types each model keeps as its own. All variants pay the same price for a\n"
+      "bit; it is raised or lowered until the vault just fits the budget. Killed and started again with the same\n"
+      "command line, it goes on where it was.");
   command.OnParsed([&session, a] { session.command = [&session, a] { return Fit(session, *a); }; });
 }
 

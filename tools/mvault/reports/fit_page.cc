@@ -88,8 +88,7 @@ std::string Curve(const FitReport& r) {
                           "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>"
                           "<text x=\"%.1f\" y=\"%.1f\">%.4g</text>\n",
                           x(p.budget), y(p.remaining), x(p.budget), kTop + kHeight + 18,
-                          Grouped(static_cast<uint64_t>(p.budget)), x(p.budget) + 7, y(p.remaining) - 6,
-                          p.remaining);
+                          Grouped(static_cast<uint64_t>(p.budget)), x(p.budget) + 7, y(p.remaining) - 6, p.remaining);
   }
   absl::StrAppend(&svg, "<path class=\"curve\" d=\"", line, "\"/>\n<text x=\"440\" y=\"272\" text-anchor=\"middle\">",
                   "bytes of the vault</text></svg>\n");
@@ -162,14 +161,13 @@ std::string VariantTable(const FitReport& r) {
   for (const VariantReport& v : r.variants) {
     std::string worst;
     for (const TensorReport& t : v.worst_tensors) {
-      absl::StrAppendFormat(&worst, "%s%s (%.0f %% kept)", worst.empty() ? "" : ", ", Printable(t.name),
-                            100 * t.kept);
+      absl::StrAppendFormat(&worst, "%s%s (%.0f %% kept)", worst.empty() ? "" : ", ", Printable(t.name), 100 * t.kept);
     }
     absl::StrAppendFormat(&html,
                           "<tr><td>%s</td><td class=\"n\">%s</td><td class=\"n\">%.3f</td><td class=\"n\">%.2f %%</td>"
                           "<td class=\"n\">%.4g</td><td class=\"n\">%.1f %%</td><td>%s</td></tr>\n",
-                          Escaped(Printable(v.name)), Grouped(v.bytes), v.bits_per_weight, 100 * v.density,
-                          v.remaining, 100 * v.kept, Escaped(worst));
+                          Escaped(Printable(v.name)), Grouped(v.bytes), v.bits_per_weight, 100 * v.density, v.remaining,
+                          100 * v.kept, Escaped(worst));
   }
   return absl::StrCat(html, "</table>\n");
 }
@@ -179,13 +177,12 @@ std::string VariantTable(const FitReport& r) {
 std::string FitToHtml(const FitReport& r) {
   std::vector<Bar> variants, tensors;
   for (const VariantReport& v : r.variants) {
-    variants.push_back({v.name, v.signal, v.remaining,
-                        absl::StrFormat("%.0f %% kept, %s bytes", 100 * v.kept, Grouped(v.bytes))});
+    variants.push_back(
+        {v.name, v.signal, v.remaining, absl::StrFormat("%.0f %% kept, %s bytes", 100 * v.kept, Grouped(v.bytes))});
   }
   for (const TensorReport& t : r.tensors) {
-    tensors.push_back(
-        {t.name, t.signal, t.remaining,
-         absl::StrFormat("%.0f %% kept, %.2f %% differ, %s", 100 * t.kept, 100 * t.density, t.metric)});
+    tensors.push_back({t.name, t.signal, t.remaining,
+                       absl::StrFormat("%.0f %% kept, %.2f %% differ, %s", 100 * t.kept, 100 * t.density, t.metric)});
   }
   const auto worst_first = [](const Bar& a, const Bar& b) { return a.remaining > b.remaining; };
   std::stable_sort(variants.begin(), variants.end(), worst_first);
@@ -201,15 +198,17 @@ std::string FitToHtml(const FitReport& r) {
                   Tile(absl::StrFormat("%.0f&times;", static_cast<double>(r.float_bytes) /
                                                           static_cast<double>(std::max<uint64_t>(1, r.bytes))),
                        "smaller than the float files"));
-  absl::StrAppend(&html, "<p>Base ", Grouped(r.base_bytes), " bytes, tables and shared priors ",
-                  Grouped(r.model_bytes), ". A bit costs ", absl::StrFormat("%.4g", r.lambda), " (found after ",
-                  r.fits, " fits and ", r.trials, " of a few variants). Predicted loss is half the curvature's quadratic form at the error that is left; where the "
-                  "curvature is the Fisher information it is in nats a token.</p>\n");
+  absl::StrAppend(
+      &html, "<p>Base ", Grouped(r.base_bytes), " bytes, tables and shared priors ", Grouped(r.model_bytes),
+      ". A bit costs ", absl::StrFormat("%.4g", r.lambda), " (found after ", r.fits, " fits and ", r.trials,
+      " of a few variants). Predicted loss is half the curvature's quadratic form at the error that is left; where the "
+      "curvature is the Fisher information it is in nats a token.</p>\n");
   for (const std::string& note : r.notes)
     absl::StrAppend(&html, "<p class=\"note\">", Escaped(Printable(note)), "</p>\n");
-  if (!r.curve.empty()) absl::StrAppend(&html, "<h2>What more or less room would give</h2>\n", Curve(r),
-                                        "<p>Predicted loss a variant, the base as it is. Budgets that its bytes alone "
-                                        "take are left out.</p>\n");
+  if (!r.curve.empty())
+    absl::StrAppend(&html, "<h2>What more or less room would give</h2>\n", Curve(r),
+                    "<p>Predicted loss a variant, the base as it is. Budgets that its bytes alone "
+                    "take are left out.</p>\n");
   absl::StrAppend(&html, "<h2>Bytes and what they keep, a dot a variant</h2>\n", Scatter(r),
                   "<h2>Variants: signal (pale), and what is left of it undone (red)</h2>\n", Bars(variants, "variants"),
                   "<h2>Tensors, means over the variants</h2>\n", Bars(tensors, "tensors"), "<h2>All figures</h2>\n",

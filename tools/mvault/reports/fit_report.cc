@@ -112,25 +112,25 @@ void AddCurvatureNotes(const FitInput& input, const FitRunOptions& options, FitR
   const auto has_factors = [](const FitTensor& tensor) { return tensor.use == CurvatureUse::kKronecker; };
   const bool any = std::any_of(input.tensors().begin(), input.tensors().end(), has_factors);
   if (any && (!input.knows_importance() || !input.knows_tensor_weights())) {
-    report->notes.push_back(absl::StrCat(
-        "The curvature file has no ", input.knows_importance() ? "" : "importance",
-        input.knows_importance() || input.knows_tensor_weights() ? "" : " and no ",
-        input.knows_tensor_weights() ? "" : "tensor weights", ": on the reference corpus that costs ",
-        input.knows_importance() || input.knows_tensor_weights() ? "0.17" : "0.34",
-        " points of top-1 (docs/fit.md). modelvault.curvature(...) writes all of it into one file."));
+    report->notes.push_back(
+        absl::StrCat("The curvature file has no ", input.knows_importance() ? "" : "importance",
+                     input.knows_importance() || input.knows_tensor_weights() ? "" : " and no ",
+                     input.knows_tensor_weights() ? "" : "tensor weights", ": on the reference corpus that costs ",
+                     input.knows_importance() || input.knows_tensor_weights() ? "0.17" : "0.34",
+                     " points of top-1 (docs/fit.md). modelvault.curvature(...) writes all of it into one file."));
   }
   if (!input.unused().empty()) {
-    report->notes.push_back(absl::StrCat("Of the curvature and importance files these match no tensor: ",
-                                         FirstOf(input.unused(), ", "), "."));
+    report->notes.push_back(absl::StrCat(
+        "Of the curvature and importance files these match no tensor: ", FirstOf(input.unused(), ", "), "."));
   }
 }
 
 // Names of what the fit left out, took as it is, or lost.
 void AddInputNotes(const FitInput& input, const FitRun& run, FitReport* report) {
   if (!input.ignored().empty()) {
-    report->notes.push_back(absl::StrCat("Not matched, as --ignore says: ",
-                                         FirstOf({input.ignored().begin(), input.ignored().end()}, ", "),
-                                         "; a variant's are not in the vault, where it has none the base's stand."));
+    report->notes.push_back(
+        absl::StrCat("Not matched, as --ignore says: ", FirstOf({input.ignored().begin(), input.ignored().end()}, ", "),
+                     "; a variant's are not in the vault, where it has none the base's stand."));
   }
   if (!input.carried().empty()) {
     std::vector<std::string> names;
@@ -194,23 +194,22 @@ std::vector<std::pair<std::string, std::string>> Sums(const FitReport& r) {
   for (const VariantReport& v : r.variants) variants += v.bytes;
   return {
       {"vault", absl::StrCat(Grouped(r.bytes), " bytes of ", Grouped(r.budget))},
-      {"float checkpoints",
-       absl::StrFormat("%s bytes, %.1f times as much", Grouped(r.float_bytes),
-                       Share(static_cast<double>(r.float_bytes), static_cast<double>(r.bytes)))},
+      {"float checkpoints", absl::StrFormat("%s bytes, %.1f times as much", Grouped(r.float_bytes),
+                                            Share(static_cast<double>(r.float_bytes), static_cast<double>(r.bytes)))},
       {"base", absl::StrCat(Grouped(r.base_bytes), " bytes; tables and priors ", Grouped(r.model_bytes))},
       {"variants",
        absl::StrFormat("%d, on average %s bytes, %.3f bits a weight, %.2f %% of weights differ", r.variants.size(),
                        Grouped(static_cast<uint64_t>(static_cast<double>(variants) / count)),
                        8 * Share(static_cast<double>(variants) / count, static_cast<double>(r.weights)),
                        100 * r.density)},
-      {"predicted loss", absl::StrCat(Number(r.remaining), " of ", Number(r.signal), " (", Percents(r.kept),
-                                      " of the signal kept)")},
+      {"predicted loss",
+       absl::StrCat(Number(r.remaining), " of ", Number(r.signal), " (", Percents(r.kept), " of the signal kept)")},
       {"price of a bit", absl::StrCat(Number(r.lambda), ", found after ", FitsOf(r))},
   };
 }
 
 Json TensorToJson(const TensorReport& t) {
-  return {{"name", t.name},       {"shape", t.shape},         {"metric", t.metric}, {"density", t.density},
+  return {{"name", t.name},     {"shape", t.shape},         {"metric", t.metric}, {"density", t.density},
           {"signal", t.signal}, {"remaining", t.remaining}, {"kept", t.kept}};
 }
 
@@ -345,10 +344,8 @@ Json FitToJson(const FitReport& report) {
     json["curve"].push_back({{"budget", p.budget}, {"remaining", p.remaining}, {"density", p.density}});
   }
   for (const LostRow& row : report.lost_rows) {
-    json["lost_rows"].push_back({{"file", row.file},
-                                 {"tensor", row.tensor},
-                                 {"row", row.row},
-                                 {"relative_error", row.relative_error}});
+    json["lost_rows"].push_back(
+        {{"file", row.file}, {"tensor", row.tensor}, {"row", row.row}, {"relative_error", row.relative_error}});
   }
   return json;
 }

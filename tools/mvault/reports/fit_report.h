@@ -51,7 +51,7 @@ struct FitReport {
 };
 
 FitReport MakeFitReport(const std::string& vault, const FitInput& input, const FitRunOptions& options,
-                               const FitRun& run);
+                        const FitRun& run);
 
 // For people: the variants that lose most, ten unless `all` are wanted, and the sums.
 std::string FitToText(const FitReport& report, bool all);

@@ -242,7 +242,8 @@ TEST(TernaryFitTest, AGroupThatNoScaleExplainsEscapes) {
   EXPECT_LE(fit.changes[130], 1) << "leaves the grid";
   // Where bits are dear, it keeps a scale.
   options.lambda = 50;
-  ASSERT_OK_AND_ASSIGN(const TernaryFit dear, FitTernary("w", delta, steps, base, Curvature::Identity(2, 128), options));
+  ASSERT_OK_AND_ASSIGN(const TernaryFit dear,
+                       FitTernary("w", delta, steps, base, Curvature::Identity(2, 128), options));
   EXPECT_EQ(std::count(dear.scales.begin(), dear.scales.end(), 0), 0);
 }
 

@@ -22,11 +22,8 @@ float Uniform(float most, Random* random) { return most * (static_cast<float>(ra
 // A tensor, and a variant of it that differs a little everywhere.
 struct Case {
   explicit Case(uint64_t seed) : random(seed) {
-    tensor.name = "w";
-    tensor.shape = {kRows, kCols};
+    static_cast<ModelTensor&>(tensor) = ModelTensor("w", DType::kF32, {kRows, kCols});
     tensor.linear = true;
-    tensor.rows = kRows;
-    tensor.cols = kCols;
     tensor.curvature = Curvature::Identity(kRows, kCols);
     for (size_t i = 0; i < kRows * kCols; ++i) {
       tensor.base.push_back(Uniform(0.3f, &random));
@@ -38,8 +35,8 @@ struct Case {
   double ErrorOf(size_t row) const {
     double sum = 0;
     for (size_t i = row * kCols; i < (row + 1) * kCols; ++i) {
-      const double error = static_cast<double>(variant[i]) - static_cast<double>(base.steps[row]) *
-                                                                (base.values[i] + (changes.empty() ? 0 : changes[i]));
+      const double error = static_cast<double>(variant[i]) -
+                           static_cast<double>(base.steps[row]) * (base.values[i] + (changes.empty() ? 0 : changes[i]));
       sum += error * error;
     }
     return std::sqrt(sum / kCols);

@@ -50,8 +50,9 @@ TEST(FitReportTest, JsonHasEveryField) {
   report.curve = {{14, 15, 16}};
   report.lost_rows = {{"a.safetensors", "w", 17, 18}};
   report.notes = {"note"};
-  const Json expected_tensor = {{"name", "w"},   {"shape", {3, 5}},  {"metric", "kronecker"}, {"density", 0.1},
-                                {"signal", 0.2}, {"remaining", 0.3}, {"kept", 0.4}};
+  const Json expected_tensor = {{"name", "w"},    {"shape", {3, 5}}, {"metric", "kronecker"},
+                                {"density", 0.1}, {"signal", 0.2},   {"remaining", 0.3},
+                                {"kept", 0.4}};
   const Json expected_variant = {{"name", "alpha"},
                                  {"bytes", uint64_t{1} << 60},
                                  {"bits_per_weight", 1.5},
@@ -79,8 +80,7 @@ TEST(FitReportTest, JsonHasEveryField) {
       {"variants", Json::array({expected_variant})},
       {"tensors", Json::array({expected_tensor, expected_tensor})},
       {"curve", Json::array({{{"budget", 14}, {"remaining", 15}, {"density", 16}}})},
-      {"lost_rows",
-       Json::array({{{"file", "a.safetensors"}, {"tensor", "w"}, {"row", 17}, {"relative_error", 18}}})},
+      {"lost_rows", Json::array({{{"file", "a.safetensors"}, {"tensor", "w"}, {"row", 17}, {"relative_error", 18}}})},
       {"notes", {"note"}}};
   EXPECT_EQ(FitToJson(report), expected);
 }
