@@ -10,7 +10,7 @@
 namespace modelvault {
 namespace {
 
-constexpr double kLost = 0.5;     // Relative error.
+constexpr double kLost = 0.75;    // Relative error.
 constexpr double kMuchWorse = 3;  // Than the tensor's median row.
 constexpr size_t kFewRows = 4;    // Say nothing of each other.
 
