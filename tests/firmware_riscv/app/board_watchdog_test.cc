@@ -81,7 +81,7 @@ TEST_F(BoardWatchdogTest, AWatchdogThatIsTooShortBites) {
 
 TEST_F(BoardWatchdogTest, ResetsInATrialUseUpThatTrialAlone) {
   // Shorter than a tile of residuals takes, longer than one of trits.
-  constexpr uint64_t kShort = 500'000;
+  constexpr uint64_t kShort = 800'000;
   ASSERT_EQ(Run(StrapCommand::kConsole, k1Second, "select ternary\nboot\nexit\n").exit_code, 0);
   for (int round = 0; round < 2; ++round) {
     ASSERT_EQ(Run(StrapCommand::kConsole, kShort, "boot\nselect residual\nexit\n").exit_code, 0);

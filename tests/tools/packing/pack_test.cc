@@ -843,7 +843,7 @@ TEST_F(PackErrorTest, AFileThatChangesMeanwhileIsCaught) {
         }
       };
       restart();
-      const std::string before = Vault();
+      const std::string before = folder_.ReadIfThere("v.mvlt");
       files.Watch(path);
       ASSERT_THAT(run(), IsOk());
       const int reads = files.reads();
@@ -866,7 +866,7 @@ TEST_F(PackErrorTest, AFileThatChangesMeanwhileIsCaught) {
           ++caught;
           // A variant coded against one state of the base and restored against another is the one that differs.
           EXPECT_THAT(status, StatusIs(testing::_, AnyOf(HasSubstr(path), HasSubstr(good.path))));
-          EXPECT_TRUE(Vault() == before);
+          EXPECT_TRUE(folder_.ReadIfThere("v.mvlt") == before);
         }
       }
       EXPECT_GE(caught, reads);
