@@ -6,8 +6,8 @@
 
 namespace modelvault {
 
-// G. Steele, D. Lea, C. Flood, "Fast splittable pseudorandom number generators" (2014). For draws and test data, not for
-// secrets.
+// G. Steele, D. Lea, C. Flood, "Fast splittable pseudorandom number generators" (2014). For draws and test data, not
+// for secrets.
 class SplitMix64 {
  public:
   // What two of its states differ by.

@@ -106,7 +106,8 @@ ssize_t SystemCalls::WriteAt(int fd, const void* data, size_t size, off_t offset
 }
 
 ssize_t SystemCalls::CopyRange(int from_fd, off_t from_offset, int to_fd, off_t to_offset, size_t size) {
-  return ::copy_file_range(from_fd, &from_offset, to_fd, &to_offset, size, 0);
+  off64_t from = from_offset, to = to_offset;
+  return ::copy_file_range(from_fd, &from, to_fd, &to, size, 0);
 }
 
 int SystemCalls::Sync(int fd) { return ::fsync(fd); }

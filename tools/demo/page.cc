@@ -6,9 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_replace.h"
 #include "nlohmann/json.hpp"
-#include "tools/demo/number_text.h"
+#include "tools/formats/readable_text.h"
 
 namespace modelvault::demo {
 namespace {
@@ -29,10 +28,6 @@ constexpr char kStyle[] =
     "vertical-align:-.1em;margin-right:.35em}.legend{margin:.2em 0 1.6em}.legend "
     "span{margin-right:1.1em;white-space:nowrap}";
 
-std::string Escaped(absl::string_view text) {
-  return absl::StrReplaceAll(text, {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}});
-}
-
 std::string Tile(absl::string_view big, absl::string_view small) {
   return absl::StrCat("<div class=\"tile\"><div class=\"big\">", big, "</div>", small, "</div>\n");
 }
@@ -48,7 +43,7 @@ class FlashMap {
 
   void Add(absl::string_view style, const std::string& label, uint64_t bytes) {
     bool labelled = false;
-    const std::string title = Escaped(absl::StrCat(label, ": ", Grouped(bytes), " bytes"));
+    const std::string title = EscapedForHtml(absl::StrCat(label, ": ", Grouped(bytes), " bytes"));
     while (bytes > 0) {
       const uint64_t row = used_ / bytes_in_row_;
       const uint64_t at = used_ % bytes_in_row_;
@@ -61,7 +56,7 @@ class FlashMap {
           style, x, y, std::max(width - 1, 0.5), kRowHeight - 2, title);
       if (!labelled && width > kLetterWidth * static_cast<double>(label.size()) + 6) {
         absl::StrAppendFormat(&pieces_, "<text%s x=\"%.1f\" y=\"%.0f\">%s</text>\n",
-                              style == "base" ? " class=\"light\"" : "", x + 4, y + 15, Escaped(label));
+                              style == "base" ? " class=\"light\"" : "", x + 4, y + 15, EscapedForHtml(label));
         labelled = true;
       }
       used_ += piece;
@@ -143,9 +138,10 @@ std::string Accuracy(const TrainingRecord& record, absl::Span<const double> vaul
                           "<circle class=\"before\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"/>"
                           "<circle class=\"tuned\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"/>"
                           "<circle class=\"vault\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"/></g>\n",
-                          Escaped(department.name), Percent(department.base_top1), Percent(department.finetune_top1),
-                          Percent(vault), x, x, y(department.base_top1), y(department.finetune_top1), x,
-                          y(department.base_top1), x, y(department.finetune_top1), x, y(vault));
+                          EscapedForHtml(department.name), Percent(department.base_top1),
+                          Percent(department.finetune_top1), Percent(vault), x, x, y(department.base_top1),
+                          y(department.finetune_top1), x, y(department.base_top1), x, y(department.finetune_top1), x,
+                          y(vault));
   }
   return absl::StrCat(svg, "</svg>\n<p class=\"legend\">", Key("#b0b0b0", "base, before fine-tuning"),
                       Key("#2c7a3f", "fine-tune in floats (ring)"), Key("#134f91", "given back by the vault"),
@@ -162,8 +158,9 @@ std::string AllFigures(const TrainingRecord& record, absl::Span<const double> va
     absl::StrAppendFormat(&html,
                           "<tr><td>%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td>"
                           "<td class=\"n\">%s</td></tr>\n",
-                          Escaped(department.name), Percent(department.base_top1), Percent(department.finetune_top1),
-                          Percent(vault_top1[d]), size == sizes.end() ? "" : Grouped(size->second));
+                          EscapedForHtml(department.name), Percent(department.base_top1),
+                          Percent(department.finetune_top1), Percent(vault_top1[d]),
+                          size == sizes.end() ? "" : Grouped(size->second));
   }
   return absl::StrCat(html, "</table>\n");
 }

@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "codec/progress.h"
+#include "codec/progress_function.h"
 #include "tools/demo/network.h"
 #include "tools/demo/task.h"
 #include "tools/demo/trainer.h"

@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
-#include "tools/demo/number_text.h"
+#include "tools/formats/readable_text.h"
 
 namespace modelvault::demo {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "codec/fit/search/model_fit.h"
-#include "codec/progress.h"
+#include "codec/progress_function.h"
 #include "tools/fitting/fit_input.h"
 #include "tools/fitting/work_folder.h"
 

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "codec/progress.h"
+#include "codec/progress_function.h"
 #include "tools/packing/name_rules.h"
 #include "vault/file_system.h"
 #include "vault/vault_reader.h"

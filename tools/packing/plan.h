@@ -7,7 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "codec/progress.h"
+#include "codec/progress_function.h"
 #include "vault/file_system.h"
 
 namespace modelvault {

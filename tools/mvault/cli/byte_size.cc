@@ -73,14 +73,4 @@ absl::StatusOr<uint64_t> ParseByteSize(absl::string_view text) {
   return bad("unknown unit");
 }
 
-std::string Grouped(uint64_t n) {
-  const std::string digits = absl::StrCat(n);
-  std::string grouped;
-  for (size_t i = 0; i < digits.size(); ++i) {
-    if (i > 0 && (digits.size() - i) % 3 == 0) grouped.push_back(',');
-    grouped.push_back(digits[i]);
-  }
-  return grouped;
-}
-
 }  // namespace modelvault

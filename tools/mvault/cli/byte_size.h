@@ -1,4 +1,4 @@
-// Sizes as people write them: 4096, 64KiB, 1MiB, 1.5MB. And numbers as people read them.
+// Sizes as people write them: 4096, 64KiB, 1MiB, 1.5MB.
 #ifndef MODELVAULT_TOOLS_MVAULT_CLI_BYTE_SIZE_H_
 #define MODELVAULT_TOOLS_MVAULT_CLI_BYTE_SIZE_H_
 
@@ -14,9 +14,6 @@ namespace modelvault {
 // case does not matter, and one space may stand before the unit. A fraction is rounded down to whole bytes. "K" and the
 // like, which mean either, are refused: kInvalidArgument, as for anything else.
 absl::StatusOr<uint64_t> ParseByteSize(absl::string_view text);
-
-// "1,048,576".
-std::string Grouped(uint64_t n);
 
 }  // namespace modelvault
 

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "codec/progress.h"
+#include "codec/progress_function.h"
 
 namespace modelvault {
 

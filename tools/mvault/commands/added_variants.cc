@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
+#include "tools/formats/readable_text.h"
 #include "tools/mvault/cli/byte_size.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"

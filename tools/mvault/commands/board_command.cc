@@ -9,6 +9,7 @@
 #include "nlohmann/json.hpp"
 #include "restore/named_vault.h"
 #include "tools/formats/model_formats.h"
+#include "tools/formats/readable_text.h"
 #include "tools/mvault/board/board_emulator.h"
 #include "tools/mvault/board/board_figures.h"
 #include "tools/mvault/board/board_machine.h"

@@ -10,7 +10,7 @@
 #include "nlohmann/json.hpp"
 #include "restore/named_vault.h"
 #include "tools/formats/model_formats.h"
-#include "tools/mvault/cli/byte_size.h"
+#include "tools/formats/readable_text.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/cli/text_table.h"

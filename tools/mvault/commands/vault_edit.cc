@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
-#include "tools/mvault/cli/byte_size.h"
+#include "tools/formats/readable_text.h"
 #include "tools/mvault/cli/printable.h"
 
 namespace modelvault {

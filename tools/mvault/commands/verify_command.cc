@@ -13,7 +13,6 @@
 #include "restore/named_vault.h"
 #include "tools/formats/model_formats.h"
 #include "tools/formats/text_file.h"
-#include "tools/mvault/cli/byte_size.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/commands/commands.h"

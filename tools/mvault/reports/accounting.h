@@ -14,7 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "codec/core/codec_format.h"
-#include "codec/progress.h"
+#include "codec/progress_function.h"
 #include "restore/named_vault.h"
 
 namespace modelvault {

@@ -6,8 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
-#include "tools/mvault/cli/byte_size.h"
+#include "tools/formats/readable_text.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/cli/text_table.h"
 
@@ -97,21 +96,16 @@ Json ToJson(const ChangeSummary& c) {
           {"gain_kept", c.gain_kept.has_value() ? Json(*c.gain_kept) : Json(nullptr)}};
 }
 
-// Text in HTML, between tags and in attributes.
-std::string Escaped(const std::string& text) {
-  return absl::StrReplaceAll(text, {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}});
-}
-
 std::string HtmlTable(const std::vector<std::string>& headings, const std::vector<std::vector<std::string>>& rows) {
   std::string html = "<table>\n<tr>";
   for (const std::string& heading : headings) {
     const bool right = heading.front() == '>';
-    absl::StrAppend(&html, right ? "<th class=\"n\">" : "<th>", Escaped(heading.substr(right ? 1 : 0)), "</th>");
+    absl::StrAppend(&html, right ? "<th class=\"n\">" : "<th>", EscapedForHtml(heading.substr(right ? 1 : 0)), "</th>");
   }
   for (const std::vector<std::string>& row : rows) {
     absl::StrAppend(&html, "</tr>\n<tr>");
     for (size_t i = 0; i < row.size(); ++i) {
-      absl::StrAppend(&html, headings[i].front() == '>' ? "<td class=\"n\">" : "<td>", Escaped(row[i]), "</td>");
+      absl::StrAppend(&html, headings[i].front() == '>' ? "<td class=\"n\">" : "<td>", EscapedForHtml(row[i]), "</td>");
     }
   }
   return absl::StrCat(html, "</tr>\n</table>\n");
@@ -152,7 +146,7 @@ std::string Plot(const EvalReport& report) {
                           "<text x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">%s</text>"
                           "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" class=\"bar\"/>"
                           "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\"/>\n",
-                          kLeft - 10, y + 4, Escaped(Printable(d->name)), x(d->top1_interval.low),
+                          kLeft - 10, y + 4, EscapedForHtml(Printable(d->name)), x(d->top1_interval.low),
                           x(d->top1_interval.high), y, y, x(d->scores.top1_change()), y);
     y += kLine;
   }
@@ -203,8 +197,8 @@ Json EvalToJson(const EvalReport& report) {
 
 std::string EvalToHtml(const EvalReport& report) {
   return absl::StrCat("<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>mvault eval: ",
-                      Escaped(Printable(report.source)), "</title>\n<style>", kStyle, "</style>\n<h1>",
-                      Escaped(Printable(report.source)), "</h1>\n<p>", Escaped(Notes(report)), "</p>\n",
+                      EscapedForHtml(Printable(report.source)), "</title>\n<style>", kStyle, "</style>\n<h1>",
+                      EscapedForHtml(Printable(report.source)), "</h1>\n<p>", EscapedForHtml(Notes(report)), "</p>\n",
                       HtmlTable(kSummaryHeadings, SummaryRows(report.summary)),
                       "<h2>Change of top-1, restored less fine-tune, in points</h2>\n", Plot(report),
                       "<h2>Departments: next-token top-1 on held-out text</h2>\n",

@@ -6,8 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_replace.h"
-#include "tools/mvault/cli/byte_size.h"
+#include "tools/formats/readable_text.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/reports/fit_report.h"
 
@@ -21,10 +20,6 @@ constexpr char kStyle[] =
     ".grid{stroke:#e4e4e4}.axis{stroke:#444}.all{fill:#cfe0f3}.left{fill:#c2452d}.dot{fill:#134f91}"
     ".curve{fill:none;stroke:#134f91;stroke-width:2}.note{background:#fff6da;padding:.4em .8em}"
     ".big{font-size:1.7em;font-weight:600}.tile{display:inline-block;margin:0 2.2em 1em 0;vertical-align:top}";
-
-std::string Escaped(const std::string& text) {
-  return absl::StrReplaceAll(text, {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}});
-}
 
 std::string Tile(const std::string& big, const std::string& small) {
   return absl::StrCat("<div class=\"tile\"><div class=\"big\">", big, "</div>", small, "</div>\n");
@@ -51,9 +46,9 @@ std::string Bars(const std::vector<Bar>& bars, const char* what) {
                           "<rect class=\"all\" x=\"%.0f\" y=\"%.1f\" width=\"%.1f\" height=\"11\"/>"
                           "<rect class=\"left\" x=\"%.0f\" y=\"%.1f\" width=\"%.1f\" height=\"11\"/>"
                           "<text x=\"%.1f\" y=\"%.1f\">%s</text>\n",
-                          kLeft - 8, y + 10, Escaped(Printable(b.name)), kLeft, y, kWidth * b.signal / most, kLeft, y,
-                          kWidth * b.remaining / most, kLeft + kWidth * std::max(b.signal, b.remaining) / most + 6,
-                          y + 10, Escaped(b.label));
+                          kLeft - 8, y + 10, EscapedForHtml(Printable(b.name)), kLeft, y, kWidth * b.signal / most,
+                          kLeft, y, kWidth * b.remaining / most,
+                          kLeft + kWidth * std::max(b.signal, b.remaining) / most + 6, y + 10, EscapedForHtml(b.label));
     y += kLine;
   }
   return absl::StrCat(svg, "</svg>\n");
@@ -147,7 +142,7 @@ std::string Scatter(const FitReport& r) {
   }
   for (const VariantReport& v : r.variants) {
     absl::StrAppendFormat(&svg, "<circle class=\"dot\" cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\"><title>%s</title></circle>\n",
-                          x(static_cast<double>(v.bytes)), y(100 * v.kept), Escaped(Printable(v.name)));
+                          x(static_cast<double>(v.bytes)), y(100 * v.kept), EscapedForHtml(Printable(v.name)));
   }
   return absl::StrCat(
       svg, "<text x=\"440\" y=\"292\" text-anchor=\"middle\">bytes of the variant; signal kept</text></svg>\n");
@@ -166,8 +161,8 @@ std::string VariantTable(const FitReport& r) {
     absl::StrAppendFormat(&html,
                           "<tr><td>%s</td><td class=\"n\">%s</td><td class=\"n\">%.3f</td><td class=\"n\">%.2f %%</td>"
                           "<td class=\"n\">%.4g</td><td class=\"n\">%.1f %%</td><td>%s</td></tr>\n",
-                          Escaped(Printable(v.name)), Grouped(v.bytes), v.bits_per_weight, 100 * v.density, v.remaining,
-                          100 * v.kept, Escaped(worst));
+                          EscapedForHtml(Printable(v.name)), Grouped(v.bytes), v.bits_per_weight, 100 * v.density,
+                          v.remaining, 100 * v.kept, EscapedForHtml(worst));
   }
   return absl::StrCat(html, "</table>\n");
 }
@@ -187,7 +182,7 @@ std::string FitToHtml(const FitReport& r) {
   const auto worst_first = [](const Bar& a, const Bar& b) { return a.remaining > b.remaining; };
   std::stable_sort(variants.begin(), variants.end(), worst_first);
   std::stable_sort(tensors.begin(), tensors.end(), worst_first);
-  const std::string title = Escaped(Printable(r.vault));
+  const std::string title = EscapedForHtml(Printable(r.vault));
   std::string html =
       absl::StrCat("<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>mvault fit: ", title,
                    "</title>\n<style>", kStyle, "</style>\n<h1>", title, "</h1>\n");
@@ -204,7 +199,7 @@ std::string FitToHtml(const FitReport& r) {
       " of a few variants). Predicted loss is half the curvature's quadratic form at the error that is left; where the "
       "curvature is the Fisher information it is in nats a token.</p>\n");
   for (const std::string& note : r.notes)
-    absl::StrAppend(&html, "<p class=\"note\">", Escaped(Printable(note)), "</p>\n");
+    absl::StrAppend(&html, "<p class=\"note\">", EscapedForHtml(Printable(note)), "</p>\n");
   if (!r.curve.empty())
     absl::StrAppend(&html, "<h2>What more or less room would give</h2>\n", Curve(r),
                     "<p>Predicted loss a variant, the base as it is. Budgets that its bytes alone "

@@ -9,7 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "nlohmann/json.hpp"
-#include "tools/mvault/cli/byte_size.h"
+#include "tools/formats/readable_text.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/cli/text_table.h"
 #include "tools/mvault/reports/formatting.h"
@@ -51,7 +51,6 @@ double Density(const FitTensor& tensor, const VariantTensorFit& fit, const Fitte
 }
 
 std::string Number(double value) { return absl::StrFormat("%.4g", value); }
-std::string Percents(double share) { return absl::StrFormat("%.1f %%", 100 * share); }
 
 // The first few, and how many more there are.
 std::string FirstOf(const std::vector<std::string>& texts, absl::string_view separator) {
@@ -68,7 +67,7 @@ std::string NamesWithShares(const std::vector<FitTensor>& tensors, CurvatureUse 
   std::vector<std::string> names;
   for (const FitTensor& t : tensors) {
     if (t.use != use || t.base.empty() || (linear_alone && !t.linear)) continue;
-    names.push_back(absl::StrCat(t.name, " (", Percents(static_cast<double>(t.base.size()) / all), ")"));
+    names.push_back(absl::StrCat(t.name, " (", Percent(static_cast<double>(t.base.size()) / all), ")"));
   }
   return FirstOf(names, ", ");
 }
@@ -91,8 +90,8 @@ void AddSideNote(const FitInput& input, const FitRunOptions& options, const FitR
   report->notes.push_back(absl::StrCat(
       "Small tensors, ", tensors, " of a model", options.fit.model.side_tensors ? "" : ", which were not to move",
       ": over all variants ", exact, " are exact, ", moved, " have moved, ", left, " are left at the base's; ",
-      Percents(Share(remaining, signal)), " of their signal is lost, ",
-      Percents(Share(remaining / static_cast<double>(run.models.variants.size()), report->remaining)),
+      Percent(Share(remaining, signal)), " of their signal is lost, ",
+      Percent(Share(remaining / static_cast<double>(run.models.variants.size()), report->remaining)),
       " of all that is lost."));
 }
 
@@ -144,7 +143,7 @@ void AddInputNotes(const FitInput& input, const FitRun& run, FitReport* report) 
     std::vector<std::string> rows;
     for (const LostRow& row : run.lost_rows) {
       rows.push_back(absl::StrCat(row.file, ": tensor ", row.tensor, ", row ", row.row, " (relative error ",
-                                  Percents(row.relative_error), ")"));
+                                  Percent(row.relative_error), ")"));
     }
     report->notes.push_back(absl::StrCat(
         "Rows that came back far worse than their neighbours, as one value much larger than all others makes them: ",
@@ -203,7 +202,7 @@ std::vector<std::pair<std::string, std::string>> Sums(const FitReport& r) {
                        8 * Share(static_cast<double>(variants) / count, static_cast<double>(r.weights)),
                        100 * r.density)},
       {"predicted loss",
-       absl::StrCat(Number(r.remaining), " of ", Number(r.signal), " (", Percents(r.kept), " of the signal kept)")},
+       absl::StrCat(Number(r.remaining), " of ", Number(r.signal), " (", Percent(r.kept), " of the signal kept)")},
       {"price of a bit", absl::StrCat(Number(r.lambda), ", found after ", FitsOf(r))},
   };
 }
@@ -304,8 +303,8 @@ std::string FitToText(const FitReport& report, bool all) {
   }
   TextTable table({"variant", ">bytes", ">bits/weight", ">differ", ">predicted loss", ">kept"});
   for (const VariantReport& v : shown) {
-    table.AddRow({Printable(v.name), Grouped(v.bytes), FormatBits(v.bits_per_weight), Percents(v.density),
-                  Number(v.remaining), Percents(v.kept)});
+    table.AddRow({Printable(v.name), Grouped(v.bytes), FormatBits(v.bits_per_weight), Percent(v.density),
+                  Number(v.remaining), Percent(v.kept)});
   }
   std::string text = table.Format();
   if (some) {

@@ -63,13 +63,5 @@ TEST(ByteSizeTest, RefusesWhatIsNoSize) {
   }
 }
 
-TEST(ByteSizeTest, GroupsDigitsByThrees) {
-  EXPECT_EQ(Grouped(0), "0");
-  EXPECT_EQ(Grouped(999), "999");
-  EXPECT_EQ(Grouped(1'000), "1,000");
-  EXPECT_EQ(Grouped(1'048'576), "1,048,576");
-  EXPECT_EQ(Grouped(std::numeric_limits<uint64_t>::max()), "18,446,744,073,709,551,615");
-}
-
 }  // namespace
 }  // namespace modelvault

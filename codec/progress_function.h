@@ -1,6 +1,6 @@
 // How work of some length tells its caller how far it is.
-#ifndef MODELVAULT_CODEC_PROGRESS_H_
-#define MODELVAULT_CODEC_PROGRESS_H_
+#ifndef MODELVAULT_CODEC_PROGRESS_FUNCTION_H_
+#define MODELVAULT_CODEC_PROGRESS_FUNCTION_H_
 
 #include <cstdint>
 #include <functional>
@@ -20,4 +20,4 @@ inline void ReportProgress(const ProgressFunction& progress, absl::string_view s
 
 }  // namespace modelvault
 
-#endif  // MODELVAULT_CODEC_PROGRESS_H_
+#endif  // MODELVAULT_CODEC_PROGRESS_FUNCTION_H_

@@ -1,0 +1,23 @@
+// Numbers and text as people and pages show them.
+#ifndef MODELVAULT_TOOLS_FORMATS_READABLE_TEXT_H_
+#define MODELVAULT_TOOLS_FORMATS_READABLE_TEXT_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace modelvault {
+
+// "1,048,576".
+std::string Grouped(uint64_t n);
+
+// 0.918 as "91.8 %".
+std::string Percent(double share);
+
+// Text in HTML, between tags and in quoted attributes.
+std::string EscapedForHtml(absl::string_view text);
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_TOOLS_FORMATS_READABLE_TEXT_H_
