@@ -181,7 +181,8 @@ absl::Status FitInput::ReadVariants(int threads) {
         return Align(*std::move(variant), files_.variants[v].path);
       },
       [&](uint64_t v, AlignedModel variant) {
-        if (variant.pairs.complete()) {
+        const bool shard = IsShardName(files_.variants[v].path) && variant.pairs.matched() < layout_.size();
+        if (variant.pairs.complete() && !shard) {
           AddVariant(variant, &sums);
         } else {
           refused.push_back({files_.variants[v].path, std::move(variant.layout), std::move(variant.pairs)});
@@ -194,9 +195,13 @@ absl::Status FitInput::ReadVariants(int threads) {
     const std::string heading =
         absl::StrCat(refused.size(), " of ", variant_count(), " variants do not match the base ", base, ", which has ",
                      layout_.size(), " tensors");
-    return absl::InvalidArgumentError(
-        absl::StrCat(DescribeMismatches(heading, base, layout_, refused, files_.names),
-                     "\nA fit keeps what the base has: --ignore PATTERN leaves tensors aside that have no match"));
+    std::string text = DescribeMismatches(heading, base, layout_, refused, files_.names);
+    const std::string ignore = IgnoreOptions(base, layout_, refused, files_.names);
+    if (!ignore.empty()) {
+      absl::StrAppend(&text, "\nA fit keeps what the base has; without the tensors that have no match it goes on with",
+                      ignore);
+    }
+    return absl::InvalidArgumentError(text);
   }
   for (size_t t = 0; t < tensors_.size(); ++t) {
     std::vector<float> mean(sums[t].size());

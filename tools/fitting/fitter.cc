@@ -246,7 +246,7 @@ absl::StatusOr<FittedModels> Fitter::FitRounds(double lambda, const std::vector<
   Weights targets;
   for (size_t t = 0; t < prices.size(); ++t) targets.push_back(fit_.centre(t));
   FittedModels models;
-  const uint64_t before_last = static_cast<uint64_t>(options_.rounds - 1) * sample_.size();
+  const uint64_t before_last = static_cast<uint64_t>(options_.rounds - 1) * last.size();
   for (int r = 0; r < options_.rounds; ++r) {
     if (r == 0 || !options_.keep_base) {
       absl::StatusOr<std::vector<FittedTensor>> base = FitBase(targets, lambda);
@@ -261,11 +261,11 @@ absl::StatusOr<FittedModels> Fitter::FitRounds(double lambda, const std::vector<
     } else {
       prices = PricesAfter(models);
     }
-    const uint64_t before = static_cast<uint64_t>(r) * sample_.size();
-    absl::StatusOr<Round> round = FitAll(r + 1 < options_.rounds ? sample_ : last, models.base, prices, lambda,
-                                         [&](absl::string_view stage, uint64_t done, uint64_t) {
-                                           ReportProgress(progress, stage, before + done, before_last + last.size());
-                                         });
+    const uint64_t before = static_cast<uint64_t>(r) * last.size();
+    absl::StatusOr<Round> round =
+        FitAll(last, models.base, prices, lambda, [&](absl::string_view stage, uint64_t done, uint64_t) {
+          ReportProgress(progress, stage, before + done, before_last + last.size());
+        });
     if (!round.ok()) return round.status();
     models.variants = std::move(round->variants);
     for (size_t t = 0; t < round->base.size(); ++t) {

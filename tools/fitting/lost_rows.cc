@@ -10,9 +10,9 @@
 namespace modelvault {
 namespace {
 
-constexpr double kLost = 0.75;    // Relative error.
-constexpr double kMuchWorse = 3;  // Than the tensor's median row.
-constexpr size_t kFewRows = 4;    // Say nothing of each other.
+constexpr double kLost = 0.75;      // Relative error.
+constexpr double kMuchCoarser = 8;  // A row's step than the tensor's median one.
+constexpr float kMostSteps = 127;   // From 0 to the end of the grid.
 
 template <typename T>
 T MedianOf(std::vector<T>* values) {
@@ -21,15 +21,17 @@ T MedianOf(std::vector<T>* values) {
   return *middle;
 }
 
-// The relative error of a row whose weights are all 0 is 0.
-double RelativeError(const FitTensor& tensor, size_t row, const std::vector<float>& weights, const FittedTensor& base,
-                     const std::vector<int16_t>& changes) {
+// What the grid of a row costs, as LostRow has it; 0 where the grid suits it, and of a row whose weights are all 0.
+// What a fit drops because it is not worth its bits is no fault of the grid.
+double RelativeError(const FitTensor& tensor, size_t row, bool much_coarser, const std::vector<float>& weights,
+                     const FittedTensor& base, const std::vector<int16_t>& changes) {
   const size_t cols = static_cast<size_t>(tensor.cols());
+  const float step = base.steps[row];
   std::vector<float> sizes, errors;
   float largest = 0, largest_error = 0;
   for (size_t i = row * cols; i < (row + 1) * cols; ++i) {
     const int value = base.values[i] + (changes.empty() ? 0 : changes[i]);
-    const float error = std::abs(weights[i] - base.steps[row] * static_cast<float>(value));
+    const float error = std::abs(weights[i] - step * static_cast<float>(value));
     const float size = std::abs(weights[i]);
     largest = std::max(largest, size);
     largest_error = std::max(largest_error, error);
@@ -38,21 +40,22 @@ double RelativeError(const FitTensor& tensor, size_t row, const std::vector<floa
     errors.push_back(error);
   }
   if (sizes.empty()) return 0;
-  return std::max(static_cast<double>(MedianOf(&errors)) / static_cast<double>(MedianOf(&sizes)),
-                  static_cast<double>(largest_error) / static_cast<double>(largest));
+  double lost = 0;
+  if (much_coarser) lost = static_cast<double>(MedianOf(&errors)) / static_cast<double>(MedianOf(&sizes));
+  if (largest > kMostSteps * step)
+    lost = std::max(lost, static_cast<double>(largest_error) / static_cast<double>(largest));
+  return lost;
 }
 
 std::vector<LostRow> LostRowsOf(const std::string& file, const FitTensor& tensor, const std::vector<float>& weights,
                                 const FittedTensor& base, const std::vector<int16_t>& changes) {
-  std::vector<double> errors;
-  for (size_t row = 0; row < tensor.rows(); ++row) {
-    errors.push_back(RelativeError(tensor, row, weights, base, changes));
-  }
-  std::vector<double> sorted = errors;
-  const double usual = tensor.rows() < kFewRows ? 0 : MedianOf(&sorted);
+  std::vector<float> steps = base.steps;
+  const double coarse = steps.empty() ? 0 : kMuchCoarser * static_cast<double>(MedianOf(&steps));
   std::vector<LostRow> lost;
   for (size_t row = 0; row < tensor.rows(); ++row) {
-    if (errors[row] > kLost && errors[row] > kMuchWorse * usual) lost.push_back({file, tensor.name, row, errors[row]});
+    const bool much_coarser = static_cast<double>(base.steps[row]) > coarse;
+    const double error = RelativeError(tensor, row, much_coarser, weights, base, changes);
+    if (error > kLost) lost.push_back({file, tensor.name, row, error});
   }
   return lost;
 }

@@ -12,14 +12,14 @@
 
 namespace modelvault {
 
-// A row that comes back far worse than its neighbours, as one value thousands of times the others' makes it: its grid
-// is then too coarse for these.
+// A row that its grid cannot hold: one value thousands of times the others' makes the steps far too coarse for these,
+// or lies beyond the grid's end.
 struct LostRow {
   std::string file;
   std::string tensor;
   size_t row = 0;
-  // The larger of two: the median error against the median weight, weights of 0 apart; the largest error against the
-  // largest weight.
+  // The larger of two: where the row's step is many times the tensor's median one, the median error against the median
+  // weight, weights of 0 apart; where its largest weight is beyond the grid, the largest error against that weight.
   double relative_error = 0;
 };
 

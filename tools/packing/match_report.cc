@@ -4,11 +4,13 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -18,6 +20,7 @@ namespace modelvault {
 namespace {
 
 constexpr size_t kShownKinds = 6;
+constexpr size_t kShownIgnores = 5;
 constexpr size_t kShownVariants = 3;
 constexpr size_t kShownGroups = 5;
 
@@ -164,7 +167,9 @@ bool IsShardName(absl::string_view path) {
   if (of == absl::string_view::npos || of == 0 || !is_digit(name[of - 1])) return false;
   const absl::string_view count = name.substr(of + 4);
   const size_t digits = static_cast<size_t>(std::find_if_not(count.begin(), count.end(), is_digit) - count.begin());
-  return digits > 0 && (digits == count.size() || count[digits] == '.');
+  uint64_t shards = 0;
+  if (!absl::SimpleAtoi(count.substr(0, digits), &shards) || shards < 2) return false;
+  return digits == count.size() || count[digits] == '.';
 }
 
 std::string DescribeMismatches(absl::string_view heading, absl::string_view base_path,
@@ -199,6 +204,26 @@ std::string DescribeMismatches(absl::string_view heading, absl::string_view base
   if (groups.size() > kShownGroups)
     absl::StrAppend(&text, "\nand ", groups.size() - kShownGroups, " kinds of trouble more");
   return text;
+}
+
+std::string IgnoreOptions(absl::string_view base_path, absl::Span<const ModelTensor> base,
+                          absl::Span<const Mismatch> mismatches, const NameRules& rules) {
+  const auto is_plain = [](const std::string& name) {
+    return std::all_of(name.begin(), name.end(), [](char c) {
+      return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '-';
+    });
+  };
+  std::set<std::string> names;
+  for (const Mismatch& m : mismatches) {
+    if (IsShardName(base_path) || IsShardName(m.path) || !m.pairs.reshaped.empty()) return "";
+    if (!IsOfBase(base, m.tensors, m.pairs) || GuessRenames(base, m.tensors, rules).found > 0) return "";
+    for (const size_t v : m.pairs.extra) names.insert(m.tensors[v].name);
+    for (const size_t b : m.pairs.missing) names.insert(base[b].name);
+  }
+  if (names.size() > kShownIgnores || !std::all_of(names.begin(), names.end(), is_plain)) return "";
+  std::string options;
+  for (const std::string& name : names) absl::StrAppend(&options, " --ignore ", name);
+  return options;
 }
 
 }  // namespace modelvault

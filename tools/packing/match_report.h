@@ -20,7 +20,7 @@ struct Mismatch {
   TensorPairs pairs;
 };
 
-// Whether the file's name is that of one shard of a model: "model-00002-of-00003.safetensors".
+// Whether the file's name is that of one shard of several of a model: "model-00002-of-00003.safetensors".
 bool IsShardName(absl::string_view path);
 
 // All differences of `mismatches`, those with the same trouble together: which tensors are missing, extra, or of
@@ -29,6 +29,12 @@ bool IsShardName(absl::string_view path);
 std::string DescribeMismatches(absl::string_view heading, absl::string_view base_path,
                                absl::Span<const ModelTensor> base, absl::Span<const Mismatch> mismatches,
                                const NameRules& rules);
+
+// " --ignore NAME" for each tensor without a match, where these alone keep the variants from a program that stores no
+// tensor but the base's: no shard, no wrong base, no other shape of a tensor that both have, no names that a renaming
+// explains, and few enough to be told. Otherwise empty.
+std::string IgnoreOptions(absl::string_view base_path, absl::Span<const ModelTensor> base,
+                          absl::Span<const Mismatch> mismatches, const NameRules& rules);
 
 }  // namespace modelvault
 

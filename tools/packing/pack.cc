@@ -76,8 +76,9 @@ absl::StatusOr<std::vector<OpenInput>> OpenInputs(FileSystem& file_system, absl:
     input.file = std::make_unique<ModelFile>(*std::move(file));
     const std::vector<ModelTensor>& tensors = input.file->tensors();
     const TensorPairs pairs = PairTensors(base, tensors, rules);
-    if (!pairs.complete()) {
-      const bool shard = IsShardName(v.path) || IsShardName(base_path);
+    // A shard is no model, whatever is to be ignored; a file that only has the name of one is.
+    const bool shard = (IsShardName(v.path) || IsShardName(base_path)) && pairs.matched() < base.size();
+    if (shard || !pairs.complete()) {
       const bool keep = !shard && IsOfBase(base, tensors, pairs);
       (keep ? kept : refused).push_back({v.path, tensors, pairs});
       if (!keep) continue;

@@ -48,7 +48,8 @@ absl::Status Check(absl::string_view tensor, absl::Span<const float> delta, absl
 double MagnitudeBits(int steps) { return 2 + std::log2(std::abs(steps)); }
 
 constexpr double kSurely = 0.9999;  // Of a bound: rounding does not matter to what is below.
-constexpr double kWorthwhile = 64;  // Bits that a group must save to be worth more sweeps over its tensor.
+// Bits that a group must save to escape: more than the price of an adaptive code may be wrong by.
+constexpr double kWorthwhile = 1024;
 
 class Descent {
  public:

@@ -217,5 +217,29 @@ TEST(MatchReportTest, NamesFromFilesAreEscaped) {
   EXPECT_THAT(Report({Of("v", odd)}), HasSubstr("'a\\nb\\033[31m' F32 [4]"));
 }
 
+TEST(IgnoreOptionsTest, OnlyWhatHasNoMatchIsToBeIgnored) {
+  Tensors with_head = Base();
+  with_head.emplace_back("lm_head.weight", DType::kI8, std::vector<uint64_t>{32, 8}, with_head.back().end);
+  Tensors without_norm = Base();
+  without_norm.pop_back();
+  const auto options = [](const std::vector<Mismatch>& mismatches) {
+    return IgnoreOptions("base.safetensors", Base(), mismatches, {});
+  };
+  EXPECT_EQ(options({Of("a", with_head), Of("b", without_norm)}),
+            " --ignore lm_head.weight --ignore model.layers.3.norm.weight");
+  EXPECT_EQ(options({Of("model-00001-of-00002", with_head)}), "") << "a shard";
+  EXPECT_EQ(options({Of("a", Model(4, [](const std::string& name) { return "module." + name; }))}), "") << "renamed";
+  EXPECT_EQ(options({Of("a", Model(1, [](const std::string& name) { return "other." + name; }))}), "") << "wrong base";
+  Tensors grown = Base();
+  grown[0] = ModelTensor(grown[0].name, DType::kI8, {34, 8}, 0);
+  EXPECT_EQ(options({Of("a", grown)}), "") << "another shape";
+}
+
+TEST(ShardNameTest, OneOfOneIsAModel) {
+  EXPECT_TRUE(IsShardName("model-00002-of-00003.safetensors"));
+  EXPECT_FALSE(IsShardName("model-00001-of-00001.safetensors"));
+  EXPECT_FALSE(IsShardName("best-of-3.safetensors"));
+}
+
 }  // namespace
 }  // namespace modelvault

@@ -129,7 +129,7 @@ void AddInputNotes(const FitInput& input, const FitRun& run, FitReport* report) 
   if (!input.ignored().empty()) {
     report->notes.push_back(
         absl::StrCat("Not matched, as --ignore says: ", FirstOf({input.ignored().begin(), input.ignored().end()}, ", "),
-                     "; a variant's are not in the vault, where it has none the base's stand."));
+                     ". Those that the base has stand in every variant, untrained; others are not in the vault."));
   }
   if (!input.carried().empty()) {
     std::vector<std::string> names;
