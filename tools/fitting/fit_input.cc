@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "tools/fitting/fitted_model.h"
 #include "tools/packing/match_report.h"
 #include "tools/packing/variant_analysis.h"
 #include "vault/model_digester.h"
@@ -41,6 +42,20 @@ std::vector<FitTensor> TensorsOf(const ModelWeights& model) {
 }
 
 std::string Shown(const std::vector<uint64_t>& shape) { return absl::StrCat("[", absl::StrJoin(shape, ", "), "]"); }
+
+// Exported files have the steps of a linear tensor beside all that the base has, under a name of their own.
+absl::Status CheckScaleNames(const std::string& path, const std::vector<FitTensor>& tensors,
+                             const std::vector<ModelTensor>& layout) {
+  std::set<absl::string_view> names;
+  for (const ModelTensor& tensor : layout) names.insert(tensor.name);
+  for (const FitTensor& tensor : tensors) {
+    const std::string scale = ScaleName(tensor.name);
+    if (!tensor.linear || names.count(scale) == 0) continue;
+    return Bad(path, absl::StrCat("tensor ", scale, " has the name that the INT8 steps of tensor ", tensor.name,
+                                  " get; rename one of the two in the files of all models"));
+  }
+  return absl::OkStatus();
+}
 
 void Scale(double by, std::vector<float>* values) {
   for (float& v : *values) v = static_cast<float>(by * static_cast<double>(v));
@@ -103,6 +118,7 @@ absl::Status FitInput::ReadBase() {
                                   carried_.front().info.name, " is ", carried_.front().info.type_name(),
                                   "); mvault pack stores such models as they are"));
   }
+  if (absl::Status status = CheckScaleNames(path, tensors_, layout_); !status.ok()) return status;
   if (has_base()) {
     digest_ = model->digest;
     float_bytes_ = model->size;

@@ -48,7 +48,7 @@ class FitInput {
  public:
   // Reads everything but the variants' weights. Errors name the file, and the tensor: kInvalidArgument for no variants,
   // no floats to fit, tensors that do not match the base's (without a base: the first variant's) by the rules, with all
-  // that differ in all variants, values that are not finite, a curvature that is none (Curvature::Kronecker,
+  // that differ in all variants, a tensor of the name that another's steps get (ScaleName), values that are not finite, a curvature that is none (Curvature::Kronecker,
   // ::Diagonal); kNotFound for a file that is not there. `file_system` must outlive the result.
   static absl::StatusOr<FitInput> Open(FileSystem& file_system, FitFiles files, const CurvatureOptions& options,
                                        int threads);

@@ -7,7 +7,9 @@
 #include <cmath>
 
 #include "tests/status_matchers.h"
+#include "tests/tools/eval/tiny_models.h"
 #include "tests/tools/fitting/fitting_files.h"
+#include "tests/tools/packing/model_files.h"
 
 namespace modelvault {
 namespace {
@@ -168,6 +170,28 @@ TEST_F(FitInputTest, RulesMatchNamesThatDiffer) {
     const FitTensor& tensor = input.tensors()[t];
     EXPECT_EQ(weights[t][0], tensor.base[0] + (tensor.name == "norm" ? 0 : 1)) << tensor.name;
   }
+}
+
+// Found out when the result is written, it would cost the whole search.
+TEST_F(FitInputTest, ATensorNamedLikeTheStepsOfAnotherIsRefused) {
+  const std::string problem = "tensor w.scale has the name that the INT8 steps of tensor w get";
+  files_.curvature.clear();
+  files_.importance.clear();
+  files_.variants.resize(1);
+  const auto use = [&](const std::string& bytes) {
+    files_.base = models_.folder().Write("scaled.safetensors", bytes);
+    files_.variants[0].path = files_.base;
+  };
+  use(FloatFile({{"w", {{2, 2}, {1, 2, 3, 4}}}, {"w.scale", {{2}, {1, 2}}}}));
+  ExpectRefused(files_, "scaled.safetensors", problem);
+  files_.names.ignore = {"w.scale"};  // The base's tensors are in the result all the same.
+  ExpectRefused(files_, "scaled.safetensors", problem);
+  files_.base.clear();
+  ExpectRefused(files_, "scaled.safetensors", problem);
+  use(Serialize({{{"w", "F32", {1, 2}, std::string(8, '\0')}, {"w.scale", "I64", {1}, std::string(8, '\0')}}, {}}));
+  ExpectRefused(files_, "scaled.safetensors", problem);
+  use(FloatFile({{"v", {{2}, {1, 2}}}, {"v.scale", {{2}, {1, 2}}}, {"w", {{2, 2}, {1, 2, 3, 4}}}}));
+  EXPECT_THAT(models_.Open(files_), IsOk());  // A vector has no steps.
 }
 
 TEST_F(FitInputTest, WeightsThatAreNoNumbersAreRefused) {
