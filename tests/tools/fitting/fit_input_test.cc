@@ -129,6 +129,46 @@ TEST_F(FitInputTest, WithoutABaseItIsTheMean) {
   EXPECT_FLOAT_EQ(input.tensors()[0].base[3], (alpha[0][3] + beta[0][3]) / 2);
 }
 
+// All that a row of the grid is chosen by is held against the base that is fitted.
+TEST_F(FitInputTest, ChangesOfRowsAreDifferencesFromTheBaseOrTheMean) {
+  const auto write = [&](const char* name, float first) {
+    return models_.Write(name, {{"w", {{2, 2}, {first, first, 0, 0}}}});
+  };
+  files_ = {};
+  files_.variants = {
+      {"a", write("a.safetensors", 1)}, {"b", write("b.safetensors", 2)}, {"c", write("c.safetensors", 6)}};
+  ASSERT_OK_AND_ASSIGN(const FitInput mean, models_.Open(files_));
+  EXPECT_THAT(mean.tensors()[0].base, testing::ElementsAre(3, 3, 0, 0));
+  EXPECT_THAT(mean.tensors()[0].row_changes, testing::ElementsAre(3, 0));
+  files_.base = files_.variants[0].path;
+  ASSERT_OK_AND_ASSIGN(const FitInput first, models_.Open(files_));
+  EXPECT_THAT(first.tensors()[0].row_changes, testing::ElementsAre(5, 0));
+}
+
+// "head" is ignored in the first variant, found under another name in two more, and not there in the last.
+TEST_F(FitInputTest, WithoutABaseATensorThatAVariantLacksIsTheMeanOfTheOthers) {
+  const auto write = [&](const std::string& name, const std::string& head, float value) {
+    FloatTensors tensors{{"w", {{1, 2}, {1, 2}}}};
+    if (!head.empty()) tensors[head] = {{1, 2}, {value, value}};
+    return models_.Write(name, tensors);
+  };
+  files_ = {};
+  files_.variants = {{"a", write("a.safetensors", "head", 100)},
+                     {"b", write("b.safetensors", "module.head", 1)},
+                     {"c", write("c.safetensors", "module.head", 3)},
+                     {"d", write("d.safetensors", "", 0)}};
+  files_.names = {{{"module.", ""}}, {"head"}};
+  ASSERT_OK_AND_ASSIGN(const FitInput input, models_.Open(files_));
+  ASSERT_EQ(input.tensors()[0].name, "head");
+  EXPECT_THAT(input.tensors()[0].base, testing::ElementsAre(2, 2));
+  EXPECT_THAT(input.tensors()[0].row_changes, testing::ElementsAre(1));
+  ASSERT_OK_AND_ASSIGN(const Weights last, input.ReadVariant(3));
+  EXPECT_THAT(last[0], testing::ElementsAre(2, 2));
+  files_.variants.erase(files_.variants.begin() + 1, files_.variants.begin() + 3);  // Nobody's.
+  ASSERT_OK_AND_ASSIGN(const FitInput ignored, models_.Open(files_));
+  EXPECT_THAT(ignored.tensors()[0].base, testing::ElementsAre(100, 100));
+}
+
 TEST_F(FitInputTest, NoVariantsAreRefused) {
   files_.variants.clear();
   ExpectRefused(files_, "", "no variants");
