@@ -40,7 +40,12 @@ absl::StatusOr<ModelStructure> ParseChecked(const ModelFormat& format, absl::Spa
 
 }  // namespace
 
-absl::StatusOr<ModelFile> ModelFile::FromFile(const ModelFormat& format, std::unique_ptr<RandomAccessFile> file) {
+absl::StatusOr<ModelFile> ModelFile::FromFile(const ModelFormat& format, std::unique_ptr<RandomAccessFile> file,
+                                              size_t most) {
+  if (file->size() > most) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file->path(), ": ", file->size(), " bytes, this program takes at most ", most));
+  }
   absl::StatusOr<std::string> frame = format.ReadFrame(*file);
   if (!frame.ok()) return frame.status();
   if (frame->size() > file->size()) {
