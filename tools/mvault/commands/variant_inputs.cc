@@ -61,7 +61,9 @@ void AddVariantOptions(Command* command, VariantArguments* arguments) {
 }
 
 absl::Status WithWayOn(const absl::Status& status, const std::vector<VariantInput>& variants) {
-  if (status.ok() || variants.size() < 2) return status;
+  // Anything else, such as no more open files, is no fault of the variant and may come again without it.
+  const bool is_its_own = absl::IsInvalidArgument(status) || absl::IsDataLoss(status) || absl::IsNotFound(status);
+  if (!is_its_own || variants.size() < 2) return status;
   const auto about = [&](const VariantInput& v) {
     return absl::StartsWith(status.message(), absl::StrCat(v.path, ": "));
   };
