@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tools/formats/model_formats.h"
+#include "vault/near_name.h"
 #include "vault/variant_name.h"
 
 namespace modelvault {
@@ -128,8 +129,12 @@ absl::StatusOr<std::vector<VariantInput>> FindVariants(const VariantArguments& a
   for (const std::string& name : arguments.without) {
     const auto found =
         std::find_if(inputs.begin(), inputs.end(), [&](const VariantInput& input) { return input.name == name; });
-    if (found == inputs.end())
-      return absl::NotFoundError(absl::StrCat("--without ", name, ": no such variant is given"));
+    if (found == inputs.end()) {
+      std::vector<std::string> names;
+      for (const VariantInput& input : inputs) names.push_back(input.name);
+      return absl::NotFoundError(
+          absl::StrCat("--without ", name, ": no such variant is given", NearestNameHint(name, names)));
+    }
     inputs.erase(found);
   }
   return inputs;

@@ -188,6 +188,14 @@ TEST_F(MvaultFaultTest, NotFoundOffersTheNearestName) {
   const ProgramRun run = Mvault({"restore", vault_, "Many", "-o", models_.File("new")});
   EXPECT_EQ(run.exit_code, 7);
   EXPECT_THAT(run.err, HasSubstr("no variant 'Many'; there is 'many'"));
+  const std::string name = models_.few_model().tensors.front().name;
+  const ProgramRun tensor = Mvault({"restore", vault_, "many", "--tensor", name + "x", "-o", models_.File("new")});
+  EXPECT_EQ(tensor.exit_code, 7);
+  EXPECT_THAT(tensor.err, HasSubstr(absl::StrCat("has no tensor '", name, "x'; there is '", name, "'")));
+  const ProgramRun without = Mvault({"pack", "--base", models_.base(), "--variants", models_.variants(), "--without",
+                                     "Many", "-o", models_.File("new.mvlt")});
+  EXPECT_EQ(without.exit_code, 7);
+  EXPECT_THAT(without.err, HasSubstr("--without Many: no such variant is given; there is 'many'"));
 }
 
 }  // namespace
