@@ -242,7 +242,8 @@ std::string VariantTensorsText(const NamedModel& open, const VariantAccount& acc
   for (size_t i = 0; i < open.tensors.size(); ++i) {
     const TensorAccount& tensor = account.tensors[i];
     const TensorDifference& difference = differences[i];
-    if (difference.differing == 0 && tensor.bytes() == 0) {
+    const bool in_base = !difference.dtype_b.empty();  // A tensor without elements may be the variant's own.
+    if (in_base && difference.differing == 0 && tensor.bytes() == 0) {
       ++same;
       continue;
     }
