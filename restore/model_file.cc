@@ -5,14 +5,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "codec/text_bytes.h"
 #include "restore/file_kind.h"
 
 namespace modelvault {
 namespace {
-
-absl::Span<const uint8_t> BytesOf(absl::string_view text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
 
 // A format must keep what ModelStructure promises; everything behind it relies on that.
 absl::StatusOr<ModelStructure> ParseChecked(const ModelFormat& format, absl::Span<const uint8_t> frame,

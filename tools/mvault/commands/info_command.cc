@@ -219,9 +219,7 @@ Json VariantTensorsJson(const NamedModel& open, const VariantAccount& account,
                     {"modes", ModesJson(tensor.segments)},
                     {"elements", difference.elements},
                     {"differing", difference.differing},
-                    {"density", difference.elements == 0 ? 0
-                                                         : static_cast<double>(difference.differing) /
-                                                               static_cast<double>(difference.elements)},
+                    {"density", Share(difference.differing, difference.elements)},
                     {"least_scale", scaled ? Json(tensor.least_scale) : Json(nullptr)},
                     {"most_scale", scaled ? Json(tensor.most_scale) : Json(nullptr)},
                     {"stored_scales", tensor.stored_scales},

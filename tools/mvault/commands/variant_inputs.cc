@@ -50,7 +50,8 @@ absl::Status AddFolder(const std::string& folder, std::vector<VariantInput>* inp
 void AddVariantOptions(Command* command, VariantArguments* arguments) {
   command
       ->AddOption("--variants", &arguments->folder,
-                  "Folder: every *.safetensors in it is a variant, named by the file's stem")
+                  absl::StrCat("Folder: every ", KnownModelFormats().Extensions(),
+                               " in it is a variant, named by the file's stem"))
       .TypeName("DIR");
   command->AddOption("--variant", &arguments->pairs, "One variant: its name and its file; may be given many times")
       .TypeName("NAME=FILE")
