@@ -5,14 +5,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "codec/text_bytes.h"
 #include "restore/file_kind.h"
 
 namespace modelvault {
 namespace {
-
-absl::Span<const uint8_t> BytesOf(absl::string_view text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
 
 // A format must keep what ModelStructure promises; everything behind it relies on that.
 absl::StatusOr<ModelStructure> ParseChecked(const ModelFormat& format, absl::Span<const uint8_t> frame,
@@ -40,7 +37,12 @@ absl::StatusOr<ModelStructure> ParseChecked(const ModelFormat& format, absl::Spa
 
 }  // namespace
 
-absl::StatusOr<ModelFile> ModelFile::FromFile(const ModelFormat& format, std::unique_ptr<RandomAccessFile> file) {
+absl::StatusOr<ModelFile> ModelFile::FromFile(const ModelFormat& format, std::unique_ptr<RandomAccessFile> file,
+                                              size_t most) {
+  if (file->size() > most) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file->path(), ": ", file->size(), " bytes, this program takes at most ", most));
+  }
   absl::StatusOr<std::string> frame = format.ReadFrame(*file);
   if (!frame.ok()) return frame.status();
   if (frame->size() > file->size()) {

@@ -69,8 +69,10 @@ inline constexpr size_t kModelHeadSize = 512;
 // An open model file that was found valid. Thread-safe: nothing changes after Open.
 class ModelFile {
  public:
-  // Reads the frame only. `format` must outlive the result.
-  static absl::StatusOr<ModelFile> FromFile(const ModelFormat& format, std::unique_ptr<RandomAccessFile> file);
+  // Reads the frame only. `format` must outlive the result. kInvalidArgument for a file of more than `most` bytes: the
+  // default is what memory can be asked for, so that sizes within a file fit a size_t.
+  static absl::StatusOr<ModelFile> FromFile(const ModelFormat& format, std::unique_ptr<RandomAccessFile> file,
+                                            size_t most = SIZE_MAX);
 
   const ModelFormat& format() const { return *format_; }
   const std::string& path() const { return file_->path(); }

@@ -5,9 +5,14 @@
 #include <cstdint>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 
 namespace modelvault {
 namespace {
+
+constexpr size_t kMostNames = 4096;
+constexpr size_t kMostBytes = 1024;
 
 bool IsCombiningMark(char32_t c) { return (c >= 0x300 && c <= 0x36F) || c == 0x3099 || c == 0x309A; }
 
@@ -47,17 +52,27 @@ size_t Distance(const std::u32string& a, const std::u32string& b) {
 }  // namespace
 
 std::string NearestName(absl::string_view name, const std::vector<std::string>& names) {
+  if (name.size() > kMostBytes) return "";
   const std::u32string wanted = Folded(name);
   std::string nearest;
   size_t least = SIZE_MAX;
-  for (const std::string& candidate : names) {
-    const std::u32string folded = Folded(candidate);
+  for (size_t i = 0; i < std::min(names.size(), kMostNames); ++i) {
+    if (names[i].size() > kMostBytes) continue;
+    const std::u32string folded = Folded(names[i]);
+    const auto [shorter, longer] = std::minmax({wanted.size(), folded.size()});
+    const auto is_near = [&, most = longer / 3](size_t distance) { return distance <= most && distance < least; };
+    if (!is_near(longer - shorter)) continue;  // It cannot be less than that.
     const size_t distance = Distance(wanted, folded);
-    if (distance > std::max(wanted.size(), folded.size()) / 3 || distance >= least) continue;
+    if (!is_near(distance)) continue;
     least = distance;
-    nearest = candidate;
+    nearest = names[i];
   }
   return nearest;
+}
+
+std::string NearestNameHint(absl::string_view name, const std::vector<std::string>& names) {
+  const std::string nearest = NearestName(name, names);
+  return nearest.empty() ? "" : absl::StrCat("; there is '", absl::Utf8SafeCHexEscape(nearest), "'");
 }
 
 }  // namespace modelvault

@@ -11,8 +11,12 @@ namespace modelvault {
 
 // The one of `names` nearest to `name`, or an empty string if none is near. At most a third of the characters differ,
 // are missing or are too many; the case of ASCII letters does not count, and neither do combining marks, so that an
-// accented letter and its decomposed form are at most one character apart.
+// accented letter and its decomposed form are at most one character apart. Looks at the first 4,096 names, and at none
+// of more than 1,024 bytes.
 std::string NearestName(absl::string_view name, const std::vector<std::string>& names);
+
+// For the end of a message that `name` is not there: "; there is 'NEAREST'", or nothing if none is near.
+std::string NearestNameHint(absl::string_view name, const std::vector<std::string>& names);
 
 }  // namespace modelvault
 

@@ -6,11 +6,11 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <map>
 #include <mutex>
 #include <new>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -45,9 +45,8 @@ class WorkerPool {
     try {
       threads_.reserve(count);
       while (threads_.size() < count) threads_.emplace_back(work);
-    } catch (const std::system_error&) {
+    } catch (const std::exception&) {
       // Too many threads for this user, this container, or what memory is left.
-    } catch (const std::bad_alloc&) {
     }
   }
   size_t size() const { return threads_.size(); }
@@ -64,7 +63,7 @@ class WorkerPool {
 // else is then dropped. produce must be thread-safe and calls for which memory ran out are repeated.
 //
 // Threads that the system refuses, or that get no memory, are done without, down to this one alone: only memory that
-// runs out on it is thrown as std::bad_alloc.
+// runs out on it is thrown as std::bad_alloc. Anything else that produce throws is thrown here, in order.
 template <typename T>
 absl::Status OrderedParallel(uint64_t count, int threads, const std::function<absl::StatusOr<T>(uint64_t)>& produce,
                              const std::function<absl::Status(uint64_t, T)>& consume) {
@@ -75,9 +74,15 @@ absl::Status OrderedParallel(uint64_t count, int threads, const std::function<ab
   uint64_t next = 0;                              // To be produced.
   uint64_t consumed = 0;
   size_t given_up = 0;
+  std::exception_ptr thrown;  // By produce(thrown_at); there is none of a smaller number.
+  uint64_t thrown_at = count;
   bool stop = false;
-  const size_t most = threads <= 1 ? 0 : static_cast<size_t>(std::min<uint64_t>(threads, count <= 1 ? 0 : count));
-  again.reserve(most);
+  size_t most = threads <= 1 ? 0 : static_cast<size_t>(std::min<uint64_t>(threads, count <= 1 ? 0 : count));
+  try {
+    again.reserve(most);  // A thread without memory could not make room.
+  } catch (const std::exception&) {
+    most = 0;
+  }
   const uint64_t window = most + 1;
   const auto work = [&] {
     std::unique_lock<std::mutex> lock(mutex);
@@ -96,14 +101,19 @@ absl::Status OrderedParallel(uint64_t count, int threads, const std::function<ab
         absl::StatusOr<T> result = produce(i);
         lock.lock();
         results.emplace(i, std::move(result));
+        changed.notify_all();
+        continue;
       } catch (const std::bad_alloc&) {
         if (!lock.owns_lock()) lock.lock();
         again.push_back(i);
-        ++given_up;
-        changed.notify_all();
-        return;  // What it held may be enough for the others.
+      } catch (...) {
+        if (!lock.owns_lock()) lock.lock();
+        if (i < thrown_at) thrown = std::current_exception();
+        thrown_at = std::min(i, thrown_at);
       }
+      ++given_up;  // What this thread held may be enough for the others.
       changed.notify_all();
+      return;
     }
   };
   internal::WorkerPool pool([&] {
@@ -115,7 +125,8 @@ absl::Status OrderedParallel(uint64_t count, int threads, const std::function<ab
   for (uint64_t i = 0; i < count; ++i) {
     absl::StatusOr<T> result = absl::UnknownError("");
     std::unique_lock<std::mutex> lock(mutex);
-    changed.wait(lock, [&] { return given_up == pool.size() || results.count(i) != 0; });
+    changed.wait(lock, [&] { return given_up == pool.size() || i == thrown_at || results.count(i) != 0; });
+    if (i == thrown_at) std::rethrow_exception(thrown);
     if (const auto found = results.find(i); found != results.end()) {
       result = std::move(found->second);
       results.erase(found);

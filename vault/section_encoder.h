@@ -9,17 +9,15 @@
 #include "absl/types/span.h"
 #include "codec/core/bytes.h"
 #include "codec/layout_encoder.h"
+#include "codec/text_bytes.h"
 #include "vault/core/vault_view.h"
 #include "vault/format.h"
 #include "vault/vault_types.h"
 
 namespace modelvault {
 
-inline absl::Span<const uint8_t> ToSpan(absl::string_view bytes) {
-  return {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()};
-}
 inline ByteView ToByteView(absl::Span<const uint8_t> bytes) { return {bytes.data(), bytes.size()}; }
-inline ByteView ToByteView(absl::string_view bytes) { return ToByteView(ToSpan(bytes)); }
+inline ByteView ToByteView(absl::string_view bytes) { return ToByteView(BytesOf(bytes)); }
 
 // The header with its checksum, in the lowest version that has its features.
 std::string EncodeHeader(const VaultHeader& header);

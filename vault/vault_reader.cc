@@ -265,10 +265,8 @@ absl::StatusOr<size_t> VaultReader::FindPosition(absl::string_view name) const {
   if (at == variants_.end() || at->name != name) {
     std::vector<std::string> names;
     for (const VaultVariant& variant : variants_) names.push_back(variant.name);
-    const std::string near = NearestName(name, names);
     return absl::NotFoundError(
-        absl::StrCat(path(), ": no variant '", absl::Utf8SafeCHexEscape(name), "'",
-                     near.empty() ? "" : absl::StrCat("; there is '", absl::Utf8SafeCHexEscape(near), "'")));
+        absl::StrCat(path(), ": no variant '", absl::Utf8SafeCHexEscape(name), "'", NearestNameHint(name, names)));
   }
   return static_cast<size_t>(at - variants_.begin());
 }

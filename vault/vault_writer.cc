@@ -107,7 +107,7 @@ absl::Status VaultWriter::PadTo(uint64_t offset) {
 
 absl::Status VaultWriter::WriteAt(uint64_t offset, absl::string_view bytes) {
   if (bytes.empty()) return absl::OkStatus();
-  return file_->size() == offset ? file_->Append(ToSpan(bytes)) : file_->WriteAt(offset, ToSpan(bytes));
+  return file_->size() == offset ? file_->Append(BytesOf(bytes)) : file_->WriteAt(offset, BytesOf(bytes));
 }
 
 absl::Status VaultWriter::AppendBaseChunk(absl::string_view stored) {

@@ -73,6 +73,17 @@ TEST(ModelFileTest, TensorsAreReadAcrossTheBytesBetweenThem) {
   EXPECT_EQ(again, file.frame());
 }
 
+TEST(ModelFileTest, AFileLargerThanAnyMemoryIsRefused) {
+  const PiecesFormat format;
+  const auto open = [&](size_t most) {
+    const absl::string_view bytes = kFile;
+    return ModelFile::FromFile(
+        format, std::make_unique<MemoryFile>(std::vector<uint8_t>(bytes.begin(), bytes.end()), "m"), most);
+  };
+  EXPECT_THAT(open(16), IsOk());
+  EXPECT_THAT(open(15), StatusIs(StatusCode::kInvalidArgument, "m: 16 bytes, this program takes at most 15"));
+}
+
 TEST(ModelFileTest, AFileIsPutTogetherAgainHoweverItsDataArrive) {
   const PiecesFormat format;
   ASSERT_OK_AND_ASSIGN(const ModelFile file, Open(format, kFile));

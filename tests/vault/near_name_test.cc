@@ -30,5 +30,20 @@ TEST(NearNameTest, BytesThatAreNoTextAreComparedAsBytes) {
   EXPECT_EQ(NearestName("abc\xC3", {"abc"}), "abc");
 }
 
+TEST(NearNameTest, ManyNamesAndLongOnesTakeNoTime) {
+  std::vector<std::string> names(4096, "zzz");
+  names.front() = "aab";
+  names.push_back("aaa");
+  EXPECT_EQ(NearestName("aaa", names), "aab") << "the last is too far back";
+  const std::string longest(1024, 'a');
+  EXPECT_EQ(NearestName(longest + "a", {longest}), "");
+  EXPECT_EQ(NearestName(longest.substr(1), {longest + "a", longest}), longest);
+}
+
+TEST(NearNameTest, AHintIsTheEndOfAMessage) {
+  EXPECT_EQ(NearestNameHint("LEGAL", {"legal"}), "; there is 'legal'");
+  EXPECT_EQ(NearestNameHint("LEGAL", {"x"}), "");
+}
+
 }  // namespace
 }  // namespace modelvault

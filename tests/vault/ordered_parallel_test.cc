@@ -8,7 +8,9 @@
 
 #include <atomic>
 #include <new>
+#include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -90,6 +92,27 @@ TEST(OrderedParallelTest, WithoutMemoryAnywhereTheCallerHearsOfIt) {
   const auto consume = [](uint64_t, uint64_t) { return absl::OkStatus(); };
   for (const int threads : {1, 4}) {
     EXPECT_THROW(OrderedParallel<uint64_t>(20, threads, produce, consume).IgnoreError(), std::bad_alloc);
+  }
+}
+
+TEST(OrderedParallelTest, WhatAThreadThrowsIsThrownInOrder) {
+  const auto produce = [](uint64_t i) -> absl::StatusOr<uint64_t> {
+    if (i == 5 || i == 6) throw std::out_of_range(absl::StrCat("number ", i));
+    return i;
+  };
+  for (const int threads : {1, 2, 4, 30}) {
+    std::vector<uint64_t> consumed;
+    const auto consume = [&](uint64_t i, uint64_t) {
+      consumed.push_back(i);
+      return absl::OkStatus();
+    };
+    try {
+      OrderedParallel<uint64_t>(20, threads, produce, consume).IgnoreError();
+      ADD_FAILURE() << threads;
+    } catch (const std::out_of_range& error) {
+      EXPECT_STREQ(error.what(), "number 5");
+    }
+    EXPECT_EQ(consumed, UpTo(5));
   }
 }
 

@@ -1,6 +1,6 @@
 #include "tools/eval/comparison.h"
 
-#include <algorithm>
+#include "tools/eval/median.h"
 
 namespace modelvault {
 namespace {
@@ -33,12 +33,6 @@ void Add(const ThreeScores& scores, double weight, ThreeScores* sum) {
   Add(scores.base, weight, &sum->base);
   Add(scores.finetune, weight, &sum->finetune);
   Add(scores.restored, weight, &sum->restored);
-}
-
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const size_t middle = values.size() / 2;
-  return values.size() % 2 != 0 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
 // `sign` is 1 where more is better.

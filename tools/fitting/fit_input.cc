@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "tools/fitting/fitted_model.h"
 #include "tools/packing/match_report.h"
 #include "tools/packing/variant_analysis.h"
 #include "vault/model_digester.h"
@@ -42,6 +43,20 @@ std::vector<FitTensor> TensorsOf(const ModelWeights& model) {
 
 std::string Shown(const std::vector<uint64_t>& shape) { return absl::StrCat("[", absl::StrJoin(shape, ", "), "]"); }
 
+// Exported files have the steps of a linear tensor beside all that the base has, under a name of their own.
+absl::Status CheckScaleNames(const std::string& path, const std::vector<FitTensor>& tensors,
+                             const std::vector<ModelTensor>& layout) {
+  std::set<absl::string_view> names;
+  for (const ModelTensor& tensor : layout) names.insert(tensor.name);
+  for (const FitTensor& tensor : tensors) {
+    const std::string scale = ScaleName(tensor.name);
+    if (!tensor.linear || names.count(scale) == 0) continue;
+    return Bad(path, absl::StrCat("tensor ", scale, " has the name that the INT8 steps of tensor ", tensor.name,
+                                  " get; rename one of the two in the files of all models"));
+  }
+  return absl::OkStatus();
+}
+
 void Scale(double by, std::vector<float>* values) {
   for (float& v : *values) v = static_cast<float>(by * static_cast<double>(v));
 }
@@ -63,6 +78,7 @@ double MeanOwn(const FitTensor& tensor) {
 // A variant as the base lies.
 struct FitInput::AlignedModel {
   Weights weights;                  // Of tensors().
+  std::vector<bool> own;            // Which of these are the variant's, and not the base's in their stead.
   std::vector<uint8_t> carried;     // Of carried(), one after the other.
   std::vector<ModelTensor> layout;  // The file's own, and how it is matched. Without a complete match, that is all.
   TensorPairs pairs;
@@ -103,6 +119,7 @@ absl::Status FitInput::ReadBase() {
                                   carried_.front().info.name, " is ", carried_.front().info.type_name(),
                                   "); mvault pack stores such models as they are"));
   }
+  if (absl::Status status = CheckScaleNames(path, tensors_, layout_); !status.ok()) return status;
   if (has_base()) {
     digest_ = model->digest;
     float_bytes_ = model->size;
@@ -134,6 +151,7 @@ absl::StatusOr<FitInput::AlignedModel> FitInput::Align(ModelWeights variant, con
     if (is_float) {
       aligned.weights.push_back(own[i] != nullptr ? std::move(variant.tensors.at(own[i]->name).values)
                                                   : tensors_[fitted].base);
+      aligned.own.push_back(own[i] != nullptr);
       ++fitted;
     } else {
       const std::vector<uint8_t>& from = own[i] != nullptr ? bytes.at(own[i]->name) : carried_[carried].bytes;
@@ -144,19 +162,30 @@ absl::StatusOr<FitInput::AlignedModel> FitInput::Align(ModelWeights variant, con
   return aligned;
 }
 
-void FitInput::AddVariant(const AlignedModel& variant, std::vector<std::vector<double>>* sums) {
+void FitInput::AddChanges(const Weights& variant) {
   std::vector<float> changes;
   for (size_t t = 0; t < tensors_.size(); ++t) {
     FitTensor& tensor = tensors_[t];
-    const std::vector<float>& values = variant.weights[t];
+    const std::vector<float>& values = variant[t];
     const size_t cols = static_cast<size_t>(tensor.cols());
-    for (size_t i = 0; i < values.size(); ++i) (*sums)[t][i] += static_cast<double>(values[i]);
     for (size_t row = 0; row < tensor.row_changes.size(); ++row) {
       changes.clear();
       for (size_t i = row * cols; i < (row + 1) * cols; ++i) changes.push_back(values[i] - tensor.base[i]);
       tensor.row_changes[row] = std::max(tensor.row_changes[row], static_cast<float>(std::sqrt(MeanSquare(changes))));
     }
   }
+}
+
+void FitInput::AddVariant(const AlignedModel& variant, std::vector<Sum>* sums) {
+  for (size_t t = 0; t < tensors_.size(); ++t) {
+    // Without a base, what stands in for a tensor is the mean of those that there are.
+    if (!has_base() && !variant.own[t]) continue;
+    Sum& sum = (*sums)[t];
+    const std::vector<float>& values = variant.weights[t];
+    for (size_t i = 0; i < values.size(); ++i) sum.values[i] += static_cast<double>(values[i]);
+    ++sum.count;
+  }
+  if (has_base()) AddChanges(variant.weights);
   for (const size_t i : variant.pairs.ignored) ignored_.insert(variant.layout[i].name);
   std::set<size_t> matched;
   for (const std::optional<size_t>& base : variant.pairs.base_of) {
@@ -170,8 +199,8 @@ void FitInput::AddVariant(const AlignedModel& variant, std::vector<std::vector<d
 }
 
 absl::Status FitInput::ReadVariants(int threads) {
-  std::vector<std::vector<double>> sums;
-  for (const FitTensor& tensor : tensors_) sums.emplace_back(tensor.base.size());
+  std::vector<Sum> sums;
+  for (const FitTensor& tensor : tensors_) sums.push_back({std::vector<double>(tensor.base.size()), 0});
   std::vector<Mismatch> refused;
   const absl::Status status = OrderedParallel<AlignedModel>(
       variant_count(), ThreadCount(threads),
@@ -204,13 +233,20 @@ absl::Status FitInput::ReadVariants(int threads) {
     return absl::InvalidArgumentError(text);
   }
   for (size_t t = 0; t < tensors_.size(); ++t) {
-    std::vector<float> mean(sums[t].size());
-    for (size_t i = 0; i < mean.size(); ++i)
-      mean[i] = static_cast<float>(sums[t][i] / static_cast<double>(variant_count()));
+    std::vector<float> mean = tensors_[t].base;  // Of a tensor that all ignore: the first variant's.
+    for (size_t i = 0; i < mean.size() && sums[t].count > 0; ++i)
+      mean[i] = static_cast<float>(sums[t].values[i] / static_cast<double>(sums[t].count));
     if (!has_base()) tensors_[t].base = mean;
     mean_.push_back(std::move(mean));
   }
-  return absl::OkStatus();
+  if (has_base()) return absl::OkStatus();
+  // What they differ from is known only now.
+  return OrderedParallel<Weights>(
+      variant_count(), ThreadCount(threads), [&](uint64_t v) { return ReadVariant(static_cast<size_t>(v)); },
+      [&](uint64_t, const Weights& variant) {
+        AddChanges(variant);
+        return absl::OkStatus();
+      });
 }
 
 absl::StatusOr<FitInput::KnownCurvature> FitInput::ReadCurvatureFiles(const CurvatureOptions& options) const {

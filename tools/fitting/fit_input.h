@@ -23,7 +23,7 @@
 namespace modelvault {
 
 struct FitFiles {
-  std::string base;  // Empty: the mean of the variants.
+  std::string base;  // Empty: the mean of the variants, which are then read twice.
   // Of tensors NAME: NAME.G and NAME.H, the Kronecker factors; NAME.importance, a value for each weight;
   // NAME.tensor_weight, a scalar: errors of exactly this tensor count so much. Any of these. Empty: none.
   std::string curvature;
@@ -48,7 +48,8 @@ class FitInput {
  public:
   // Reads everything but the variants' weights. Errors name the file, and the tensor: kInvalidArgument for no variants,
   // no floats to fit, tensors that do not match the base's (without a base: the first variant's) by the rules, with all
-  // that differ in all variants, values that are not finite, a curvature that is none (Curvature::Kronecker,
+  // that differ in all variants, a tensor of the name that another's steps get (ScaleName), values that are not finite,
+  // a curvature that is none (Curvature::Kronecker,
   // ::Diagonal); kNotFound for a file that is not there. `file_system` must outlive the result.
   static absl::StatusOr<FitInput> Open(FileSystem& file_system, FitFiles files, const CurvatureOptions& options,
                                        int threads);
@@ -60,7 +61,8 @@ class FitInput {
   bool has_base() const { return !files_.base.empty(); }
   const std::string& base_path() const { return files_.base; }  // Empty: there is none.
 
-  // Mean of the variants, a tensor each, in the order of tensors().
+  // Mean of the variants, a tensor each, in the order of tensors(). For a tensor that the rules match with nothing the
+  // base's value counts; without a base only variants that have it do.
   const Weights& mean() const { return mean_; }
 
   // Names in the curvature and importance files that say nothing of any tensor: a typo, or another model's.
@@ -94,11 +96,16 @@ class FitInput {
 
   struct AlignedModel;
   struct KnownCurvature;
+  struct Sum {  // Of a tensor of several variants.
+    std::vector<double> values;
+    size_t count = 0;
+  };
 
   absl::Status ReadBase();
   absl::Status ReadVariants(int threads);
   absl::StatusOr<AlignedModel> Align(ModelWeights variant, const std::string& path) const;
-  void AddVariant(const AlignedModel& variant, std::vector<std::vector<double>>* sums);
+  void AddVariant(const AlignedModel& variant, std::vector<Sum>* sums);
+  void AddChanges(const Weights& variant);  // Into row_changes.
   absl::Status ReadCurvature(const CurvatureOptions& options);
   absl::StatusOr<KnownCurvature> ReadCurvatureFiles(const CurvatureOptions& options) const;
   void NoteUnused(const KnownCurvature& known);

@@ -87,6 +87,8 @@ bool ParseVariant(absl::string_view bytes, const std::vector<FitTensor>& tensors
   return in.at_end();
 }
 
+std::string ScaleName(absl::string_view name) { return absl::StrCat(name, ".scale"); }
+
 std::vector<ModelTensor> ExportedTensors(const std::vector<FitTensor>& tensors,
                                          const std::vector<CarriedTensor>& carried) {
   std::vector<ModelTensor> exported;
@@ -96,7 +98,7 @@ std::vector<ModelTensor> ExportedTensors(const std::vector<FitTensor>& tensors,
   };
   for (const FitTensor& t : tensors) {
     add(t.name, t.linear ? DType::kI8 : DType::kF32, t.shape);
-    if (t.linear) add(absl::StrCat(t.name, ".scale"), DType::kF32, {t.rows()});
+    if (t.linear) add(ScaleName(t.name), DType::kF32, {t.rows()});
   }
   for (const CarriedTensor& t : carried) {
     ModelTensor tensor = t.info;

@@ -19,7 +19,10 @@ namespace modelvault {
 std::string SerializeVariant(const FittedVariant& variant);
 bool ParseVariant(absl::string_view bytes, const std::vector<FitTensor>& tensors, FittedVariant* variant);
 
-// Tensors of the exported files: each linear tensor as I8, its steps as F32 NAME.scale after it, all others F32; then
+// Of the tensor with the steps of linear tensor `name` in the exported files.
+std::string ScaleName(absl::string_view name);
+
+// Tensors of the exported files: each linear tensor as I8, its steps as F32 ScaleName after it, all others F32; then
 // those that are carried over.
 std::vector<ModelTensor> ExportedTensors(const std::vector<FitTensor>& tensors,
                                          const std::vector<CarriedTensor>& carried = {});

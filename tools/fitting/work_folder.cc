@@ -11,6 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "absl/types/span.h"
+#include "codec/text_bytes.h"
 #include "vault/model_digester.h"
 
 namespace modelvault {
@@ -24,10 +25,6 @@ constexpr char kMark[] = "mvault-fit-work";  // An empty file.
 constexpr int kOpenAttempts = 10;
 
 absl::string_view TextOf(const WorkFolder::Key& key) { return {reinterpret_cast<const char*>(key.data()), key.size()}; }
-
-absl::Span<const uint8_t> BytesOf(absl::string_view text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
 
 // Whether it is a name that Store gives, KEY.fitted, or that of the temporary file for one.
 bool IsOurs(absl::string_view name) {

@@ -12,6 +12,12 @@ namespace modelvault {
 // "1,048,576".
 std::string Grouped(uint64_t n);
 
+// 0 where there is nothing to have a part of.
+inline double Share(double part, double whole) { return whole > 0 ? part / whole : 0; }
+inline double Share(uint64_t part, uint64_t whole) {
+  return Share(static_cast<double>(part), static_cast<double>(whole));
+}
+
 // 0.918 as "91.8 %".
 std::string Percent(double share);
 

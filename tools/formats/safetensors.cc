@@ -11,6 +11,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "codec/core/bytes.h"
 #include "nlohmann/json.hpp"
 
 namespace modelvault {
@@ -80,12 +81,6 @@ absl::Status Bad(absl::string_view file_name, absl::string_view what) {
 
 absl::Status BadTensor(absl::string_view file_name, const ModelTensor& tensor, absl::string_view what) {
   return Bad(file_name, absl::StrCat("tensor ", Quoted(tensor.name), ": ", what));
-}
-
-uint64_t LoadLe64(const uint8_t* bytes) {
-  uint64_t value = 0;
-  for (size_t i = 0; i < 8; ++i) value |= uint64_t{bytes[i]} << (8 * i);
-  return value;
 }
 
 // Takes the JSON event by event. A document tree would cost many times the header's size, forget repeated keys, and be

@@ -7,7 +7,9 @@
 #include <cmath>
 
 #include "tests/status_matchers.h"
+#include "tests/tools/eval/tiny_models.h"
 #include "tests/tools/fitting/fitting_files.h"
+#include "tests/tools/packing/model_files.h"
 
 namespace modelvault {
 namespace {
@@ -127,6 +129,46 @@ TEST_F(FitInputTest, WithoutABaseItIsTheMean) {
   EXPECT_FLOAT_EQ(input.tensors()[0].base[3], (alpha[0][3] + beta[0][3]) / 2);
 }
 
+// All that a row of the grid is chosen by is held against the base that is fitted.
+TEST_F(FitInputTest, ChangesOfRowsAreDifferencesFromTheBaseOrTheMean) {
+  const auto write = [&](const char* name, float first) {
+    return models_.Write(name, {{"w", {{2, 2}, {first, first, 0, 0}}}});
+  };
+  files_ = {};
+  files_.variants = {
+      {"a", write("a.safetensors", 1)}, {"b", write("b.safetensors", 2)}, {"c", write("c.safetensors", 6)}};
+  ASSERT_OK_AND_ASSIGN(const FitInput mean, models_.Open(files_));
+  EXPECT_THAT(mean.tensors()[0].base, testing::ElementsAre(3, 3, 0, 0));
+  EXPECT_THAT(mean.tensors()[0].row_changes, testing::ElementsAre(3, 0));
+  files_.base = files_.variants[0].path;
+  ASSERT_OK_AND_ASSIGN(const FitInput first, models_.Open(files_));
+  EXPECT_THAT(first.tensors()[0].row_changes, testing::ElementsAre(5, 0));
+}
+
+// "head" is ignored in the first variant, found under another name in two more, and not there in the last.
+TEST_F(FitInputTest, WithoutABaseATensorThatAVariantLacksIsTheMeanOfTheOthers) {
+  const auto write = [&](const std::string& name, const std::string& head, float value) {
+    FloatTensors tensors{{"w", {{1, 2}, {1, 2}}}};
+    if (!head.empty()) tensors[head] = {{1, 2}, {value, value}};
+    return models_.Write(name, tensors);
+  };
+  files_ = {};
+  files_.variants = {{"a", write("a.safetensors", "head", 100)},
+                     {"b", write("b.safetensors", "module.head", 1)},
+                     {"c", write("c.safetensors", "module.head", 3)},
+                     {"d", write("d.safetensors", "", 0)}};
+  files_.names = {{{"module.", ""}}, {"head"}};
+  ASSERT_OK_AND_ASSIGN(const FitInput input, models_.Open(files_));
+  ASSERT_EQ(input.tensors()[0].name, "head");
+  EXPECT_THAT(input.tensors()[0].base, testing::ElementsAre(2, 2));
+  EXPECT_THAT(input.tensors()[0].row_changes, testing::ElementsAre(1));
+  ASSERT_OK_AND_ASSIGN(const Weights last, input.ReadVariant(3));
+  EXPECT_THAT(last[0], testing::ElementsAre(2, 2));
+  files_.variants.erase(files_.variants.begin() + 1, files_.variants.begin() + 3);  // Nobody's.
+  ASSERT_OK_AND_ASSIGN(const FitInput ignored, models_.Open(files_));
+  EXPECT_THAT(ignored.tensors()[0].base, testing::ElementsAre(100, 100));
+}
+
 TEST_F(FitInputTest, NoVariantsAreRefused) {
   files_.variants.clear();
   ExpectRefused(files_, "", "no variants");
@@ -168,6 +210,28 @@ TEST_F(FitInputTest, RulesMatchNamesThatDiffer) {
     const FitTensor& tensor = input.tensors()[t];
     EXPECT_EQ(weights[t][0], tensor.base[0] + (tensor.name == "norm" ? 0 : 1)) << tensor.name;
   }
+}
+
+// Found out when the result is written, it would cost the whole search.
+TEST_F(FitInputTest, ATensorNamedLikeTheStepsOfAnotherIsRefused) {
+  const std::string problem = "tensor w.scale has the name that the INT8 steps of tensor w get";
+  files_.curvature.clear();
+  files_.importance.clear();
+  files_.variants.resize(1);
+  const auto use = [&](const std::string& bytes) {
+    files_.base = models_.folder().Write("scaled.safetensors", bytes);
+    files_.variants[0].path = files_.base;
+  };
+  use(FloatFile({{"w", {{2, 2}, {1, 2, 3, 4}}}, {"w.scale", {{2}, {1, 2}}}}));
+  ExpectRefused(files_, "scaled.safetensors", problem);
+  files_.names.ignore = {"w.scale"};  // The base's tensors are in the result all the same.
+  ExpectRefused(files_, "scaled.safetensors", problem);
+  files_.base.clear();
+  ExpectRefused(files_, "scaled.safetensors", problem);
+  use(Serialize({{{"w", "F32", {1, 2}, std::string(8, '\0')}, {"w.scale", "I64", {1}, std::string(8, '\0')}}, {}}));
+  ExpectRefused(files_, "scaled.safetensors", problem);
+  use(FloatFile({{"v", {{2}, {1, 2}}}, {"v.scale", {{2}, {1, 2}}}, {"w", {{2, 2}, {1, 2, 3, 4}}}}));
+  EXPECT_THAT(models_.Open(files_), IsOk());  // A vector has no steps.
 }
 
 TEST_F(FitInputTest, WeightsThatAreNoNumbersAreRefused) {

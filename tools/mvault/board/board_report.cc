@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
+#include "tools/eval/median.h"
 #include "tools/formats/readable_text.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/cli/text_table.h"
@@ -109,12 +110,6 @@ std::string FormatPhases(const BoardResult& result, double mhz, bool functions) 
     }
   }
   return table.Format();
-}
-
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
 std::string FormatClock(const BoardClock& clock) {

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
+#include "restore/core/variant_stream.h"
 #include "restore/named_vault.h"
 #include "tools/formats/model_formats.h"
 #include "tools/formats/readable_text.h"
@@ -25,7 +26,6 @@ namespace modelvault {
 namespace {
 
 constexpr uint64_t kDefaultPartition = 1 << 20;
-constexpr uint64_t kMinTile = 256;
 constexpr uint64_t kMaxTile = 64 << 10;
 
 struct Arguments {
@@ -137,8 +137,8 @@ absl::StatusOr<ExitCode> Board(Session& session, const Arguments& arguments) {
   if ((arguments.name.empty() ? 0 : 1) + (arguments.base ? 1 : 0) + (arguments.all ? 1 : 0) != 1) {
     return UsageError(session, "give the name of a variant, or --base, or --all");
   }
-  if (arguments.tile.has_value() && (*arguments.tile < kMinTile || *arguments.tile > kMaxTile)) {
-    return UsageError(session, absl::StrCat("--tile: expected ", kMinTile, " to ", kMaxTile, " bytes"));
+  if (arguments.tile.has_value() && (*arguments.tile < kMinTileSize || *arguments.tile > kMaxTile)) {
+    return UsageError(session, absl::StrCat("--tile: expected ", kMinTileSize, " to ", kMaxTile, " bytes"));
   }
   const uint64_t partition = arguments.partition.value_or(kDefaultPartition);
   if (partition == 0 || partition > kFlashBankSize) {

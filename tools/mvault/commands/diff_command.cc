@@ -39,10 +39,6 @@ std::string FormatMax(const TensorDifference& t) {
   return t.max_difference.has_value() ? absl::StrFormat("%.6g", *t.max_difference) : "-";
 }
 
-double Share(uint64_t part, uint64_t whole) {
-  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
-}
-
 Json ToJson(const Arguments& arguments, const std::vector<TensorDifference>& tensors, const Totals& totals,
             bool same_header, bool identical) {
   Json json = {{"vault", arguments.vault},

@@ -219,9 +219,7 @@ Json VariantTensorsJson(const NamedModel& open, const VariantAccount& account,
                     {"modes", ModesJson(tensor.segments)},
                     {"elements", difference.elements},
                     {"differing", difference.differing},
-                    {"density", difference.elements == 0 ? 0
-                                                         : static_cast<double>(difference.differing) /
-                                                               static_cast<double>(difference.elements)},
+                    {"density", Share(difference.differing, difference.elements)},
                     {"least_scale", scaled ? Json(tensor.least_scale) : Json(nullptr)},
                     {"most_scale", scaled ? Json(tensor.most_scale) : Json(nullptr)},
                     {"stored_scales", tensor.stored_scales},
@@ -242,7 +240,8 @@ std::string VariantTensorsText(const NamedModel& open, const VariantAccount& acc
   for (size_t i = 0; i < open.tensors.size(); ++i) {
     const TensorAccount& tensor = account.tensors[i];
     const TensorDifference& difference = differences[i];
-    if (difference.differing == 0 && tensor.bytes() == 0) {
+    const bool in_base = !difference.dtype_b.empty();  // A tensor without elements may be the variant's own.
+    if (in_base && difference.differing == 0 && tensor.bytes() == 0) {
       ++same;
       continue;
     }

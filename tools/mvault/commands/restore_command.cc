@@ -14,6 +14,7 @@
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/commands/commands.h"
 #include "vault/format.h"
+#include "vault/near_name.h"
 
 namespace modelvault {
 namespace {
@@ -79,8 +80,10 @@ absl::StatusOr<ExitCode> RestoreModel(Session& session, const Arguments& argumen
     const auto found = std::find_if(open->tensors.begin(), open->tensors.end(),
                                     [&](const ModelTensor& t) { return t.name == arguments.tensor; });
     if (found == open->tensors.end()) {
-      return absl::NotFoundError(
-          absl::StrCat(arguments.vault, ": '", name, "' has no tensor '", arguments.tensor, "'"));
+      std::vector<std::string> names;
+      for (const ModelTensor& t : open->tensors) names.push_back(t.name);
+      return absl::NotFoundError(absl::StrCat(arguments.vault, ": '", name, "' has no tensor '", arguments.tensor, "'",
+                                              NearestNameHint(arguments.tensor, names)));
     }
     tensor = &*found;
   }

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tools/formats/model_formats.h"
+#include "vault/near_name.h"
 #include "vault/variant_name.h"
 
 namespace modelvault {
@@ -49,7 +50,8 @@ absl::Status AddFolder(const std::string& folder, std::vector<VariantInput>* inp
 void AddVariantOptions(Command* command, VariantArguments* arguments) {
   command
       ->AddOption("--variants", &arguments->folder,
-                  "Folder: every *.safetensors in it is a variant, named by the file's stem")
+                  absl::StrCat("Folder: every ", KnownModelFormats().Extensions(),
+                               " in it is a variant, named by the file's stem"))
       .TypeName("DIR");
   command->AddOption("--variant", &arguments->pairs, "One variant: its name and its file; may be given many times")
       .TypeName("NAME=FILE")
@@ -61,7 +63,9 @@ void AddVariantOptions(Command* command, VariantArguments* arguments) {
 }
 
 absl::Status WithWayOn(const absl::Status& status, const std::vector<VariantInput>& variants) {
-  if (status.ok() || variants.size() < 2) return status;
+  // Anything else, such as no more open files, is no fault of the variant and may come again without it.
+  const bool is_its_own = absl::IsInvalidArgument(status) || absl::IsDataLoss(status) || absl::IsNotFound(status);
+  if (!is_its_own || variants.size() < 2) return status;
   const auto about = [&](const VariantInput& v) {
     return absl::StartsWith(status.message(), absl::StrCat(v.path, ": "));
   };
@@ -126,8 +130,12 @@ absl::StatusOr<std::vector<VariantInput>> FindVariants(const VariantArguments& a
   for (const std::string& name : arguments.without) {
     const auto found =
         std::find_if(inputs.begin(), inputs.end(), [&](const VariantInput& input) { return input.name == name; });
-    if (found == inputs.end())
-      return absl::NotFoundError(absl::StrCat("--without ", name, ": no such variant is given"));
+    if (found == inputs.end()) {
+      std::vector<std::string> names;
+      for (const VariantInput& input : inputs) names.push_back(input.name);
+      return absl::NotFoundError(
+          absl::StrCat("--without ", name, ": no such variant is given", NearestNameHint(name, names)));
+    }
     inputs.erase(found);
   }
   return inputs;

@@ -33,7 +33,8 @@ void AddNameRuleOptions(Command* command, NameRuleArguments* arguments);
 // kInvalidArgument for text that is no rule.
 absl::StatusOr<NameRules> FindNameRules(const NameRuleArguments& arguments);
 
-// `status` and, if it is about the file of one of several `variants`, how to go on without that one.
+// `status` and, if it says what is wrong with the file of one of several `variants` (kInvalidArgument, kDataLoss,
+// kNotFound), how to go on without that one.
 absl::Status WithWayOn(const absl::Status& status, const std::vector<VariantInput>& variants);
 
 // The variants meant but for those in `without`, sorted by name: of `folder` every file that has a known format's

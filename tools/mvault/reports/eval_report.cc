@@ -13,7 +13,7 @@
 namespace modelvault {
 namespace {
 
-std::string Share(double share) { return absl::StrFormat("%.2f %%", 100 * share); }
+std::string InPercent(double share) { return absl::StrFormat("%.2f %%", 100 * share); }
 std::string Points(double share) { return absl::StrFormat("%+.2f", 100 * share); }
 std::string PointsInterval(const Interval& i) { return absl::StrCat(Points(i.low), " … ", Points(i.high)); }
 std::string Nats(double nats) { return absl::StrFormat("%+.4f", nats); }
@@ -43,9 +43,9 @@ const std::vector<std::string> kDepartmentHeadings = {"department", ">base",    
 std::vector<std::string> Row(const std::string& name, const ThreeScores& scores, const Interval& interval,
                              uint64_t bytes) {
   return {name,
-          Share(scores.base.top1),
-          Share(scores.finetune.top1),
-          Share(scores.restored.top1),
+          InPercent(scores.base.top1),
+          InPercent(scores.finetune.top1),
+          InPercent(scores.restored.top1),
           Points(scores.top1_change()),
           PointsInterval(interval),
           Grouped(bytes)};

@@ -35,7 +35,6 @@ const char* NameOf(CurvatureUse use) {
   return "";
 }
 
-double Share(double part, double whole) { return whole > 0 ? part / whole : 0; }
 double Kept(double signal, double remaining) { return signal > 0 ? 1 - remaining / signal : 1; }
 
 TensorReport ReportOf(const FitTensor& tensor, double density, double signal, double remaining) {

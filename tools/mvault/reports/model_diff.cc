@@ -52,15 +52,10 @@ void CompareValues(DType dtype_a, const std::vector<uint8_t>& a, DType dtype_b, 
 absl::Status CompareTensor(const Side& a, const Side& b, TensorDifference* difference) {
   const bool same_dtype = a.tensor.dtype == b.tensor.dtype;
   const bool opaque = a.tensor.dtype == DType::kOpaque || b.tensor.dtype == DType::kOpaque;
-  uint64_t count_a = a.tensor.size / a.tensor.element_size;
-  uint64_t count_b = b.tensor.size / b.tensor.element_size;
-  if (opaque && (!same_dtype || difference->dtype_a != difference->dtype_b || count_a != count_b)) {
-    // Bytes of different meaning: there is nothing to compare.
-    difference->elements = std::max(a.tensor.size, b.tensor.size);
-    difference->differing = difference->elements;
-    return absl::OkStatus();
-  }
-  if (count_a != count_b) {  // Of one name, and of two shapes.
+  const uint64_t count_a = a.tensor.size / a.tensor.element_size;
+  const uint64_t count_b = b.tensor.size / b.tensor.element_size;
+  // Of two shapes, or bytes of different meaning: there is nothing to compare.
+  if (count_a != count_b || (opaque && difference->dtype_a != difference->dtype_b)) {
     difference->elements = std::max(count_a, count_b);
     difference->differing = difference->elements;
     return absl::OkStatus();

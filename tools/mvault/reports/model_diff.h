@@ -17,7 +17,7 @@ struct TensorDifference {
   std::string name;
   std::string dtype_a;    // Empty: there is none in `a`.
   std::string dtype_b;    // Empty: there is none in `b`.
-  uint64_t elements = 0;  // Bytes, where a dtype is not known: those of the longer one.
+  uint64_t elements = 0;  // A tensor whose dtype is not known has as many as bytes. Of two sizes, the larger.
   // Elements that are not the same: bit for bit in tensors of one dtype, by value in tensors of two. All of them in a
   // tensor that only one model has.
   uint64_t differing = 0;

@@ -156,10 +156,46 @@ TEST_F(MvaultFaultTest, AKernelThatCopiesZerosDamagesNoVault) {
   }
 }
 
+// Only what is wrong with a file itself is mended by leaving its variant out.
+TEST_F(MvaultFaultTest, AFailingSystemIsNoFaultOfAVariant) {
+  const std::vector<std::string> pack = {"pack",
+                                         "--threads",
+                                         "1",
+                                         "--base",
+                                         models_.base(),
+                                         "--variants",
+                                         models_.variants(),
+                                         "-o",
+                                         models_.File("new.mvlt")};
+  int about_a_variant = 0;
+  for (const auto& [operation, error] :
+       {std::pair{DiskOperation::kOpen, EACCES}, {DiskOperation::kOpen, ENOENT}, {DiskOperation::kRead, EIO}}) {
+    FaultyFileSystem disk;
+    ASSERT_EQ(MvaultOn(disk, pack).exit_code, 0);
+    const int count = disk.count(operation);
+    for (int n = 1; n <= count; ++n) {
+      disk.FailAt(operation, n, error, /*lasting=*/true);
+      const ProgramRun run = MvaultOn(disk, pack);
+      if (run.err.find(models_.variants()) == std::string::npos) continue;
+      ++about_a_variant;
+      EXPECT_EQ(run.err.find("--without") != std::string::npos, error == ENOENT) << n << ": " << run.err;
+    }
+  }
+  EXPECT_GT(about_a_variant, 3);
+}
+
 TEST_F(MvaultFaultTest, NotFoundOffersTheNearestName) {
   const ProgramRun run = Mvault({"restore", vault_, "Many", "-o", models_.File("new")});
   EXPECT_EQ(run.exit_code, 7);
   EXPECT_THAT(run.err, HasSubstr("no variant 'Many'; there is 'many'"));
+  const std::string name = models_.few_model().tensors.front().name;
+  const ProgramRun tensor = Mvault({"restore", vault_, "many", "--tensor", name + "x", "-o", models_.File("new")});
+  EXPECT_EQ(tensor.exit_code, 7);
+  EXPECT_THAT(tensor.err, HasSubstr(absl::StrCat("has no tensor '", name, "x'; there is '", name, "'")));
+  const ProgramRun without = Mvault({"pack", "--base", models_.base(), "--variants", models_.variants(), "--without",
+                                     "Many", "-o", models_.File("new.mvlt")});
+  EXPECT_EQ(without.exit_code, 7);
+  EXPECT_THAT(without.err, HasSubstr("--without Many: no such variant is given; there is 'many'"));
 }
 
 }  // namespace

@@ -388,6 +388,29 @@ TEST_F(MvaultTest, InfoAccountsForTheVaultAndItsModels) {
   EXPECT_THAT(Mvault({"info", vault, "nobody"}), Fails(7, "nobody"));
 }
 
+TEST_F(MvaultTest, InfoTellsWhatIsTheVariantsOwn) {
+  FileModel base{{{"w", "I8", {512}, std::string(512, '\1')}, {"v", "F32", {64}, std::string(256, '\0')}}, {}};
+  FileModel variant = base;
+  variant.tensors[1] = {"v", "F8_E4M3", {64}, std::string(64, '\1')};
+  variant.tensors.push_back({"none", "I8", {0}, ""});
+  const std::string path = models_.folder().Write("own-base.safetensors", Serialize(base));
+  const std::string other = models_.folder().Write("own.safetensors", Serialize(variant));
+  const std::string vault = models_.File("own.mvlt");
+  ASSERT_EQ(Mvault({"pack", "--base", path, "--variant", "own=" + other, "-o", vault}).exit_code, 0);
+  const ProgramRun info = Mvault({"info", vault, "own"});
+  EXPECT_THAT(info.out, AllOf(HasSubstr("\nnone "), HasSubstr("\n1 tensors more have the base's values")));
+  const auto differing = [](const nlohmann::json& tensors) {
+    for (const auto& t : tensors) {
+      if (t["name"] == "v") return std::pair(t["elements"].get<uint64_t>(), t["differing"].get<uint64_t>());
+    }
+    return std::pair<uint64_t, uint64_t>();
+  };
+  const std::pair<uint64_t, uint64_t> all(64, 64);
+  EXPECT_EQ(differing(Mvault({"info", vault, "own", "--json"}).Json()["tensors"]), all);
+  EXPECT_EQ(differing(Mvault({"diff", vault, "own", "base", "--json"}).Json()["tensors"]), all);
+  EXPECT_EQ(differing(Mvault({"diff", vault, "base", "own", "--json"}).Json()["tensors"]), all);
+}
+
 TEST_F(MvaultTest, ControlCharactersFromFilesNeverReachTheTerminal) {
   FileModel base = models_.base_model();
   base.tensors[2].name = "layer\x1b[2J\xE2\x80\xAE.w";
