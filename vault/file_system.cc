@@ -228,14 +228,19 @@ absl::Status FileSystem::CreateEmpty(absl::string_view path_view) {
   return FileError(errno, path, "cannot create", errno == EINVAL || errno == EILSEQ ? kBadNameHint : "");
 }
 
-absl::Status FileSystem::MakeFolders(absl::string_view path_view) {
+absl::Status FileSystem::MakeFolders(absl::string_view path_view, std::vector<std::string>* made) {
   if (absl::Status status = CheckPath(path_view); !status.ok()) return status;
   std::string path(path_view);
   while (path.size() > 1 && path.back() == '/') path.pop_back();
-  if (calls_.MakeDirectory(path, 0777) == 0) return absl::OkStatus();
+  const auto make = [&] {
+    if (calls_.MakeDirectory(path, 0777) != 0) return false;
+    if (made != nullptr) made->push_back(path);
+    return true;
+  };
+  if (make()) return absl::OkStatus();
   if (errno == ENOENT && FolderOf(path) != path && FolderOf(path) != ".") {
-    if (absl::Status status = MakeFolders(FolderOf(path)); !status.ok()) return status;
-    if (calls_.MakeDirectory(path, 0777) == 0) return absl::OkStatus();
+    if (absl::Status status = MakeFolders(FolderOf(path), made); !status.ok()) return status;
+    if (make()) return absl::OkStatus();
   }
   const int error = errno;
   // Also where the folders above are read-only.
@@ -266,6 +271,13 @@ absl::Status FileSystem::Remove(absl::string_view path_view) {
   const int removed = S_ISDIR(info.st_mode) ? calls_.RemoveDirectory(path) : calls_.Unlink(path);
   if (removed == 0 || errno == ENOENT) return absl::OkStatus();
   return FileError(errno, path, "cannot remove");
+}
+
+absl::Status FileSystem::RemoveFolder(absl::string_view path_view) {
+  if (absl::Status status = CheckPath(path_view); !status.ok()) return status;
+  const std::string path(path_view);
+  if (calls_.RemoveDirectory(path) == 0 || errno == ENOENT) return absl::OkStatus();
+  return FileError(errno, path, "cannot remove the folder");
 }
 
 absl::Status FileSystem::RemoveTree(absl::string_view path_view) {

@@ -183,12 +183,15 @@ class FileSystem {
   // Makes an empty file; kAlreadyExists if anything has the name.
   absl::Status CreateEmpty(absl::string_view path);
 
-  // Makes the folder `path` and those above it, unless they are there.
-  absl::Status MakeFolders(absl::string_view path);
+  // Makes the folder `path` and those above it, unless they are there. Appends to `made` the folders that were not, the
+  // outermost first; on an error, too.
+  absl::Status MakeFolders(absl::string_view path, std::vector<std::string>* made = nullptr);
   // The names in a folder, sorted.
   absl::StatusOr<std::vector<std::string>> List(absl::string_view path);
   // Removes a file (a symbolic link, not its target), or an empty folder. What is not there is no error.
   absl::Status Remove(absl::string_view path);
+  // Removes an empty folder and nothing else: a symbolic link to one is an error, and stays.
+  absl::Status RemoveFolder(absl::string_view path);
   // Removes a folder and all that is in it.
   absl::Status RemoveTree(absl::string_view path);
 

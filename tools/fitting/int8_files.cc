@@ -46,6 +46,25 @@ absl::Status TryNames(FileSystem& file_system, const FitInput& input, const std:
   return absl::OkStatus();
 }
 
+// Folders that are made for a trial: removed at its end, unless somebody's files are in them.
+class TrialFolders {
+ public:
+  explicit TrialFolders(FileSystem& file_system) : file_system_(file_system) {}
+  ~TrialFolders() {
+    for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder) {
+      file_system_.RemoveFolder(*folder).IgnoreError();
+    }
+  }
+  TrialFolders(const TrialFolders&) = delete;
+  TrialFolders& operator=(const TrialFolders&) = delete;
+
+  absl::Status Make(const std::string& path) { return file_system_.MakeFolders(path, &made_); }
+
+ private:
+  FileSystem& file_system_;
+  std::vector<std::string> made_;
+};
+
 }  // namespace
 
 absl::StatusOr<Int8Files> WriteInt8Files(FileSystem& file_system, const FitInput& input, const FittedModels& models,
@@ -77,7 +96,8 @@ absl::StatusOr<Int8Files> WriteInt8Files(FileSystem& file_system, const FitInput
 
 absl::Status CheckInt8Folder(FileSystem& file_system, const FitInput& input, const std::string& folder) {
   const std::string variants = In(folder, "variants");
-  if (absl::Status status = file_system.MakeFolders(variants); !status.ok()) return status;
+  TrialFolders folders(file_system);
+  if (absl::Status status = folders.Make(variants); !status.ok()) return status;
   const absl::StatusOr<std::vector<std::string>> there = file_system.List(variants);
   if (!there.ok()) return there.status();
   std::set<std::string> ours;
@@ -99,9 +119,6 @@ absl::Status CheckInt8Folder(FileSystem& file_system, const FitInput& input, con
   if (status.ok()) status = TryNames(file_system, input, trial);
   if (status.ok()) status = file_system.TryOutput(In(folder, "base.safetensors"));
   if (absl::Status removed = file_system.RemoveTree(trial); status.ok()) status = removed;
-  // Unless somebody's files are in them.
-  file_system.Remove(variants).IgnoreError();
-  file_system.Remove(folder).IgnoreError();
   return status;
 }
 

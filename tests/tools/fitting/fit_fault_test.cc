@@ -166,6 +166,30 @@ TEST_F(FitFaultTest, AVaultThatSomebodyMadeMeanwhileIsNotLost) {
   EXPECT_EQ(models_.folder().Names(), names_);
 }
 
+TEST_F(FitFaultTest, TheUsersFoldersAndLinksForTheExportStay) {
+  namespace fs = std::filesystem;
+  Restart();
+  options_.export_folder = models_.File("int8");
+  options_.budget = 100;  // Too little: it ends before it exports.
+  fs::create_directories(models_.File("int8"));
+  fs::permissions(models_.File("int8"), fs::perms(02770));
+  const auto refused = [] { return StatusIs(StatusCode::kResourceExhausted, HasSubstr("the budget is 100")); };
+  EXPECT_THAT(Fit(FileSystem::Default(), "int8/v.mvlt"), refused()) << "the output in that folder";
+  fs::remove_all(models_.File("int8/v.mvlt.fit-work"));
+  EXPECT_TRUE(fs::is_empty(models_.File("int8")));
+  EXPECT_EQ(fs::status(models_.File("int8")).permissions(), fs::perms(02770));
+  fs::create_directory(models_.File("far"));
+  fs::create_directory_symlink("../far", models_.File("int8/variants"));
+  fs::create_directory_symlink("int8", models_.File("link"));
+  options_.export_folder = models_.File("link");
+  EXPECT_THAT(Fit(FileSystem::Default()), refused());
+  EXPECT_TRUE(fs::is_symlink(models_.File("link")));
+  EXPECT_TRUE(fs::is_symlink(models_.File("int8/variants")));
+  options_.export_folder = models_.File("new/int8");
+  EXPECT_THAT(Fit(FileSystem::Default()), refused());
+  EXPECT_FALSE(fs::exists(models_.File("new"))) << "what the trial made";
+}
+
 // A file system on which some things are refused, and which knows names without regard to case.
 class FoldingCalls : public SystemCalls {
  public:
