@@ -132,17 +132,18 @@ absl::Status FileSystem::CheckReplaceable(const std::string& path, const std::st
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<AtomicFile>> FileSystem::CreateAtomic(absl::string_view path_view,
-                                                                     Durability durability) {
+absl::StatusOr<std::unique_ptr<AtomicFile>> FileSystem::CreateAtomic(absl::string_view path_view, Durability durability,
+                                                                     Overwrite overwrite) {
   if (absl::Status status = CheckPath(path_view); !status.ok()) return status;
   const std::string path(path_view);
   std::optional<struct stat> replaced;
   absl::StatusOr<std::string> target = ResolveTarget(path, &replaced);
   if (!target.ok()) return target.status();
   if (replaced.has_value()) {
+    if (overwrite == Overwrite::kNever) return NameTaken(path);
     if (absl::Status status = CheckReplaceable(path, *target, *replaced); !status.ok()) return status;
   }
-  std::unique_ptr<AtomicFile> file(new AtomicFile(calls_, pool_, path, *target, durability));
+  std::unique_ptr<AtomicFile> file(new AtomicFile(calls_, pool_, path, *target, durability, overwrite));
   if (absl::Status status = file->OpenTemp(replaced.has_value() ? replaced->st_mode & 0777 : 0666); !status.ok()) {
     return status;
   }
@@ -199,10 +200,10 @@ absl::StatusOr<bool> FileSystem::Exists(absl::string_view path_view) {
   return FileError(errno, path, "cannot look at the file");
 }
 
-absl::Status FileSystem::Copy(absl::string_view from, absl::string_view to) {
+absl::Status FileSystem::Copy(absl::string_view from, absl::string_view to, Overwrite overwrite) {
   const absl::StatusOr<std::unique_ptr<RandomAccessFile>> source = OpenForRead(from);
   if (!source.ok()) return source.status();
-  const absl::StatusOr<std::unique_ptr<AtomicFile>> file = CreateAtomic(to);
+  const absl::StatusOr<std::unique_ptr<AtomicFile>> file = CreateAtomic(to, Durability::kOnDisk, overwrite);
   if (!file.ok()) return file.status();
   const absl::Status status = (*file)->CopyFrom(**source, 0, (*source)->size());
   return status.ok() ? (*file)->Commit() : status;

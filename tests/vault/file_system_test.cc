@@ -410,6 +410,73 @@ TEST_F(FileSystemTest, TwoOutputsForOneNameDoNotMix) {
   EXPECT_THAT(folder_.Names(), ElementsAre("f"));
 }
 
+// Once armed, gives the name to somebody else just before the last look at it, or just after.
+class NameTakingCalls : public SystemCalls {
+ public:
+  explicit NameTakingCalls(std::string path) : path_(std::move(path)) {}
+  int unsupported = 0;  // What the call for new names is refused with; 0: it is not.
+  bool after_look = true;
+  int StatLink(const std::string& path, struct stat* out) override {
+    if (!after_look && path == path_) Take();
+    const int result = SystemCalls::StatLink(path, out);
+    const int error = errno;
+    if (after_look && path == path_) Take();
+    errno = error;
+    return result;
+  }
+  int RenameToNew(const std::string& from, const std::string& to) override {
+    errno = unsupported;
+    return unsupported != 0 ? -1 : SystemCalls::RenameToNew(from, to);
+  }
+  void Arm() { armed_ = true; }
+
+ private:
+  void Take() {
+    if (!armed_) return;
+    const int fd = SystemCalls::Open(path_, O_CREAT | O_RDWR, 0600);
+    EXPECT_EQ(SystemCalls::WriteAt(fd, "theirs", 6, 0), 6);
+    EXPECT_EQ(SystemCalls::Close(fd), 0);
+  }
+  const std::string path_;
+  bool armed_ = false;
+};
+
+TEST_F(FileSystemTest, ANewFileNeverTakesTheNameOfOneMadeMeanwhile) {
+  const std::string path = folder_.File("f");
+  const auto taken = [&] {
+    return StatusIs(StatusCode::kAborted, AllOf(HasSubstr(path), HasSubstr("another program made it meanwhile")));
+  };
+  for (const bool after_look : {true, false}) {
+    NameTakingCalls calls(path);
+    calls.after_look = after_look;
+    if (!after_look) calls.unsupported = ENOSYS;
+    FileSystem files(calls);
+    ASSERT_OK_AND_ASSIGN(auto file, files.CreateAtomic(path, Durability::kOnDisk, Overwrite::kNever));
+    EXPECT_THAT(file->Append(Bytes("ours")), IsOk());
+    calls.Arm();
+    EXPECT_THAT(file->Commit(), taken());
+    EXPECT_EQ(folder_.Read("f"), "theirs");
+    EXPECT_THAT(files.CreateAtomic(path, Durability::kOnDisk, Overwrite::kNever), taken());
+    file.reset();
+    EXPECT_THAT(folder_.Names(), ElementsAre("f"));
+    std::filesystem::remove(path);
+  }
+}
+
+TEST_F(FileSystemTest, WhereTheSystemHasNoRenameToNewNamesAFreshFileGetsItsNameAllTheSame) {
+  for (const int error : {0, EINVAL, ENOSYS, EOPNOTSUPP, EPERM}) {
+    NameTakingCalls calls(folder_.File("f"));
+    calls.unsupported = error;
+    FileSystem files(calls);
+    ASSERT_OK_AND_ASSIGN(auto file, files.CreateAtomic(folder_.File("f"), Durability::kOnDisk, Overwrite::kNever));
+    EXPECT_THAT(file->Append(Bytes("ours")), IsOk());
+    EXPECT_THAT(file->Commit(), IsOk()) << error;
+    EXPECT_EQ(folder_.Read("f"), "ours");
+    EXPECT_THAT(folder_.Names(), ElementsAre("f"));
+    std::filesystem::remove(folder_.File("f"));
+  }
+}
+
 // A fresh process's number comes round again, and with it the names a killed process left behind.
 TEST_F(FileSystemTest, LeftoversWithTheSameNameAreSteppedOver) {
   ASSERT_OK_AND_ASSIGN(auto probe, files_.CreateAtomic(folder_.File("f")));
