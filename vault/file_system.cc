@@ -144,7 +144,8 @@ absl::StatusOr<std::unique_ptr<AtomicFile>> FileSystem::CreateAtomic(absl::strin
     if (absl::Status status = CheckReplaceable(path, *target, *replaced); !status.ok()) return status;
   }
   std::unique_ptr<AtomicFile> file(new AtomicFile(calls_, pool_, path, *target, durability, overwrite));
-  if (absl::Status status = file->OpenTemp(replaced.has_value() ? replaced->st_mode & 0777 : 0666); !status.ok()) {
+  // What the old file had comes last: until then nobody else may open the new one.
+  if (absl::Status status = file->OpenTemp(replaced.has_value() ? 0600 : 0666); !status.ok()) {
     return status;
   }
   if (!replaced.has_value()) return file;

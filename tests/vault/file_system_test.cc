@@ -332,12 +332,14 @@ class ModeRecordingCalls : public SystemCalls {
   mode_t created_with = 0;
 };
 
-TEST_F(FileSystemTest, AReplacementOfAPrivateFileIsNeverReadableByOthers) {
-  ASSERT_EQ(chmod(folder_.Write("f", "secret").c_str(), 0600), 0);
-  ModeRecordingCalls calls;
-  FileSystem files(calls);
-  EXPECT_THAT(files.CreateAtomic(folder_.File("f")), IsOk());
-  EXPECT_EQ(calls.created_with, 0600u);
+TEST_F(FileSystemTest, AReplacementIsNobodyElsesUntilItHasWhatTheOldFileHad) {
+  for (const mode_t mode : {0600, 0666}) {
+    ASSERT_EQ(chmod(folder_.Write("f", "secret").c_str(), mode), 0);
+    ModeRecordingCalls calls;
+    FileSystem files(calls);
+    EXPECT_THAT(files.CreateAtomic(folder_.File("f")), IsOk());
+    EXPECT_EQ(calls.created_with, 0600u);
+  }
 }
 
 TEST_F(FileSystemTest, TargetsThatAreNotFilesAreRefused) {
