@@ -107,23 +107,32 @@ absl::StatusOr<std::string> FileSystem::ResolveTarget(const std::string& path, s
   return path;
 }
 
+absl::Status FileSystem::CheckFolder(const std::string& path, const std::string& target) {
+  FileFlags flags;
+  if (calls_.GetFlags(FolderOf(target), &flags) != 0) {
+    // What is wrong with the folder tells the attempt to make a file in it, unless the disk fails.
+    if (errno == ENOENT || errno == ENOTDIR || IsRefused(errno)) return absl::OkStatus();
+    return FileError(errno, path, "cannot look at the file's folder");
+  }
+  if (!flags.immutable && !flags.append_only) return absl::OkStatus();
+  // In an append-only one the temporary file could be made, but neither renamed nor removed.
+  return absl::UnavailableError(
+      absl::StrCat(path, ": cannot be written: its folder is marked immutable or append-only (chattr -i, chattr -a)"));
+}
+
 absl::Status FileSystem::CheckReplaceable(const std::string& path, const std::string& target,
                                           const struct stat& replaced) {
   FileFlags flags;
   if (calls_.GetFlags(target, &flags) != 0) return FileError(errno, path, "cannot look at the file to be replaced");
   const std::string folder = FolderOf(target);
-  FileFlags folder_flags;
   struct stat folder_info;
-  if (calls_.GetFlags(folder, &folder_flags) != 0 || calls_.Stat(folder, &folder_info) != 0) {
+  if (calls_.Stat(folder, &folder_info) != 0) {
     return FileError(errno, path, "cannot look at the folder of the file to be replaced");
   }
   const auto refuse = [&](absl::string_view what) { return absl::UnavailableError(absl::StrCat(path, ": ", what)); };
   if (flags.mount_point) return refuse(absl::StrCat("cannot be replaced: ", kMountPointHint));
   if (flags.immutable || flags.append_only) {
     return refuse("cannot be replaced: it is marked immutable or append-only (chattr -i, chattr -a)");
-  }
-  if (folder_flags.append_only) {
-    return refuse("cannot be replaced: its folder is marked append-only (chattr -a)");
   }
   const uid_t user = ::geteuid();
   if ((folder_info.st_mode & S_ISVTX) != 0 && user != 0 && user != folder_info.st_uid && user != replaced.st_uid) {
@@ -139,6 +148,7 @@ absl::StatusOr<std::unique_ptr<AtomicFile>> FileSystem::CreateAtomic(absl::strin
   std::optional<struct stat> replaced;
   absl::StatusOr<std::string> target = ResolveTarget(path, &replaced);
   if (!target.ok()) return target.status();
+  if (absl::Status status = CheckFolder(path, *target); !status.ok()) return status;
   if (replaced.has_value()) {
     if (overwrite == Overwrite::kNever) return NameTaken(path);
     if (absl::Status status = CheckReplaceable(path, *target, *replaced); !status.ok()) return status;

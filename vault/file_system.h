@@ -171,8 +171,8 @@ class FileSystem {
   // Starts a file that will replace or become `path`; a symbolic link is followed, its target replaced. The folder must
   // exist; `path` must be a regular file or nothing. The new file has the permissions, owner, group and extended
   // attributes of the one it replaces, as far as this user and the file system allow (docs/cli.md, "What replacing a
-  // file keeps"); else it is like any fresh file. kUnavailable at once for a file that cannot be replaced: a mount
-  // point, one marked immutable.
+  // file keeps"); else it is like any fresh file. kUnavailable at once for a file that cannot be replaced (a mount
+  // point, one marked immutable) and in a folder that is marked so.
   absl::StatusOr<std::unique_ptr<AtomicFile>> CreateAtomic(absl::string_view path,
                                                            Durability durability = Durability::kOnDisk,
                                                            Overwrite overwrite = Overwrite::kAllowed);
@@ -211,6 +211,7 @@ class FileSystem {
 
  private:
   absl::StatusOr<std::string> ResolveTarget(const std::string& path, std::optional<struct stat>* replaced);
+  absl::Status CheckFolder(const std::string& path, const std::string& target);
   absl::Status CheckReplaceable(const std::string& path, const std::string& target, const struct stat& replaced);
 
   SystemCalls& calls_;

@@ -248,9 +248,25 @@ TEST_F(ReplacedFileTest, WhatCannotBeReplacedIsRefusedAtOnce) {
   calls_.flags = {.append_only = true};
   EXPECT_THAT(files_.CreateAtomic(path_), StatusIs(StatusCode::kUnavailable, HasSubstr("chattr -a")));
   calls_.flags = {};
-  calls_.folder_flags.append_only = true;
-  EXPECT_THAT(files_.CreateAtomic(path_), StatusIs(StatusCode::kUnavailable, HasSubstr("its folder")));
+  for (const FileFlags& flags : {FileFlags{.append_only = true}, FileFlags{.immutable = true}}) {
+    calls_.folder_flags = flags;
+    for (const std::string& path : {path_, folder_.File("fresh")}) {
+      const auto refused = StatusIs(StatusCode::kUnavailable, AllOf(HasSubstr(path + ": cannot be written: its folder"),
+                                                                    HasSubstr("chattr -i, chattr -a")));
+      EXPECT_THAT(files_.CreateAtomic(path), refused);
+      EXPECT_THAT(files_.TryOutput(path), refused);
+    }
+  }
   EXPECT_THAT(folder_.Names(), ElementsAre("f"));
+}
+
+TEST_F(ReplacedFileTest, AFolderThatCannotBeLookedAtIsNoReason) {
+  for (const int error : {EACCES, ENOSYS}) {
+    calls_.refused = {{"GetFlags", error}};
+    EXPECT_THAT(Replace(files_, folder_.File("fresh" + std::to_string(error))), IsOk()) << error;
+  }
+  calls_.refused = {{"GetFlags", EIO}};
+  EXPECT_THAT(Replace(files_, folder_.File("other")), StatusIs(StatusCode::kUnavailable, HasSubstr("folder")));
 }
 
 TEST_F(ReplacedFileTest, AMountPointThatNothingToldOfIsNamedAtTheRename) {
