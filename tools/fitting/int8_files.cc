@@ -19,6 +19,8 @@ constexpr char kExtension[] = ".safetensors";
 
 std::string In(const std::string& folder, const std::string& name) { return (fs::path(folder) / name).string(); }
 
+std::string VariantsIn(const std::string& folder) { return In(folder, "variants"); }
+
 absl::Status Write(FileSystem& file_system, const std::string& path, const std::string& header,
                    const std::vector<uint8_t>& data, Durability durability) {
   const absl::StatusOr<std::unique_ptr<AtomicFile>> file = file_system.CreateAtomic(path, durability);
@@ -67,35 +69,44 @@ class TrialFolders {
 
 }  // namespace
 
+Int8Files Int8FilesIn(const std::string& folder, const std::vector<std::string>& variants) {
+  Int8Files files;
+  files.base = In(folder, "base.safetensors");
+  for (const std::string& name : variants) {
+    files.variants.push_back({name, In(VariantsIn(folder), name + kExtension)});
+  }
+  return files;
+}
+
 absl::StatusOr<Int8Files> WriteInt8Files(FileSystem& file_system, const FitInput& input, const FittedModels& models,
                                          const std::string& folder, Durability durability) {
-  const std::string variants = In(folder, "variants");
-  if (absl::Status status = file_system.MakeFolders(variants); !status.ok()) return status;
+  if (absl::Status status = file_system.MakeFolders(VariantsIn(folder)); !status.ok()) return status;
   const absl::StatusOr<std::string> header = SafetensorsHeaderFor(
       ExportedTensors(input.tensors(), input.carried()), {{"quantization", "symmetric int8, one F32 scale per row"}});
   if (!header.ok()) return header.status();
-  Int8Files files;
-  files.base = In(folder, "base.safetensors");
+  std::vector<std::string> stems;
+  for (size_t v = 0; v < models.variants.size(); ++v) {
+    // The file system of files that nobody sees need not take every name.
+    stems.push_back(durability == Durability::kNone ? absl::StrCat(v) : input.variant_name(v));
+  }
+  Int8Files files = Int8FilesIn(folder, stems);
   std::vector<uint8_t> data = ExportedBase(models);
   for (const CarriedTensor& tensor : input.carried()) data.insert(data.end(), tensor.bytes.begin(), tensor.bytes.end());
   absl::Status status = Write(file_system, files.base, *header, data, durability);
   for (size_t v = 0; status.ok() && v < models.variants.size(); ++v) {
-    const std::string& name = input.variant_name(v);
-    // The file system of files that nobody sees need not take every name.
-    const std::string stem = durability == Durability::kNone ? absl::StrCat(v) : name;
-    files.variants.push_back({name, In(variants, stem + kExtension)});
+    files.variants[v].name = input.variant_name(v);
     const absl::StatusOr<std::vector<uint8_t>> carried = input.ReadCarried(v);
     if (!carried.ok()) return carried.status();
     data = ExportedVariant(models, models.variants[v]);
     data.insert(data.end(), carried->begin(), carried->end());
-    status = Write(file_system, files.variants.back().path, *header, data, durability);
+    status = Write(file_system, files.variants[v].path, *header, data, durability);
   }
   if (!status.ok()) return status;
   return files;
 }
 
 absl::Status CheckInt8Folder(FileSystem& file_system, const FitInput& input, const std::string& folder) {
-  const std::string variants = In(folder, "variants");
+  const std::string variants = VariantsIn(folder);
   TrialFolders folders(file_system);
   if (absl::Status status = folders.Make(variants); !status.ok()) return status;
   const absl::StatusOr<std::vector<std::string>> there = file_system.List(variants);
@@ -117,7 +128,7 @@ absl::Status CheckInt8Folder(FileSystem& file_system, const FitInput& input, con
   absl::Status status = file_system.RemoveTree(trial);
   if (status.ok()) status = file_system.MakeFolders(trial);
   if (status.ok()) status = TryNames(file_system, input, trial);
-  if (status.ok()) status = file_system.TryOutput(In(folder, "base.safetensors"));
+  if (status.ok()) status = file_system.TryOutput(Int8FilesIn(folder, {}).base);
   if (absl::Status removed = file_system.RemoveTree(trial); status.ok()) status = removed;
   return status;
 }
