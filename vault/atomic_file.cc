@@ -35,8 +35,14 @@ std::string TempPathFor(const std::string& target) {
   static std::atomic<uint64_t> counter{0};
   const size_t slash = target.rfind('/');
   const size_t name_start = slash == std::string::npos ? 0 : slash + 1;
-  return absl::StrCat(target.substr(0, name_start), ".", target.substr(name_start, kTempNameStemSize), ".", ::getpid(),
-                      "-", counter.fetch_add(1), ".tmp");
+  std::string stem = target.substr(name_start, kTempNameStemSize + 1);
+  if (stem.size() > kTempNameStemSize) {
+    // Not within a character of UTF-8, of at most 4 bytes: some file systems take nothing else.
+    size_t size = kTempNameStemSize;
+    while (size > kTempNameStemSize - 3 && (static_cast<uint8_t>(stem[size]) & 0xC0) == 0x80) --size;
+    stem.resize(size);
+  }
+  return absl::StrCat(target.substr(0, name_start), ".", stem, ".", ::getpid(), "-", counter.fetch_add(1), ".tmp");
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -398,6 +399,21 @@ TEST_F(FileSystemTest, RelativePathsAndTheLongestNameWork) {
   }
   std::filesystem::current_path(old);
   EXPECT_THAT(folder_.Names(), ElementsAre("dotted", longest, "plain"));
+}
+
+TEST_F(FileSystemTest, LongTemporaryNamesEndWithAWholeCharacter) {
+  std::string accented = "n";
+  while (accented.size() < 250) accented += "\xC3\xA4";
+  const std::pair<std::string, size_t> cases[] = {{std::string(200, 'n'), 200},
+                                                  {std::string(201, 'n'), 200},
+                                                  {accented, 199},
+                                                  {std::string(255, '\x80'), 197}};  // No UTF-8.
+  for (const auto& [name, size] : cases) {
+    ASSERT_OK_AND_ASSIGN(const auto file, files_.CreateAtomic(folder_.File(name)));
+    ASSERT_EQ(folder_.Names().size(), 1u);
+    const std::string temporary = folder_.Names()[0];
+    EXPECT_EQ(temporary.substr(1, temporary.rfind('.', temporary.size() - 5) - 1), name.substr(0, size));
+  }
 }
 
 TEST_F(FileSystemTest, TwoOutputsForOneNameDoNotMix) {

@@ -1,5 +1,7 @@
 #include "tools/fitting/int8_files.h"
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <memory>
 #include <set>
@@ -37,10 +39,11 @@ absl::Status TryNames(FileSystem& file_system, const FitInput& input, const std:
     const std::string& name = input.variant_name(v);
     const absl::Status status = file_system.CreateEmpty(In(folder, name + kExtension));
     if (absl::IsAlreadyExists(status)) {
-      return absl::AlreadyExistsError(absl::StrCat(folder, ": the files of variants '", name, "' and '",
-                                                   NearestName(name, taken),
-                                                   "' would be one there; export to another file system, or rename one "
-                                                   "of the variants"));
+      const std::string other = NearestName(name, taken);
+      return absl::AlreadyExistsError(
+          absl::StrCat(folder, ": the files of variants '", name, "' and ",
+                       other.empty() ? "another" : absl::StrCat("'", other, "'"),
+                       " would be one there; export to another file system, or rename one of the variants"));
     }
     if (!status.ok()) return status;
     taken.push_back(name);
@@ -124,7 +127,8 @@ absl::Status CheckInt8Folder(FileSystem& file_system, const FitInput& input, con
         "; remove them or export elsewhere"));
   }
   // Of its own, so that files of an earlier export are in nobody's way; in the folder, whose rules it inherits.
-  const std::string trial = In(variants, ".names");
+  // Other processes may try theirs at the same time.
+  const std::string trial = In(variants, absl::StrCat(".names.", ::getpid()));
   absl::Status status = file_system.RemoveTree(trial);
   if (status.ok()) status = file_system.MakeFolders(trial);
   if (status.ok()) status = TryNames(file_system, input, trial);
