@@ -35,8 +35,14 @@ std::string TempPathFor(const std::string& target) {
   static std::atomic<uint64_t> counter{0};
   const size_t slash = target.rfind('/');
   const size_t name_start = slash == std::string::npos ? 0 : slash + 1;
-  return absl::StrCat(target.substr(0, name_start), ".", target.substr(name_start, kTempNameStemSize), ".", ::getpid(),
-                      "-", counter.fetch_add(1), ".tmp");
+  std::string stem = target.substr(name_start, kTempNameStemSize + 1);
+  if (stem.size() > kTempNameStemSize) {
+    // Not within a character of UTF-8, of at most 4 bytes: some file systems take nothing else.
+    size_t size = kTempNameStemSize;
+    while (size > kTempNameStemSize - 3 && (static_cast<uint8_t>(stem[size]) & 0xC0) == 0x80) --size;
+    stem.resize(size);
+  }
+  return absl::StrCat(target.substr(0, name_start), ".", stem, ".", ::getpid(), "-", counter.fetch_add(1), ".tmp");
 }
 
 }  // namespace
@@ -67,13 +73,22 @@ absl::Status AtomicFile::Probe() {
   for (const uint64_t offset : {1, 0}) {
     if (absl::Status status = WriteAt(offset, kByte); !status.ok()) return status;
   }
-  AtomicFile other(calls_, pool_, path_, target_, Durability::kNone);
+  AtomicFile other(calls_, pool_, path_, target_, Durability::kNone, Overwrite::kAllowed);
   if (absl::Status status = other.OpenTemp(0600); !status.ok()) return status;
-  return Rename(other.temp_path_);
+  return Rename(other.temp_path_, Overwrite::kAllowed);
 }
 
-absl::Status AtomicFile::Rename(const std::string& to) {
-  if (calls_.Rename(temp_path_, to) != 0) {
+absl::Status AtomicFile::Rename(const std::string& to, Overwrite overwrite) {
+  int result = -1;
+  if (overwrite == Overwrite::kNever) {
+    result = calls_.RenameToNew(temp_path_, to);
+    if (result != 0 && errno == EEXIST) return NameTaken(path_);
+  }
+  // Not every file system and sandbox has that call. Then the look just before has to do.
+  if (overwrite == Overwrite::kAllowed || (result != 0 && (IsUnsupported(errno) || errno == EPERM))) {
+    result = calls_.Rename(temp_path_, to);
+  }
+  if (result != 0) {
     const int error = errno;
     return FileError(error, path_, absl::StrCat("cannot rename ", temp_path_, " to ", to == target_ ? "it" : to),
                      error == EBUSY                           ? kMountPointHint
@@ -243,10 +258,11 @@ absl::Status AtomicFile::Commit() {
   struct stat info;
   if (calls_.StatLink(target_, &info) == 0) {
     if (absl::Status status = CheckRegular(info, path_); !status.ok()) return FailLocked(std::move(status));
+    if (overwrite_ == Overwrite::kNever) return FailLocked(NameTaken(path_));
   } else if (errno != ENOENT) {
     return FailLocked(FileError(errno, path_, "cannot look at the file to be replaced"));
   }
-  if (absl::Status status = Rename(target_); !status.ok()) return FailLocked(std::move(status));
+  if (absl::Status status = Rename(target_, overwrite_); !status.ok()) return FailLocked(std::move(status));
   committed_ = true;
   if (durability_ == Durability::kNone) return absl::OkStatus();
   // Where a folder cannot be synced, or not by one who may not read it, the rename is as durable as it gets.

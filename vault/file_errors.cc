@@ -46,6 +46,10 @@ absl::Status FileError(int error_number, absl::string_view path, absl::string_vi
   }
 }
 
+absl::Status NameTaken(absl::string_view path) {
+  return absl::AbortedError(absl::StrCat(path, ": another program made it meanwhile; it is left as it is"));
+}
+
 absl::Status FileTooShort(absl::string_view path, uint64_t offset, uint64_t expected, uint64_t actual) {
   return absl::DataLossError(
       absl::StrCat(path, ": file too short: expected ", expected, " bytes at offset ", offset, ", found ", actual));

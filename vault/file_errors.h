@@ -13,6 +13,9 @@ namespace modelvault {
 // is a way out, that. `hint` is one more, empty or a clause.
 absl::Status FileError(int error_number, absl::string_view path, absl::string_view what, absl::string_view hint = "");
 
+// Another program took the name of a new file, kAborted.
+absl::Status NameTaken(absl::string_view path);
+
 // "file too short", kDataLoss.
 absl::Status FileTooShort(absl::string_view path, uint64_t offset, uint64_t expected, uint64_t actual);
 

@@ -107,23 +107,32 @@ absl::StatusOr<std::string> FileSystem::ResolveTarget(const std::string& path, s
   return path;
 }
 
+absl::Status FileSystem::CheckFolder(const std::string& path, const std::string& target) {
+  FileFlags flags;
+  if (calls_.GetFlags(FolderOf(target), &flags) != 0) {
+    // What is wrong with the folder tells the attempt to make a file in it, unless the disk fails.
+    if (errno == ENOENT || errno == ENOTDIR || IsRefused(errno)) return absl::OkStatus();
+    return FileError(errno, path, "cannot look at the file's folder");
+  }
+  if (!flags.immutable && !flags.append_only) return absl::OkStatus();
+  // In an append-only one the temporary file could be made, but neither renamed nor removed.
+  return absl::UnavailableError(
+      absl::StrCat(path, ": cannot be written: its folder is marked immutable or append-only (chattr -i, chattr -a)"));
+}
+
 absl::Status FileSystem::CheckReplaceable(const std::string& path, const std::string& target,
                                           const struct stat& replaced) {
   FileFlags flags;
   if (calls_.GetFlags(target, &flags) != 0) return FileError(errno, path, "cannot look at the file to be replaced");
   const std::string folder = FolderOf(target);
-  FileFlags folder_flags;
   struct stat folder_info;
-  if (calls_.GetFlags(folder, &folder_flags) != 0 || calls_.Stat(folder, &folder_info) != 0) {
+  if (calls_.Stat(folder, &folder_info) != 0) {
     return FileError(errno, path, "cannot look at the folder of the file to be replaced");
   }
   const auto refuse = [&](absl::string_view what) { return absl::UnavailableError(absl::StrCat(path, ": ", what)); };
   if (flags.mount_point) return refuse(absl::StrCat("cannot be replaced: ", kMountPointHint));
   if (flags.immutable || flags.append_only) {
     return refuse("cannot be replaced: it is marked immutable or append-only (chattr -i, chattr -a)");
-  }
-  if (folder_flags.append_only) {
-    return refuse("cannot be replaced: its folder is marked append-only (chattr -a)");
   }
   const uid_t user = ::geteuid();
   if ((folder_info.st_mode & S_ISVTX) != 0 && user != 0 && user != folder_info.st_uid && user != replaced.st_uid) {
@@ -132,18 +141,21 @@ absl::Status FileSystem::CheckReplaceable(const std::string& path, const std::st
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<AtomicFile>> FileSystem::CreateAtomic(absl::string_view path_view,
-                                                                     Durability durability) {
+absl::StatusOr<std::unique_ptr<AtomicFile>> FileSystem::CreateAtomic(absl::string_view path_view, Durability durability,
+                                                                     Overwrite overwrite) {
   if (absl::Status status = CheckPath(path_view); !status.ok()) return status;
   const std::string path(path_view);
   std::optional<struct stat> replaced;
   absl::StatusOr<std::string> target = ResolveTarget(path, &replaced);
   if (!target.ok()) return target.status();
+  if (absl::Status status = CheckFolder(path, *target); !status.ok()) return status;
   if (replaced.has_value()) {
+    if (overwrite == Overwrite::kNever) return NameTaken(path);
     if (absl::Status status = CheckReplaceable(path, *target, *replaced); !status.ok()) return status;
   }
-  std::unique_ptr<AtomicFile> file(new AtomicFile(calls_, pool_, path, *target, durability));
-  if (absl::Status status = file->OpenTemp(replaced.has_value() ? replaced->st_mode & 0777 : 0666); !status.ok()) {
+  std::unique_ptr<AtomicFile> file(new AtomicFile(calls_, pool_, path, *target, durability, overwrite));
+  // What the old file had comes last: until then nobody else may open the new one.
+  if (absl::Status status = file->OpenTemp(replaced.has_value() ? 0600 : 0666); !status.ok()) {
     return status;
   }
   if (!replaced.has_value()) return file;
@@ -199,10 +211,10 @@ absl::StatusOr<bool> FileSystem::Exists(absl::string_view path_view) {
   return FileError(errno, path, "cannot look at the file");
 }
 
-absl::Status FileSystem::Copy(absl::string_view from, absl::string_view to) {
+absl::Status FileSystem::Copy(absl::string_view from, absl::string_view to, Overwrite overwrite) {
   const absl::StatusOr<std::unique_ptr<RandomAccessFile>> source = OpenForRead(from);
   if (!source.ok()) return source.status();
-  const absl::StatusOr<std::unique_ptr<AtomicFile>> file = CreateAtomic(to);
+  const absl::StatusOr<std::unique_ptr<AtomicFile>> file = CreateAtomic(to, Durability::kOnDisk, overwrite);
   if (!file.ok()) return file.status();
   const absl::Status status = (*file)->CopyFrom(**source, 0, (*source)->size());
   return status.ok() ? (*file)->Commit() : status;
@@ -228,14 +240,19 @@ absl::Status FileSystem::CreateEmpty(absl::string_view path_view) {
   return FileError(errno, path, "cannot create", errno == EINVAL || errno == EILSEQ ? kBadNameHint : "");
 }
 
-absl::Status FileSystem::MakeFolders(absl::string_view path_view) {
+absl::Status FileSystem::MakeFolders(absl::string_view path_view, std::vector<std::string>* made) {
   if (absl::Status status = CheckPath(path_view); !status.ok()) return status;
   std::string path(path_view);
   while (path.size() > 1 && path.back() == '/') path.pop_back();
-  if (calls_.MakeDirectory(path, 0777) == 0) return absl::OkStatus();
+  const auto make = [&] {
+    if (calls_.MakeDirectory(path, 0777) != 0) return false;
+    if (made != nullptr) made->push_back(path);
+    return true;
+  };
+  if (make()) return absl::OkStatus();
   if (errno == ENOENT && FolderOf(path) != path && FolderOf(path) != ".") {
-    if (absl::Status status = MakeFolders(FolderOf(path)); !status.ok()) return status;
-    if (calls_.MakeDirectory(path, 0777) == 0) return absl::OkStatus();
+    if (absl::Status status = MakeFolders(FolderOf(path), made); !status.ok()) return status;
+    if (make()) return absl::OkStatus();
   }
   const int error = errno;
   // Also where the folders above are read-only.
@@ -266,6 +283,13 @@ absl::Status FileSystem::Remove(absl::string_view path_view) {
   const int removed = S_ISDIR(info.st_mode) ? calls_.RemoveDirectory(path) : calls_.Unlink(path);
   if (removed == 0 || errno == ENOENT) return absl::OkStatus();
   return FileError(errno, path, "cannot remove");
+}
+
+absl::Status FileSystem::RemoveFolder(absl::string_view path_view) {
+  if (absl::Status status = CheckPath(path_view); !status.ok()) return status;
+  const std::string path(path_view);
+  if (calls_.RemoveDirectory(path) == 0 || errno == ENOENT) return absl::OkStatus();
+  return FileError(errno, path, "cannot remove the folder");
 }
 
 absl::Status FileSystem::RemoveTree(absl::string_view path_view) {

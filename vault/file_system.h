@@ -4,8 +4,9 @@
 // Files as the vault needs them: exact positioned reads, outputs that appear complete or not at all, and one writer at
 // a time. Every error names the path and what the system said. Codes: a missing file is kNotFound, a path of the wrong
 // kind (directory, pipe, device) kInvalidArgument, a file shorter than what is asked for kDataLoss, a lock held by
-// another process kAborted, everything else that storage refuses (full or read-only disk, I/O error, permissions)
-// kUnavailable. One more: kUnknown from AtomicFile::Commit, the new file is in place but may not survive a power cut.
+// another process or a name that another one took (Overwrite::kNever) kAborted, everything else that storage refuses
+// (full or read-only disk, I/O error, permissions) kUnavailable. One more: kUnknown from AtomicFile::Commit, the new
+// file is in place but may not survive a power cut.
 
 #include <cstdint>
 #include <memory>
@@ -48,6 +49,11 @@ enum class Durability {
   kNone,    // For files that are made again if the machine loses them.
 };
 
+enum class Overwrite {
+  kAllowed,  // What has the name is replaced.
+  kNever,    // What has the name, or takes it before the commit, stays: kAborted.
+};
+
 // A file being written that takes its name only once it is complete: the bytes go to a temporary file in the
 // destination's folder, and Commit() moves it over the destination in one step. Destruction without a successful move
 // removes the temporary file and leaves the destination as it was.
@@ -87,12 +93,18 @@ class AtomicFile {
 
  private:
   friend class FileSystem;
-  AtomicFile(SystemCalls& calls, DescriptorPool& pool, std::string path, std::string target, Durability durability)
-      : calls_(calls), pool_(pool), path_(std::move(path)), target_(std::move(target)), durability_(durability) {}
+  AtomicFile(SystemCalls& calls, DescriptorPool& pool, std::string path, std::string target, Durability durability,
+             Overwrite overwrite)
+      : calls_(calls),
+        pool_(pool),
+        path_(std::move(path)),
+        target_(std::move(target)),
+        durability_(durability),
+        overwrite_(overwrite) {}
 
   absl::Status OpenTemp(mode_t mode);
   absl::Status Probe();
-  absl::Status Rename(const std::string& to);
+  absl::Status Rename(const std::string& to, Overwrite overwrite);
   absl::StatusOr<bool> SameBytes(const RandomAccessFile& source, uint64_t offset, uint64_t length);
   absl::Status CheckWritableLocked(uint64_t offset, uint64_t length);
   absl::Status FlushLocked();
@@ -105,6 +117,7 @@ class AtomicFile {
   const std::string path_;    // as given, for messages
   const std::string target_;  // with symbolic links resolved
   const Durability durability_;
+  const Overwrite overwrite_;
   std::string temp_path_;
   int fd_ = -1;
 
@@ -158,10 +171,11 @@ class FileSystem {
   // Starts a file that will replace or become `path`; a symbolic link is followed, its target replaced. The folder must
   // exist; `path` must be a regular file or nothing. The new file has the permissions, owner, group and extended
   // attributes of the one it replaces, as far as this user and the file system allow (docs/cli.md, "What replacing a
-  // file keeps"); else it is like any fresh file. kUnavailable at once for a file that cannot be replaced: a mount
-  // point, one marked immutable.
+  // file keeps"); else it is like any fresh file. kUnavailable at once for a file that cannot be replaced (a mount
+  // point, one marked immutable) and in a folder that is marked so.
   absl::StatusOr<std::unique_ptr<AtomicFile>> CreateAtomic(absl::string_view path,
-                                                           Durability durability = Durability::kOnDisk);
+                                                           Durability durability = Durability::kOnDisk,
+                                                           Overwrite overwrite = Overwrite::kAllowed);
 
   // Whether a file at `path` could be written and get its name there, tried with a file that is removed again: what
   // CreateAtomic and Commit() would find, to be known before work that takes long.
@@ -176,24 +190,28 @@ class FileSystem {
   absl::StatusOr<bool> Exists(absl::string_view path);
 
   // Writes the bytes of `from` as an AtomicFile at `to`.
-  absl::Status Copy(absl::string_view from, absl::string_view to);
+  absl::Status Copy(absl::string_view from, absl::string_view to, Overwrite overwrite = Overwrite::kAllowed);
   // Gives a file of ours another name in its folder; what had it is gone. Not waited for.
   absl::Status Move(absl::string_view from, absl::string_view to);
 
   // Makes an empty file; kAlreadyExists if anything has the name.
   absl::Status CreateEmpty(absl::string_view path);
 
-  // Makes the folder `path` and those above it, unless they are there.
-  absl::Status MakeFolders(absl::string_view path);
+  // Makes the folder `path` and those above it, unless they are there. Appends to `made` the folders that were not, the
+  // outermost first; on an error, too.
+  absl::Status MakeFolders(absl::string_view path, std::vector<std::string>* made = nullptr);
   // The names in a folder, sorted.
   absl::StatusOr<std::vector<std::string>> List(absl::string_view path);
   // Removes a file (a symbolic link, not its target), or an empty folder. What is not there is no error.
   absl::Status Remove(absl::string_view path);
+  // Removes an empty folder and nothing else: a symbolic link to one is an error, and stays.
+  absl::Status RemoveFolder(absl::string_view path);
   // Removes a folder and all that is in it.
   absl::Status RemoveTree(absl::string_view path);
 
  private:
   absl::StatusOr<std::string> ResolveTarget(const std::string& path, std::optional<struct stat>* replaced);
+  absl::Status CheckFolder(const std::string& path, const std::string& target);
   absl::Status CheckReplaceable(const std::string& path, const std::string& target, const struct stat& replaced);
 
   SystemCalls& calls_;

@@ -114,6 +114,17 @@ int SystemCalls::Sync(int fd) { return ::fsync(fd); }
 
 int SystemCalls::Rename(const std::string& from, const std::string& to) { return ::rename(from.c_str(), to.c_str()); }
 
+int SystemCalls::RenameToNew(const std::string& from, const std::string& to) {
+#ifdef RENAME_NOREPLACE
+  return ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE);
+#else
+  static_cast<void>(from);
+  static_cast<void>(to);
+  errno = ENOSYS;
+  return -1;
+#endif
+}
+
 int SystemCalls::Unlink(const std::string& path) { return ::unlink(path.c_str()); }
 
 int SystemCalls::SyncDirectory(const std::string& path) {

@@ -45,6 +45,7 @@ class SystemCalls {
   virtual ssize_t CopyRange(int from_fd, off_t from_offset, int to_fd, off_t to_offset, size_t size);
   virtual int Sync(int fd);
   virtual int Rename(const std::string& from, const std::string& to);
+  virtual int RenameToNew(const std::string& from, const std::string& to);  // EEXIST: something has that name
   virtual int Unlink(const std::string& path);
   virtual int SyncDirectory(const std::string& path);
   virtual int MakeDirectory(const std::string& path, mode_t mode);

@@ -66,11 +66,12 @@ absl::StatusOr<std::unique_ptr<VaultWriter>> VaultWriter::Create(FileSystem& fil
   if (!exists.ok()) return exists.status();
   if (*exists) {
     absl::StatusOr<std::unique_ptr<FileLock>> lock = file_system.Lock(path, options.lock);
-    // It may go away meanwhile; then there is nothing to lock.
+    // It may go away meanwhile; then there is nothing to lock. What nobody could lock is never replaced.
     if (!lock.ok() && !absl::IsNotFound(lock.status())) return lock.status();
     if (lock.ok()) writer->lock_ = *std::move(lock);
   }
-  absl::StatusOr<std::unique_ptr<AtomicFile>> file = file_system.CreateAtomic(path, options.durability);
+  absl::StatusOr<std::unique_ptr<AtomicFile>> file = file_system.CreateAtomic(
+      path, options.durability, writer->lock_ == nullptr ? Overwrite::kNever : Overwrite::kAllowed);
   if (!file.ok()) return file.status();
   writer->file_ = *std::move(file);
 

@@ -167,6 +167,9 @@ class FaultyCalls : public SystemCalls {
   int Rename(const std::string& from, const std::string& to) override {
     return Begin(DiskOperation::kRename) == Outcome::kGo ? SystemCalls::Rename(from, to) : -1;
   }
+  int RenameToNew(const std::string& from, const std::string& to) override {
+    return Begin(DiskOperation::kRename) == Outcome::kGo ? SystemCalls::RenameToNew(from, to) : -1;
+  }
   int Unlink(const std::string& path) override {
     return Begin(DiskOperation::kUnlink) == Outcome::kGo ? SystemCalls::Unlink(path) : -1;
   }

@@ -15,6 +15,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -332,12 +333,14 @@ class ModeRecordingCalls : public SystemCalls {
   mode_t created_with = 0;
 };
 
-TEST_F(FileSystemTest, AReplacementOfAPrivateFileIsNeverReadableByOthers) {
-  ASSERT_EQ(chmod(folder_.Write("f", "secret").c_str(), 0600), 0);
-  ModeRecordingCalls calls;
-  FileSystem files(calls);
-  EXPECT_THAT(files.CreateAtomic(folder_.File("f")), IsOk());
-  EXPECT_EQ(calls.created_with, 0600u);
+TEST_F(FileSystemTest, AReplacementIsNobodyElsesUntilItHasWhatTheOldFileHad) {
+  for (const mode_t mode : {0600, 0666}) {
+    ASSERT_EQ(chmod(folder_.Write("f", "secret").c_str(), mode), 0);
+    ModeRecordingCalls calls;
+    FileSystem files(calls);
+    EXPECT_THAT(files.CreateAtomic(folder_.File("f")), IsOk());
+    EXPECT_EQ(calls.created_with, 0600u);
+  }
 }
 
 TEST_F(FileSystemTest, TargetsThatAreNotFilesAreRefused) {
@@ -398,6 +401,21 @@ TEST_F(FileSystemTest, RelativePathsAndTheLongestNameWork) {
   EXPECT_THAT(folder_.Names(), ElementsAre("dotted", longest, "plain"));
 }
 
+TEST_F(FileSystemTest, LongTemporaryNamesEndWithAWholeCharacter) {
+  std::string accented = "n";
+  while (accented.size() < 250) accented += "\xC3\xA4";
+  const std::pair<std::string, size_t> cases[] = {{std::string(200, 'n'), 200},
+                                                  {std::string(201, 'n'), 200},
+                                                  {accented, 199},
+                                                  {std::string(255, '\x80'), 197}};  // No UTF-8.
+  for (const auto& [name, size] : cases) {
+    ASSERT_OK_AND_ASSIGN(const auto file, files_.CreateAtomic(folder_.File(name)));
+    ASSERT_EQ(folder_.Names().size(), 1u);
+    const std::string temporary = folder_.Names()[0];
+    EXPECT_EQ(temporary.substr(1, temporary.rfind('.', temporary.size() - 5) - 1), name.substr(0, size));
+  }
+}
+
 TEST_F(FileSystemTest, TwoOutputsForOneNameDoNotMix) {
   ASSERT_OK_AND_ASSIGN(auto first, files_.CreateAtomic(folder_.File("f")));
   ASSERT_OK_AND_ASSIGN(auto second, files_.CreateAtomic(folder_.File("f")));
@@ -408,6 +426,73 @@ TEST_F(FileSystemTest, TwoOutputsForOneNameDoNotMix) {
   EXPECT_THAT(first->Commit(), IsOk());
   EXPECT_EQ(folder_.Read("f"), "first");
   EXPECT_THAT(folder_.Names(), ElementsAre("f"));
+}
+
+// Once armed, gives the name to somebody else just before the last look at it, or just after.
+class NameTakingCalls : public SystemCalls {
+ public:
+  explicit NameTakingCalls(std::string path) : path_(std::move(path)) {}
+  int unsupported = 0;  // What the call for new names is refused with; 0: it is not.
+  bool after_look = true;
+  int StatLink(const std::string& path, struct stat* out) override {
+    if (!after_look && path == path_) Take();
+    const int result = SystemCalls::StatLink(path, out);
+    const int error = errno;
+    if (after_look && path == path_) Take();
+    errno = error;
+    return result;
+  }
+  int RenameToNew(const std::string& from, const std::string& to) override {
+    errno = unsupported;
+    return unsupported != 0 ? -1 : SystemCalls::RenameToNew(from, to);
+  }
+  void Arm() { armed_ = true; }
+
+ private:
+  void Take() {
+    if (!armed_) return;
+    const int fd = SystemCalls::Open(path_, O_CREAT | O_RDWR, 0600);
+    EXPECT_EQ(SystemCalls::WriteAt(fd, "theirs", 6, 0), 6);
+    EXPECT_EQ(SystemCalls::Close(fd), 0);
+  }
+  const std::string path_;
+  bool armed_ = false;
+};
+
+TEST_F(FileSystemTest, ANewFileNeverTakesTheNameOfOneMadeMeanwhile) {
+  const std::string path = folder_.File("f");
+  const auto taken = [&] {
+    return StatusIs(StatusCode::kAborted, AllOf(HasSubstr(path), HasSubstr("another program made it meanwhile")));
+  };
+  for (const bool after_look : {true, false}) {
+    NameTakingCalls calls(path);
+    calls.after_look = after_look;
+    if (!after_look) calls.unsupported = ENOSYS;
+    FileSystem files(calls);
+    ASSERT_OK_AND_ASSIGN(auto file, files.CreateAtomic(path, Durability::kOnDisk, Overwrite::kNever));
+    EXPECT_THAT(file->Append(Bytes("ours")), IsOk());
+    calls.Arm();
+    EXPECT_THAT(file->Commit(), taken());
+    EXPECT_EQ(folder_.Read("f"), "theirs");
+    EXPECT_THAT(files.CreateAtomic(path, Durability::kOnDisk, Overwrite::kNever), taken());
+    file.reset();
+    EXPECT_THAT(folder_.Names(), ElementsAre("f"));
+    std::filesystem::remove(path);
+  }
+}
+
+TEST_F(FileSystemTest, WhereTheSystemHasNoRenameToNewNamesAFreshFileGetsItsNameAllTheSame) {
+  for (const int error : {0, EINVAL, ENOSYS, EOPNOTSUPP, EPERM}) {
+    NameTakingCalls calls(folder_.File("f"));
+    calls.unsupported = error;
+    FileSystem files(calls);
+    ASSERT_OK_AND_ASSIGN(auto file, files.CreateAtomic(folder_.File("f"), Durability::kOnDisk, Overwrite::kNever));
+    EXPECT_THAT(file->Append(Bytes("ours")), IsOk());
+    EXPECT_THAT(file->Commit(), IsOk()) << error;
+    EXPECT_EQ(folder_.Read("f"), "ours");
+    EXPECT_THAT(folder_.Names(), ElementsAre("f"));
+    std::filesystem::remove(folder_.File("f"));
+  }
 }
 
 // A fresh process's number comes round again, and with it the names a killed process left behind.

@@ -85,6 +85,7 @@ class TableCalls : public SystemCalls {
     return 0;
   }
   int RemoveAttribute(int, const std::string& name) override {
+    if (Refused("RemoveAttribute")) return -1;
     given.erase(name);
     return 0;
   }
@@ -164,6 +165,53 @@ TEST_F(ReplacedFileTest, WithoutTheOldGroupNobodyGainsRights) {
   EXPECT_EQ(calls_.mode, 0644u) << "both get what group (5) and others (4) both had";
 }
 
+TEST_F(ReplacedFileTest, WithoutTheOldGroupAListIsNotKept) {
+  calls_.attributes = {{kAccessList, "list"}, {"user.note", "mine"}};
+  calls_.new_group = 8;
+  calls_.refused = {{"ChangeOwner", EPERM}, {"ChangeGroup", EPERM}};
+  ExpectReplaced();
+  EXPECT_EQ(calls_.given, (std::map<std::string, std::string>{{"user.note", "mine"}}));
+  EXPECT_EQ(calls_.mode, 0600u);
+}
+
+TEST_F(ReplacedFileTest, WhereAttributesCannotBeListedNobodyButTheOwnerHasRights) {
+  for (const int error : {E2BIG, EPERM, EACCES}) {
+    calls_.given = {{kAccessList, "of the folder"}};
+    calls_.refused = {{"ListAttributes", error}};
+    ExpectReplaced();
+    EXPECT_TRUE(calls_.given.empty()) << error;
+    EXPECT_EQ(calls_.mode, 0600u) << error;
+    ASSERT_EQ(chmod(path_.c_str(), 0654), 0);
+  }
+  calls_.refused = {{"ListAttributes", EOPNOTSUPP}};
+  ExpectReplaced();
+  EXPECT_EQ(calls_.mode, 0654u) << "there are none";
+}
+
+TEST_F(ReplacedFileTest, AListOfTheFolderThatCannotBeTakenOffGivesNobodyRights) {
+  for (const auto& [error, mode] : std::map<int, mode_t>{{EPERM, 0600}, {ENODATA, 0654}, {EOPNOTSUPP, 0654}}) {
+    calls_.refused = {{"RemoveAttribute", error}};
+    ExpectReplaced();
+    EXPECT_EQ(calls_.mode, mode) << error;
+    ASSERT_EQ(chmod(path_.c_str(), 0654), 0);
+  }
+  calls_.refused = {{"RemoveAttribute", EIO}};
+  EXPECT_THAT(Replace(files_, path_), StatusIs(StatusCode::kUnavailable, HasSubstr("access control list")));
+}
+
+TEST_F(ReplacedFileTest, WithoutRoomForAttributesTheFileIsWrittenAllTheSame) {
+  for (const int error : {ENOSPC, EDQUOT}) {
+    calls_.attributes = {{"user.note", "mine"}};
+    calls_.refused = {{"SetAttribute", error}};
+    ExpectReplaced();
+    EXPECT_EQ(calls_.mode, 0654u);
+    calls_.attributes = {{kAccessList, "list"}};
+    ExpectReplaced();
+    EXPECT_EQ(calls_.mode, 0600u) << "as without a list that cannot be kept";
+    ASSERT_EQ(chmod(path_.c_str(), 0654), 0);
+  }
+}
+
 TEST_F(ReplacedFileTest, WithoutTheOldListNobodyButTheOwnerHasRights) {
   calls_.attributes = {{kAccessList, "list"}};
   for (const int error : {EOPNOTSUPP, EPERM}) {
@@ -200,9 +248,25 @@ TEST_F(ReplacedFileTest, WhatCannotBeReplacedIsRefusedAtOnce) {
   calls_.flags = {.append_only = true};
   EXPECT_THAT(files_.CreateAtomic(path_), StatusIs(StatusCode::kUnavailable, HasSubstr("chattr -a")));
   calls_.flags = {};
-  calls_.folder_flags.append_only = true;
-  EXPECT_THAT(files_.CreateAtomic(path_), StatusIs(StatusCode::kUnavailable, HasSubstr("its folder")));
+  for (const FileFlags& flags : {FileFlags{.append_only = true}, FileFlags{.immutable = true}}) {
+    calls_.folder_flags = flags;
+    for (const std::string& path : {path_, folder_.File("fresh")}) {
+      const auto refused = StatusIs(StatusCode::kUnavailable, AllOf(HasSubstr(path + ": cannot be written: its folder"),
+                                                                    HasSubstr("chattr -i, chattr -a")));
+      EXPECT_THAT(files_.CreateAtomic(path), refused);
+      EXPECT_THAT(files_.TryOutput(path), refused);
+    }
+  }
   EXPECT_THAT(folder_.Names(), ElementsAre("f"));
+}
+
+TEST_F(ReplacedFileTest, AFolderThatCannotBeLookedAtIsNoReason) {
+  for (const int error : {EACCES, ENOSYS}) {
+    calls_.refused = {{"GetFlags", error}};
+    EXPECT_THAT(Replace(files_, folder_.File("fresh" + std::to_string(error))), IsOk()) << error;
+  }
+  calls_.refused = {{"GetFlags", EIO}};
+  EXPECT_THAT(Replace(files_, folder_.File("other")), StatusIs(StatusCode::kUnavailable, HasSubstr("folder")));
 }
 
 TEST_F(ReplacedFileTest, AMountPointThatNothingToldOfIsNamedAtTheRename) {

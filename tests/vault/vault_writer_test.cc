@@ -165,6 +165,16 @@ TEST_F(VaultWriterTest, OpensWhatIsWrittenBeforeTheCommit) {
   EXPECT_THAT(writer->Commit(), StatusIs(StatusCode::kFailedPrecondition));
 }
 
+TEST_F(VaultWriterTest, AVaultThatSomebodyMadeMeanwhileIsNotLost) {
+  const VaultParams params = {.chunk_size = 4096, .segment_size = 4096, .base_data_size = 0, .tensor_count = 0};
+  ASSERT_OK_AND_ASSIGN(const auto writer, VaultWriter::Create(files_, path_, params, "MODEL"));
+  ASSERT_THAT(writer->FinishBase({}, ""), IsOk());
+  ASSERT_THAT(writer->Finish(), IsOk());
+  folder_.Write("v.mvlt", "theirs");
+  EXPECT_THAT(writer->Commit(), StatusIs(StatusCode::kAborted, HasSubstr("another program made it meanwhile")));
+  EXPECT_EQ(folder_.Read("v.mvlt"), "theirs");
+}
+
 TEST_F(VaultWriterTest, LeavesNothingBehindWithoutACommit) {
   folder_.Write("v.mvlt", "something else");
   {

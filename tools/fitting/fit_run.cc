@@ -337,16 +337,10 @@ class Search {
 
 // Gives the vault at `from` its name. `replaces`: something had it, and is locked.
 absl::Status Publish(FileSystem& file_system, const std::string& from, const std::string& output, bool replaces) {
-  if (!replaces) {
-    const absl::StatusOr<bool> exists = file_system.Exists(output);
-    if (!exists.ok()) return exists.status();
-    if (*exists) {
-      return absl::AbortedError(absl::StrCat(output,
-                                             ": another program made it while this fit ran; the same command "
-                                             "goes on from the work folder and replaces it"));
-    }
-  }
-  return file_system.Copy(from, output);
+  const absl::Status status = file_system.Copy(from, output, replaces ? Overwrite::kAllowed : Overwrite::kNever);
+  if (!absl::IsAborted(status)) return status;
+  return absl::AbortedError(
+      absl::StrCat(status.message(), "; the same command goes on from the work folder and replaces it"));
 }
 
 absl::StatusOr<FitRun> RunFitIn(FileSystem& file_system, const WorkFolder& work, const FitInput& input,

@@ -1,5 +1,7 @@
 #include "tools/fitting/int8_files.h"
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <memory>
 #include <set>
@@ -19,6 +21,8 @@ constexpr char kExtension[] = ".safetensors";
 
 std::string In(const std::string& folder, const std::string& name) { return (fs::path(folder) / name).string(); }
 
+std::string VariantsIn(const std::string& folder) { return In(folder, "variants"); }
+
 absl::Status Write(FileSystem& file_system, const std::string& path, const std::string& header,
                    const std::vector<uint8_t>& data, Durability durability) {
   const absl::StatusOr<std::unique_ptr<AtomicFile>> file = file_system.CreateAtomic(path, durability);
@@ -35,10 +39,11 @@ absl::Status TryNames(FileSystem& file_system, const FitInput& input, const std:
     const std::string& name = input.variant_name(v);
     const absl::Status status = file_system.CreateEmpty(In(folder, name + kExtension));
     if (absl::IsAlreadyExists(status)) {
-      return absl::AlreadyExistsError(absl::StrCat(folder, ": the files of variants '", name, "' and '",
-                                                   NearestName(name, taken),
-                                                   "' would be one there; export to another file system, or rename one "
-                                                   "of the variants"));
+      const std::string other = NearestName(name, taken);
+      return absl::AlreadyExistsError(
+          absl::StrCat(folder, ": the files of variants '", name, "' and ",
+                       other.empty() ? "another" : absl::StrCat("'", other, "'"),
+                       " would be one there; export to another file system, or rename one of the variants"));
     }
     if (!status.ok()) return status;
     taken.push_back(name);
@@ -46,38 +51,67 @@ absl::Status TryNames(FileSystem& file_system, const FitInput& input, const std:
   return absl::OkStatus();
 }
 
+// Folders that are made for a trial: removed at its end, unless somebody's files are in them.
+class TrialFolders {
+ public:
+  explicit TrialFolders(FileSystem& file_system) : file_system_(file_system) {}
+  ~TrialFolders() {
+    for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder) {
+      file_system_.RemoveFolder(*folder).IgnoreError();
+    }
+  }
+  TrialFolders(const TrialFolders&) = delete;
+  TrialFolders& operator=(const TrialFolders&) = delete;
+
+  absl::Status Make(const std::string& path) { return file_system_.MakeFolders(path, &made_); }
+
+ private:
+  FileSystem& file_system_;
+  std::vector<std::string> made_;
+};
+
 }  // namespace
+
+Int8Files Int8FilesIn(const std::string& folder, const std::vector<std::string>& variants) {
+  Int8Files files;
+  files.base = In(folder, "base.safetensors");
+  for (const std::string& name : variants) {
+    files.variants.push_back({name, In(VariantsIn(folder), name + kExtension)});
+  }
+  return files;
+}
 
 absl::StatusOr<Int8Files> WriteInt8Files(FileSystem& file_system, const FitInput& input, const FittedModels& models,
                                          const std::string& folder, Durability durability) {
-  const std::string variants = In(folder, "variants");
-  if (absl::Status status = file_system.MakeFolders(variants); !status.ok()) return status;
+  if (absl::Status status = file_system.MakeFolders(VariantsIn(folder)); !status.ok()) return status;
   const absl::StatusOr<std::string> header = SafetensorsHeaderFor(
       ExportedTensors(input.tensors(), input.carried()), {{"quantization", "symmetric int8, one F32 scale per row"}});
   if (!header.ok()) return header.status();
-  Int8Files files;
-  files.base = In(folder, "base.safetensors");
+  std::vector<std::string> stems;
+  for (size_t v = 0; v < models.variants.size(); ++v) {
+    // The file system of files that nobody sees need not take every name.
+    stems.push_back(durability == Durability::kNone ? absl::StrCat(v) : input.variant_name(v));
+  }
+  Int8Files files = Int8FilesIn(folder, stems);
   std::vector<uint8_t> data = ExportedBase(models);
   for (const CarriedTensor& tensor : input.carried()) data.insert(data.end(), tensor.bytes.begin(), tensor.bytes.end());
   absl::Status status = Write(file_system, files.base, *header, data, durability);
   for (size_t v = 0; status.ok() && v < models.variants.size(); ++v) {
-    const std::string& name = input.variant_name(v);
-    // The file system of files that nobody sees need not take every name.
-    const std::string stem = durability == Durability::kNone ? absl::StrCat(v) : name;
-    files.variants.push_back({name, In(variants, stem + kExtension)});
+    files.variants[v].name = input.variant_name(v);
     const absl::StatusOr<std::vector<uint8_t>> carried = input.ReadCarried(v);
     if (!carried.ok()) return carried.status();
     data = ExportedVariant(models, models.variants[v]);
     data.insert(data.end(), carried->begin(), carried->end());
-    status = Write(file_system, files.variants.back().path, *header, data, durability);
+    status = Write(file_system, files.variants[v].path, *header, data, durability);
   }
   if (!status.ok()) return status;
   return files;
 }
 
 absl::Status CheckInt8Folder(FileSystem& file_system, const FitInput& input, const std::string& folder) {
-  const std::string variants = In(folder, "variants");
-  if (absl::Status status = file_system.MakeFolders(variants); !status.ok()) return status;
+  const std::string variants = VariantsIn(folder);
+  TrialFolders folders(file_system);
+  if (absl::Status status = folders.Make(variants); !status.ok()) return status;
   const absl::StatusOr<std::vector<std::string>> there = file_system.List(variants);
   if (!there.ok()) return there.status();
   std::set<std::string> ours;
@@ -93,15 +127,13 @@ absl::Status CheckInt8Folder(FileSystem& file_system, const FitInput& input, con
         "; remove them or export elsewhere"));
   }
   // Of its own, so that files of an earlier export are in nobody's way; in the folder, whose rules it inherits.
-  const std::string trial = In(variants, ".names");
+  // Other processes may try theirs at the same time.
+  const std::string trial = In(variants, absl::StrCat(".names.", ::getpid()));
   absl::Status status = file_system.RemoveTree(trial);
   if (status.ok()) status = file_system.MakeFolders(trial);
   if (status.ok()) status = TryNames(file_system, input, trial);
-  if (status.ok()) status = file_system.TryOutput(In(folder, "base.safetensors"));
+  if (status.ok()) status = file_system.TryOutput(Int8FilesIn(folder, {}).base);
   if (absl::Status removed = file_system.RemoveTree(trial); status.ok()) status = removed;
-  // Unless somebody's files are in them.
-  file_system.Remove(variants).IgnoreError();
-  file_system.Remove(folder).IgnoreError();
   return status;
 }
 

@@ -19,6 +19,9 @@ struct Int8Files {
   std::vector<VariantInput> variants;
 };
 
+// Where the files of `variants` are in `folder`: base.safetensors and variants/NAME.safetensors.
+Int8Files Int8FilesIn(const std::string& folder, const std::vector<std::string>& variants);
+
 // Writes FOLDER/base.safetensors and FOLDER/variants/NAME.safetensors, or with Durability::kNone, for files that are
 // read back and removed, FOLDER/variants/NUMBER.safetensors; makes the folders. A file that is already there is
 // replaced.

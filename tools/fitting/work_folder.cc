@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr char kExtension[] = ".fitted";
 constexpr char kMark[] = "mvault-fit-work";  // An empty file.
+constexpr char kMade[] = "mvault-fit-made";  // Another one, where a fit made the folder, which may then be removed.
 // Another run may remove the folder while it is opened; more often than this in a row it does not.
 constexpr int kOpenAttempts = 10;
 
@@ -42,12 +43,20 @@ std::string In(const std::string& folder, absl::string_view name) {
 
 // Makes the folder and its mark unless they are there. kNotFound if another run removed the folder meanwhile.
 absl::Status MakeMarked(FileSystem& file_system, const std::string& path, const std::string& mark) {
-  if (absl::Status status = file_system.MakeFolders(path); !status.ok()) return status;
+  std::vector<std::string> made_folders;
+  if (absl::Status status = file_system.MakeFolders(path, &made_folders); !status.ok()) return status;
+  if (!made_folders.empty()) {
+    const absl::Status made = file_system.CreateEmpty(In(path, kMade));
+    if (!made.ok()) {
+      file_system.RemoveFolder(path).IgnoreError();
+      return made;
+    }
+  }
   const absl::StatusOr<std::vector<std::string>> names = file_system.List(path);
   if (!names.ok()) return names.status();
   if (std::find(names->begin(), names->end(), kMark) != names->end()) return absl::OkStatus();
-  // Of a run that was killed before it made the mark, an empty folder is left.
-  if (!names->empty()) {
+  // Of a run that was killed before it made the mark, no more is left.
+  if (!names->empty() && *names != std::vector<std::string>{kMade}) {
     return absl::AlreadyExistsError(
         absl::StrCat(path, " has files, but not of an interrupted fit; remove it or name another work folder"));
   }
@@ -123,9 +132,12 @@ void WorkFolder::Remove() const {
 void WorkFolder::RemoveIfEmpty() const {
   // A folder that still has files must be known as ours.
   const absl::StatusOr<std::vector<std::string>> names = file_system_->List(path_);
-  if (!names.ok() || *names != std::vector<std::string>{kMark}) return;
+  if (!names.ok()) return;
+  const bool made = *names == std::vector<std::string>{kMade, kMark};
+  if (!made && *names != std::vector<std::string>{kMark}) return;
+  if (made) file_system_->Remove(In(path_, kMade)).IgnoreError();
   file_system_->Remove(In(path_, kMark)).IgnoreError();
-  file_system_->Remove(path_).IgnoreError();
+  if (made) file_system_->RemoveFolder(path_).IgnoreError();
 }
 
 }  // namespace modelvault

@@ -35,10 +35,11 @@ class WorkFolder {
   // A place in it for files that are only needed for a while. Whatever is found there may be removed.
   std::string scratch() const;
 
-  // Removes what fits stored and scratch(), and if nothing else is in the folder, the mark and the folder.
+  // Removes what fits stored and scratch(), and if nothing else is in the folder, the mark, and the folder if a fit made
+  // it.
   void Remove() const;
 
-  // Removes the folder if nothing but the mark is in it.
+  // Removes the mark if nothing else is in the folder, and the folder if a fit made it.
   void RemoveIfEmpty() const;
 
  private:

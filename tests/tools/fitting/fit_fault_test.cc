@@ -2,6 +2,8 @@
 // of a fit that ended nothing but the work folder it goes on from.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -44,6 +46,12 @@ class FitFaultTest : public testing::Test {
     const absl::StatusOr<FitInput> input = FitInput::Open(files, files_, {}, 1);
     if (!input.ok()) return input.status();
     return RunFit(files, *input, models_.File(output), options_).status();
+  }
+
+  // Of the export folder, as `mvault fit` begins with it.
+  absl::Status Trial() const {
+    const absl::StatusOr<FitInput> input = FitInput::Open(FileSystem::Default(), files_, {}, 1);
+    return input.ok() ? CheckInt8Folder(FileSystem::Default(), *input, options_.export_folder) : input.status();
   }
 
   void Restart() const {
@@ -166,25 +174,51 @@ TEST_F(FitFaultTest, AVaultThatSomebodyMadeMeanwhileIsNotLost) {
   EXPECT_EQ(models_.folder().Names(), names_);
 }
 
+TEST_F(FitFaultTest, TheUsersFoldersAndLinksForTheExportStay) {
+  namespace fs = std::filesystem;
+  Restart();
+  options_.export_folder = models_.File("int8");
+  options_.budget = 100;  // Too little: it ends before it exports.
+  fs::create_directories(models_.File("int8"));
+  fs::permissions(models_.File("int8"), fs::perms(02770));
+  const auto refused = [] { return StatusIs(StatusCode::kResourceExhausted, HasSubstr("the budget is 100")); };
+  EXPECT_THAT(Fit(FileSystem::Default(), "int8/v.mvlt"), refused()) << "the output in that folder";
+  fs::remove_all(models_.File("int8/v.mvlt.fit-work"));
+  EXPECT_TRUE(fs::is_empty(models_.File("int8")));
+  EXPECT_EQ(fs::status(models_.File("int8")).permissions(), fs::perms(02770));
+  fs::create_directory(models_.File("far"));
+  fs::create_directory_symlink("../far", models_.File("int8/variants"));
+  fs::create_directory_symlink("int8", models_.File("link"));
+  options_.export_folder = models_.File("link");
+  EXPECT_THAT(Fit(FileSystem::Default()), refused());
+  EXPECT_TRUE(fs::is_symlink(models_.File("link")));
+  EXPECT_TRUE(fs::is_symlink(models_.File("int8/variants")));
+  options_.export_folder = models_.File("new/int8");
+  EXPECT_THAT(Fit(FileSystem::Default()), refused());
+  EXPECT_FALSE(fs::exists(models_.File("new"))) << "what the trial made";
+}
+
 // A file system on which some things are refused, and which knows names without regard to case.
 class FoldingCalls : public SystemCalls {
  public:
-  std::string refused;  // In names.
+  std::string refused;   // In names.
+  bool all_one = false;  // Takes any name for any other.
+  std::function<void()> at_trial;
   int Open(const std::string& path, int flags, mode_t mode) override {
     if (!refused.empty() && path.find(refused) != std::string::npos) {
       errno = EINVAL;
       return -1;
     }
+    if (at_trial && path.find("/.names") != std::string::npos) at_trial();
     return SystemCalls::Open(Folded(path), flags, mode);
   }
   int Unlink(const std::string& path) override { return SystemCalls::Unlink(Folded(path)); }
 
  private:
-  static std::string Folded(const std::string& path) {
+  std::string Folded(const std::string& path) const {
     const size_t slash = path.rfind('/');
-    return path.find("/.names/") == std::string::npos
-               ? path
-               : path.substr(0, slash) + absl::AsciiStrToLower(path.substr(slash));
+    if (path.find("/.names.") == std::string::npos) return path;
+    return path.substr(0, slash) + (all_one ? "/one" : absl::AsciiStrToLower(path.substr(slash)));
   }
 };
 
@@ -198,11 +232,33 @@ TEST_F(FitFaultTest, ExportsFindOutFirstWhetherTheirFolderTellsAllNamesApart) {
   EXPECT_THAT(Fit(files), StatusIs(StatusCode::kAlreadyExists,
                                    AllOf(HasSubstr("'radiology' and 'Radiology' would be one"), HasSubstr("int8"))));
   EXPECT_EQ(models_.folder().Names(), names_) << "and nothing is left of that";
+  calls.all_one = true;
+  files_.variants[0].name = "Cardiology and all the rest";
+  EXPECT_THAT(Fit(files), StatusIs(StatusCode::kAlreadyExists, HasSubstr("and another would be one there")));
+  EXPECT_EQ(models_.folder().Names(), names_);
+  calls.all_one = false;
   files_.variants[0].name = "v1:beta";
   calls.refused = ":";
   EXPECT_THAT(Fit(files),
               StatusIs(StatusCode::kUnavailable, AllOf(HasSubstr("v1:beta"), HasSubstr("may not allow such a name"))));
   EXPECT_EQ(models_.folder().Names(), names_);
+  calls.refused.clear();
+  files_.variants[0].name = "beta";
+  calls.at_trial = [&] {
+    calls.at_trial = nullptr;
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) _exit(Trial().ok() ? 0 : 1);
+    int result = 0;
+    ASSERT_EQ(waitpid(child, &result, 0), child);
+    EXPECT_EQ(result, 0);
+  };
+  const absl::StatusOr<FitInput> input = FitInput::Open(files, files_, {}, 1);
+  ASSERT_THAT(input, IsOk());
+  EXPECT_THAT(CheckInt8Folder(files, *input, options_.export_folder), IsOk()) << "amid another process's trial";
+  EXPECT_EQ(models_.folder().Names(), names_);
+  files_.variants[0].name = "v1:beta";
+  calls.refused = ":";
   options_.export_folder.clear();
   EXPECT_THAT(Fit(files), IsOk()) << "what nobody sees has other names";
   EXPECT_EQ(models_.folder().Names(), names_);

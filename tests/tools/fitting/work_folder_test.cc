@@ -72,7 +72,38 @@ TEST(WorkFolderTest, RemoveTakesOnlyWhatFitsStored) {
   const absl::StatusOr<WorkFolder> work = WorkFolder::Open(FileSystem::Default(), folder.path());
   ASSERT_THAT(work, IsOk());
   work->Remove();
-  EXPECT_FALSE(std::filesystem::exists(folder.path()));
+  EXPECT_THAT(folder.Names(), IsEmpty());
+  EXPECT_TRUE(std::filesystem::exists(folder.path())) << "no fit made it";
+}
+
+TEST(WorkFolderTest, FoldersAndLinksOfTheUserStay) {
+  const TempFolder folder;
+  std::filesystem::create_directory(folder.File("real"));
+  std::filesystem::permissions(folder.File("real"), std::filesystem::perms(02770));
+  std::filesystem::create_symlink("real", folder.File("link"));
+  for (const bool stored : {false, true}) {
+    const absl::StatusOr<WorkFolder> work = WorkFolder::Open(FileSystem::Default(), folder.File("link"));
+    ASSERT_THAT(work, IsOk());
+    if (stored) {
+      ASSERT_THAT(work->Store(KeyOf("key"), "contents"), IsOk());
+    }
+    work->RemoveIfEmpty();  // Does nothing where something is stored.
+    if (stored) work->Remove();
+    EXPECT_THAT(folder.Names(), ElementsAre("link", "real"));
+    EXPECT_TRUE(std::filesystem::is_symlink(folder.File("link")));
+    EXPECT_TRUE(std::filesystem::is_empty(folder.File("real")));
+    EXPECT_EQ(std::filesystem::status(folder.File("real")).permissions(), std::filesystem::perms(02770));
+  }
+}
+
+TEST(WorkFolderTest, AFolderThatAnEarlierFitMadeIsRemovedByTheOneThatEnds) {
+  const TempFolder folder;
+  ASSERT_THAT(WorkFolder::Open(FileSystem::Default(), folder.File("work")), IsOk());
+  std::filesystem::remove(folder.File("work/mvault-fit-work"));  // As a kill before the mark leaves it.
+  const absl::StatusOr<WorkFolder> next = WorkFolder::Open(FileSystem::Default(), folder.File("work"));
+  ASSERT_THAT(next, IsOk());
+  next->Remove();
+  EXPECT_THAT(folder.Names(), IsEmpty());
 }
 
 TEST(WorkFolderTest, AFileSystemWithoutLocksIsNamedWithAWayOut) {

@@ -263,6 +263,11 @@ class KillingCalls : public QuickCalls {
     Step();
     return SystemCalls::Rename(from, to);
   }
+  int RenameToNew(const std::string& from, const std::string& to) override {
+    if (Now()) SystemCalls::RenameToNew(from, to);
+    Step();
+    return SystemCalls::RenameToNew(from, to);
+  }
   int SyncDirectory(const std::string& path) override {
     Step();
     return QuickCalls::SyncDirectory(path);

@@ -20,6 +20,7 @@
 #include "restore/named_vault.h"
 #include "tools/fitting/fit_input.h"
 #include "tools/fitting/fit_run.h"
+#include "tools/fitting/int8_files.h"
 #include "tools/formats/text_file.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/remaining_time.h"
@@ -163,12 +164,21 @@ absl::Status CheckOutputs(const Arguments& a) {
   }
   const std::string& folder = a.run.export_folder;
   if (folder.empty()) return absl::OkStatus();
-  bool replaces = Replaces(folder + "/base.safetensors", a);
-  for (const VariantInput& v : a.files.variants) {
-    replaces |= Replaces(absl::StrCat(folder, "/variants/", v.name, ".safetensors"), a);
+  std::vector<std::string> names;
+  for (const VariantInput& v : a.files.variants) names.push_back(v.name);
+  const Int8Files exported = Int8FilesIn(folder, names);
+  std::vector<std::string> places = {exported.base};
+  for (const VariantInput& v : exported.variants) places.push_back(v.path);
+  for (const std::string& place : places) {
+    if (Replaces(place, a)) {
+      return absl::InvalidArgumentError(absl::StrCat("--export-int8 ", folder, " would replace files to be read"));
+    }
+    for (const auto& [option, path] : outputs) {
+      if (path.empty() || !SameOutput(path, place)) continue;
+      return absl::InvalidArgumentError(absl::StrCat(option, " ", path, " is a file of --export-int8 ", folder));
+    }
   }
-  if (!replaces) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("--export-int8 ", folder, " would replace files to be read"));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<ExitCode> Fit(Session& session, Arguments arguments) {

@@ -165,6 +165,20 @@ TEST_F(MvaultFitTest, CommandLinesThatMakeNoSense) {
   }
   // None of these exist yet.
   ExpectError(Fit("v.mvlt", {"--report", models_.File("variants/../v.mvlt")}), 2, "is the file of -o");
+  const std::vector<std::string> exports = {"int8/base.safetensors", "int8/../int8/variants/beta.safetensors"};
+  for (const char* when : {"absent", "there"}) {
+    SCOPED_TRACE(when);
+    for (const std::string& name : exports) {
+      const std::string is_exported = name + " is a file of --export-int8 " + models_.File("int8");
+      ExpectError(Fit(name, {"--export-int8", models_.File("int8")}), 2, is_exported);
+      for (const char* option : {"--report", "--json-report"}) {
+        ExpectError(Fit("v.mvlt", {option, models_.File(name), "--export-int8", models_.File("int8")}), 2,
+                    std::string(option) + " " + models_.File(is_exported));
+      }
+    }
+    std::filesystem::create_directories(models_.File("int8/variants"));
+  }
+  std::filesystem::remove_all(models_.File("int8"));
   ExpectError(Fit("v.mvlt", {"--json-report", models_.File("v.mvlt")}), 2, "is the file of -o");
   ExpectError(Fit("v.mvlt", {"--report", models_.File("r"), "--json-report", models_.File("r")}), 2,
               "is the file of --report");
