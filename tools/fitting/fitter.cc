@@ -239,14 +239,14 @@ std::vector<SymbolPrices> Fitter::PricesAfter(const FittedModels& models) const 
   return prices;
 }
 
-absl::StatusOr<FittedModels> Fitter::FitRounds(double lambda, const std::vector<size_t>& last,
+absl::StatusOr<FittedModels> Fitter::FitRounds(double lambda, const std::vector<size_t>& variants,
                                                const ProgressFunction& progress) const {
   if (!(lambda > 0) || !std::isfinite(lambda)) return absl::InvalidArgumentError("lambda must be positive");
   std::vector<SymbolPrices> prices(input_->tensors().size());
   Weights targets;
   for (size_t t = 0; t < prices.size(); ++t) targets.push_back(fit_.centre(t));
   FittedModels models;
-  const uint64_t before_last = static_cast<uint64_t>(options_.rounds - 1) * last.size();
+  const uint64_t total = static_cast<uint64_t>(options_.rounds) * variants.size();
   for (int r = 0; r < options_.rounds; ++r) {
     if (r == 0 || !options_.keep_base) {
       absl::StatusOr<std::vector<FittedTensor>> base = FitBase(targets, lambda);
@@ -261,10 +261,10 @@ absl::StatusOr<FittedModels> Fitter::FitRounds(double lambda, const std::vector<
     } else {
       prices = PricesAfter(models);
     }
-    const uint64_t before = static_cast<uint64_t>(r) * last.size();
+    const uint64_t before = static_cast<uint64_t>(r) * variants.size();
     absl::StatusOr<Round> round =
-        FitAll(last, models.base, prices, lambda, [&](absl::string_view stage, uint64_t done, uint64_t) {
-          ReportProgress(progress, stage, before + done, before_last + last.size());
+        FitAll(variants, models.base, prices, lambda, [&](absl::string_view stage, uint64_t done, uint64_t) {
+          ReportProgress(progress, stage, before + done, total);
         });
     if (!round.ok()) return round.status();
     models.variants = std::move(round->variants);

@@ -41,12 +41,11 @@ class Fitter {
   // are. Ascending.
   const std::vector<size_t>& sample() const { return sample_; }
 
-  // Everything at `lambda`, the price of a bit in the unit of the curvature's form, positive. All rounds but the last
-  // are of the sample. The same for any number of threads, and whatever the work folder holds. kResourceExhausted for
-  // a floor that no price reaches.
+  // Everything at `lambda`, the price of a bit in the unit of the curvature's form, positive. The same for any number of
+  // threads, and whatever the work folder holds. kResourceExhausted for a floor that no price reaches.
   absl::StatusOr<FittedModels> Fit(double lambda, const ProgressFunction& progress) const;
 
-  // The same, but the last round is of the sample, too: what Fit gives is about like these.
+  // The same of the sample alone: what Fit gives is about like these.
   absl::StatusOr<FittedModels> FitSample(double lambda, const ProgressFunction& progress) const;
 
   // Only variants, all or the sample, from the base and at the prices of symbols that `models` stand for.
@@ -61,7 +60,7 @@ class Fitter {
 
   Fitter(const FitInput* input, const FitOptions& options, const WorkFolder* work, ModelFit fit, double total_weight);
 
-  absl::StatusOr<FittedModels> FitRounds(double lambda, const std::vector<size_t>& last,
+  absl::StatusOr<FittedModels> FitRounds(double lambda, const std::vector<size_t>& variants,
                                          const ProgressFunction& progress) const;
   absl::StatusOr<FittedModels> FitFrom(const FittedModels& models, double lambda, const std::vector<size_t>& variants,
                                        const ProgressFunction& progress) const;
