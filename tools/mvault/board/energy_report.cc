@@ -1,0 +1,276 @@
+#include "tools/mvault/board/energy_report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "tools/eval/median.h"
+#include "tools/formats/readable_text.h"
+#include "tools/mvault/board/energy_account.h"
+#include "tools/mvault/cli/printable.h"
+#include "tools/mvault/cli/text_table.h"
+#include "vault/format.h"
+
+namespace modelvault {
+namespace {
+
+// The group whose energy is told for one time of it, if the firmware makes tokens.
+constexpr char kTokenGroup[] = "token";
+constexpr int kSlowerClocks[] = {1, 2, 4, 8};  // What the clock is divided by.
+
+// The parts by name, so that text and JSON agree.
+struct NamedPart {
+  const char* key;
+  const char* heading;
+  double EnergyParts::*value;
+};
+constexpr NamedPart kParts[] = {
+    {"flash_uj", ">flash", &EnergyParts::flash},          {"ram_uj", ">RAM", &EnergyParts::ram},
+    {"multiply_uj", ">multiply", &EnergyParts::multiply}, {"instructions_uj", ">others", &EnergyParts::instructions},
+    {"waiting_uj", ">waiting", &EnergyParts::waiting},    {"static_uj", ">static", &EnergyParts::fixed},
+};
+
+std::string Uj(double uj) { return absl::StrFormat("%.1f", uj); }
+std::string Uj(const std::optional<double>& uj) { return uj.has_value() ? Uj(*uj) : "-"; }
+std::string Seconds(double s) { return std::isfinite(s) ? absl::StrFormat("%.3g s", s) : "never"; }
+Json FiniteOrNull(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+Json ToJson(const std::optional<double>& value) { return value.has_value() ? Json(*value) : Json(nullptr); }
+
+double Ms(const CycleCounts& counts, double mhz) { return static_cast<double>(counts.cycles()) / (mhz * 1000); }
+
+// One work of those that come once a period.
+struct Work {
+  std::string name;
+  CycleCounts counts;  // Of all times.
+  uint64_t times = 1;
+};
+
+std::vector<Work> WorksOf(const BoardPhases& phases) {
+  std::vector<Work> works = {{"boot", BootOf(phases).counts, 1}};
+  if (const std::optional<EnergyGroup> token = FindGroup(phases, kTokenGroup); token.has_value()) {
+    works.push_back({kTokenGroup, token->counts, token->divisor()});
+  }
+  return works;
+}
+
+// The mean of one time. Counts are rounded down, so that the mean is of whole events.
+CycleCounts OneOf(const Work& work) {
+  CycleCounts one = work.counts;
+  for (uint64_t CycleCounts::*count :
+       {&CycleCounts::instructions, &CycleCounts::executing, &CycleCounts::data_wait, &CycleCounts::fetch_wait,
+        &CycleCounts::flash_reads, &CycleCounts::flash_read_bytes, &CycleCounts::flash_accesses,
+        &CycleCounts::flash_fetches, &CycleCounts::ram_reads, &CycleCounts::ram_writes, &CycleCounts::ram_fetches,
+        &CycleCounts::multiplications, &CycleCounts::divisions, &CycleCounts::branches}) {
+    one.*count /= work.times;
+  }
+  return one;
+}
+
+std::vector<std::string> PartsRow(const std::string& name, uint64_t times, const CycleCounts& counts,
+                                  const BoardClock& clock, const EnergyTable& table) {
+  const EnergyParts parts = EnergyOf(counts, table, clock.mhz);
+  std::vector<std::string> row = {name, Grouped(times), absl::StrFormat("%.2f", Ms(counts, clock.mhz))};
+  for (const NamedPart& part : kParts) row.push_back(Uj(parts.*part.value));
+  row.push_back(Uj(parts.total()));
+  return row;
+}
+
+std::string FormatParts(const BoardPhases& phases, const BoardClock& clock, const EnergyTable& table) {
+  std::vector<std::string> headings = {"uJ", ">times", ">ms"};
+  for (const NamedPart& part : kParts) headings.emplace_back(part.heading);
+  headings.emplace_back(">sum");
+  TextTable text(headings);
+  for (const EnergyGroup& group : GroupPhases(phases)) {
+    text.AddRow(PartsRow(group.name, group.divisor(), group.counts, clock, table));
+  }
+  for (const Work& work : WorksOf(phases)) text.AddRow(PartsRow("a " + work.name, 1, OneOf(work), clock, table));
+  return text.Format();
+}
+
+// The work at this and slower clocks, with what lies between asleep and powered down.
+struct ClockRow {
+  BoardClock clock;
+  CycleCounts counts;
+  double uj = 0;
+  EnergyOfPeriod period;
+};
+
+std::vector<ClockRow> ClockRows(const CycleCounts& one, const BoardClock& clock, const EnergyOptions& options) {
+  std::vector<ClockRow> rows;
+  for (const int divisor : kSlowerClocks) {
+    ClockRow row{clock, {}, 0, {}};
+    row.clock.mhz = clock.mhz / divisor;
+    row.counts = AtWaitStates(one, row.clock.wait_states());
+    row.uj = EnergyOf(row.counts, options.table, row.clock.mhz).total();
+    row.period = EnergyPerPeriod(row.counts, options.table, row.clock.mhz, options.period_s);
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+std::string FormatPeriods(const Work& work, const BoardClock& clock, const EnergyOptions& options) {
+  TextTable text({absl::StrFormat("a %s every %g s", work.name, options.period_s), ">wait states", ">ms", ">uJ",
+                  ">awake", ">asleep", ">flash off"});
+  for (const ClockRow& row : ClockRows(OneOf(work), clock, options)) {
+    text.AddRow({absl::StrFormat("at %g MHz", row.clock.mhz), Grouped(row.clock.wait_states()),
+                 absl::StrFormat("%.2f", Ms(row.counts, row.clock.mhz)), Uj(row.uj), Uj(row.period.awake),
+                 Uj(row.period.asleep), Uj(row.period.powered_down)});
+  }
+  return text.Format();
+}
+
+std::string FormatWeights(const WeightsEnergy& weights, uint64_t bytes) {
+  TextTable text({"weights", "figure"});
+  text.AddRow({"streamed", absl::StrCat(Uj(weights.streamed), " uJ a pass; the flash alone ", Uj(weights.flash_alone),
+                                        ", were they stored plain")});
+  text.AddRow({"kept in RAM", absl::StrCat(Uj(weights.kept), " uJ a pass, ", Uj(weights.fill), " once, and ",
+                                           Uj(weights.holding_uw), " uW for ", Grouped(bytes), " bytes")});
+  text.AddRow({"keeping pays", weights.break_even.has_value()
+                                   ? absl::StrCat("from pass ", Grouped(*weights.break_even), " on, unless they are ",
+                                                  Seconds(weights.longest_pause_s), " apart or more")
+                                   : "never"});
+  return text.Format();
+}
+
+Json CountsToJson(const CycleCounts& c) {
+  return {{"flash_data_words", c.flash_accesses},
+          {"flash_data_bytes", c.flash_read_bytes},
+          {"flash_fetch_words", c.flash_fetches},
+          {"ram_data_words", c.ram_reads + c.ram_writes},
+          {"ram_fetch_words", c.ram_fetches},
+          {"multiplications", c.multiplications},
+          {"divisions", c.divisions},
+          {"branches", c.branches},
+          {"other_instructions", c.instructions - c.multiplications - c.divisions - c.branches},
+          {"waiting_cycles", c.cycles() - c.instructions}};
+}
+
+Json PartsToJson(const CycleCounts& counts, const EnergyTable& table, double mhz) {
+  const EnergyParts parts = EnergyOf(counts, table, mhz);
+  Json json = {{"ms", Ms(counts, mhz)}, {"counts", CountsToJson(counts)}};
+  for (const NamedPart& part : kParts) json[part.key] = parts.*part.value;
+  json["sum_uj"] = parts.total();
+  return json;
+}
+
+Json WorkToJson(const Work& work, const BoardClock& clock, const EnergyOptions& options) {
+  const CycleCounts one = OneOf(work);
+  Json json = PartsToJson(one, options.table, clock.mhz);
+  json["clocks"] = Json::array();
+  for (const ClockRow& row : ClockRows(one, clock, options)) {
+    json["clocks"].push_back({{"mhz", row.clock.mhz},
+                              {"wait_states", row.clock.wait_states()},
+                              {"ms", Ms(row.counts, row.clock.mhz)},
+                              {"sum_uj", row.uj},
+                              {"awake_uj", ToJson(row.period.awake)},
+                              {"asleep_uj", ToJson(row.period.asleep)},
+                              {"flash_off_uj", ToJson(row.period.powered_down)}});
+  }
+  return json;
+}
+
+Json WeightsToJson(const WeightsEnergy& weights) {
+  return {{"streamed_uj", weights.streamed},
+          {"flash_alone_uj", weights.flash_alone},
+          {"kept_uj", weights.kept},
+          {"fill_uj", weights.fill},
+          {"holding_uw", weights.holding_uw},
+          {"break_even_passes", weights.break_even.has_value() ? Json(*weights.break_even) : Json(nullptr)},
+          {"longest_pause_s", FiniteOrNull(weights.longest_pause_s)}};
+}
+
+// A boot of each model that a summary covers.
+struct BootEnergy {
+  std::string name;
+  double uj;
+};
+
+std::vector<BootEnergy> BootEnergies(const std::vector<BoardResult>& results, const BoardClock& clock,
+                                     const EnergyTable& table) {
+  std::vector<BootEnergy> boots;
+  for (const BoardResult& result : results) {
+    if ((result.name == kReservedVariantName && results.size() > 1) || !result.uncounted.empty()) continue;
+    boots.push_back({result.name, EnergyOf(BootOf(result.phases).counts, table, clock.mhz).total()});
+  }
+  return boots;
+}
+
+struct EnergySummary {
+  double median;
+  BootEnergy worst;
+};
+
+// Nothing where nothing was counted.
+std::optional<EnergySummary> SummarizeEnergy(const std::vector<BoardResult>& results, const BoardClock& clock,
+                                             const EnergyTable& table) {
+  const std::vector<BootEnergy> boots = BootEnergies(results, clock, table);
+  if (boots.empty()) return std::nullopt;
+  std::vector<double> values;
+  for (const BootEnergy& boot : boots) values.push_back(boot.uj);
+  return EnergySummary{Median(values), *std::max_element(boots.begin(), boots.end(),
+                                                         [](const auto& a, const auto& b) { return a.uj < b.uj; })};
+}
+
+}  // namespace
+
+std::string FormatEnergy(const BoardResult& result, const BoardClock& clock, const EnergyOptions& options) {
+  std::string text = absl::StrCat("energy, modelled with ",
+                                  options.table.file.empty() ? "the built-in table" : Printable(options.table.file),
+                                  " (docs/energy.md)\n\n", FormatParts(result.phases, clock, options.table));
+  for (const Work& work : WorksOf(result.phases)) {
+    absl::StrAppend(&text, "\n", FormatPeriods(work, clock, options));
+  }
+  absl::StrAppend(&text, "\npowering the flash down pays in pauses of ", Seconds(ShortestPowerDown(options.table)),
+                  " or more\n\n",
+                  FormatWeights(CompareWeights(UseCounts(result.phases), result.line.bytes, options.table, clock.mhz),
+                                result.line.bytes));
+  return text;
+}
+
+Json EnergyToJson(const BoardResult& result, const BoardClock& clock, const EnergyOptions& options) {
+  if (!result.uncounted.empty()) return nullptr;
+  Json json = {{"groups", Json::array()}, {"token", nullptr}};
+  for (const EnergyGroup& group : GroupPhases(result.phases)) {
+    Json entry = {{"group", group.name}, {"times", group.divisor()}};
+    entry.update(PartsToJson(group.counts, options.table, clock.mhz));
+    json["groups"].push_back(std::move(entry));
+  }
+  for (const Work& work : WorksOf(result.phases)) json[work.name] = WorkToJson(work, clock, options);
+  json["power_down_pause_s"] = FiniteOrNull(ShortestPowerDown(options.table));
+  json["weights"] =
+      WeightsToJson(CompareWeights(UseCounts(result.phases), result.line.bytes, options.table, clock.mhz));
+  return json;
+}
+
+Json EnergyOptionsToJson(const EnergyOptions& options) {
+  Json rows = Json::array();
+  for (size_t i = 0; i < kEnergyRowCount; ++i) {
+    const EnergyRowName name = NameOf(static_cast<EnergyRow>(i));
+    const EnergyTable::Row& row = options.table.rows[i];
+    rows.push_back({{"key", name.key}, {"value", row.value}, {"unit", name.unit}, {"source", row.source}});
+  }
+  return {{"table", options.table.file.empty() ? Json(nullptr) : Json(options.table.file)},
+          {"rows", std::move(rows)},
+          {"period_s", options.period_s}};
+}
+
+std::string FormatEnergySummary(const std::vector<BoardResult>& results, const BoardClock& clock,
+                                const EnergyOptions& options) {
+  const std::optional<EnergySummary> summary = SummarizeEnergy(results, clock, options.table);
+  if (!summary.has_value()) return "energy is not told without counts\n";
+  return absl::StrFormat("energy, modelled: a boot takes %s uJ in the median, %s at worst (%s)\n", Uj(summary->median),
+                         Uj(summary->worst.uj), Printable(summary->worst.name));
+}
+
+Json EnergySummaryToJson(const std::vector<BoardResult>& results, const BoardClock& clock,
+                         const EnergyOptions& options) {
+  const std::optional<EnergySummary> summary = SummarizeEnergy(results, clock, options.table);
+  const auto value = [&](const auto& of) { return summary.has_value() ? Json(of(*summary)) : Json(nullptr); };
+  return {{"median_boot_uj", value([](const EnergySummary& s) { return s.median; })},
+          {"worst_boot_uj", value([](const EnergySummary& s) { return s.worst.uj; })},
+          {"worst_boot_name", value([](const EnergySummary& s) { return s.worst.name; })}};
+}
+
+}  // namespace modelvault
