@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
-
-#include "absl/strings/string_view.h"
+#include <utility>
 
 namespace modelvault {
 namespace {
@@ -14,6 +14,20 @@ constexpr uint64_t kWord = 4;
 
 // Seconds.
 double TimeOf(const CycleCounts& counts, double mhz) { return static_cast<double>(counts.cycles()) / (mhz * 1e6); }
+
+// Phases that are told as they are.
+constexpr Phase kOncePhases[] = {Phase::kOther, Phase::kOpen, Phase::kConsole};
+
+CycleCounts OneOf(CycleCounts counts, uint64_t times) {
+  for (uint64_t CycleCounts::*count :
+       {&CycleCounts::instructions, &CycleCounts::executing, &CycleCounts::data_wait, &CycleCounts::fetch_wait,
+        &CycleCounts::flash_reads, &CycleCounts::flash_read_bytes, &CycleCounts::flash_accesses,
+        &CycleCounts::flash_fetches, &CycleCounts::ram_reads, &CycleCounts::ram_writes, &CycleCounts::ram_fetches,
+        &CycleCounts::multiplications, &CycleCounts::divisions, &CycleCounts::branches}) {
+    counts.*count /= times;
+  }
+  return counts;
+}
 
 std::string GroupName(int phase) {
   const std::string name = BoardPhaseName(phase);
@@ -61,11 +75,14 @@ EnergyGroup BootOf(const BoardPhases& phases) {
   return boot;
 }
 
-std::optional<EnergyGroup> FindGroup(const BoardPhases& phases, absl::string_view name) {
-  for (EnergyGroup& group : GroupPhases(phases)) {
-    if (group.name == name) return std::move(group);
+std::vector<EnergyGroup> RepeatedWork(const BoardPhases& phases) {
+  std::vector<EnergyGroup> works = {BootOf(phases)};
+  for (const EnergyGroup& group : GroupPhases(phases)) {
+    const bool alone = std::any_of(std::begin(kOncePhases), std::end(kOncePhases),
+                                   [&](Phase phase) { return group.name == GroupName(static_cast<int>(phase)); });
+    if (group.times > 0 && !alone) works.push_back({group.name, 1, OneOf(group.counts, group.times)});
   }
-  return std::nullopt;
+  return works;
 }
 
 EnergyOfPeriod EnergyPerPeriod(const CycleCounts& work, const EnergyTable& table, double mhz, double period_s) {

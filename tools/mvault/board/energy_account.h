@@ -41,8 +41,10 @@ std::vector<EnergyGroup> GroupPhases(const BoardPhases& phases);
 
 // A boot's counts: opening, the pass that verifies, the pass that uses. Start-up is no part of it, as of no time.
 EnergyGroup BootOf(const BoardPhases& phases);
-// The group of this name; nothing if none of its phases ran.
-std::optional<EnergyGroup> FindGroup(const BoardPhases& phases, absl::string_view name);
+// Work that is done again and again: the boot, and one time of each group that says how often it began, such as a
+// phase "token" that the firmware begins once a token. Start-up, opening and console are none. Counts are means,
+// rounded down.
+std::vector<EnergyGroup> RepeatedWork(const BoardPhases& phases);
 
 // Some work that is done once a period, and what lies between. Microjoules a period; nothing where the work takes
 // longer.
@@ -51,7 +53,7 @@ struct EnergyOfPeriod {
   std::optional<double> asleep;        // The processor sleeps with its RAM kept; the flash stands by.
   std::optional<double> powered_down;  // So it does, and the flash is powered down and woken.
 };
-// `work` of one time.
+// `work` of one time; `period_s` positive.
 EnergyOfPeriod EnergyPerPeriod(const CycleCounts& work, const EnergyTable& table, double mhz, double period_s);
 
 // The pause from which on powering the flash down saves energy, in seconds; infinite if it never does.

@@ -16,8 +16,6 @@
 namespace modelvault {
 namespace {
 
-// The group whose energy is told for one time of it, if the firmware makes tokens.
-constexpr char kTokenGroup[] = "token";
 constexpr int kSlowerClocks[] = {1, 2, 4, 8};  // What the clock is divided by.
 
 // The parts by name, so that text and JSON agree.
@@ -40,34 +38,6 @@ Json ToJson(const std::optional<double>& value) { return value.has_value() ? Jso
 
 double Ms(const CycleCounts& counts, double mhz) { return static_cast<double>(counts.cycles()) / (mhz * 1000); }
 
-// One work of those that come once a period.
-struct Work {
-  std::string name;
-  CycleCounts counts;  // Of all times.
-  uint64_t times = 1;
-};
-
-std::vector<Work> WorksOf(const BoardPhases& phases) {
-  std::vector<Work> works = {{"boot", BootOf(phases).counts, 1}};
-  if (const std::optional<EnergyGroup> token = FindGroup(phases, kTokenGroup); token.has_value()) {
-    works.push_back({kTokenGroup, token->counts, token->divisor()});
-  }
-  return works;
-}
-
-// The mean of one time. Counts are rounded down, so that the mean is of whole events.
-CycleCounts OneOf(const Work& work) {
-  CycleCounts one = work.counts;
-  for (uint64_t CycleCounts::*count :
-       {&CycleCounts::instructions, &CycleCounts::executing, &CycleCounts::data_wait, &CycleCounts::fetch_wait,
-        &CycleCounts::flash_reads, &CycleCounts::flash_read_bytes, &CycleCounts::flash_accesses,
-        &CycleCounts::flash_fetches, &CycleCounts::ram_reads, &CycleCounts::ram_writes, &CycleCounts::ram_fetches,
-        &CycleCounts::multiplications, &CycleCounts::divisions, &CycleCounts::branches}) {
-    one.*count /= work.times;
-  }
-  return one;
-}
-
 std::vector<std::string> PartsRow(const std::string& name, uint64_t times, const CycleCounts& counts,
                                   const BoardClock& clock, const EnergyTable& table) {
   const EnergyParts parts = EnergyOf(counts, table, clock.mhz);
@@ -85,7 +55,9 @@ std::string FormatParts(const BoardPhases& phases, const BoardClock& clock, cons
   for (const EnergyGroup& group : GroupPhases(phases)) {
     text.AddRow(PartsRow(group.name, group.divisor(), group.counts, clock, table));
   }
-  for (const Work& work : WorksOf(phases)) text.AddRow(PartsRow("a " + work.name, 1, OneOf(work), clock, table));
+  for (const EnergyGroup& work : RepeatedWork(phases)) {
+    text.AddRow(PartsRow("a " + work.name, work.times, work.counts, clock, table));
+  }
   return text.Format();
 }
 
@@ -110,10 +82,10 @@ std::vector<ClockRow> ClockRows(const CycleCounts& one, const BoardClock& clock,
   return rows;
 }
 
-std::string FormatPeriods(const Work& work, const BoardClock& clock, const EnergyOptions& options) {
+std::string FormatPeriods(const EnergyGroup& work, const BoardClock& clock, const EnergyOptions& options) {
   TextTable text({absl::StrFormat("a %s every %g s", work.name, options.period_s), ">wait states", ">ms", ">uJ",
                   ">awake", ">asleep", ">flash off"});
-  for (const ClockRow& row : ClockRows(OneOf(work), clock, options)) {
+  for (const ClockRow& row : ClockRows(work.counts, clock, options)) {
     text.AddRow({absl::StrFormat("at %g MHz", row.clock.mhz), Grouped(row.clock.wait_states()),
                  absl::StrFormat("%.2f", Ms(row.counts, row.clock.mhz)), Uj(row.uj), Uj(row.period.awake),
                  Uj(row.period.asleep), Uj(row.period.powered_down)});
@@ -155,11 +127,11 @@ Json PartsToJson(const CycleCounts& counts, const EnergyTable& table, double mhz
   return json;
 }
 
-Json WorkToJson(const Work& work, const BoardClock& clock, const EnergyOptions& options) {
-  const CycleCounts one = OneOf(work);
-  Json json = PartsToJson(one, options.table, clock.mhz);
+Json WorkToJson(const EnergyGroup& work, const BoardClock& clock, const EnergyOptions& options) {
+  Json json = {{"work", work.name}};
+  json.update(PartsToJson(work.counts, options.table, clock.mhz));
   json["clocks"] = Json::array();
-  for (const ClockRow& row : ClockRows(one, clock, options)) {
+  for (const ClockRow& row : ClockRows(work.counts, clock, options)) {
     json["clocks"].push_back({{"mhz", row.clock.mhz},
                               {"wait_states", row.clock.wait_states()},
                               {"ms", Ms(row.counts, row.clock.mhz)},
@@ -219,7 +191,7 @@ std::string FormatEnergy(const BoardResult& result, const BoardClock& clock, con
   std::string text = absl::StrCat("energy, modelled with ",
                                   options.table.file.empty() ? "the built-in table" : Printable(options.table.file),
                                   " (docs/energy.md)\n\n", FormatParts(result.phases, clock, options.table));
-  for (const Work& work : WorksOf(result.phases)) {
+  for (const EnergyGroup& work : RepeatedWork(result.phases)) {
     absl::StrAppend(&text, "\n", FormatPeriods(work, clock, options));
   }
   absl::StrAppend(&text, "\npowering the flash down pays in pauses of ", Seconds(ShortestPowerDown(options.table)),
@@ -231,13 +203,15 @@ std::string FormatEnergy(const BoardResult& result, const BoardClock& clock, con
 
 Json EnergyToJson(const BoardResult& result, const BoardClock& clock, const EnergyOptions& options) {
   if (!result.uncounted.empty()) return nullptr;
-  Json json = {{"groups", Json::array()}, {"token", nullptr}};
+  Json json = {{"groups", Json::array()}, {"works", Json::array()}};
   for (const EnergyGroup& group : GroupPhases(result.phases)) {
     Json entry = {{"group", group.name}, {"times", group.divisor()}};
     entry.update(PartsToJson(group.counts, options.table, clock.mhz));
     json["groups"].push_back(std::move(entry));
   }
-  for (const Work& work : WorksOf(result.phases)) json[work.name] = WorkToJson(work, clock, options);
+  for (const EnergyGroup& work : RepeatedWork(result.phases)) {
+    json["works"].push_back(WorkToJson(work, clock, options));
+  }
   json["power_down_pause_s"] = FiniteOrNull(ShortestPowerDown(options.table));
   json["weights"] =
       WeightsToJson(CompareWeights(UseCounts(result.phases), result.line.bytes, options.table, clock.mhz));
