@@ -29,6 +29,21 @@ CycleCounts OneOf(CycleCounts counts, uint64_t times) {
   return counts;
 }
 
+// Microjoules.
+double Events(uint64_t events, EnergyRow row, const EnergyTable& table) {
+  return static_cast<double>(events) * table[row] * kPicojoules;
+}
+
+// Fills in what follows from the words that are kept and from the first three energies.
+void CompleteKept(uint64_t words, const EnergyTable& table, KeptEnergy* kept) {
+  kept->flash_alone = Events(words * kWord, EnergyRow::kFlashByte, table);
+  kept->holding_uw = static_cast<double>(words * kWord) / 1024 * table[EnergyRow::kRamKibKept];
+  const double saved = kept->streamed - kept->kept;
+  if (saved <= 0) return;
+  kept->break_even = static_cast<uint64_t>(std::ceil(kept->fill / saved));
+  kept->longest_pause_s = kept->holding_uw > 0 ? saved / kept->holding_uw : std::numeric_limits<double>::infinity();
+}
+
 std::string GroupName(int phase) {
   const std::string name = BoardPhaseName(phase);
   return name.substr(0, name.find(':'));
@@ -37,9 +52,7 @@ std::string GroupName(int phase) {
 }  // namespace
 
 EnergyParts EnergyOf(const CycleCounts& counts, const EnergyTable& table, double mhz) {
-  const auto energy = [&](uint64_t events, EnergyRow row) {
-    return static_cast<double>(events) * table[row] * kPicojoules;
-  };
+  const auto energy = [&](uint64_t events, EnergyRow row) { return Events(events, row, table); };
   EnergyParts parts;
   parts.flash = energy(kWord * (counts.flash_accesses + counts.flash_fetches), EnergyRow::kFlashByte);
   parts.ram = energy(counts.ram_reads + counts.ram_writes + counts.ram_fetches, EnergyRow::kRamWord);
@@ -109,20 +122,27 @@ CycleCounts AtWaitStates(const CycleCounts& counts, uint64_t wait_states) {
   return changed;
 }
 
-WeightsEnergy CompareWeights(const CycleCounts& use_pass, uint64_t bytes, const EnergyTable& table, double mhz) {
-  const double words = std::ceil(static_cast<double>(bytes) / kWord);
-  WeightsEnergy weights;
-  weights.streamed = EnergyOf(use_pass, table, mhz).total();
-  weights.flash_alone = words * kWord * table[EnergyRow::kFlashByte] * kPicojoules;
-  weights.kept = words * table[EnergyRow::kRamWord] * kPicojoules;
-  weights.fill = weights.streamed + weights.kept;
-  weights.holding_uw = static_cast<double>(bytes) / 1024 * table[EnergyRow::kRamKibKept];
-  const double saved = weights.streamed - weights.kept;
-  if (saved <= 0) return weights;
-  weights.break_even = static_cast<uint64_t>(std::ceil(weights.fill / saved));
-  weights.longest_pause_s =
-      weights.holding_uw > 0 ? saved / weights.holding_uw : std::numeric_limits<double>::infinity();
-  return weights;
+KeptEnergy KeptWeights(const CycleCounts& use_pass, uint64_t bytes, const EnergyTable& table, double mhz) {
+  const uint64_t words = (bytes + kWord - 1) / kWord;
+  KeptEnergy kept;
+  kept.streamed = EnergyOf(use_pass, table, mhz).total();
+  kept.kept = Events(words, EnergyRow::kRamWord, table);
+  kept.fill = kept.streamed + Events(words, EnergyRow::kRamWord, table);
+  CompleteKept(words, table, &kept);
+  return kept;
+}
+
+KeptEnergy KeptData(const CycleCounts& work, const EnergyTable& table, double mhz) {
+  const uint64_t words = work.flash_accesses;
+  CycleCounts from_ram = work;
+  from_ram.flash_accesses = from_ram.flash_reads = from_ram.flash_read_bytes = from_ram.data_wait = 0;
+  from_ram.ram_reads += words;
+  KeptEnergy kept;
+  kept.streamed = EnergyOf(work, table, mhz).total();
+  kept.kept = EnergyOf(from_ram, table, mhz).total();
+  kept.fill = Events(words * kWord, EnergyRow::kFlashByte, table) + Events(words, EnergyRow::kRamWord, table);
+  CompleteKept(words, table, &kept);
+  return kept;
 }
 
 }  // namespace modelvault

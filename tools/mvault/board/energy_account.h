@@ -62,18 +62,22 @@ double ShortestPowerDown(const EnergyTable& table);
 // The same work at another clock, the flash as fast as ever and the voltage the same: events stay, waits change.
 CycleCounts AtWaitStates(const CycleCounts& counts, uint64_t wait_states);
 
-// Restored weights that are streamed from the vault at each pass, against those that are restored once and kept in RAM.
-struct WeightsEnergy {
-  double streamed = 0;                 // Microjoules a pass: a use pass of the loader.
-  double flash_alone = 0;              // Of which the flash would take this much, were the weights stored plain.
-  double kept = 0;                     // Microjoules a pass: each word read.
-  double fill = 0;                     // Microjoules once: a use pass, and each word written.
-  std::optional<uint64_t> break_even;  // Passes from which on keeping costs less; nothing if it never does.
+// Data that work reads from flash each time, against data that are brought into RAM once and kept there.
+struct KeptEnergy {
+  double streamed = 0;                 // Microjoules each time,
+  double flash_alone = 0;              // and what the flash takes for the data, were they stored plain.
+  double kept = 0;                     // Microjoules each time.
+  double fill = 0;                     // Microjoules once.
   double holding_uw = 0;               // For as long as they are kept.
-  // A pause between passes that makes streaming the cheaper one all the same, in seconds; infinite without holding_uw.
+  std::optional<uint64_t> break_even;  // Times from which on keeping costs less; nothing if it never does.
+  // A pause between times that makes streaming the cheaper one all the same, in seconds; infinite without holding_uw.
   double longest_pause_s = 0;
 };
-WeightsEnergy CompareWeights(const CycleCounts& use_pass, uint64_t bytes, const EnergyTable& table, double mhz);
+// A model's weights, `bytes` of them: streamed by a use pass each time, or restored by one, written, and then only
+// read.
+KeptEnergy KeptWeights(const CycleCounts& use_pass, uint64_t bytes, const EnergyTable& table, double mhz);
+// All data that `work` reads from flash, each word once: kept, it reads them from RAM, without waiting for them.
+KeptEnergy KeptData(const CycleCounts& work, const EnergyTable& table, double mhz);
 
 }  // namespace modelvault
 

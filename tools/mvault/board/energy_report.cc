@@ -32,7 +32,7 @@ constexpr NamedPart kParts[] = {
 
 std::string Uj(double uj) { return absl::StrFormat("%.1f", uj); }
 std::string Uj(const std::optional<double>& uj) { return uj.has_value() ? Uj(*uj) : "-"; }
-std::string Seconds(double s) { return std::isfinite(s) ? absl::StrFormat("%.3g s", s) : "never"; }
+std::string Seconds(double s) { return std::isfinite(s) ? absl::StrFormat("%.3g s", s) : "any time"; }
 Json FiniteOrNull(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 Json ToJson(const std::optional<double>& value) { return value.has_value() ? Json(*value) : Json(nullptr); }
 
@@ -93,16 +93,17 @@ std::string FormatPeriods(const EnergyGroup& work, const BoardClock& clock, cons
   return text.Format();
 }
 
-std::string FormatWeights(const WeightsEnergy& weights, uint64_t bytes) {
-  TextTable text({"weights", "figure"});
-  text.AddRow({"streamed", absl::StrCat(Uj(weights.streamed), " uJ a pass; the flash alone ", Uj(weights.flash_alone),
-                                        ", were they stored plain")});
-  text.AddRow({"kept in RAM", absl::StrCat(Uj(weights.kept), " uJ a pass, ", Uj(weights.fill), " once, and ",
-                                           Uj(weights.holding_uw), " uW for ", Grouped(bytes), " bytes")});
-  text.AddRow({"keeping pays", weights.break_even.has_value()
-                                   ? absl::StrCat("from pass ", Grouped(*weights.break_even), " on, unless they are ",
-                                                  Seconds(weights.longest_pause_s), " apart or more")
-                                   : "never"});
+std::string FormatKept(const std::string& what, const std::string& times, const KeptEnergy& kept) {
+  TextTable text({what, "figure"});
+  text.AddRow({"streamed", absl::StrCat(Uj(kept.streamed), " uJ a ", times, "; the flash alone ", Uj(kept.flash_alone),
+                                        ", stored plain")});
+  text.AddRow({"kept in RAM", absl::StrCat(Uj(kept.kept), " uJ a ", times, ", ", Uj(kept.fill), " once, and ",
+                                           Uj(kept.holding_uw), " uW")});
+  text.AddRow(
+      {"keeping pays", kept.break_even.has_value()
+                           ? absl::StrCat("from ", times, " ", Grouped(*kept.break_even), " on, if they are less than ",
+                                          Seconds(kept.longest_pause_s), " apart")
+                           : "never"});
   return text.Format();
 }
 
@@ -127,9 +128,20 @@ Json PartsToJson(const CycleCounts& counts, const EnergyTable& table, double mhz
   return json;
 }
 
+Json KeptToJson(const KeptEnergy& kept) {
+  return {{"streamed_uj", kept.streamed},
+          {"flash_alone_uj", kept.flash_alone},
+          {"kept_uj", kept.kept},
+          {"fill_uj", kept.fill},
+          {"holding_uw", kept.holding_uw},
+          {"break_even", kept.break_even.has_value() ? Json(*kept.break_even) : Json(nullptr)},
+          {"longest_pause_s", FiniteOrNull(kept.longest_pause_s)}};
+}
+
 Json WorkToJson(const EnergyGroup& work, const BoardClock& clock, const EnergyOptions& options) {
   Json json = {{"work", work.name}};
   json.update(PartsToJson(work.counts, options.table, clock.mhz));
+  json["data_kept"] = KeptToJson(KeptData(work.counts, options.table, clock.mhz));
   json["clocks"] = Json::array();
   for (const ClockRow& row : ClockRows(work.counts, clock, options)) {
     json["clocks"].push_back({{"mhz", row.clock.mhz},
@@ -141,16 +153,6 @@ Json WorkToJson(const EnergyGroup& work, const BoardClock& clock, const EnergyOp
                               {"flash_off_uj", ToJson(row.period.powered_down)}});
   }
   return json;
-}
-
-Json WeightsToJson(const WeightsEnergy& weights) {
-  return {{"streamed_uj", weights.streamed},
-          {"flash_alone_uj", weights.flash_alone},
-          {"kept_uj", weights.kept},
-          {"fill_uj", weights.fill},
-          {"holding_uw", weights.holding_uw},
-          {"break_even_passes", weights.break_even.has_value() ? Json(*weights.break_even) : Json(nullptr)},
-          {"longest_pause_s", FiniteOrNull(weights.longest_pause_s)}};
 }
 
 // A boot of each model that a summary covers.
@@ -191,13 +193,20 @@ std::string FormatEnergy(const BoardResult& result, const BoardClock& clock, con
   std::string text = absl::StrCat("energy, modelled with ",
                                   options.table.file.empty() ? "the built-in table" : Printable(options.table.file),
                                   " (docs/energy.md)\n\n", FormatParts(result.phases, clock, options.table));
-  for (const EnergyGroup& work : RepeatedWork(result.phases)) {
-    absl::StrAppend(&text, "\n", FormatPeriods(work, clock, options));
+  const std::vector<EnergyGroup> works = RepeatedWork(result.phases);
+  for (const EnergyGroup& work : works) absl::StrAppend(&text, "\n", FormatPeriods(work, clock, options));
+  const double pause = ShortestPowerDown(options.table);
+  absl::StrAppend(&text, "\npowering the flash down ",
+                  std::isfinite(pause) ? absl::StrFormat("pays in pauses of %.3g s or more", pause) : "never pays",
+                  "\n\n",
+                  FormatKept("weights", "pass",
+                             KeptWeights(UseCounts(result.phases), result.line.bytes, options.table, clock.mhz)));
+  // What a boot reads is what it restores from; that is told above.
+  for (size_t i = 1; i < works.size(); ++i) {
+    absl::StrAppend(
+        &text, "\n",
+        FormatKept("data of a " + works[i].name, works[i].name, KeptData(works[i].counts, options.table, clock.mhz)));
   }
-  absl::StrAppend(&text, "\npowering the flash down pays in pauses of ", Seconds(ShortestPowerDown(options.table)),
-                  " or more\n\n",
-                  FormatWeights(CompareWeights(UseCounts(result.phases), result.line.bytes, options.table, clock.mhz),
-                                result.line.bytes));
   return text;
 }
 
@@ -213,8 +222,7 @@ Json EnergyToJson(const BoardResult& result, const BoardClock& clock, const Ener
     json["works"].push_back(WorkToJson(work, clock, options));
   }
   json["power_down_pause_s"] = FiniteOrNull(ShortestPowerDown(options.table));
-  json["weights"] =
-      WeightsToJson(CompareWeights(UseCounts(result.phases), result.line.bytes, options.table, clock.mhz));
+  json["weights_kept"] = KeptToJson(KeptWeights(UseCounts(result.phases), result.line.bytes, options.table, clock.mhz));
   return json;
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_replace.h"
 #include "tests/tools/mvault/board/fake_board.h"
 #include "tests/tools/mvault/cli_models.h"
 #include "tests/tools/mvault/program_run.h"
@@ -127,8 +128,8 @@ TEST_F(BoardCommandTest, EnergyIsCountsTimesATable) {
   EXPECT_EQ(boot.at("counts").at("branches"), 140);
   EXPECT_EQ(boot.at("counts").at("other_instructions"), 38100 - 7 * 31);
   EXPECT_EQ(boot.at("clocks").size(), 4u);
-  EXPECT_EQ(json.at("energy").at("groups").size(), 4u);                          // Start-up, too.
-  EXPECT_TRUE(json.at("energy").at("weights").at("longest_pause_s").is_null());  // Keeping costs nothing here.
+  EXPECT_EQ(json.at("energy").at("groups").size(), 4u);                               // Start-up, too.
+  EXPECT_TRUE(json.at("energy").at("weights_kept").at("longest_pause_s").is_null());  // Keeping costs nothing here.
 }
 
 TEST_F(BoardCommandTest, EnergyIsToldInText) {
@@ -140,6 +141,20 @@ TEST_F(BoardCommandTest, EnergyIsToldInText) {
   ASSERT_EQ(all.exit_code, 0) << all;
   EXPECT_THAT(all.out, HasSubstr("energy, modelled: a boot takes "));
   EXPECT_THAT(Run({"few"}).out, testing::Not(HasSubstr("energy")));
+}
+
+TEST_F(BoardCommandTest, EnergyOfAPhaseThatComesOftenIsToldForOneTime) {
+  board_.folder().Write("counts", absl::StrReplaceAll(kFakeCounts, {{"\"phase\": 8", "\"phase\": 31"},
+                                                                    {"\"begun\": 1", "\"begun\": 4"}}));
+  const ProgramRun run = Run({"few", "--energy", "--json"});
+  ASSERT_EQ(run.exit_code, 0) << run;
+  const nlohmann::json& works = run.Json().at("energy").at("works");
+  ASSERT_EQ(works.size(), 2u);
+  EXPECT_EQ(works.at(1).at("work"), "phase 31");
+  EXPECT_EQ(works.at(1).at("counts").at("branches"), 5);
+  const ProgramRun text = Run({"few", "--energy"});
+  EXPECT_THAT(text.out,
+              AllOf(HasSubstr("\na phase 31 "), HasSubstr("a phase 31 every 60 s"), HasSubstr("data of a phase 31")));
 }
 
 TEST_F(BoardCommandTest, EnergyOfAllIsSummedUp) {

@@ -144,26 +144,39 @@ TEST(EnergyPeriodTest, PoweringDownPaysFromAPauseOn) {
   EXPECT_TRUE(std::isinf(ShortestPowerDown(table)));
 }
 
-TEST(WeightsEnergyTest, StreamedAgainstKept) {
-  const WeightsEnergy weights = CompareWeights(Counts(), 10'240'001, Table(), 100);
+TEST(KeptEnergyTest, WeightsStreamedAgainstKept) {
+  const KeptEnergy kept = KeptWeights(Counts(), 10'240'001, Table(), 100);
   const double words = 2'560'001;  // The last one is not full.
-  EXPECT_THAT(weights.streamed, Near(297.34));
-  EXPECT_THAT(weights.flash_alone, Near(words * 4 * 1000e-6));
-  EXPECT_THAT(weights.kept, Near(words * 20e-6));  // 51.20002
-  EXPECT_THAT(weights.fill, Near(297.34 + words * 20e-6));
-  EXPECT_THAT(weights.holding_uw, Near(10'240'001.0 / 1024 * 2));
-  // 348.54002 / 246.13998 = 1.4: one pass less than that does not pay.
-  EXPECT_EQ(weights.break_even, 2u);
-  EXPECT_THAT(weights.longest_pause_s, Near((297.34 - words * 20e-6) / (10'240'001.0 / 512)));
+  EXPECT_THAT(kept.streamed, Near(297.34));
+  EXPECT_THAT(kept.flash_alone, Near(words * 4 * 1000e-6));
+  EXPECT_THAT(kept.kept, Near(words * 20e-6));  // 51.20002
+  EXPECT_THAT(kept.fill, Near(297.34 + words * 20e-6));
+  EXPECT_THAT(kept.holding_uw, Near(words * 4 / 1024 * 2));
+  // 348.54002 / 246.13998 = 1.4: after one pass it has not paid yet.
+  EXPECT_EQ(kept.break_even, 2u);
+  EXPECT_THAT(kept.longest_pause_s, Near((297.34 - words * 20e-6) / (words * 4 / 512)));
 }
 
-TEST(WeightsEnergyTest, KeepingMayNeverPay) {
-  const WeightsEnergy never = CompareWeights(Counts(), 100 << 20, Table(), 100);  // 524 uJ to read.
+TEST(KeptEnergyTest, KeepingMayNeverPay) {
+  const KeptEnergy never = KeptWeights(Counts(), 100 << 20, Table(), 100);  // 524 uJ to read.
   EXPECT_FALSE(never.break_even.has_value());
   EXPECT_EQ(never.longest_pause_s, 0);
   EnergyTable table = Table();
   table.rows[static_cast<size_t>(EnergyRow::kRamKibKept)].value = 0;
-  EXPECT_TRUE(std::isinf(CompareWeights(Counts(), 1024, table, 100).longest_pause_s));
+  EXPECT_TRUE(std::isinf(KeptWeights(Counts(), 1024, table, 100).longest_pause_s));
+}
+
+TEST(KeptEnergyTest, DataFromFlashAgainstDataFromRam) {
+  const KeptEnergy kept = KeptData(Counts(), Table(), 100);
+  EXPECT_THAT(kept.streamed, Near(297.34));
+  EXPECT_THAT(kept.flash_alone, Near(160));  // 40,000 words.
+  // No waiting for them: 480,000 cycles, which are 4.8 ms, less.
+  const double saved = 160 + 480'000 * 30e-6 + 550 * 0.0048 - 40'000 * 20e-6;
+  EXPECT_THAT(kept.kept, Near(297.34 - saved));
+  EXPECT_THAT(kept.fill, Near(160 + 0.8));
+  EXPECT_THAT(kept.holding_uw, Near(160'000.0 / 1024 * 2));
+  EXPECT_EQ(kept.break_even, 1u);  // 160.8 / 176.24
+  EXPECT_THAT(kept.longest_pause_s, Near(saved / (160'000.0 / 512)));
 }
 
 }  // namespace
