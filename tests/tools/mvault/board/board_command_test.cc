@@ -148,7 +148,7 @@ TEST_F(BoardCommandTest, EnergyOfAPhaseThatComesOftenIsToldForOneTime) {
                                                                     {"\"begun\": 1", "\"begun\": 4"}}));
   const ProgramRun run = Run({"few", "--energy", "--json"});
   ASSERT_EQ(run.exit_code, 0) << run;
-  const nlohmann::json& works = run.Json().at("energy").at("works");
+  const nlohmann::json works = run.Json().at("energy").at("works");
   ASSERT_EQ(works.size(), 2u);
   EXPECT_EQ(works.at(1).at("work"), "phase 31");
   EXPECT_EQ(works.at(1).at("counts").at("branches"), 5);
