@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -32,7 +33,6 @@ constexpr NamedPart kParts[] = {
 
 std::string Uj(double uj) { return absl::StrFormat("%.1f", uj); }
 std::string Uj(const std::optional<double>& uj) { return uj.has_value() ? Uj(*uj) : "-"; }
-std::string Seconds(double s) { return std::isfinite(s) ? absl::StrFormat("%.3g s", s) : "any time"; }
 Json FiniteOrNull(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 Json ToJson(const std::optional<double>& value) { return value.has_value() ? Json(*value) : Json(nullptr); }
 
@@ -99,11 +99,14 @@ std::string FormatKept(const std::string& what, const std::string& times, const 
                                         ", stored plain")});
   text.AddRow({"kept in RAM", absl::StrCat(Uj(kept.kept), " uJ a ", times, ", ", Uj(kept.fill), " once, and ",
                                            Uj(kept.holding_uw), " uW")});
-  text.AddRow(
-      {"keeping pays", kept.break_even.has_value()
-                           ? absl::StrCat("from ", times, " ", Grouped(*kept.break_even), " on, if they are less than ",
-                                          Seconds(kept.longest_pause_s), " apart")
-                           : "never"});
+  std::string pays = "never";
+  if (kept.break_even.has_value()) {
+    pays = absl::StrCat("from ", times, " ", Grouped(*kept.break_even), " on");
+    if (std::isfinite(kept.longest_pause_s)) {
+      absl::StrAppendFormat(&pays, ", if they are less than %.3g s apart", kept.longest_pause_s);
+    }
+  }
+  text.AddRow({"keeping pays", pays});
   return text.Format();
 }
 
