@@ -21,8 +21,11 @@ constexpr absl::string_view kNamePrefix = "name=";
 uint64_t Number(const nlohmann::json& object, const char* key) { return object.at(key).get<uint64_t>(); }
 
 CycleCounts ToCounts(const nlohmann::json& object) {
-  return {Number(object, "instructions"), Number(object, "executing"),   Number(object, "data_wait"),
-          Number(object, "fetch_wait"),   Number(object, "flash_reads"), Number(object, "flash_read_bytes")};
+  return {Number(object, "instructions"),   Number(object, "executing"),     Number(object, "data_wait"),
+          Number(object, "fetch_wait"),     Number(object, "flash_reads"),   Number(object, "flash_read_bytes"),
+          Number(object, "flash_accesses"), Number(object, "flash_fetches"), Number(object, "ram_reads"),
+          Number(object, "ram_writes"),     Number(object, "ram_fetches"),   Number(object, "multiplications"),
+          Number(object, "divisions"),      Number(object, "branches")};
 }
 
 CycleCounts Sum(const BoardPhases& phases, std::initializer_list<Phase> wanted) {
@@ -104,6 +107,14 @@ void CycleCounts::Add(const CycleCounts& other) {
   fetch_wait += other.fetch_wait;
   flash_reads += other.flash_reads;
   flash_read_bytes += other.flash_read_bytes;
+  flash_accesses += other.flash_accesses;
+  flash_fetches += other.flash_fetches;
+  ram_reads += other.ram_reads;
+  ram_writes += other.ram_writes;
+  ram_fetches += other.ram_fetches;
+  multiplications += other.multiplications;
+  divisions += other.divisions;
+  branches += other.branches;
 }
 
 std::string BoardPhaseName(int phase) {
@@ -122,6 +133,7 @@ absl::StatusOr<BoardPhases> ParseCounts(absl::string_view report) {
     for (const nlohmann::json& phase : json.at("phases")) {
       PhaseCounts& counts = phases[phase.at("phase").get<int>()];
       counts.counts = ToCounts(phase);
+      counts.begun = Number(phase, "begun");
       for (const nlohmann::json& function : phase.at("functions")) {
         counts.functions.push_back({function.at("name").get<std::string>(), ToCounts(function)});
       }

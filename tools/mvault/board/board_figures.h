@@ -45,6 +45,16 @@ struct CycleCounts {
   uint64_t fetch_wait = 0;
   uint64_t flash_reads = 0;
   uint64_t flash_read_bytes = 0;
+  // Words: data read and written, and instructions fetched.
+  uint64_t flash_accesses = 0;
+  uint64_t flash_fetches = 0;
+  uint64_t ram_reads = 0;
+  uint64_t ram_writes = 0;
+  uint64_t ram_fetches = 0;
+  // Of the instructions; the rest are others.
+  uint64_t multiplications = 0;
+  uint64_t divisions = 0;
+  uint64_t branches = 0;
 
   uint64_t cycles() const { return executing + data_wait + fetch_wait; }
   void Add(const CycleCounts& other);
@@ -57,6 +67,7 @@ struct FunctionCounts {
 
 struct PhaseCounts {
   CycleCounts counts;
+  uint64_t begun = 0;                     // How often the firmware began it.
   std::vector<FunctionCounts> functions;  // In the plugin's order; one, "(elsewhere)", without symbols.
 };
 
