@@ -35,6 +35,12 @@ int Measure(const Straps& straps) {
   }
   BeginPhase(Phase::kOther);
   if (result.error == MV_OK) result = VerifyThenUse(loader, variant, tile_size, kTouch);
+  const size_t used = loader != nullptr ? mv_memory_used(loader) : 0;
+  size_t proven_used = 0;
+  if (result.error == MV_OK) {
+    result = RunPass(loader, variant, tile_size, Pass::kProven, &kTouch);
+    proven_used = mv_memory_used(loader);
+  }
   const bool ok = result.error == MV_OK && result.verdict == MV_VERIFIED;
 
   Print("measure status=");
@@ -45,7 +51,8 @@ int Measure(const Straps& straps) {
   Print(" expected=");
   PrintHex(variant.digest);
   PrintField(" tile=", tile_size);
-  PrintField(" static_ram=", StaticBytes() + (loader != nullptr ? mv_memory_used(loader) : 0));
+  PrintField(" static_ram=", StaticBytes() + used);
+  PrintField(" proven_ram=", StaticBytes() + proven_used);
   PrintField(" ram_code=", RamCodeBytes());
   PrintField(" stack=", StackBytesUsed());
   Print(" name=");

@@ -16,6 +16,9 @@ enum class Phase : uint8_t {
   kConsole = 6,
   kVerifyElse = 7,  // Around the loader: between its steps, and the consumer.
   kUseElse = 8,
+  kProvenDecode = 9,  // One pass whose tiles are proven one by one, the stored bytes' checksums included.
+  kProvenHash = 10,   // The digest of its model, which a board may leave out.
+  kProvenElse = 11,
 };
 
 // The emulated board's registers, for its observer alone; the emulator's finisher, whose addresses these are, ignores

@@ -1,0 +1,136 @@
+#include "restore/infer/delta_list_builder.h"
+
+namespace modelvault {
+namespace {
+
+// An explicit difference takes so many bytes.
+constexpr size_t kExplicitSize = 5;
+constexpr unsigned kMostStep = 127;
+
+unsigned Magnitude(int difference) { return static_cast<unsigned>(difference < 0 ? -difference : difference); }
+
+}  // namespace
+
+DeltaListBuilder::DeltaListBuilder(const SharedTables* shared, ByteSpan memory) : shared_(shared), memory_(memory) {
+  const size_t starts_size = shared->tensor_count() * sizeof(*starts_);
+  if (starts_size > memory.size) {
+    status_ = CoreStatus::kWorkspaceTooSmall;
+    return;
+  }
+  starts_ = reinterpret_cast<uint32_t*>(memory.data);
+  for (size_t i = 0; i < shared->tensor_count(); ++i) starts_[i] = DeltaList::kNone;
+  used_ = starts_size;
+}
+
+void DeltaListBuilder::Byte(unsigned byte) {
+  if (used_ == memory_.size) {
+    status_ = CoreStatus::kWorkspaceTooSmall;
+    return;
+  }
+  memory_.data[used_++] = static_cast<uint8_t>(byte);
+}
+
+void DeltaListBuilder::Encode(const Difference& next) {
+  size_t gap = next.place - from_;
+  const bool step = Magnitude(next.difference) == step_;
+  const size_t most = step ? kDeltaFarGap - 1u : 0xFFFFu;
+  // Far gaps of a step are skipped over, or said in full where that is shorter.
+  const bool in_full = !step || (gap / kDeltaFarGap >= kExplicitSize && gap <= 0xFFFF);
+  while (gap > (in_full ? 0xFFFF : most)) {
+    Byte(kDeltaSkip);
+    gap -= kDeltaFarGap;
+  }
+  if (in_full) {
+    const unsigned difference = static_cast<uint16_t>(next.difference);
+    Byte(kDeltaExplicit);
+    Byte(gap & 0xFF);
+    Byte(static_cast<unsigned>(gap >> 8));
+    Byte(difference & 0xFF);
+    Byte(difference >> 8);
+  } else {
+    Byte(static_cast<unsigned>(2 * gap + (next.difference < 0 ? 1 : 0)));
+  }
+  from_ = next.place + 1;
+}
+
+// The magnitude that most of the differences in hand have, of two the first.
+void DeltaListBuilder::ChooseStep() {
+  size_t most = 0;
+  step_ = 1;
+  for (size_t i = 0; i < held_count_; ++i) {
+    const unsigned magnitude = Magnitude(held_[i].difference);
+    if (magnitude > kMostStep) continue;
+    size_t count = 0;
+    for (size_t j = 0; j < held_count_; ++j) count += Magnitude(held_[j].difference) == magnitude ? 1 : 0;
+    if (count <= most) continue;
+    most = count;
+    step_ = magnitude;
+  }
+  starts_[tensor_] = static_cast<uint32_t>(used_);
+  Byte(step_);
+  from_ = 0;
+  for (size_t i = 0; i < held_count_; ++i) Encode(held_[i]);
+}
+
+void DeltaListBuilder::Put(size_t place, int difference) {
+  const Difference next = {static_cast<uint32_t>(place), static_cast<int16_t>(difference)};
+  if (step_ != 0) {
+    Encode(next);
+    return;
+  }
+  held_[held_count_++] = next;
+  if (held_count_ == kHeld) ChooseStep();
+}
+
+void DeltaListBuilder::EndTensor() {
+  if (step_ == 0 && held_count_ > 0) ChooseStep();
+  if (step_ != 0) Byte(kDeltaEnd);
+  step_ = 0;
+  held_count_ = 0;
+  ++tensor_;
+}
+
+// `size` bytes of the tensor in progress, the first at `place`.
+void DeltaListBuilder::Compare(size_t place, const uint8_t* variant, const uint8_t* base, size_t size) {
+  size_t at = 0;
+  while (at < size) {
+    if (reinterpret_cast<uintptr_t>(variant + at) % 4 == 0) {
+      while (size - at >= 4 && LoadAligned32(variant + at) == LoadAligned32(base + at)) at += 4;
+      if (at == size) break;
+    }
+    if (variant[at] != base[at]) {
+      Put(place + at, static_cast<int8_t>(variant[at]) - static_cast<int8_t>(base[at]));
+    }
+    ++at;
+  }
+}
+
+CoreStatus DeltaListBuilder::Add(size_t offset, ByteView variant, const uint8_t* base) {
+  size_t at = 0;
+  while (status_ == CoreStatus::kOk && at < variant.size) {
+    if (tensor_ == shared_->tensor_count()) {
+      status_ = CoreStatus::kBadArgument;
+      break;
+    }
+    const TensorRecord& t = shared_->tensor(tensor_);
+    const size_t in_tensor = offset + at - t.offset;
+    if (in_tensor >= t.size) {
+      EndTensor();
+      continue;
+    }
+    const size_t left = t.size - in_tensor;
+    const size_t run = variant.size - at < left ? variant.size - at : left;
+    if (t.dtype == DType::kI8) Compare(in_tensor, variant.data + at, base + at, run);
+    at += run;
+  }
+  return status_;
+}
+
+CoreStatus DeltaListBuilder::Finish(DeltaList* list, size_t* used) {
+  while (status_ == CoreStatus::kOk && tensor_ < shared_->tensor_count()) EndTensor();
+  *list = status_ == CoreStatus::kOk ? DeltaList(memory_.data, starts_, shared_->tensor_count()) : DeltaList();
+  *used = status_ == CoreStatus::kOk ? used_ : 0;
+  return status_;
+}
+
+}  // namespace modelvault
