@@ -25,8 +25,7 @@ enum class BaseProfile {
 // of about 1 MiB, and not at all for kFast, which has neither tables nor dictionaries. `data` holds the tensors without
 // holes. The same input gives the same bytes.
 absl::StatusOr<std::string> BuildSharedTables(absl::Span<const ModelTensor> base, DataSource* data,
-                                              const DeltaStatistics& deltas,
-                                              BaseProfile profile = BaseProfile::kSmall);
+                                              const DeltaStatistics& deltas, BaseProfile profile = BaseProfile::kSmall);
 
 // The profile of a vault's MODEL: kFast where every byte of the base is stored as it is.
 inline BaseProfile ProfileOf(const SharedTables& shared) {

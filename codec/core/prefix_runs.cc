@@ -40,7 +40,7 @@ uint8_t* PrefixDecoder::RunOf(const uint8_t* table, uint8_t* __restrict out, siz
   constexpr unsigned kInReach = 32 / kBits;
   constexpr unsigned kTurn = 2 * kInReach;
   Window window(*this);
-  const auto look = [&](uint8_t* to) __attribute__((always_inline)) {
+  const auto look = [&](uint8_t * to) __attribute__((always_inline)) {
     uint32_t ahead = window.Peek();
 #pragma GCC unroll 4
     for (unsigned i = 0; i < kInReach; ++i) {
@@ -70,8 +70,8 @@ uint8_t* PrefixDecoder::RunOf(const uint8_t* table, uint8_t* __restrict out, siz
   return out;
 }
 
-// Elements of four bytes, the lowest two raw, the highest coded, as floats mostly are: three bytes of one look, the fourth
-// of another. Returns where it stopped, as above.
+// Elements of four bytes, the lowest two raw, the highest coded, as floats mostly are: three bytes of one look, the
+// fourth of another. Returns where it stopped, as above.
 uint8_t* PrefixDecoder::RunFloats(const PrefixTable* third, const PrefixTable& top, uint8_t* __restrict out,
                                   size_t count) {
   Window window(*this);

@@ -2,6 +2,7 @@
 
 #include "firmware_riscv/app/board.h"
 #include "firmware_riscv/app/firmware.h"
+#include "firmware_riscv/app/measure_weights.h"
 #include "firmware_riscv/app/print.h"
 #include "firmware_riscv/app/restore_pass.h"
 #include "firmware_riscv/loader/modelvault_loader.h"
@@ -41,6 +42,9 @@ int Measure(const Straps& straps) {
     result = RunPass(loader, variant, tile_size, Pass::kProven, &kTouch);
     proven_used = mv_memory_used(loader);
   }
+  WeightsResult weights = {MV_OK, 0, 0};
+  if (result.error == MV_OK) weights = MeasureWeights(loader, variant, tile_size);
+  if (weights.error != MV_OK) result.error = weights.error;
   const bool ok = result.error == MV_OK && result.verdict == MV_VERIFIED;
 
   Print("measure status=");
@@ -53,6 +57,8 @@ int Measure(const Straps& straps) {
   PrintField(" tile=", tile_size);
   PrintField(" static_ram=", StaticBytes() + used);
   PrintField(" proven_ram=", StaticBytes() + proven_used);
+  PrintField(" list=", weights.list_size);
+  PrintField(" weight_ram=", weights.weight_ram);
   PrintField(" ram_code=", RamCodeBytes());
   PrintField(" stack=", StackBytesUsed());
   Print(" name=");

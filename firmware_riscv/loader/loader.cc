@@ -2,12 +2,14 @@
 #include "codec/core/variant_layout.h"
 #include "codec/core/xxh64.h"
 #include "firmware_riscv/loader/core_errors.h"
+#include "firmware_riscv/loader/loader_parts.h"
 #include "firmware_riscv/loader/modelvault_loader.h"
 #include "restore/core/proven_chunks.h"
 #include "restore/core/variant_stream.h"
 #include "vault/core/vault_view.h"
 
 using modelvault::BlobHead;
+using modelvault::ByteSpan;
 using modelvault::ByteView;
 using modelvault::ChunkPlace;
 using modelvault::ChunkSource;
@@ -74,6 +76,12 @@ struct Arena {
   void* Take(size_t count, size_t size_each) {
     size_t at;
     return Reserve(count, size_each, &at) ? begin + at : nullptr;
+  }
+
+  // All that lies behind the first `taken` bytes.
+  ByteSpan From(size_t taken) const {
+    const size_t at = AlignUp(taken) < size ? AlignUp(taken) : size;
+    return {begin + at, size - at};
   }
 };
 
@@ -174,9 +182,12 @@ struct Request {
   size_t offset;
   size_t length;  // SIZE_MAX: to the end.
   size_t tile_size;
-  bool proven;
   bool hashed;
   bool with_base;
+  // For proven tiles, so that whoever does not ask for them does not link it: ProveChunks. Else null.
+  CoreStatus (*prove_chunks)(mv_loader* loader, ChunkSource* chunks);
+
+  bool proven() const { return prove_chunks != nullptr; }
 };
 
 // At the front of the caller's memory; the tensor records, the column order and the tables follow, then what one model
@@ -216,7 +227,6 @@ struct mv_loader {
   CoreStatus Start(const mv_variant& variant, const Request& request);
   CoreStatus Prepare(const mv_variant& variant, const Request& request);
   CoreStatus ProveBlob(const mv_variant& variant);
-  CoreStatus ProveChunks(ChunkSource* chunks);
   CoreStatus Fail(CoreStatus status, mv_place place, size_t number = 0);
   ProvenChunks* Chunks() { return reinterpret_cast<ProvenChunks*>(proven_chunks); }
   VariantLayout* Layout() { return reinterpret_cast<VariantLayout*>(layout); }
@@ -259,7 +269,6 @@ CoreStatus FetchChunk(void* context, size_t chunk, ByteView* stored) {
 
 CoreStatus FetchProvenChunk(void* context, size_t chunk, ByteView* stored) {
   mv_loader* const loader = static_cast<mv_loader*>(context);
-  loader->contents.watchdog.Feed();
   return loader->Fail(loader->Chunks()->Fetch(chunk, stored), MV_PLACE_BASE, chunk);
 }
 
@@ -366,14 +375,17 @@ CoreStatus mv_loader::ProveBlob(const mv_variant& variant) {
 }
 
 // Sets *chunks to a source of chunks that are compared with their checksums.
-CoreStatus mv_loader::ProveChunks(ChunkSource* chunks) {
+static CoreStatus ProveChunks(mv_loader* loader, ChunkSource* chunks) {
+  const StoredChunks from = loader->contents.Chunks();
   size_t chunk_size;
-  const CoreStatus measured = ProvenChunks::BufferSize(contents.Chunks(), &chunk_size);
-  if (measured != CoreStatus::kOk) return Fail(measured, MV_PLACE_CHUNKS);
-  void* const buffer = arena.Take(1, chunk_size);
-  if (buffer == nullptr) return Fail(CoreStatus::kWorkspaceTooSmall, MV_PLACE_MEMORY);
-  new (At{proven_chunks}) ProvenChunks(contents.Chunks(), {static_cast<uint8_t*>(buffer), chunk_size});
-  *chunks = {FetchProvenChunk, this};
+  const CoreStatus measured = ProvenChunks::BufferSize(from, &chunk_size);
+  if (measured != CoreStatus::kOk) return loader->Fail(measured, MV_PLACE_CHUNKS);
+  void* const buffer = loader->arena.Take(1, chunk_size);
+  if (buffer == nullptr) return loader->Fail(CoreStatus::kWorkspaceTooSmall, MV_PLACE_MEMORY);
+  const mv_watchdog& watchdog = loader->contents.watchdog.its;
+  new (At{loader->proven_chunks})
+      ProvenChunks(from, {static_cast<uint8_t*>(buffer), chunk_size}, nullptr, {watchdog.feed, watchdog.context});
+  *chunks = {FetchProvenChunk, loader};
   return CoreStatus::kOk;
 }
 
@@ -381,7 +393,7 @@ CoreStatus mv_loader::ProveChunks(ChunkSource* chunks) {
 CoreStatus mv_loader::Prepare(const mv_variant& variant, const Request& request) {
   const CoreStatus opened = contents.OpenBlob(variant, &blob, &blob_head);
   if (opened != CoreStatus::kOk) return Fail(opened, MV_PLACE_DELTA);
-  const CoreStatus proved = request.proven ? ProveBlob(variant) : CoreStatus::kOk;
+  const CoreStatus proved = request.proven() ? ProveBlob(variant) : CoreStatus::kOk;
   if (proved != CoreStatus::kOk) return proved;
   VariantLayout* const tensors = new (At{layout}) VariantLayout(&shared);
   if (blob_head.layout.form == LayoutForm::kBase) return CoreStatus::kOk;
@@ -401,12 +413,12 @@ CoreStatus mv_loader::Start(const mv_variant& variant, const Request& request) {
   next_segment = 0;
   hash.Reset();
   expected = variant.digest;
-  proven = request.proven;
+  proven = request.proven();
   hashed = request.hashed;
   const CoreStatus prepared = Prepare(variant, request);
   if (prepared != CoreStatus::kOk) return prepared;
   ChunkSource chunks = {FetchChunk, this};
-  const CoreStatus proved = proven ? ProveChunks(&chunks) : CoreStatus::kOk;
+  const CoreStatus proved = proven ? request.prove_chunks(this, &chunks) : CoreStatus::kOk;
   if (proved != CoreStatus::kOk) return proved;
   VariantLayout* const tensors = Layout();
   size = tensors->data_size();
@@ -428,10 +440,9 @@ CoreStatus mv_loader::Start(const mv_variant& variant, const Request& request) {
   return Stream()->Start(request.offset, request.offset + length, request.tile_size);
 }
 
-// What opening takes, and streaming with what `request` asks for.
-static mv_error MemoryNeeded(const uint8_t* vault, size_t vault_size, const Request& request,
+// What opening takes, and streaming any model, also where its tiles are proven or the base's are kept.
+static mv_error MemoryNeeded(const uint8_t* vault, size_t vault_size, size_t tile_size, bool proven, bool with_base,
                              const mv_watchdog* watchdog, size_t* bytes) {
-  const size_t tile_size = request.tile_size;
   *bytes = 0;
   if (vault == nullptr || vault_size > kMaxVaultSize || tile_size < MV_MIN_TILE_SIZE || tile_size > kMaxVaultSize) {
     return MV_BAD_ARGUMENT;
@@ -458,22 +469,20 @@ static mv_error MemoryNeeded(const uint8_t* vault, size_t vault_size, const Requ
   if (status != CoreStatus::kNotFound) return ToError(status);
 
   size_t chunk_size = 0;
-  status = request.proven ? ProvenChunks::BufferSize(contents.Chunks(), &chunk_size) : CoreStatus::kOk;
+  status = proven ? ProvenChunks::BufferSize(contents.Chunks(), &chunk_size) : CoreStatus::kOk;
   if (status != CoreStatus::kOk) return ToError(status);
-  *bytes = MemoryFor(contents.header.tensor_count, columns, code_bits, own_tensors, tile_size, chunk_size,
-                     request.with_base);
+  *bytes = MemoryFor(contents.header.tensor_count, columns, code_bits, own_tensors, tile_size, chunk_size, with_base);
   return *bytes != 0 ? MV_OK : MV_WORKSPACE_TOO_SMALL;
 }
 
 mv_error mv_memory_needed(const uint8_t* vault, size_t vault_size, size_t tile_size, const mv_watchdog* watchdog,
                           size_t* bytes) {
-  return MemoryNeeded(vault, vault_size, {0, SIZE_MAX, tile_size, false, true, false}, watchdog, bytes);
+  return MemoryNeeded(vault, vault_size, tile_size, false, false, watchdog, bytes);
 }
 
 mv_error mv_memory_needed_proven(const uint8_t* vault, size_t vault_size, size_t tile_size, uint32_t flags,
                                  const mv_watchdog* watchdog, size_t* bytes) {
-  return MemoryNeeded(vault, vault_size, {0, SIZE_MAX, tile_size, true, false, (flags & MV_WITH_BASE) != 0}, watchdog,
-                      bytes);
+  return MemoryNeeded(vault, vault_size, tile_size, true, (flags & MV_WITH_BASE) != 0, watchdog, bytes);
 }
 
 static mv_error Open(const uint8_t* vault, size_t vault_size, void* memory, size_t memory_size,
@@ -561,17 +570,17 @@ static mv_error Start(mv_loader* loader, const mv_variant* variant, const Reques
 }
 
 mv_error mv_start(mv_loader* loader, const mv_variant* variant, size_t tile_size) {
-  return Start(loader, variant, {0, SIZE_MAX, tile_size, false, true, false});
+  return Start(loader, variant, {0, SIZE_MAX, tile_size, true, false, nullptr});
 }
 
 mv_error mv_start_proven(mv_loader* loader, const mv_variant* variant, size_t tile_size, uint32_t flags) {
   return Start(loader, variant,
-               {0, SIZE_MAX, tile_size, true, (flags & MV_WITH_DIGEST) != 0, (flags & MV_WITH_BASE) != 0});
+               {0, SIZE_MAX, tile_size, (flags & MV_WITH_DIGEST) != 0, (flags & MV_WITH_BASE) != 0, ProveChunks});
 }
 
 mv_error mv_start_range(mv_loader* loader, const mv_variant* variant, size_t offset, size_t length, size_t tile_size) {
   if (length > kMaxVaultSize) return MV_BAD_ARGUMENT;
-  return Start(loader, variant, {offset, length, tile_size, true, false, false});
+  return Start(loader, variant, {offset, length, tile_size, false, false, ProveChunks});
 }
 
 mv_error mv_next(mv_loader* loader, const uint8_t** tile, size_t* size) {
@@ -652,4 +661,9 @@ mv_fault mv_diagnose(const mv_loader* loader, const mv_variant* variant) {
 void mv_observe(mv_loader* loader, void (*observe)(void* context, mv_step step), void* context) {
   loader->observe = observe;
   loader->observe_context = context;
+}
+
+modelvault::LoaderParts modelvault::PartsOf(mv_loader* loader) {
+  return {&loader->shared,  loader->contents.Chunks(), &loader->tables, loader->arena.From(loader->fixed),
+          loader->Layout(), loader->Stream()};
 }

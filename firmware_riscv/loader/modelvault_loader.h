@@ -157,9 +157,9 @@ mv_error mv_find(const mv_loader* loader, const char* name, size_t name_size, mv
 
 /* A tensor of the base, in the order of its bytes. */
 typedef struct mv_tensor_record {
-  uint8_t dtype;  /* As docs/format.md numbers them: 3 is I8, 12 is F32. */
-  uint32_t rows;  /* The first dimension of two and more, else 1. */
-  uint32_t cols;  /* The product of the others; a scalar has 1. */
+  uint8_t dtype;   /* As docs/format.md numbers them: 3 is I8, 12 is F32. */
+  uint32_t rows;   /* The first dimension of two and more, else 1. */
+  uint32_t cols;   /* The product of the others; a scalar has 1. */
   uint32_t offset; /* Of its first byte in the base's data, and in that of a variant with the base's layout. */
   uint32_t size;   /* Bytes. */
 } mv_tensor_record;

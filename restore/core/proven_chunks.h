@@ -10,7 +10,8 @@
 
 namespace modelvault {
 
-// Where a vault's base chunks are. The bytes of CHUNKS have had their checksum compared.
+// Where a vault's base chunks are: BASE at a multiple of 4, and the bytes of CHUNKS, which have had their checksum
+// compared.
 struct StoredChunks {
   const VaultHeader* header = nullptr;
   ByteView chunks;
@@ -18,18 +19,27 @@ struct StoredChunks {
 };
 
 // Chunk `chunk`'s stored bytes where they are, and their checksum32.
-[[nodiscard]] CoreStatus FindStoredChunk(const StoredChunks& from, size_t chunk, ByteView* stored, uint32_t* checksum32);
+[[nodiscard]] CoreStatus FindStoredChunk(const StoredChunks& from, size_t chunk, ByteView* stored,
+                                         uint32_t* checksum32);
+
+// Is called at least once for every 4 KiB that are read. Null: nobody.
+struct ReadObserver {
+  void (*observe)(void* context) = nullptr;
+  void* context = nullptr;
+};
 
 class ProvenChunks {
  public:
-  // Whether a chunk's bytes are compared with their checksum.
+  // Whether a chunk's bytes are proven. Each time: by their checksum when they are read first, later by a seal of 32
+  // bits, taken when the checksum was right: it costs a third. Without room for seals it is the checksum each time.
   enum class Proof : uint8_t { kEachTime, kNone };
 
-  // Bytes that the largest chunk takes. Fails as FindChunk does.
+  // Bytes that the largest chunk takes at most. Fails as FindChunk does.
   [[nodiscard]] static CoreStatus BufferSize(const StoredChunks& from, size_t* size);
 
-  // `buffer` lies at a multiple of 4, has BufferSize() bytes, and outlives this.
-  ProvenChunks(const StoredChunks& from, ByteSpan buffer) : from_(from), buffer_(buffer) {}
+  // `buffer` lies at a multiple of 4, has BufferSize() bytes, and outlives this. `seals` is null or has room for one a
+  // chunk.
+  ProvenChunks(const StoredChunks& from, ByteSpan buffer, uint32_t* seals = nullptr, ReadObserver observer = {});
   ProvenChunks(const ProvenChunks&) = delete;
   ProvenChunks& operator=(const ProvenChunks&) = delete;
 
@@ -46,12 +56,16 @@ class ProvenChunks {
  private:
   static constexpr size_t kNoChunk = SIZE_MAX;
 
+  CoreStatus Copy(size_t chunk, ByteView stored, uint32_t checksum32);
+
   StoredChunks from_;
   ByteSpan buffer_;
+  uint32_t* seals_;  // 0: the chunk has not been read yet.
+  ReadObserver observer_;
   Proof proof_ = Proof::kEachTime;
   size_t last_ = 0;
   size_t held_ = kNoChunk;
-  size_t held_size_ = 0;
+  ByteView held_bytes_;
 };
 
 }  // namespace modelvault

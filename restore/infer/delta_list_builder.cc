@@ -57,7 +57,7 @@ void DeltaListBuilder::Encode(const Difference& next) {
 void DeltaListBuilder::ChooseStep() {
   size_t most = 0;
   step_ = 1;
-  for (size_t i = 0; i < held_count_; ++i) {
+  for (size_t i = 0; i < held_count_ && 2 * most <= held_count_; ++i) {
     const unsigned magnitude = Magnitude(held_[i].difference);
     if (magnitude > kMostStep) continue;
     size_t count = 0;
@@ -72,7 +72,7 @@ void DeltaListBuilder::ChooseStep() {
   for (size_t i = 0; i < held_count_; ++i) Encode(held_[i]);
 }
 
-void DeltaListBuilder::Put(size_t place, int difference) {
+void DeltaListBuilder::PutRare(size_t place, int difference) {
   const Difference next = {static_cast<uint32_t>(place), static_cast<int16_t>(difference)};
   if (step_ != 0) {
     Encode(next);
@@ -80,6 +80,18 @@ void DeltaListBuilder::Put(size_t place, int difference) {
   }
   held_[held_count_++] = next;
   if (held_count_ == kHeld) ChooseStep();
+}
+
+// Nearly all are a step and not far from the one before.
+[[gnu::always_inline]] inline void DeltaListBuilder::Put(size_t place, int difference) {
+  const size_t gap = place - from_;
+  const uint32_t negative = difference < 0 ? 1 : 0;
+  if (Magnitude(difference) != step_ || gap >= kDeltaFarGap || used_ == memory_.size) {
+    PutRare(place, difference);
+    return;
+  }
+  memory_.data[used_++] = static_cast<uint8_t>(2 * gap + negative);
+  from_ = place + 1;
 }
 
 void DeltaListBuilder::EndTensor() {
@@ -92,17 +104,20 @@ void DeltaListBuilder::EndTensor() {
 
 // `size` bytes of the tensor in progress, the first at `place`.
 void DeltaListBuilder::Compare(size_t place, const uint8_t* variant, const uint8_t* base, size_t size) {
+  const auto byte = [&](size_t at) __attribute__((always_inline)) {
+    if (variant[at] != base[at]) Put(place + at, static_cast<int8_t>(variant[at]) - static_cast<int8_t>(base[at]));
+  };
   size_t at = 0;
-  while (at < size) {
-    if (reinterpret_cast<uintptr_t>(variant + at) % 4 == 0) {
-      while (size - at >= 4 && LoadAligned32(variant + at) == LoadAligned32(base + at)) at += 4;
-      if (at == size) break;
+  while (at < size && reinterpret_cast<uintptr_t>(variant + at) % 4 != 0) byte(at++);
+  for (; size - at >= 4; at += 4) {
+    const uint32_t changed = LoadAligned32(variant + at) ^ LoadAligned32(base + at);
+    if (changed == 0) continue;
+    size_t i = at;
+    for (uint32_t left = changed; left != 0; left >>= 8, ++i) {
+      if ((left & 0xFF) != 0) Put(place + i, static_cast<int8_t>(variant[i]) - static_cast<int8_t>(base[i]));
     }
-    if (variant[at] != base[at]) {
-      Put(place + at, static_cast<int8_t>(variant[at]) - static_cast<int8_t>(base[at]));
-    }
-    ++at;
   }
+  while (at < size) byte(at++);
 }
 
 CoreStatus DeltaListBuilder::Add(size_t offset, ByteView variant, const uint8_t* base) {

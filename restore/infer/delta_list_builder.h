@@ -34,6 +34,7 @@ class DeltaListBuilder {
 
   void Compare(size_t place, const uint8_t* variant, const uint8_t* base, size_t size);
   void Put(size_t place, int difference);
+  void PutRare(size_t place, int difference);
   void ChooseStep();
   void Encode(const Difference& next);
   void Byte(unsigned byte);
@@ -45,7 +46,7 @@ class DeltaListBuilder {
   size_t used_ = 0;
   CoreStatus status_ = CoreStatus::kOk;
   size_t tensor_ = 0;
-  size_t from_ = 0;   // The place that a gap counts from.
+  size_t from_ = 0;    // The place that a gap counts from.
   unsigned step_ = 0;  // 0: not chosen yet.
   size_t held_count_ = 0;
   Difference held_[kHeld];

@@ -3,6 +3,13 @@
 namespace modelvault {
 namespace {
 
+// The memory of BaseWeights: a piece, where there is one, seals, a chunk.
+uint32_t* Seals(ByteSpan memory, size_t piece_size) { return reinterpret_cast<uint32_t*>(memory.data + piece_size); }
+ByteSpan Buffer(const VaultHeader& header, ByteSpan memory, size_t piece_size) {
+  const size_t before = piece_size + header.chunk_count() * sizeof(uint32_t);
+  return {memory.data + before, memory.size - before};
+}
+
 // The end of a stream that has decoded whole bytes: a one, and zeros to the end of the byte.
 constexpr uint8_t kRawEnd = 1;
 
@@ -11,7 +18,8 @@ constexpr uint8_t kRawEnd = 1;
 CoreStatus BaseWeights::MemorySize(const SharedTables& shared, const StoredChunks& from, size_t piece_size,
                                    size_t* size) {
   const CoreStatus measured = ProvenChunks::BufferSize(from, size);
-  if (measured == CoreStatus::kOk && !shared.all_raw()) *size += piece_size;
+  *size += from.header->chunk_count() * sizeof(uint32_t);
+  if (!shared.all_raw()) *size += piece_size;
   return measured;
 }
 
@@ -19,9 +27,9 @@ BaseWeights::BaseWeights(const SharedTables* shared, const StoredChunks& from, T
                          size_t piece_size)
     : shared_(shared),
       header_(from.header),
-      chunks_(from, shared->all_raw() ? memory : ByteSpan{memory.data + piece_size, memory.size - piece_size}),
-      decoder_(shared, from.header->chunk_size, chunks_.source(), tables),
-      piece_{memory.data, piece_size} {}
+      piece_{memory.data, shared->all_raw() ? 0 : piece_size},
+      chunks_(from, Buffer(*from.header, memory, piece_.size), Seals(memory, piece_.size)),
+      decoder_(shared, from.header->chunk_size, chunks_.source(), tables) {}
 
 WeightSource BaseWeights::source(const DeltaList* deltas) {
   return {this,
@@ -83,7 +91,8 @@ CoreStatus RestoredWeights::Start(size_t tensor, size_t begin, size_t end) {
   for (size_t i = 0; i < layout_->tensor_count(); ++i) {
     const VariantTensor& t = layout_->tensor(i);
     if (t.base_index != tensor) continue;
-    status_ = begin <= end && end <= t.size && t.prediction == Prediction::kCopy ? CoreStatus::kOk : CoreStatus::kBadArgument;
+    status_ =
+        begin <= end && end <= t.size && t.prediction == Prediction::kCopy ? CoreStatus::kOk : CoreStatus::kBadArgument;
     position_ = t.offset + begin;
     end_ = t.offset + end;
     break;

@@ -10,8 +10,8 @@
 
 namespace modelvault {
 
-// The base's bytes, each chunk proven when it is read. Where the base is stored as it is, pieces are handed out from
-// where they were proven; else they are decoded from there.
+// The base's bytes, each chunk proven each time it is read (ProvenChunks). Where the base is stored as it is, pieces
+// are handed out from where they were proven; else they are decoded from there.
 class BaseWeights {
  public:
   // What the constructor's `memory` takes, in bytes, with pieces of at most `piece_size` bytes, a multiple of 4.
@@ -38,9 +38,9 @@ class BaseWeights {
 
   const SharedTables* shared_;
   const VaultHeader* header_;
+  ByteSpan piece_;
   ProvenChunks chunks_;
   BaseDecoder decoder_;
-  ByteSpan piece_;
   CoreStatus status_ = CoreStatus::kBadArgument;
   size_t position_ = 0;
   size_t end_ = 0;

@@ -164,7 +164,8 @@ class Search {
     FitRun run;
     run.lambda = lambda;
     run.models = *std::move(models);
-    absl::StatusOr<PackedSize> size = MeasurePackedSize(input_.tensors(), run.models, options_.profile, options_.fit.threads);
+    absl::StatusOr<PackedSize> size =
+        MeasurePackedSize(input_.tensors(), run.models, options_.profile, options_.fit.threads);
     if (!size.ok()) return size.status();
     run.size = *std::move(size);
     return run;

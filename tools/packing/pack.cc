@@ -427,8 +427,8 @@ uint64_t EndOfBase(uint64_t model_size, uint64_t chunks_size, uint64_t base_size
 absl::StatusOr<uint64_t> EndOfBase(const NewVault& vault, BaseProfile profile) {
   const absl::StatusOr<std::unique_ptr<const ParsedSharedTables>> shared = BuildModel(vault, profile);
   if (!shared.ok()) return shared.status();
-  const absl::StatusOr<uint64_t> base = CodedBaseSize(vault.base, (*shared)->tables(), vault.chunk_size(),
-                                                      vault.options.threads, vault.options.progress);
+  const absl::StatusOr<uint64_t> base =
+      CodedBaseSize(vault.base, (*shared)->tables(), vault.chunk_size(), vault.options.threads, vault.options.progress);
   if (!base.ok()) return base.status();
   return EndOfBase((*shared)->section().size(), ChunksSize(vault.base.data_size(), vault.chunk_size()), *base);
 }

@@ -31,8 +31,8 @@ struct PackOptions {
   // How the base is stored. Not given: kFast where that fits the budget, else, and without a budget, kSmall. A vault
   // that is edited keeps what it has.
   std::optional<BaseProfile> profile;
-  int threads = 0;                   // 0: one a core.
-  NameRules names;                   // How variants' names are matched with the base's.
+  int threads = 0;  // 0: one a core.
+  NameRules names;  // How variants' names are matched with the base's.
   Durability durability = Durability::kOnDisk;
   ProgressFunction progress;
 };

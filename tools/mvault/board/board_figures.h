@@ -31,6 +31,8 @@ struct BoardLine {
   uint64_t tile_size = 0;
   uint64_t static_ram = 0;  // Code apart.
   uint64_t proven_ram = 0;  // The same in the pass whose tiles are proven one by one; 0 from a firmware without it.
+  uint64_t list = 0;        // Bytes of the list of what differs from the base; 0: there is none.
+  uint64_t weight_ram = 0;  // What reading the base's bytes takes beside it.
   uint64_t ram_code = 0;
   uint64_t stack = 0;
   std::string name;

@@ -252,9 +252,10 @@ void AddFileOptions(Command* command, Arguments* a) {
                   "A value for each weight, for tensors without Kronecker factors, in place of the curvature file's")
       .TypeName("FILE");
   AddSizeOption(command, "--budget", &a->budget, "Bytes the vault may have; default 1MiB");
-  AddProfileOption(command, &a->profile,
-                   "How the base is stored: coded, so that most is left for the variants, or as it is, for a board that "
-                   "computes with it; default small");
+  AddProfileOption(
+      command, &a->profile,
+      "How the base is stored: coded, so that most is left for the variants, or as it is, for a board that "
+      "computes with it; default small");
   command->AddOption("--group", &a->group, "Weights that share a scale; the format has 128")
       .TypeName("N")
       .ShowDefault();
