@@ -32,14 +32,10 @@ void DeltaListBuilder::Byte(unsigned byte) {
 
 void DeltaListBuilder::Encode(const Difference& next) {
   size_t gap = next.place - from_;
-  const bool step = Magnitude(next.difference) == step_;
-  const size_t most = step ? kDeltaFarGap - 1u : 0xFFFFu;
   // Far gaps of a step are skipped over, or said in full where that is shorter.
-  const bool in_full = !step || (gap / kDeltaFarGap >= kExplicitSize && gap <= 0xFFFF);
-  while (gap > (in_full ? 0xFFFF : most)) {
-    Byte(kDeltaSkip);
-    gap -= kDeltaFarGap;
-  }
+  const bool in_full = Magnitude(next.difference) != step_ || gap / kDeltaFarGap >= kExplicitSize;
+  const size_t most = in_full ? 0xFFFF : kDeltaFarGap - 1;
+  for (; gap > most; gap -= kDeltaFarGap) Byte(kDeltaSkip);
   if (in_full) {
     const unsigned difference = static_cast<uint16_t>(next.difference);
     Byte(kDeltaExplicit);
