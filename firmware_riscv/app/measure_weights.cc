@@ -31,9 +31,10 @@ mv_error BuildList(mv_loader* loader, const mv_variant& variant, size_t tile_siz
         return static_cast<mv_error>(to->builder->Add(offset, {bytes, size}, mv_base_tile(to->loader)));
       },
       &target);
-  if (error == MV_WORKSPACE_TOO_SMALL) return MV_OK;  // The list's memory: what it is like without one.
   if (error != MV_OK) return error;
-  return static_cast<mv_error>(builder.Finish(list, list_size));
+  const CoreStatus finished = builder.Finish(list, list_size);
+  // Without memory for it there is no list, and an engine restores.
+  return finished == CoreStatus::kWorkspaceTooSmall ? MV_OK : static_cast<mv_error>(finished);
 }
 
 mv_error ReadAll(const SharedTables& shared, const WeightSource& source) {

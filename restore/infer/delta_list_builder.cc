@@ -11,12 +11,11 @@ unsigned Magnitude(int difference) { return static_cast<unsigned>(difference < 0
 
 }  // namespace
 
-DeltaListBuilder::DeltaListBuilder(const SharedTables* shared, ByteSpan memory) : shared_(shared), memory_(memory) {
+DeltaListBuilder::DeltaListBuilder(const SharedTables* shared, ByteSpan memory, TensorConsumer consumer)
+    : shared_(shared), memory_(memory), consumer_(consumer) {
   const size_t starts_size = shared->tensor_count() * sizeof(*starts_);
-  if (starts_size > memory.size) {
-    status_ = CoreStatus::kWorkspaceTooSmall;
-    return;
-  }
+  full_ = starts_size > memory.size;
+  if (full_) return;
   starts_ = reinterpret_cast<uint32_t*>(memory.data);
   for (size_t i = 0; i < shared->tensor_count(); ++i) starts_[i] = DeltaList::kNone;
   used_ = starts_size;
@@ -24,7 +23,7 @@ DeltaListBuilder::DeltaListBuilder(const SharedTables* shared, ByteSpan memory) 
 
 void DeltaListBuilder::Byte(unsigned byte) {
   if (used_ == memory_.size) {
-    status_ = CoreStatus::kWorkspaceTooSmall;
+    full_ = true;
     return;
   }
   memory_.data[used_++] = static_cast<uint8_t>(byte);
@@ -91,7 +90,7 @@ void DeltaListBuilder::PutRare(size_t place, int difference) {
 }
 
 void DeltaListBuilder::EndTensor() {
-  if (step_ == 0 && held_count_ > 0) ChooseStep();
+  if (!full_ && step_ == 0 && held_count_ > 0) ChooseStep();
   if (step_ != 0) Byte(kDeltaEnd);
   step_ = 0;
   held_count_ = 0;
@@ -131,17 +130,24 @@ CoreStatus DeltaListBuilder::Add(size_t offset, ByteView variant, const uint8_t*
     }
     const size_t left = t.size - in_tensor;
     const size_t run = variant.size - at < left ? variant.size - at : left;
-    if (t.dtype == DType::kI8) Compare(in_tensor, variant.data + at, base + at, run);
+    if (t.dtype == DType::kI8 && !full_) Compare(in_tensor, variant.data + at, base + at, run);
+    if (consumer_.consume != nullptr) {
+      status_ = consumer_.consume(consumer_.context, tensor_, in_tensor, variant.Sub(at, run));
+    }
     at += run;
   }
   return status_;
 }
 
 CoreStatus DeltaListBuilder::Finish(DeltaList* list, size_t* used) {
-  while (status_ == CoreStatus::kOk && tensor_ < shared_->tensor_count()) EndTensor();
-  *list = status_ == CoreStatus::kOk ? DeltaList(memory_.data, starts_, shared_->tensor_count()) : DeltaList();
-  *used = status_ == CoreStatus::kOk ? used_ : 0;
-  return status_;
+  *list = DeltaList();
+  *used = 0;
+  if (status_ != CoreStatus::kOk) return status_;
+  while (!full_ && tensor_ < shared_->tensor_count()) EndTensor();
+  if (full_) return CoreStatus::kWorkspaceTooSmall;
+  *list = DeltaList(memory_.data, starts_, shared_->tensor_count());
+  *used = used_;
+  return CoreStatus::kOk;
 }
 
 }  // namespace modelvault

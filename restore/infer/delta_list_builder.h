@@ -9,18 +9,26 @@
 
 namespace modelvault {
 
+// Takes restored bytes [offset, offset + bytes.size) of tensor `tensor` (its number in MODEL), tensor after tensor, those
+// of each in order. Anything but kOk ends it.
+struct TensorConsumer {
+  CoreStatus (*consume)(void* context, size_t tensor, size_t offset, ByteView bytes) = nullptr;
+  void* context = nullptr;
+};
+
 class DeltaListBuilder {
  public:
   // The list lives in `memory`, at a multiple of 4, which must outlive it; the tables must outlive the builder. Lists
-  // tensors of I8; others are for the caller to look at.
-  DeltaListBuilder(const SharedTables* shared, ByteSpan memory);
+  // tensors of I8; the variant's bytes of all tensors go to `consumer`, if there is one, too.
+  DeltaListBuilder(const SharedTables* shared, ByteSpan memory, TensorConsumer consumer = {});
 
   // The variant's next bytes, which stand at `offset` of its data, and the base's of the same place; both at addresses
-  // that are alike modulo 4. The variant has the base's layout, and all of it comes, in order. kWorkspaceTooSmall: the
-  // memory does not suffice; what was made is of no use then.
+  // that are alike modulo 4. The variant has the base's layout, and all of it comes, in order. Fails
+  // with what the consumer says, and kBadArgument for more than that. Memory that ends fails nothing yet.
   [[nodiscard]] CoreStatus Add(size_t offset, ByteView variant, const uint8_t* base);
 
-  // After the last byte: the list, and how much of the memory it takes.
+  // After the last byte: the list, and how much of the memory it takes. kWorkspaceTooSmall: the memory does not suffice;
+  // the weights are to be restored each time then (RestoredWeights).
   [[nodiscard]] CoreStatus Finish(DeltaList* list, size_t* used);
 
  private:
@@ -42,9 +50,11 @@ class DeltaListBuilder {
 
   const SharedTables* shared_;
   ByteSpan memory_;
+  TensorConsumer consumer_;
   uint32_t* starts_ = nullptr;
   size_t used_ = 0;
   CoreStatus status_ = CoreStatus::kOk;
+  bool full_ = false;  // There is no list.
   size_t tensor_ = 0;
   size_t from_ = 0;    // The place that a gap counts from.
   unsigned step_ = 0;  // 0: not chosen yet.

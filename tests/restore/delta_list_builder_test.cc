@@ -158,6 +158,68 @@ TEST(DeltaListBuilderTest, MemoryThatEndsIsSaidWhereverItEnds) {
   EXPECT_EQ(Build(tensors.shared(), base, variant, 4096, &enough, whole.used).status, CoreStatus::kOk);
 }
 
+// What a consumer got, by tensor.
+struct Consumed {
+  std::vector<std::string> tensors;
+  size_t fail_at = SIZE_MAX;  // A tensor.
+
+  TensorConsumer consumer() {
+    return {[](void* self, size_t tensor, size_t offset, ByteView bytes) {
+              Consumed* const to = static_cast<Consumed*>(self);
+              if (tensor == to->fail_at) return CoreStatus::kOutOfRange;
+              to->tensors.resize(std::max(to->tensors.size(), tensor + 1));
+              EXPECT_EQ(to->tensors[tensor].size(), offset);
+              to->tensors[tensor] += ToString(bytes);
+              return CoreStatus::kOk;
+            },
+            this};
+  }
+};
+
+TEST(DeltaListBuilderTest, AConsumerGetsEveryTensorWhetherTheListFitsOrNot) {
+  const Tensors tensors(kSpecs);
+  const SharedTables& shared = tensors.shared();
+  TestRandom random(10);
+  std::vector<uint8_t> base(tensors.size(), 1), variant(tensors.size());
+  for (uint8_t& byte : variant) byte = static_cast<uint8_t>(random.Next());
+  for (const size_t memory_size : {4, 100, 1 << 20}) {
+    for (const size_t tile : {4, 1000, 1 << 20}) {
+      std::vector<uint32_t> memory(1 << 18);
+      Consumed consumed;
+      DeltaListBuilder builder(&shared, {reinterpret_cast<uint8_t*>(memory.data()), memory_size}, consumed.consumer());
+      for (size_t at = 0; at < variant.size(); at += tile) {
+        const size_t size = std::min(tile, variant.size() - at);
+        ASSERT_EQ(builder.Add(at, {variant.data() + at, size}, base.data() + at), CoreStatus::kOk);
+      }
+      DeltaList list;
+      size_t used;
+      EXPECT_EQ(builder.Finish(&list, &used), memory_size < 1000 ? CoreStatus::kWorkspaceTooSmall : CoreStatus::kOk);
+      std::string all;
+      for (size_t i = 0; i < consumed.tensors.size(); ++i) {
+        EXPECT_EQ(consumed.tensors[i].size(), shared.tensor(i).size) << i;
+        all += consumed.tensors[i];
+      }
+      EXPECT_TRUE(all == ToString(variant));
+    }
+  }
+}
+
+TEST(DeltaListBuilderTest, WhatTheConsumerSaysIsTheResult) {
+  const Tensors tensors(kSpecs);
+  const std::vector<uint8_t> base(tensors.size(), 1);
+  std::vector<uint32_t> memory(4096);
+  Consumed consumed;
+  consumed.fail_at = 1;
+  DeltaListBuilder builder(&tensors.shared(), {reinterpret_cast<uint8_t*>(memory.data()), 4 * memory.size()},
+                           consumed.consumer());
+  EXPECT_EQ(builder.Add(0, {base.data(), base.size()}, base.data()), CoreStatus::kOutOfRange);
+  EXPECT_EQ(builder.Add(0, {base.data(), base.size()}, base.data()), CoreStatus::kOutOfRange) << "it stays";
+  DeltaList list;
+  size_t used;
+  EXPECT_EQ(builder.Finish(&list, &used), CoreStatus::kOutOfRange);
+  EXPECT_EQ(consumed.tensors.size(), 1u);
+}
+
 TEST(DeltaListBuilderTest, MoreThanTheModelIsRefused) {
   const Tensors tensors(kSpecs);
   const std::vector<uint8_t> base(tensors.size() + 4, 1);
