@@ -6,15 +6,9 @@
 #include "codec/core/core_status.h"
 #include "codec/core/shared_tables.h"
 #include "restore/infer/delta_list.h"
+#include "restore/infer/tensor_consumer.h"
 
 namespace modelvault {
-
-// Takes restored bytes [offset, offset + bytes.size) of tensor `tensor` (its number in MODEL), tensor after tensor, those
-// of each in order. Anything but kOk ends it.
-struct TensorConsumer {
-  CoreStatus (*consume)(void* context, size_t tensor, size_t offset, ByteView bytes) = nullptr;
-  void* context = nullptr;
-};
 
 class DeltaListBuilder {
  public:

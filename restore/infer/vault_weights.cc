@@ -128,4 +128,22 @@ CoreStatus RestoredWeights::Next(ByteView* piece) {
   return status_;
 }
 
+CoreStatus ConsumeTensors(const WeightSource& source, const SharedTables& shared, const TensorConsumer& consumer) {
+  for (size_t tensor = 0; tensor < shared.tensor_count(); ++tensor) {
+    CoreStatus status = source.start(source.context, tensor, 0, shared.tensor(tensor).size);
+    if (status == CoreStatus::kNotFound || status == CoreStatus::kBadArgument) continue;
+    size_t offset = 0;
+    ByteView piece;
+    do {
+      if (status == CoreStatus::kOk) status = source.next(source.context, &piece);
+      if (status == CoreStatus::kOk && piece.size > 0) {
+        status = consumer.consume(consumer.context, tensor, offset, piece);
+        offset += piece.size;
+      }
+      if (status != CoreStatus::kOk) return status;
+    } while (piece.size > 0);
+  }
+  return CoreStatus::kOk;
+}
+
 }  // namespace modelvault

@@ -6,6 +6,7 @@
 #include "codec/core/base_decoder.h"
 #include "restore/core/proven_chunks.h"
 #include "restore/core/variant_stream.h"
+#include "restore/infer/tensor_consumer.h"
 #include "restore/infer/weight_source.h"
 
 namespace modelvault {
@@ -70,6 +71,11 @@ class RestoredWeights {
   ByteView tile_;           // What of the last tile has not been handed over, from tile_offset_ on.
   size_t tile_offset_ = 0;
 };
+
+// Hands all tensors of MODEL to `consumer`, in its order and as `source` has them; those that a variant lacks, or has in
+// another type or size, are left out.
+[[nodiscard]] CoreStatus ConsumeTensors(const WeightSource& source, const SharedTables& shared,
+                                        const TensorConsumer& consumer);
 
 }  // namespace modelvault
 
