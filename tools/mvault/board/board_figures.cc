@@ -59,6 +59,12 @@ bool ParseField(absl::string_view word, BoardLine* line, std::set<std::string>* 
     return absl::SimpleAtoi(value, &line->tile_size);
   } else if (key == "static_ram") {
     return absl::SimpleAtoi(value, &line->static_ram);
+  } else if (key == "proven_ram") {
+    return absl::SimpleAtoi(value, &line->proven_ram);
+  } else if (key == "list") {
+    return absl::SimpleAtoi(value, &line->list);
+  } else if (key == "weight_ram") {
+    return absl::SimpleAtoi(value, &line->weight_ram);
   } else if (key == "ram_code") {
     return absl::SimpleAtoi(value, &line->ram_code);
   } else if (key == "stack") {
@@ -118,9 +124,10 @@ void CycleCounts::Add(const CycleCounts& other) {
 }
 
 std::string BoardPhaseName(int phase) {
-  static constexpr std::array<const char*, 9> kNames = {"start-up",     "open",         "verify: decode",
-                                                        "verify: hash", "use: decode",  "use: hash",
-                                                        "console",      "verify: else", "use: else"};
+  static constexpr std::array<const char*, 16> kNames = {
+      "start-up",    "open",           "verify: decode", "verify: hash",     "use: decode",  "use: hash",
+      "console",     "verify: else",   "use: else",      "proven: decode",   "proven: hash", "proven: else",
+      "list: build", "weights: first", "weights: again", "weights: unproven"};
   return phase >= 0 && static_cast<size_t>(phase) < kNames.size() ? kNames[static_cast<size_t>(phase)]
                                                                   : absl::StrCat("phase ", phase);
 }
@@ -154,6 +161,8 @@ CycleCounts UseCounts(const BoardPhases& phases) {
   return Sum(phases, {Phase::kUseDecode, Phase::kUseHash, Phase::kUseElse});
 }
 
+CycleCounts ProvenCounts(const BoardPhases& phases) { return Sum(phases, {Phase::kProvenDecode, Phase::kProvenElse}); }
+
 BoardTimes TimesAt(const BoardPhases& phases, double mhz) {
   const auto ms = [&](uint64_t cycles) { return static_cast<double>(cycles) / (mhz * 1000); };
   const CycleCounts open = OpenCounts(phases), verify = VerifyCounts(phases), use = UseCounts(phases);
@@ -170,6 +179,7 @@ BoardTimes TimesAt(const BoardPhases& phases, double mhz) {
   times.other = ms(Sum(phases, {Phase::kOpen, Phase::kVerifyElse, Phase::kUseElse}).executing);
   times.flash_wait = ms(all.data_wait + all.fetch_wait);
   times.one_pass = ms(open.cycles() + verify.cycles());
+  times.proven = ms(open.cycles() + ProvenCounts(phases).cycles());
   times.modelled_total = ms(open.cycles() + Overlapped(verify) + Overlapped(use));
   times.modelled_one_pass = ms(open.cycles() + Overlapped(verify));
   return times;
