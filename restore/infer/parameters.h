@@ -1,0 +1,62 @@
+// A network's small tensors (gains, row scales, biases), whatever they are stored as, in 16 bits a value. Core code:
+// built unchanged for host and board.
+#ifndef MODELVAULT_RESTORE_INFER_PARAMETERS_H_
+#define MODELVAULT_RESTORE_INFER_PARAMETERS_H_
+
+#include "codec/core/bytes.h"
+#include "codec/core/codec_format.h"
+#include "codec/core/core_status.h"
+
+namespace modelvault {
+
+// A value's code: sign (bit 15), e (bits 11 … 14), m (bits 0 … 10). It stands for ±(2048 + m) · 2^(e - 1), ±m where e
+// is 0, times 2^exponent of its tensor, which is chosen so that the largest value has e = 15. So a value is off by at
+// most 2^-12 of itself, or 2^-27 of the tensor's largest.
+inline constexpr int kParameterBits = 26;
+
+// The code's value without the tensor's exponent: its magnitude is below 2^kParameterBits.
+inline int32_t DecodeParameter(uint16_t code) {
+  uint32_t magnitude = code & 0x7FFu;
+  const unsigned e = (code >> 11) & 15u;
+  if (e != 0) magnitude = (magnitude | 0x800u) << (e - 1);
+  return (code >> 15) != 0 ? -static_cast<int32_t>(magnitude) : static_cast<int32_t>(magnitude);
+}
+
+// One such tensor.
+struct ParameterTensor {
+  uint16_t* codes = nullptr;  // Null: no parameters.
+  int16_t exponent = 0;
+  bool complete = false;  // All codes are there.
+};
+
+// Whether values of this type can be parameters: F32, F16, BF16 and integers of up to 32 bits.
+bool IsParameterType(DType dtype);
+
+// Turns a tensor's little-endian bytes, handed over in order in pieces of any size, into codes.
+class ParameterReader {
+ public:
+  // `tensor` has room for `count` codes and must outlive the reading.
+  void Start(ParameterTensor* tensor, DType dtype, size_t count);
+
+  // kOutOfRange: more bytes than the tensor has, or a value that is no finite number; the tensor stays incomplete.
+  [[nodiscard]] CoreStatus Consume(ByteView bytes);
+
+  // Bytes consumed since Start().
+  size_t position() const { return position_; }
+
+ private:
+  CoreStatus Append(uint32_t bits);
+
+  ParameterTensor* tensor_ = nullptr;
+  size_t position_ = 0;
+  size_t count_ = 0;
+  size_t read_ = 0;       // Values.
+  uint32_t pending_ = 0;  // First bytes of a value.
+  DType dtype_ = DType::kF32;
+  uint8_t element_size_ = 4;
+  uint8_t pending_size_ = 0;
+};
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_RESTORE_INFER_PARAMETERS_H_
