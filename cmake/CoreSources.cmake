@@ -21,9 +21,11 @@ set(MODELVAULT_INFER_CORE_SOURCES
     attention.cc
     attention_loops.cc
     buffer_layout.cc
+    delta_rows.cc
     dot.cc
     engine.cc
     engine_run.cc
+    fixed_point.cc
     functions.cc
     matmul.cc
     parameters.cc

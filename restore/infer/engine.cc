@@ -66,7 +66,8 @@ CoreStatus Engine::Prepare(const Network& network, const TensorList& tensors) {
     const CoreStatus status = PrepareOperator(network.op(i));
     if (status != CoreStatus::kOk) return status;
   }
-  if (max_cols_ > scratch_size_) scratch_size_ = max_cols_;
+  const size_t quantized = QuantizedSize(max_cols_, 1);
+  if (quantized > scratch_size_) scratch_size_ = quantized;
   layout_.Plan(network);
   tail_ = FirstOperatorOfLastToken(network);
   row_bytes_ = sizeof(int32_t) * (network.buffer_count + layout_.row_size());

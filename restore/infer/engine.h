@@ -86,7 +86,7 @@ class Engine {
   CoreStatus Matmul(const NetworkOperator& op, const WeightSource& source);
   void Rope(const NetworkOperator& op, size_t token);
   void RunAttention(const NetworkOperator& op, size_t token);
-  void Quantize(size_t buffer, size_t cols);
+  void Quantize(size_t buffer, size_t cols, bool negatives);
   DeltaCursor DeltasOfRow(const NetworkOperator& op, size_t row_begin, const WeightSource& source);
 
   Vector buffer(size_t b, size_t token) const;

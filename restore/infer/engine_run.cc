@@ -152,15 +152,23 @@ CoreStatus Engine::Embed(const NetworkOperator& op, uint16_t token, const Weight
 }
 
 // The activations of buffer `b` of all tokens that take part.
-void Engine::Quantize(size_t b, size_t cols) {
+void Engine::Quantize(size_t b, size_t cols, bool negatives) {
   if (quantized_buffer_ == b) return;
   const size_t tokens = count_ - first_;
   int8_t* const values = reinterpret_cast<int8_t*>(tokens == 1 ? scratch_ : more_rows_ + (count_ - 1) * row_bytes_);
-  const size_t stride = tokens == 1 ? 1 : kDotTokens;
-  for (size_t i = 0; i < QuantizedSize(cols, tokens); ++i) values[i] = 0;
-  for (size_t t = 0; t < tokens; ++t) {
-    int8_t* const out = tokens == 1 ? values : values + t / kDotTokens * kDotTokens * cols + t % kDotTokens;
-    quantized_.steps[t] = QuantizeToInt8(buffer(b, first_ + t), out, stride);
+  if (tokens == 1) {
+    quantized_.steps[0] = QuantizeToInt8(buffer(b, first_), values, kDotPair);
+    for (size_t i = 0; negatives && i < cols; ++i) {
+      values[kDotPair * i + 1] = static_cast<int8_t>(-values[kDotPair * i]);
+    }
+  } else {
+    const size_t size = QuantizedSize(cols, tokens);
+    // The last group may not be full.
+    memset(values + size - kDotTokens * cols, 0, kDotTokens * cols);
+    for (size_t t = 0; t < tokens; ++t) {
+      int8_t* const out = values + t / kDotTokens * kDotTokens * cols + t % kDotTokens;
+      quantized_.steps[t] = QuantizeToInt8(buffer(b, first_ + t), out, kDotTokens);
+    }
   }
   quantized_.values = values;
   quantized_.cols = cols;
@@ -170,7 +178,7 @@ void Engine::Quantize(size_t b, size_t cols) {
 
 CoreStatus Engine::Matmul(const NetworkOperator& op, const WeightSource& source) {
   const TensorRecord& weights = tensors_.records[op.weights];
-  Quantize(op.in, weights.cols);
+  Quantize(op.in, weights.cols, source.deltas != nullptr);
   Vector out[kMaxBatch];
   for (size_t t = first_; t < count_; ++t) out[t - first_] = buffer(op.out, t);
   const Matrix matrix = {op.weights, weights.rows, weights.cols, &parameters_[op.scales],

@@ -14,8 +14,8 @@ inline uint32_t MulHighUnsigned(uint32_t a, uint32_t b) { return static_cast<uin
 
 inline uint32_t Magnitude(int32_t v) { return v < 0 ? 0u - static_cast<uint32_t>(v) : static_cast<uint32_t>(v); }
 
-// Bits that `v` has: 0 for 0.
-inline int BitCount(uint32_t v) { return v == 0 ? 0 : 32 - __builtin_clz(v); }
+// Bits that `v` has: 0 for 0. Not the compiler's, which without an instruction for it looks into a table in flash.
+int BitCount(uint32_t v);
 
 // v / 2^shift to the nearest, halves up; shift ≥ 0.
 inline int32_t RoundingShift(int32_t v, int shift) {

@@ -1,7 +1,5 @@
 #include "restore/infer/matmul.h"
 
-#include "restore/infer/delta_list.h"
-
 namespace modelvault {
 namespace {
 
@@ -17,36 +15,30 @@ struct Scaling {
 constexpr int kScaleShift = 31 - kParameterBits;
 constexpr int kBiasShift = kValueBits - kParameterBits;
 
-// A row's sum with some of its deltas may not fit; with all of them it does.
-int32_t Add(int32_t a, int32_t b) { return static_cast<int32_t>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b)); }
-
 uint8_t ShiftBy(int difference) { return static_cast<uint8_t>(difference > 31 ? 31 : difference); }
 
 class Product {
  public:
-  Product(const Matrix& matrix, const QuantizedTokens& x, bool add, const Vector* out, DeltaCursor deltas)
-      : matrix_(matrix), x_(x), out_(out), deltas_(deltas), add_(add) {
+  Product(const Matrix& matrix, const QuantizedTokens& x, bool add, const Vector* out, const uint8_t* deltas)
+      : matrix_(matrix), x_(x), out_(out), deltas_(deltas, matrix.cols), add_(add) {
     // No sum of products of INT8 is larger, so shifted left by this much it still fits.
     up_ = 31 - BitCount(static_cast<uint32_t>(128 * 127 * matrix.cols));
     for (size_t t = 0; t < x.count; ++t) PrepareToken(t);
-    ClearSums();
   }
 
-  void Consume(ByteView piece);
+  void ConsumeOfToken(const int8_t* weights, size_t count);
+  void ConsumeOfTokens(const int8_t* weights, size_t count);
   void Finish();
 
  private:
   void PrepareToken(size_t t);
-  void ClearSums() {
-    for (int32_t& sum : sums_) sum = 0;
-  }
-  void FinishRow(int32_t* sums);
-  void AddDeltas(size_t row_end, int32_t* sums);
+  void FinishRows(size_t count);
+  void FinishRowOfTokens(int32_t* sums);
 
   const Matrix& matrix_;
   const QuantizedTokens& x_;
   const Vector* out_;
-  DeltaCursor deltas_;
+  DeltaRows deltas_;
   size_t row_ = 0;
   size_t col_ = 0;  // Of the row in progress, whose sums are the first of sums_.
   int up_;
@@ -72,67 +64,81 @@ void Product::PrepareToken(size_t t) {
   *out_[t].exponent = most;
 }
 
-void Product::Consume(ByteView piece) {
-  const int8_t* weights = reinterpret_cast<const int8_t*>(piece.data);
-  const int8_t* const end = weights + piece.size;
+void Product::ConsumeOfToken(const int8_t* weights, size_t count) {
   const size_t cols = matrix_.cols;
-  const size_t stride = x_.count == 1 ? 1 : kMaxBatch;
-  while (weights != end) {
-    const size_t left = static_cast<size_t>(end - weights);
-    if (col_ == 0 && left >= kDotRows * cols) {
-      if (x_.count == 1) {
-        DotRows(weights, cols, x_.values, sums_);
-      } else {
-        for (size_t t = 0; t < x_.count; t += kDotTokens) {
-          DotRowsOfTokens(weights, cols, x_.values + t * cols, stride, sums_ + t);
-        }
-      }
-      for (size_t r = 0; r < kDotRows; ++r) FinishRow(sums_ + r * stride);
-      weights += kDotRows * cols;
-      ClearSums();
-      continue;
-    }
-    const size_t count = left < cols - col_ ? left : cols - col_;
-    if (x_.count == 1) {
-      sums_[0] = DotPart(weights, count, x_.values + col_, sums_[0]);
+  while (count > 0) {
+    size_t taken = kDotRows * cols;
+    if (col_ == 0 && count >= taken) {
+      DotRows(weights, cols, x_.values, sums_);
+      FinishRows(kDotRows);
     } else {
-      for (size_t t = 0; t < x_.count; t += kDotTokens) {
-        DotPartOfTokens(weights, count, x_.values + t * cols + col_ * kDotTokens, sums_ + t);
+      taken = count < cols - col_ ? count : cols - col_;
+      sums_[0] = DotPart(weights, taken, x_.values + kDotPair * col_, col_ == 0 ? 0 : sums_[0]);
+      col_ += taken;
+      if (col_ == cols) {
+        FinishRows(1);
+        col_ = 0;
       }
     }
-    weights += count;
-    col_ += count;
-    if (col_ < cols) return;
-    FinishRow(sums_);
-    col_ = 0;
-    ClearSums();
+    weights += taken;
+    count -= taken;
   }
 }
 
-// What the variant's weights of this row, which ends at byte `row_end`, differ by.
-void Product::AddDeltas(size_t row_end, int32_t* sums) {
-  for (; deltas_.place() < row_end; deltas_.Step()) {
-    const size_t col = deltas_.place() + matrix_.cols - row_end;
-    const int difference = deltas_.difference();
-    if (x_.count == 1) {
-      sums[0] = Add(sums[0], difference * x_.values[col]);
-      continue;
+void Product::ConsumeOfTokens(const int8_t* weights, size_t count) {
+  const size_t cols = matrix_.cols;
+  while (count > 0) {
+    size_t taken = kDotRows * cols;
+    if (col_ == 0 && count >= taken) {
+      for (size_t t = 0; t < x_.count; t += kDotTokens) {
+        DotRowsOfTokens(weights, cols, x_.values + t * cols, kMaxBatch, sums_ + t);
+      }
+      for (size_t r = 0; r < kDotRows; ++r) FinishRowOfTokens(sums_ + r * kMaxBatch);
+    } else {
+      taken = count < cols - col_ ? count : cols - col_;
+      for (size_t t = 0; t < kMaxBatch && col_ == 0; ++t) sums_[t] = 0;
+      for (size_t t = 0; t < x_.count; t += kDotTokens) {
+        DotPartOfTokens(weights, taken, x_.values + t * cols + col_ * kDotTokens, sums_ + t);
+      }
+      col_ += taken;
+      if (col_ == cols) {
+        FinishRowOfTokens(sums_);
+        col_ = 0;
+      }
     }
-    for (size_t t = 0; t < x_.count; ++t) {
-      const int8_t* const group = x_.values + t / kDotTokens * kDotTokens * matrix_.cols;
-      sums[t] = Add(sums[t], difference * group[col * kDotTokens + t % kDotTokens]);
-    }
+    weights += taken;
+    count -= taken;
   }
 }
 
-void Product::FinishRow(int32_t* sums) {
-  AddDeltas((row_ + 1) * matrix_.cols, sums);
+// The next `count` rows, whose sums are in sums_, of one token.
+void Product::FinishRows(size_t count) {
+  const Scaling scaling = scaling_[0];
+  const int up = up_;
+  const uint16_t* scales = matrix_.scales->codes + row_;
+  int32_t* out = out_[0].values + row_;
+  for (size_t r = 0; r < count; ++r, ++out) {
+    const int32_t sum = sums_[r] + deltas_.SumRow(x_.values);
+    const int32_t scale = DecodeParameter(*scales++) << kScaleShift;
+    int32_t value = MulHigh(MulHigh(sum << up, scale), scaling.mantissa) >> scaling.sum_shift;
+    if (add_) value += *out >> scaling.value_shift;
+    if (matrix_.bias != nullptr) {
+      value += DecodeParameter(matrix_.bias->codes[row_ + r]) << kBiasShift >> scaling.bias_shift;
+    }
+    *out = value;
+  }
+  row_ += count;
+}
+
+// The next row, of several tokens.
+void Product::FinishRowOfTokens(int32_t* sums) {
+  deltas_.AddRowOfTokens(x_.values, (x_.count + kDotTokens - 1) / kDotTokens, sums);
   const int32_t scale = DecodeParameter(matrix_.scales->codes[row_]) << kScaleShift;
   const int32_t bias = matrix_.bias == nullptr ? 0 : DecodeParameter(matrix_.bias->codes[row_]) << kBiasShift;
   for (size_t t = 0; t < x_.count; ++t) {
-    const Scaling& scaling = scaling_[t];
-    int32_t value = MulHigh(MulHigh(sums[t] << up_, scale), scaling.mantissa) >> scaling.sum_shift;
+    const Scaling scaling = scaling_[t];
     int32_t* const out = out_[t].values + row_;
+    int32_t value = MulHigh(MulHigh(sums[t] << up_, scale), scaling.mantissa) >> scaling.sum_shift;
     if (add_) value += *out >> scaling.value_shift;
     *out = value + (bias >> scaling.bias_shift);
   }
@@ -147,7 +153,7 @@ void Product::Finish() {
 
 CoreStatus Multiply(const WeightSource& source, const Matrix& matrix, const QuantizedTokens& x, bool add,
                     const Vector* out) {
-  Product product(matrix, x, add, out, source.deltas == nullptr ? DeltaCursor() : source.deltas->tensor(matrix.tensor));
+  Product product(matrix, x, add, out, source.deltas == nullptr ? nullptr : source.deltas->string(matrix.tensor));
   size_t left = matrix.rows * matrix.cols;
   CoreStatus status = source.start(source.context, matrix.tensor, 0, left);
   while (status == CoreStatus::kOk && left > 0) {
@@ -155,7 +161,12 @@ CoreStatus Multiply(const WeightSource& source, const Matrix& matrix, const Quan
     status = source.next(source.context, &piece);
     if (status != CoreStatus::kOk) break;
     if (piece.size == 0 || piece.size > left) return CoreStatus::kReadFailed;
-    product.Consume(piece);
+    const int8_t* const weights = reinterpret_cast<const int8_t*>(piece.data);
+    if (x.count == 1) {
+      product.ConsumeOfToken(weights, piece.size);
+    } else {
+      product.ConsumeOfTokens(weights, piece.size);
+    }
     left -= piece.size;
   }
   if (status == CoreStatus::kOk) product.Finish();

@@ -3,7 +3,7 @@
 #ifndef MODELVAULT_RESTORE_INFER_MATMUL_H_
 #define MODELVAULT_RESTORE_INFER_MATMUL_H_
 
-#include "restore/infer/dot.h"
+#include "restore/infer/delta_rows.h"
 #include "restore/infer/parameters.h"
 #include "restore/infer/quantizer.h"
 #include "restore/infer/weight_source.h"
@@ -12,8 +12,8 @@ namespace modelvault {
 
 inline constexpr size_t kMaxBatch = 16;
 
-// Quantised activations. Of one token: one after the other. Of more: groups of kDotTokens tokens, interleaved, the last
-// one filled with zeros.
+// Quantised activations (dot.h). Of one token: pairs, the negatives only needed where the source has deltas; at a
+// multiple of 2. Of more: groups of kDotTokens tokens, interleaved, the last one filled with zeros.
 struct QuantizedTokens {
   const int8_t* values = nullptr;
   size_t cols = 0;
@@ -22,7 +22,7 @@ struct QuantizedTokens {
 };
 
 constexpr size_t QuantizedSize(size_t cols, size_t tokens) {
-  return tokens == 1 ? cols : (tokens + kDotTokens - 1) / kDotTokens * kDotTokens * cols;
+  return tokens == 1 ? kDotPair * cols : (tokens + kDotTokens - 1) / kDotTokens * kDotTokens * cols;
 }
 
 struct Matrix {
