@@ -7,7 +7,8 @@ constexpr size_t kEnded = SIZE_MAX;  // However many rows are taken off, it is b
 
 }  // namespace
 
-DeltaRows::DeltaRows(const uint8_t* string, size_t cols) : at_(string), row_size_(2 * cols) {
+// The first row is entered, too.
+DeltaRows::DeltaRows(const uint8_t* string, size_t cols) : at_(string), row_size_(2 * cols), next_(row_size_) {
   if (string == nullptr) {
     next_ = kEnded;
   } else {
@@ -68,7 +69,6 @@ int32_t DeltaRows::SumRow(const int8_t* x) {
     }
     FindStep([&](size_t place, int32_t difference) { sum += difference * x[place]; });
   }
-  next_ -= row_size_;
   return sum + steps * step_;
 }
 
@@ -100,14 +100,11 @@ void DeltaRows::AddGroup(const int8_t* x, int32_t* sums) {
 }
 
 void DeltaRows::AddRowOfTokens(const int8_t* x, size_t groups, int32_t* sums) {
-  if (next_ < row_size_) {
-    const DeltaRows row = *this;
-    for (size_t g = 0; g < groups; ++g) {
-      *this = row;
-      AddGroup(x + g * kDotTokens * (row_size_ / 2), sums + g * kDotTokens);
-    }
+  const DeltaRows row = *this;
+  for (size_t g = 0; g < groups; ++g) {
+    *this = row;
+    AddGroup(x + g * kDotTokens * (row_size_ / 2), sums + g * kDotTokens);
   }
-  next_ -= row_size_;
 }
 
 }  // namespace modelvault

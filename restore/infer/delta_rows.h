@@ -14,8 +14,14 @@ class DeltaRows {
   // `string` may be null: no differences.
   DeltaRows(const uint8_t* string, size_t cols);
 
-  // Goes on by a row. Σ of its differences · activations, which are `x[kDotPair · col]`, their negatives at the next
-  // byte; x is at a multiple of 2.
+  // Goes on to the next row; whether it has differences. If so, one of the two that follow goes over them.
+  bool EnterRow() {
+    next_ -= row_size_;
+    return next_ < row_size_;
+  }
+
+  // Σ of the row's differences · activations, which are `x[kDotPair · col]`, their negatives at the next byte; x is at
+  // a multiple of 2.
   int32_t SumRow(const int8_t* x);
 
   // The same for `groups` groups of kDotTokens tokens, interleaved as in dot.h, a group of `cols` columns after the

@@ -34,6 +34,9 @@ class Product {
   void PrepareToken(size_t t);
   void FinishRows(size_t count);
   void FinishRowOfTokens(int32_t* sums);
+  int32_t Bias(size_t row, const Scaling& scaling) const {
+    return DecodeParameter(matrix_.bias->codes[row]) << kBiasShift >> scaling.bias_shift;
+  }
 
   const Matrix& matrix_;
   const QuantizedTokens& x_;
@@ -117,30 +120,30 @@ void Product::FinishRows(size_t count) {
   const int up = up_;
   const uint16_t* scales = matrix_.scales->codes + row_;
   int32_t* out = out_[0].values + row_;
-  for (size_t r = 0; r < count; ++r, ++out) {
-    const int32_t sum = sums_[r] + deltas_.SumRow(x_.values);
+  for (const int32_t *sum = sums_, *const end = sums_ + count; sum != end; ++sum, ++out) {
+    int32_t total = *sum;
+    if (deltas_.EnterRow()) total += deltas_.SumRow(x_.values);
     const int32_t scale = DecodeParameter(*scales++) << kScaleShift;
-    int32_t value = MulHigh(MulHigh(sum << up, scale), scaling.mantissa) >> scaling.sum_shift;
-    if (add_) value += *out >> scaling.value_shift;
-    if (matrix_.bias != nullptr) {
-      value += DecodeParameter(matrix_.bias->codes[row_ + r]) << kBiasShift >> scaling.bias_shift;
-    }
-    *out = value;
+    const int32_t value = MulHigh(MulHigh(total << up, scale), scaling.mantissa) >> scaling.sum_shift;
+    *out = add_ ? value + (*out >> scaling.value_shift) : value;
+  }
+  if (matrix_.bias != nullptr) {
+    for (size_t r = 0; r < count; ++r) out_[0].values[row_ + r] += Bias(row_ + r, scaling);
   }
   row_ += count;
 }
 
 // The next row, of several tokens.
 void Product::FinishRowOfTokens(int32_t* sums) {
-  deltas_.AddRowOfTokens(x_.values, (x_.count + kDotTokens - 1) / kDotTokens, sums);
+  if (deltas_.EnterRow()) deltas_.AddRowOfTokens(x_.values, (x_.count + kDotTokens - 1) / kDotTokens, sums);
   const int32_t scale = DecodeParameter(matrix_.scales->codes[row_]) << kScaleShift;
-  const int32_t bias = matrix_.bias == nullptr ? 0 : DecodeParameter(matrix_.bias->codes[row_]) << kBiasShift;
   for (size_t t = 0; t < x_.count; ++t) {
     const Scaling scaling = scaling_[t];
     int32_t* const out = out_[t].values + row_;
     int32_t value = MulHigh(MulHigh(sums[t] << up_, scale), scaling.mantissa) >> scaling.sum_shift;
     if (add_) value += *out >> scaling.value_shift;
-    *out = value + (bias >> scaling.bias_shift);
+    if (matrix_.bias != nullptr) value += Bias(row_, scaling);
+    *out = value;
   }
   ++row_;
 }
