@@ -7,7 +7,6 @@ constexpr size_t kEnded = SIZE_MAX;  // However many rows are taken off, it is b
 
 }  // namespace
 
-// The first row is entered, too.
 DeltaRows::DeltaRows(const uint8_t* string, size_t cols) : at_(string), row_size_(2 * cols), next_(row_size_) {
   if (string == nullptr) {
     next_ = kEnded;
@@ -45,31 +44,46 @@ void DeltaRows::FindStep(Add add) {
   }
 }
 
-int32_t DeltaRows::SumRow(const int8_t* x) {
-  int32_t sum = 0, steps = 0;
-  while (next_ < row_size_) {
-    if (pending_ == Pending::kStep) {
-      // Addresses, so that the lowest bit is that of the sign.
-      const uintptr_t begin = reinterpret_cast<uintptr_t>(x), end = begin + row_size_;
-      uintptr_t place = begin + next_;
+// Up to an entry of ±step, or beyond the row.
+[[gnu::noinline]] void DeltaRows::AddOthers(const int8_t* x, int32_t* sum) {
+  FindStep([&](size_t place, int32_t difference) { *sum += difference * x[place]; });
+}
+
+void DeltaRows::AddRows(const int8_t* x, size_t rows, int32_t* sums) {
+  const size_t row_size = row_size_;
+  // Addresses, so that the lowest bit is that of the sign.
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(x), end = begin + row_size;
+  size_t next = next_;
+  for (int32_t* const sums_end = sums + rows; sums != sums_end; ++sums) {
+    next -= row_size;
+    while (next < row_size) {
+      if (pending_ != Pending::kStep) {
+        next_ = next;
+        AddOthers(x, sums);
+        next = next_;
+        continue;
+      }
+      uintptr_t place = begin + next;
       const uint8_t* at = at_;
+      int32_t steps = 0;
       uint8_t byte;
       do {
         byte = *at++;
         steps += *reinterpret_cast<const int8_t*>(place);
         place = (place | 1) + 1;
-        if (byte >= kDeltaSkip) break;
+        if (byte >= kDeltaSkip) {
+          --at;
+          pending_ = Pending::kNone;
+          break;
+        }
         place += byte;
       } while (place < end);
-      next_ = place - begin;
+      next = place - begin;
       at_ = at;
-      if (byte < kDeltaSkip) break;
-      --at_;
-      pending_ = Pending::kNone;
+      *sums += steps * step_;
     }
-    FindStep([&](size_t place, int32_t difference) { sum += difference * x[place]; });
   }
-  return sum + steps * step_;
+  next_ = next;
 }
 
 void DeltaRows::AddGroup(const int8_t* x, int32_t* sums) {
@@ -100,6 +114,8 @@ void DeltaRows::AddGroup(const int8_t* x, int32_t* sums) {
 }
 
 void DeltaRows::AddRowOfTokens(const int8_t* x, size_t groups, int32_t* sums) {
+  next_ -= row_size_;
+  if (next_ >= row_size_) return;
   const DeltaRows row = *this;
   for (size_t g = 0; g < groups; ++g) {
     *this = row;

@@ -11,21 +11,15 @@ namespace modelvault {
 // of ±step apart: 2 · gap + sign is the way from one entry to the next in a table of activations and their negatives.
 class DeltaRows {
  public:
-  // `string` may be null: no differences.
+  // `string` may be null: no differences. The first row comes next.
   DeltaRows(const uint8_t* string, size_t cols);
 
-  // Goes on to the next row; whether it has differences. If so, one of the two that follow goes over them.
-  bool EnterRow() {
-    next_ -= row_size_;
-    return next_ < row_size_;
-  }
+  // Goes on by `rows` rows. sums[r] += Σ of the row's differences · activations, which are `x[kDotPair · col]`, their
+  // negatives at the next byte; x is at a multiple of 2.
+  void AddRows(const int8_t* x, size_t rows, int32_t* sums);
 
-  // Σ of the row's differences · activations, which are `x[kDotPair · col]`, their negatives at the next byte; x is at
-  // a multiple of 2.
-  int32_t SumRow(const int8_t* x);
-
-  // The same for `groups` groups of kDotTokens tokens, interleaved as in dot.h, a group of `cols` columns after the
-  // other: adds to sums[t].
+  // Goes on by a row, for `groups` groups of kDotTokens tokens, interleaved as in dot.h, a group of `cols` columns
+  // after the other: adds to sums[t].
   void AddRowOfTokens(const int8_t* x, size_t groups, int32_t* sums);
 
  private:
@@ -33,6 +27,7 @@ class DeltaRows {
 
   template <typename Add>
   void FindStep(Add add);
+  void AddOthers(const int8_t* x, int32_t* sum);
   void AddGroup(const int8_t* x, int32_t* sums);
 
   const uint8_t* at_;

@@ -141,12 +141,12 @@ CoreStatus Engine::Embed(const NetworkOperator& op, uint16_t token, const Weight
       out.values[d.place() - begin] += d.difference();
     }
   }
-  // Without the code's shift of up to 14 the product has at most 19 bits.
+  // Without the code's shift of up to 15 the product has at most 19 bits.
   const uint16_t code = parameters_[op.scales].codes[token];
-  const int shift = code >> 11 & 15;
-  const int32_t scale = DecodeParameter(code) >> (shift > 0 ? shift - 1 : 0);
+  const int shift = code & 15;
+  const int32_t scale = DecodeParameter(code) >> shift;
   for (size_t i = 0; i < out.size; ++i) out.values[i] *= scale;
-  *out.exponent = parameters_[op.scales].exponent + (shift > 0 ? shift - 1 : 0);
+  *out.exponent = parameters_[op.scales].exponent + shift;
   Normalise(out);
   return CoreStatus::kOk;
 }

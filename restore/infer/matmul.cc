@@ -15,6 +15,8 @@ struct Scaling {
 constexpr int kScaleShift = 31 - kParameterBits;
 constexpr int kBiasShift = kValueBits - kParameterBits;
 
+constexpr size_t kSums = kDotRows * kMaxBatch;
+
 uint8_t ShiftBy(int difference) { return static_cast<uint8_t>(difference > 31 ? 31 : difference); }
 
 class Product {
@@ -47,7 +49,7 @@ class Product {
   int up_;
   bool add_;
   Scaling scaling_[kMaxBatch];
-  int32_t sums_[kDotRows * kMaxBatch];
+  int32_t sums_[kSums];
 };
 
 // A row's result is sum · 2^up · scale · 2^kScaleShift / 2^32 · mantissa / 2^32: below 2^kValueBits and a bit, and so
@@ -70,10 +72,13 @@ void Product::PrepareToken(size_t t) {
 void Product::ConsumeOfToken(const int8_t* weights, size_t count) {
   const size_t cols = matrix_.cols;
   while (count > 0) {
-    size_t taken = kDotRows * cols;
-    if (col_ == 0 && count >= taken) {
-      DotRows(weights, cols, x_.values, sums_);
-      FinishRows(kDotRows);
+    size_t taken = 0, rows = 0;
+    for (; col_ == 0 && count - taken >= kDotRows * cols && rows < kSums; rows += kDotRows) {
+      DotRows(weights + taken, cols, x_.values, sums_ + rows);
+      taken += kDotRows * cols;
+    }
+    if (rows > 0) {
+      FinishRows(rows);
     } else {
       taken = count < cols - col_ ? count : cols - col_;
       sums_[0] = DotPart(weights, taken, x_.values + kDotPair * col_, col_ == 0 ? 0 : sums_[0]);
@@ -116,16 +121,16 @@ void Product::ConsumeOfTokens(const int8_t* weights, size_t count) {
 
 // The next `count` rows, whose sums are in sums_, of one token.
 void Product::FinishRows(size_t count) {
+  deltas_.AddRows(x_.values, count, sums_);
   const Scaling scaling = scaling_[0];
   const int up = up_;
   const uint16_t* scales = matrix_.scales->codes + row_;
   int32_t* out = out_[0].values + row_;
+  const bool add = add_;
   for (const int32_t *sum = sums_, *const end = sums_ + count; sum != end; ++sum, ++out) {
-    int32_t total = *sum;
-    if (deltas_.EnterRow()) total += deltas_.SumRow(x_.values);
     const int32_t scale = DecodeParameter(*scales++) << kScaleShift;
-    const int32_t value = MulHigh(MulHigh(total << up, scale), scaling.mantissa) >> scaling.sum_shift;
-    *out = add_ ? value + (*out >> scaling.value_shift) : value;
+    const int32_t value = MulHigh(MulHigh(*sum << up, scale), scaling.mantissa) >> scaling.sum_shift;
+    *out = add ? value + (*out >> scaling.value_shift) : value;
   }
   if (matrix_.bias != nullptr) {
     for (size_t r = 0; r < count; ++r) out_[0].values[row_ + r] += Bias(row_ + r, scaling);
@@ -135,7 +140,7 @@ void Product::FinishRows(size_t count) {
 
 // The next row, of several tokens.
 void Product::FinishRowOfTokens(int32_t* sums) {
-  if (deltas_.EnterRow()) deltas_.AddRowOfTokens(x_.values, (x_.count + kDotTokens - 1) / kDotTokens, sums);
+  deltas_.AddRowOfTokens(x_.values, (x_.count + kDotTokens - 1) / kDotTokens, sums);
   const int32_t scale = DecodeParameter(matrix_.scales->codes[row_]) << kScaleShift;
   for (size_t t = 0; t < x_.count; ++t) {
     const Scaling scaling = scaling_[t];

@@ -5,8 +5,8 @@
 namespace modelvault {
 namespace {
 
-constexpr unsigned kMantissaBits = 12;
-constexpr int kMostShift = 14;
+constexpr unsigned kMantissaBits = 11;
+constexpr int kMostShift = 15;
 constexpr int16_t kZeroExponent = -8192;  // Of a tensor of zeros: no other vector has to give way to it.
 
 // ±mantissa · 2^exponent.
@@ -66,21 +66,19 @@ void Round(Number* n) {
 
 // mantissa · 2^shift; a shift below 0 rounds, one of more than kMostShift cannot be.
 uint16_t Encode(bool negative, uint32_t mantissa, int shift) {
-  const uint32_t sign = negative ? 0x8000u : 0u;
-  if (shift >= 0) return static_cast<uint16_t>(sign | static_cast<uint32_t>(shift + 1) << 11 | (mantissa & 0x7FFu));
-  if (shift < -static_cast<int>(kMantissaBits)) return 0;
-  // A mantissa that is rounded up to 2048 is then the code of just that.
-  return static_cast<uint16_t>(sign | ((mantissa >> (-shift - 1)) + 1) >> 1);
+  int32_t m = static_cast<int32_t>(mantissa);
+  if (shift < 0) {
+    m = RoundingShift(m, -shift);
+    shift = 0;
+  }
+  return static_cast<uint16_t>((negative ? -m : m) * 16 + shift);
 }
 
 // Makes room for values 2^by times as large.
 void RaiseExponent(ParameterTensor* tensor, size_t count, int by) {
   for (size_t i = 0; i < count; ++i) {
-    const uint16_t code = tensor->codes[i];
-    const int e = (code >> 11) & 15;
-    if ((code & 0x7FFF) == 0) continue;
-    const uint32_t mantissa = (code & 0x7FFu) | (e != 0 ? 0x800u : 0u);
-    tensor->codes[i] = Encode((code >> 15) != 0, mantissa, (e != 0 ? e - 1 : 0) - by);
+    const int32_t m = int32_t{static_cast<int16_t>(tensor->codes[i])} >> 4;
+    tensor->codes[i] = Encode(m < 0, Magnitude(m), (tensor->codes[i] & 15) - by);
   }
   tensor->exponent = static_cast<int16_t>(tensor->exponent + by);
 }

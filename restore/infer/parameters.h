@@ -9,18 +9,13 @@
 
 namespace modelvault {
 
-// A value's code: sign (bit 15), e (bits 11 … 14), m (bits 0 … 10). It stands for ±(2048 + m) · 2^(e - 1), ±m where e
-// is 0, times 2^exponent of its tensor, which is chosen so that the largest value has e = 15. So a value is off by at
-// most 2^-12 of itself, or 2^-27 of the tensor's largest.
+// A value's code: a mantissa m in bits 4 … 15, -2047 … 2047, and e in bits 0 … 3. It stands for m · 2^e times
+// 2^exponent of its tensor, which is chosen so that the largest value has e = 15. So a value is off by at most 2^-11 of
+// itself, or 2^-27 of the tensor's largest.
 inline constexpr int kParameterBits = 26;
 
 // The code's value without the tensor's exponent: its magnitude is below 2^kParameterBits.
-inline int32_t DecodeParameter(uint16_t code) {
-  uint32_t magnitude = code & 0x7FFu;
-  const unsigned e = (code >> 11) & 15u;
-  if (e != 0) magnitude = (magnitude | 0x800u) << (e - 1);
-  return (code >> 15) != 0 ? -static_cast<int32_t>(magnitude) : static_cast<int32_t>(magnitude);
-}
+inline int32_t DecodeParameter(uint16_t code) { return int32_t{static_cast<int16_t>(code)} >> 4 << (code & 15); }
 
 // One such tensor.
 struct ParameterTensor {
