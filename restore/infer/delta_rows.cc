@@ -50,40 +50,41 @@ void DeltaRows::FindStep(Add add) {
 }
 
 void DeltaRows::AddRows(const int8_t* x, size_t rows, int32_t* sums) {
+  // In registers, but for what is rare. Addresses, so that the lowest bit is that of the sign.
   const size_t row_size = row_size_;
-  // Addresses, so that the lowest bit is that of the sign.
+  const int32_t step = step_;
   const uintptr_t begin = reinterpret_cast<uintptr_t>(x), end = begin + row_size;
+  const uint8_t* at = at_;
   size_t next = next_;
+  Pending pending = pending_;
   for (int32_t* const sums_end = sums + rows; sums != sums_end; ++sums) {
     next -= row_size;
     while (next < row_size) {
-      if (pending_ != Pending::kStep) {
-        next_ = next;
+      if (pending != Pending::kStep) {
+        next_ = next, at_ = at, pending_ = pending;
         AddOthers(x, sums);
-        next = next_;
+        next = next_, at = at_, pending = pending_;
         continue;
       }
       uintptr_t place = begin + next;
-      const uint8_t* at = at_;
       int32_t steps = 0;
       uint8_t byte;
       do {
         byte = *at++;
         steps += *reinterpret_cast<const int8_t*>(place);
         place = (place | 1) + 1;
-        if (byte >= kDeltaSkip) {
-          --at;
-          pending_ = Pending::kNone;
+        if (byte >= kDeltaSkip) [[unlikely]]
           break;
-        }
         place += byte;
       } while (place < end);
       next = place - begin;
-      at_ = at;
-      *sums += steps * step_;
+      *sums += steps * step;
+      if (byte < kDeltaSkip) break;
+      --at;
+      pending = Pending::kNone;
     }
   }
-  next_ = next;
+  next_ = next, at_ = at, pending_ = pending;
 }
 
 void DeltaRows::AddGroup(const int8_t* x, int32_t* sums) {
