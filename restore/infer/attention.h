@@ -3,6 +3,7 @@
 #define MODELVAULT_RESTORE_INFER_ATTENTION_H_
 
 #include "codec/core/bytes.h"
+#include "restore/infer/attention_loops.h"
 #include "restore/infer/vector.h"
 
 namespace modelvault {
@@ -20,6 +21,9 @@ struct AttentionShape {
 // What reading a cache may touch behind its last entry.
 inline constexpr size_t kCacheOverread = 8;
 
+// A head's values in whole chunks.
+constexpr size_t PaddedHead(size_t head_dim) { return (head_dim + kHeadChunk - 1) / kHeadChunk * kHeadChunk; }
+
 // Positions of one attention operator.
 struct AttentionCache {
   uint8_t* entries;  // The first position's entry.
@@ -30,7 +34,7 @@ struct AttentionCache {
 
 // Bytes that Attend() needs for `positions`, at a multiple of 4.
 constexpr size_t AttentionScratchSize(const AttentionShape& shape, size_t positions) {
-  return 4 * positions + 2 * sizeof(int16_t) * ((shape.head_dim + 7) / 8 * 8);
+  return kMaxHeads * (sizeof(int32_t) * positions + 2 * sizeof(int16_t) * PaddedHead(shape.head_dim));
 }
 
 // A head's step is (8 + code % 8) · 2^(code / 8 - 26), the smallest that does not clip; a head whose largest value is

@@ -3,18 +3,17 @@
 #include "restore/infer/fixed_point.h"
 
 namespace modelvault {
-namespace {
-
-constexpr size_t kIntervals = 64;
-
-// (2 · 2^(-i / 64) - 1) · 2^15.
-constexpr uint16_t kExp2[kIntervals + 1] = {
+const uint16_t kExp2[kExp2Intervals + 1] = {
     32768, 32062, 31364, 30673, 29989, 29313, 28645, 27983, 27329, 26681, 26041, 25408, 24781,
     24161, 23548, 22941, 22341, 21747, 21160, 20579, 20005, 19436, 18874, 18317, 17767, 17223,
     16684, 16152, 15625, 15103, 14588, 14078, 13573, 13074, 12580, 12091, 11608, 11130, 10657,
     10190, 9727,  9269,  8816,  8368,  7925,  7487,  7053,  6624,  6200,  5780,  5365,  4954,
     4548,  4146,  3748,  3355,  2966,  2581,  2200,  1823,  1451,  1082,  718,   357,   0,
 };
+
+namespace {
+
+constexpr size_t kIntervals = 64;
 
 // sin(i / 64 · π / 2) · 2^15.
 constexpr uint16_t kSine[kIntervals + 1] = {
@@ -37,15 +36,6 @@ int32_t Sine(uint32_t phase) {
 }
 
 }  // namespace
-
-uint32_t Exp2Negative(uint32_t z) {
-  const uint32_t whole = z >> 16;
-  if (whole > 16) return 0;
-  const uint32_t i = (z >> 10) & (kIntervals - 1);
-  const uint32_t left = kExp2[i];
-  const uint32_t value = 32768 + left - (((left - kExp2[i + 1]) * (z & 1023)) >> 10);
-  return value >> whole;
-}
 
 uint32_t Sigmoid(int32_t x) {
   constexpr uint32_t kLog2E = 94548;  // log2(e) · 2^16.

@@ -12,9 +12,14 @@ uint32_t LargestMagnitude(const int32_t* values, size_t size) {
 }
 
 void Normalise(const Vector& v) {
-  const uint32_t most = LargestMagnitude(v.values, v.size);
-  const int up = kValueBits - BitCount(most);
-  if (most == 0 || *v.exponent - up < -kMaxExponent) {
+  // The bits of all magnitudes together; of a negative number those of the one above it.
+  uint32_t bits = 0, any = 0;
+  for (size_t i = 0; i < v.size; ++i) {
+    bits |= static_cast<uint32_t>(v.values[i] ^ (v.values[i] >> 31));
+    any |= static_cast<uint32_t>(v.values[i]);
+  }
+  const int up = kValueBits - BitCount(bits);
+  if (any == 0 || *v.exponent - up < -kMaxExponent) {
     for (size_t i = 0; i < v.size; ++i) v.values[i] = 0;
     *v.exponent = -kMaxExponent;
     return;
