@@ -154,10 +154,11 @@ CoreStatus Engine::Embed(const NetworkOperator& op, uint16_t token, const Weight
 // The activations of buffer `b` of all tokens that take part.
 void Engine::Quantize(size_t b, size_t cols, bool negatives) {
   if (quantized_buffer_ == b) return;
+  const auto quantize = network_.activation_bits == 4 ? QuantizeTo4Bits : QuantizeToInt8;
   const size_t tokens = count_ - first_;
   int8_t* const values = reinterpret_cast<int8_t*>(tokens == 1 ? scratch_ : more_rows_ + (count_ - 1) * row_bytes_);
   if (tokens == 1) {
-    quantized_.steps[0] = QuantizeToInt8(buffer(b, first_), values, kDotPair);
+    quantized_.steps[0] = quantize(buffer(b, first_), values, kDotPair);
     for (size_t i = 0; negatives && i < cols; ++i) {
       values[kDotPair * i + 1] = static_cast<int8_t>(-values[kDotPair * i]);
     }
@@ -167,7 +168,7 @@ void Engine::Quantize(size_t b, size_t cols, bool negatives) {
     memset(values + size - kDotTokens * cols, 0, kDotTokens * cols);
     for (size_t t = 0; t < tokens; ++t) {
       int8_t* const out = values + t / kDotTokens * kDotTokens * cols + t % kDotTokens;
-      quantized_.steps[t] = QuantizeToInt8(buffer(b, first_ + t), out, kDotTokens);
+      quantized_.steps[t] = quantize(buffer(b, first_ + t), out, kDotTokens);
     }
   }
   quantized_.values = values;

@@ -12,4 +12,12 @@ int BitCount(uint32_t v) {
   return bits + static_cast<int>(v);
 }
 
+int32_t SaturatingShift(int32_t v, int shift) {
+  constexpr int32_t kMost = 1 << 30;
+  if (shift <= 0) return RoundingShift(v, -shift);
+  if (v == 0) return 0;
+  if (shift > 30 || Magnitude(v) > (static_cast<uint32_t>(kMost) >> shift)) return v < 0 ? -kMost : kMost;
+  return v << shift;
+}
+
 }  // namespace modelvault

@@ -24,13 +24,7 @@ inline int32_t RoundingShift(int32_t v, int shift) {
 }
 
 // v · 2^shift; what ±2^30 cannot hold becomes ±2^30.
-inline int32_t SaturatingShift(int32_t v, int shift) {
-  constexpr int32_t kMost = 1 << 30;
-  if (shift <= 0) return RoundingShift(v, -shift);
-  if (v == 0) return 0;
-  if (shift > 30 || Magnitude(v) > (static_cast<uint32_t>(kMost) >> shift)) return v < 0 ? -kMost : kMost;
-  return v << shift;
-}
+int32_t SaturatingShift(int32_t v, int shift);
 
 }  // namespace modelvault
 

@@ -36,9 +36,6 @@ class Product {
   void PrepareToken(size_t t);
   void FinishRows(size_t count);
   void FinishRowOfTokens(int32_t* sums);
-  int32_t Bias(size_t row, const Scaling& scaling) const {
-    return DecodeParameter(matrix_.bias->codes[row]) << kBiasShift >> scaling.bias_shift;
-  }
 
   const Matrix& matrix_;
   const QuantizedTokens& x_;
@@ -47,6 +44,7 @@ class Product {
   size_t row_ = 0;
   size_t col_ = 0;  // Of the row in progress, whose sums are the first of sums_.
   int up_;
+  uint32_t bits_ = 0;  // Of the values of a single token.
   bool add_;
   Scaling scaling_[kMaxBatch];
   int32_t sums_[kSums];
@@ -125,16 +123,19 @@ void Product::FinishRows(size_t count) {
   const Scaling scaling = scaling_[0];
   const int up = up_;
   const uint16_t* scales = matrix_.scales->codes + row_;
+  const uint16_t* bias = matrix_.bias == nullptr ? nullptr : matrix_.bias->codes + row_;
   int32_t* out = out_[0].values + row_;
   const bool add = add_;
+  uint32_t bits = bits_;
   for (const int32_t *sum = sums_, *const end = sums_ + count; sum != end; ++sum, ++out) {
     const int32_t scale = DecodeParameter(*scales++) << kScaleShift;
-    const int32_t value = MulHigh(MulHigh(*sum << up, scale), scaling.mantissa) >> scaling.sum_shift;
-    *out = add ? value + (*out >> scaling.value_shift) : value;
+    int32_t value = MulHigh(MulHigh(*sum << up, scale), scaling.mantissa) >> scaling.sum_shift;
+    if (bias != nullptr) value += DecodeParameter(*bias++) << kBiasShift >> scaling.bias_shift;
+    const int32_t result = add ? value + (*out >> scaling.value_shift) : value;
+    bits |= MagnitudeBits(result);
+    *out = result;
   }
-  if (matrix_.bias != nullptr) {
-    for (size_t r = 0; r < count; ++r) out_[0].values[row_ + r] += Bias(row_ + r, scaling);
-  }
+  bits_ = bits;
   row_ += count;
 }
 
@@ -142,19 +143,24 @@ void Product::FinishRows(size_t count) {
 void Product::FinishRowOfTokens(int32_t* sums) {
   deltas_.AddRowOfTokens(x_.values, (x_.count + kDotTokens - 1) / kDotTokens, sums);
   const int32_t scale = DecodeParameter(matrix_.scales->codes[row_]) << kScaleShift;
+  const int32_t bias = matrix_.bias == nullptr ? 0 : DecodeParameter(matrix_.bias->codes[row_]) << kBiasShift;
   for (size_t t = 0; t < x_.count; ++t) {
     const Scaling scaling = scaling_[t];
     int32_t* const out = out_[t].values + row_;
     int32_t value = MulHigh(MulHigh(sums[t] << up_, scale), scaling.mantissa) >> scaling.sum_shift;
     if (add_) value += *out >> scaling.value_shift;
-    if (matrix_.bias != nullptr) value += Bias(row_, scaling);
+    value += bias >> scaling.bias_shift;
     *out = value;
   }
   ++row_;
 }
 
 void Product::Finish() {
-  for (size_t t = 0; t < x_.count; ++t) Normalise(out_[t]);
+  if (x_.count == 1) {
+    NormaliseOf(out_[0], bits_);
+  } else {
+    for (size_t t = 0; t < x_.count; ++t) Normalise(out_[t]);
+  }
 }
 
 }  // namespace

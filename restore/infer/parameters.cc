@@ -5,17 +5,12 @@
 namespace modelvault {
 namespace {
 
+using Number = ParameterReader::Number;
+
 constexpr unsigned kMantissaBits = 11;
 constexpr int kMostShift = 15;
+constexpr unsigned kFractionBits = 23;    // Of F32.
 constexpr int16_t kZeroExponent = -8192;  // Of a tensor of zeros: no other vector has to give way to it.
-
-// ±mantissa · 2^exponent.
-struct Number {
-  uint32_t mantissa;
-  int exponent;
-  bool negative;
-  bool finite;
-};
 
 Number FromFloat(uint32_t bits, unsigned exponent_bits, unsigned fraction_bits) {
   const uint32_t fraction = bits & ((1u << fraction_bits) - 1);
@@ -34,7 +29,7 @@ Number FromInteger(int64_t value) { return {static_cast<uint32_t>(value < 0 ? -v
 Number ReadNumber(DType dtype, uint32_t bits) {
   switch (dtype) {
     case DType::kF32:
-      return FromFloat(bits, 8, 23);
+      return FromFloat(bits, 8, kFractionBits);
     case DType::kF16:
       return FromFloat(bits, 5, 10);
     case DType::kBf16:
@@ -114,21 +109,44 @@ void ParameterReader::Start(ParameterTensor* tensor, DType dtype, size_t count) 
 }
 
 CoreStatus ParameterReader::Consume(ByteView bytes) {
-  for (size_t i = 0; i < bytes.size; ++i) {
-    pending_ |= static_cast<uint32_t>(bytes.data[i]) << (8 * pending_size_);
-    if (++pending_size_ < element_size_) continue;
-    const CoreStatus status = Append(pending_);
+  const uint8_t* at = bytes.data;
+  const uint8_t* const end = at + bytes.size;
+  while (at != end) {
+    CoreStatus status = CoreStatus::kOk;
+    if (dtype_ == DType::kF32 && pending_size_ == 0 && end - at >= 4) {
+      status = AppendFloat(LoadLe32(at));
+      at += 4;
+    } else {
+      pending_ |= static_cast<uint32_t>(*at++) << (8 * pending_size_);
+      if (++pending_size_ < element_size_) continue;
+      status = dtype_ == DType::kF32 ? AppendFloat(pending_) : Append(ReadNumber(dtype_, pending_));
+      pending_ = 0;
+      pending_size_ = 0;
+    }
     if (status != CoreStatus::kOk) return status;
-    pending_ = 0;
-    pending_size_ = 0;
   }
   position_ += bytes.size;
   return CoreStatus::kOk;
 }
 
-CoreStatus ParameterReader::Append(uint32_t bits) {
+// What nearly all values are, without a search for their top bit.
+CoreStatus ParameterReader::AppendFloat(uint32_t bits) {
+  constexpr unsigned kDropped = kFractionBits + 1 - kMantissaBits;
+  const int e = static_cast<int>(bits >> kFractionBits & 255) - 127 - static_cast<int>(kMantissaBits - 1);
+  const uint32_t fraction = bits & ((1u << kFractionBits) - 1);
+  const uint32_t mantissa = ((fraction | 1u << kFractionBits) + (1u << (kDropped - 1))) >> kDropped;
+  const int shift = e - tensor_->exponent;
+  if (static_cast<unsigned>(shift) <= kMostShift && mantissa >> kMantissaBits == 0 && (bits << 1) >> 24 != 0 &&
+      (bits << 1) >> 24 != 255 && read_ + 1 < count_) {
+    const int32_t m = static_cast<int32_t>(mantissa);
+    tensor_->codes[read_++] = static_cast<uint16_t>(((bits >> 31) != 0 ? -m : m) * 16 + shift);
+    return CoreStatus::kOk;
+  }
+  return Append(FromFloat(bits, 8, kFractionBits));
+}
+
+CoreStatus ParameterReader::Append(Number n) {
   if (read_ == count_) return CoreStatus::kOutOfRange;
-  Number n = ReadNumber(dtype_, bits);
   if (!n.finite) return CoreStatus::kOutOfRange;
   uint16_t code = 0;
   if (n.mantissa != 0) {

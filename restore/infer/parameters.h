@@ -30,6 +30,14 @@ bool IsParameterType(DType dtype);
 // Turns a tensor's little-endian bytes, handed over in order in pieces of any size, into codes.
 class ParameterReader {
  public:
+  // ±mantissa · 2^exponent.
+  struct Number {
+    uint32_t mantissa;
+    int exponent;
+    bool negative;
+    bool finite;
+  };
+
   // `tensor` has room for `count` codes and must outlive the reading.
   void Start(ParameterTensor* tensor, DType dtype, size_t count);
 
@@ -40,7 +48,8 @@ class ParameterReader {
   size_t position() const { return position_; }
 
  private:
-  CoreStatus Append(uint32_t bits);
+  CoreStatus AppendFloat(uint32_t bits);
+  CoreStatus Append(Number number);
 
   ParameterTensor* tensor_ = nullptr;
   size_t position_ = 0;

@@ -12,14 +12,15 @@ uint32_t LargestMagnitude(const int32_t* values, size_t size) {
 }
 
 void Normalise(const Vector& v) {
-  // The bits of all magnitudes together; of a negative number those of the one above it.
-  uint32_t bits = 0, any = 0;
-  for (size_t i = 0; i < v.size; ++i) {
-    bits |= static_cast<uint32_t>(v.values[i] ^ (v.values[i] >> 31));
-    any |= static_cast<uint32_t>(v.values[i]);
-  }
+  uint32_t bits = 0;
+  for (const int32_t *value = v.values, *const end = v.values + v.size; value != end; ++value)
+    bits |= MagnitudeBits(*value);
+  NormaliseOf(v, bits);
+}
+
+void NormaliseOf(const Vector& v, uint32_t bits) {
   const int up = kValueBits - BitCount(bits);
-  if (any == 0 || *v.exponent - up < -kMaxExponent) {
+  if (bits == 0 || *v.exponent - up < -kMaxExponent) {
     for (size_t i = 0; i < v.size; ++i) v.values[i] = 0;
     *v.exponent = -kMaxExponent;
     return;
@@ -27,7 +28,7 @@ void Normalise(const Vector& v) {
   if (up > 0) {
     for (size_t i = 0; i < v.size; ++i) v.values[i] <<= up;
   } else if (up < 0) {
-    for (size_t i = 0; i < v.size; ++i) v.values[i] = RoundingShift(v.values[i], -up);
+    for (size_t i = 0; i < v.size; ++i) v.values[i] >>= -up;
   }
   *v.exponent -= up;
   if (*v.exponent > kMaxExponent) *v.exponent = kMaxExponent;

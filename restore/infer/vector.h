@@ -24,6 +24,10 @@ uint32_t LargestMagnitude(const int32_t* values, size_t size);
 // than they should be, or, below -kMaxExponent, zero. Between normalised inputs and ordinary weights lie 8,000 bits.
 void Normalise(const Vector& v);
 
+// The same where `bits` are the MagnitudeBits() of all values, or'ed.
+inline uint32_t MagnitudeBits(int32_t v) { return static_cast<uint32_t>(v ^ (v >> 31)); }
+void NormaliseOf(const Vector& v, uint32_t bits);
+
 }  // namespace modelvault
 
 #endif  // MODELVAULT_RESTORE_INFER_VECTOR_H_
