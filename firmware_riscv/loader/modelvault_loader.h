@@ -51,6 +51,7 @@ typedef enum mv_error {
   MV_DIGEST_MISMATCH = 17,     /* The restored bytes are not those that were packed. */
   MV_READ_FAILED = 18,         /* The storage could not be read. */
   MV_BAD_ARGUMENT = 19,        /* A call outside its contract. */
+  MV_BAD_NETWORK = 20,         /* NETWORK does not parse, or does not fit MODEL; MV_NOT_FOUND: there is none. */
   /* The loader's own. */
   MV_MISALIGNED = 64,   /* The vault is not at a multiple of 4, or the memory not at one of MV_MEMORY_ALIGNMENT. */
   MV_NOT_FINISHED = 65, /* mv_finish() before the last tile. */
