@@ -18,8 +18,8 @@ constexpr size_t kReadSize = 256 * 1024;
 // Most heads are a few bytes, and small blobs come whole.
 constexpr uint64_t kFirstHeadRead = 16 * 1024;
 
-constexpr const char* kSectionNames[kSectionCount] = {"MODEL", "CHUNKS", "BASE", "INDEX",
-                                                     "MANIFEST", "SIGNATURE", "NETWORK"};
+constexpr const char* kSectionNames[kSectionCount] = {"MODEL",    "CHUNKS",    "BASE",   "INDEX",
+                                                      "MANIFEST", "SIGNATURE", "NETWORK"};
 
 const char* SectionName(Section section) { return kSectionNames[static_cast<size_t>(section)]; }
 

@@ -90,7 +90,8 @@ TEST_P(VaultBitsTest, DetectsEverySingleFlippedBit) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Versions, VaultBitsTest, testing::Values(&VaultWithAHole, &VaultWithFreeLayouts, &VaultWithANetwork));
+INSTANTIATE_TEST_SUITE_P(Versions, VaultBitsTest,
+                         testing::Values(&VaultWithAHole, &VaultWithFreeLayouts, &VaultWithANetwork));
 
 TEST(VaultReaderTest, RefusesEveryTruncationAndExtension) {
   const std::string vault = PlainVault();
@@ -175,9 +176,8 @@ TEST(VaultReaderTest, NamesADamagedOrMisplacedNetwork) {
   std::string damaged = vault;
   damaged[offset + 7] = static_cast<char>(damaged[offset + 7] ^ 1);
   EXPECT_THAT(OpenBytes(damaged),
-              StatusIs(StatusCode::kDataLoss,
-                       AllOf(HasSubstr(absl::StrCat("NETWORK at offset 0x", absl::Hex(offset))),
-                             HasSubstr("checksum mismatch, stored 0x"))));
+              StatusIs(StatusCode::kDataLoss, AllOf(HasSubstr(absl::StrCat("NETWORK at offset 0x", absl::Hex(offset))),
+                                                    HasSubstr("checksum mismatch, stored 0x"))));
   Store<uint64_t>(&vault, 228, 1 << 20);
   RepairChecksums(&vault);
   EXPECT_THAT(OpenBytes(vault),
