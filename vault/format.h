@@ -1,6 +1,6 @@
-// Constants of the container (docs/format.md §2, §5 to §8; of NETWORK, §9, in restore/infer): where things are, how large they may be, which versions
+// Constants of the container (docs/format.md §2, §5 to §8): where things are, how large they may be, which versions
 // there are. Frozen with the format version: these bytes are in files already written. What the coded bytes look like
-// is in codec/core/codec_format.h. C headers only: the core uses this, too.
+// is in codec/core/codec_format.h, what NETWORK holds in restore/infer. C headers only: the core uses this, too.
 #ifndef MODELVAULT_VAULT_FORMAT_H_
 #define MODELVAULT_VAULT_FORMAT_H_
 

@@ -146,6 +146,7 @@ void ReadLlama(ConfigReader* reader, const std::string& path, ModelConfig* c) {
   c->tied_embeddings = reader->BoolOr("tied_embeddings", true);
   c->window = reader->SizeOr("window", c->window, 1, kMaxWindow);
   c->sinks = reader->SizeOr("sinks", std::min<size_t>(c->sinks, c->window - 1), 0, c->window - 1);
+  c->leading_space = reader->BoolOr("leading_space", false);
   const std::string tokenizer = reader->StringOr("tokenizer", "");
   if (!tokenizer.empty()) c->tokenizer = (std::filesystem::path(path).parent_path() / tokenizer).string();
 }

@@ -37,6 +37,7 @@ struct ModelConfig {
   size_t window = 128;           // Positions that are kept, and
   size_t sinks = 4;              // the first ones, which stay beside them.
   std::string tokenizer;         // A file's path; empty: not said.
+  bool leading_space = false;    // Texts that the model learnt from had a space put before them.
   std::vector<std::string> mlp;  // Of kMlp: the layers' tensors, from input to output.
 
   unsigned activation_bits = 8;              // 8 or 4.
@@ -49,8 +50,8 @@ struct ModelConfig {
 };
 
 // Reads a JSON file with an object "config": architecture ("llama"), dim, hidden_dim, layers, heads, kv_heads, vocab,
-// optionally eval_context, rope_theta, norm_eps, rope_pairs ("interleaved" or "halves"), tied_embeddings, window, sinks
-// and tokenizer (a file beside this one); or architecture "mlp", layers (a list of tensors' names), optionally
+// optionally eval_context, rope_theta, norm_eps, rope_pairs ("interleaved" or "halves"), tied_embeddings, window, sinks,
+// tokenizer (a file beside this one) and leading_space; or architecture "mlp", layers (a list of tensors' names), optionally
 // activation
 // ("relu"); for both optionally activation_bits and names (an object of strings). Beside "config" optionally
 // "variants", a list of objects with a name. kInvalidArgument for anything else, naming the key, what was expected and

@@ -285,7 +285,7 @@ absl::StatusOr<NetworkInput> ReadNetworkInput(FileSystem& file_system, const std
     return absl::InvalidArgumentError(absl::StrCat(path, ": ", vocabulary->size(), " tokens, expected the ",
                                                    input.config.vocab, " of config.vocab in ", model_path));
   }
-  absl::StatusOr<std::string> tokenizer = BuildTokenizer(*vocabulary);
+  absl::StatusOr<std::string> tokenizer = BuildTokenizer(*vocabulary, input.config.leading_space);
   if (!tokenizer.ok()) return absl::InvalidArgumentError(absl::StrCat(path, ": ", tokenizer.status().message()));
   input.tokenizer = *std::move(tokenizer);
   return input;

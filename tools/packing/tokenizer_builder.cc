@@ -80,7 +80,7 @@ std::map<std::string, uint16_t> PiecesOf(const std::vector<std::string>& texts, 
 
 }  // namespace
 
-absl::StatusOr<std::string> BuildTokenizer(absl::Span<const VocabularyToken> vocabulary) {
+absl::StatusOr<std::string> BuildTokenizer(absl::Span<const VocabularyToken> vocabulary, bool leading_space) {
   if (vocabulary.size() <= kEndToken || vocabulary.size() > kNoToken) {
     return absl::InvalidArgumentError(
         absl::StrCat(vocabulary.size(), " tokens, expected ", kEndToken + 1, " to ", kNoToken));
@@ -121,7 +121,7 @@ absl::StatusOr<std::string> BuildTokenizer(absl::Span<const VocabularyToken> voc
   StoreLe16(p + 4, kBeginToken);
   StoreLe16(p + 6, kEndToken);
   StoreLe16(p + 8, *first_byte_token);
-  p[10] = kTokenizerLeadingSpace;
+  p[10] = leading_space ? kTokenizerLeadingSpace : 0;
   p[11] = static_cast<uint8_t>(longest_piece);
   StoreLe32(p + 12, static_cast<uint32_t>(text.text().size()));
   p += kTokenizerHeadSize;

@@ -11,10 +11,11 @@
 
 namespace modelvault {
 
-// Tokens that are one byte each ("<0x00>" to "<0xFF>", one after the other) become byte tokens, those that begin and
-// end a text and the unknown one have no bytes, all others are pieces, of which equal ones count once: the first. Texts
-// get a space before them. kInvalidArgument for what the format cannot hold. The same input gives the same bytes.
-absl::StatusOr<std::string> BuildTokenizer(absl::Span<const VocabularyToken> vocabulary);
+// Tokens that are one byte each ("<0x00>" to "<0xFF>", one after the other) become byte tokens, those that begin and end
+// a text and the unknown one have no bytes, all others are pieces, of which equal ones count once: the first.
+// `leading_space`: texts get a space before them. kInvalidArgument for what the format cannot hold. The same input gives
+// the same bytes.
+absl::StatusOr<std::string> BuildTokenizer(absl::Span<const VocabularyToken> vocabulary, bool leading_space);
 
 }  // namespace modelvault
 
