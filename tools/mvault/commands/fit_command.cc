@@ -190,6 +190,7 @@ absl::StatusOr<ExitCode> Fit(Session& session, Arguments arguments) {
                                             kGroupSize, " weights"));
   }
   if (absl::Status status = Complete(&arguments); !status.ok()) return UsageError(session, status.message());
+  if (absl::Status s = CheckNetworkOptions(arguments.network); !s.ok()) return UsageError(session, s.message());
   if (absl::Status status = ReadTensorWeights(session.file_system, &arguments); !status.ok()) return status;
   absl::StatusOr<std::vector<VariantInput>> variants = FindVariants(arguments.variants);
   if (!variants.ok()) return variants.status();

@@ -17,11 +17,13 @@ void AddNetworkOptions(Command* command, NetworkArguments* arguments) {
       .TypeName("FILE");
 }
 
+absl::Status CheckNetworkOptions(const NetworkArguments& arguments) {
+  if (!arguments.model.empty() || arguments.tokenizer.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError("--tokenizer: there is no --model that takes tokens");
+}
+
 absl::StatusOr<std::optional<NetworkInput>> FindNetwork(FileSystem& file_system, const NetworkArguments& arguments) {
-  if (arguments.model.empty()) {
-    if (arguments.tokenizer.empty()) return std::nullopt;
-    return absl::InvalidArgumentError("--tokenizer: there is no --model that takes tokens");
-  }
+  if (arguments.model.empty()) return std::nullopt;
   absl::StatusOr<NetworkInput> input = ReadNetworkInput(file_system, arguments.model, arguments.tokenizer);
   if (!input.ok()) return input.status();
   return *std::move(input);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "tools/mvault/cli/command_line.h"
 #include "tools/packing/network_builder.h"
@@ -20,7 +21,10 @@ struct NetworkArguments {
 // `arguments` must outlive the parsing.
 void AddNetworkOptions(Command* command, NetworkArguments* arguments);
 
-// Reads the files; nothing where none is given. kInvalidArgument for a tokenizer without a model.
+// kInvalidArgument for a tokenizer without a model.
+absl::Status CheckNetworkOptions(const NetworkArguments& arguments);
+
+// Reads the files; nothing where none is given.
 absl::StatusOr<std::optional<NetworkInput>> FindNetwork(FileSystem& file_system, const NetworkArguments& arguments);
 
 }  // namespace modelvault

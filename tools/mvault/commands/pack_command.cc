@@ -83,6 +83,7 @@ absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
   if (!IsAllowed(arguments.segment_size, kMinSegmentSize, kMaxSegmentSize)) {
     return UsageError(session, "--segment-size: expected 4 KiB to 16 MiB, a multiple of 256");
   }
+  if (absl::Status s = CheckNetworkOptions(arguments.network); !s.ok()) return UsageError(session, s.message());
   const absl::StatusOr<std::vector<VariantInput>> variants = FindVariants(arguments.variants);
   if (!variants.ok()) return variants.status();
   if (variants->empty()) return UsageError(session, "nothing to pack beside the base: give --variants or --variant");
@@ -148,7 +149,8 @@ void AddPackCommand(Command& app, Session& session) {
   SetFooter(
       &command,
       "  mvault pack --base base.safetensors --variants departments --budget 1MiB -o all.mvlt\n"
-      "  mvault pack --base base.safetensors --variant legal=legal.safetensors -o one.mvlt\n",
+      "  mvault pack --base base.safetensors --variant legal=legal.safetensors -o one.mvlt\n"
+      "  mvault pack --base base.safetensors --variants departments --model model.json -o talks.mvlt\n",
       "Tensors are matched by name, and names as --rename says; dtypes may differ. A variant may lack tensors and\n"
       "have others, as long as half of it and of the base match. All "
       "that is written is\n"
