@@ -28,9 +28,11 @@ set(MODELVAULT_INFER_CORE_SOURCES
     fixed_point.cc
     functions.cc
     matmul.cc
+    network_view.cc
     parameters.cc
     quantizer.cc
     sampler.cc
+    tokenizer.cc
     vector.cc
     vector_operators.cc)
 

@@ -388,6 +388,13 @@ absl::StatusOr<PackReport> PackVault(FileSystem& file_system, absl::string_view 
       OpenInputs(file_system, variants, base_path, tensors, options.names, &note);
   if (!inputs.ok()) return inputs.status();
 
+  std::string network;
+  if (options.network.has_value()) {
+    absl::StatusOr<std::string> built = BuildNetwork(*options.network, tensors, base_path);
+    if (!built.ok()) return built.status();
+    network = *std::move(built);
+  }
+
   DeltaStatistics statistics(tensors);
   if (absl::Status status = Analyze(tensors, base_source, options, &*inputs, &statistics); !status.ok()) return status;
   FileDataSource data(&*base);
@@ -411,6 +418,7 @@ absl::StatusOr<PackReport> PackVault(FileSystem& file_system, absl::string_view 
   const SharedTables& parsed = (*shared)->tables();
   absl::Status status = WriteBase(parsed, base_source, options, writer->get(), params.chunk_size);
   if (status.ok()) status = (*writer)->FinishBase(*base_digests, base->frame());
+  if (status.ok() && !network.empty()) status = (*writer)->AddNetwork(network);
   if (status.ok()) status = PrepareLayouts(parsed, *base_digests, params.segment_size, &*inputs);
   if (status.ok()) status = WriteVariants(base_source, options, *inputs, writer->get());
   if (!status.ok()) return status;

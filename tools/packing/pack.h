@@ -13,6 +13,7 @@
 #include "absl/types/span.h"
 #include "codec/progress_function.h"
 #include "tools/packing/name_rules.h"
+#include "tools/packing/network_builder.h"
 #include "vault/file_system.h"
 #include "vault/vault_reader.h"
 
@@ -29,6 +30,8 @@ struct PackOptions {
   std::optional<uint64_t> budget;    // Bytes the vault may have: more is ResourceExhausted.
   int threads = 0;                   // 0: one a core.
   NameRules names;                   // How variants' names are matched with the base's.
+  // What the models of a new vault compute; none: the vault does not say.
+  std::optional<NetworkInput> network;
   Durability durability = Durability::kOnDisk;
   ProgressFunction progress;
 };

@@ -312,6 +312,38 @@ TEST(LoaderTest, AnotherModelsDigestIsAMismatch) {
   EXPECT_EQ(mv_diagnose(opened.loader(), &variant).place, MV_PLACE_UNKNOWN);
 }
 
+TEST(LoaderTest, GivesTheNetworkAndProvesIt) {
+  const uint8_t* bytes = nullptr;
+  size_t size = 99;
+  {
+    OpenedVault opened(CodedVaultBytes(Models()));
+    EXPECT_EQ(mv_network(opened.loader(), &bytes, &size), MV_NOT_FOUND);
+    EXPECT_EQ(bytes, nullptr);
+    EXPECT_EQ(size, 0u);
+  }
+  CodedModels models = Encode(MakePlainModels(4), 4096, 1 << 20);
+  models.network = TestRandom(3).Bytes(5001);
+  std::string vault = CodedVaultBytes(models);
+  {
+    OpenedVault opened(vault);
+    ASSERT_EQ(mv_network(opened.loader(), &bytes, &size), MV_OK);
+    EXPECT_EQ(std::string(bytes, bytes + size), models.network);
+    // The variants behind it are where they were.
+    mv_variant variant;
+    ASSERT_EQ(Find(opened.loader(), "ternary", &variant), MV_OK);
+    EXPECT_EQ(Restore(opened.loader(), variant, 4096).verdict, MV_VERIFIED);
+  }
+  // Damaged, it does not keep the models from being restored.
+  const size_t place = static_cast<size_t>(LoadLe64(Data(vault) + kNetworkField.offset));
+  vault[place + 5000] = static_cast<char>(vault[place + 5000] ^ 1);
+  OpenedVault opened(vault);
+  EXPECT_EQ(mv_network(opened.loader(), &bytes, &size), MV_CHECKSUM_MISMATCH);
+  EXPECT_EQ(bytes, nullptr);
+  mv_variant variant;
+  ASSERT_EQ(Find(opened.loader(), "ternary", &variant), MV_OK);
+  EXPECT_EQ(Restore(opened.loader(), variant, 4096).verdict, MV_VERIFIED);
+}
+
 // What a flipped bit at `at` hits, by the header's own table.
 mv_place PlaceOf(const std::string& vault, size_t at) {
   if (at < kHeaderSize) return MV_PLACE_HEADER;
