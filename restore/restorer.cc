@@ -6,6 +6,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "restore/infer/network_view.h"
 #include "restore/stream_memory.h"
 #include "vault/model_digester.h"
 #include "vault/ordered_parallel.h"
@@ -73,6 +74,21 @@ absl::StatusOr<std::unique_ptr<Restorer>> Restorer::FromReader(std::unique_ptr<V
         parsed.data_size(), vault.header().tensor_count, vault.header().base_data_size));
   }
   return restorer;
+}
+
+absl::StatusOr<Network> Restorer::network() const {
+  const VaultHeader& header = reader_->header();
+  if (!header.has_network()) {
+    return absl::NotFoundError(absl::StrCat(reader_->path(), ": the vault does not say what its models compute"));
+  }
+  Network network;
+  size_t bad_offset;
+  const CoreStatus status =
+      ParseNetwork(reader_->network_section(), ShapesOf(shared_->tables()), &network, &bad_offset);
+  if (status == CoreStatus::kOk) return network;
+  return absl::DataLossError(absl::StrCat(reader_->path(), ": NETWORK, byte ", bad_offset, " of it, at offset ",
+                                          header.section(Section::kNetwork).offset + bad_offset, ": ",
+                                          CoreStatusName(status)));
 }
 
 std::string Restorer::TensorName(size_t base_index) const {

@@ -17,6 +17,7 @@
 #include "codec/data_source.h"
 #include "codec/shared_tables_builder.h"
 #include "restore/core/variant_stream.h"
+#include "restore/infer/network.h"
 #include "vault/file_system.h"
 #include "vault/vault_reader.h"
 
@@ -84,6 +85,10 @@ class Restorer {
 
   const VaultReader& vault() const { return *reader_; }
   const SharedTables& shared() const { return shared_->tables(); }
+
+  // What the vault's models compute; lives as long as this. NotFound if the vault does not say; DataLoss if what it says
+  // is malformed, or does not fit its tensors.
+  absl::StatusOr<Network> network() const;
 
   // Names for error messages, in the base's data order; without them tensors are called by number.
   void set_tensor_names(std::vector<std::string> names) { tensor_names_ = std::move(names); }

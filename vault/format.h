@@ -1,6 +1,6 @@
 // Constants of the container (docs/format.md §2, §5 to §8): where things are, how large they may be, which versions
 // there are. Frozen with the format version: these bytes are in files already written. What the coded bytes look like
-// is in codec/core/codec_format.h. C headers only: the core uses this, too.
+// is in codec/core/codec_format.h, what NETWORK holds in restore/infer. C headers only: the core uses this, too.
 #ifndef MODELVAULT_VAULT_FORMAT_H_
 #define MODELVAULT_VAULT_FORMAT_H_
 
@@ -18,15 +18,17 @@ struct FieldPlace {
 // The line endings tell of transfers in text mode.
 inline constexpr uint8_t kVaultMagic[8] = {'M', 'V', 'L', 'T', '\r', '\n', 0x1A, '\n'};
 inline constexpr uint16_t kVersionMajor = 1;
-inline constexpr uint16_t kVersionMinor = 1;  // The newest that is read; written is the lowest that will do.
+inline constexpr uint16_t kVersionMinor = 2;  // The newest that is read; written is the lowest that will do.
 
 // Header features. A reader refuses what it does not know.
 inline constexpr uint32_t kFeatureWideChunks = 1;
 inline constexpr uint32_t kFeatureWideIndex = 2;
 inline constexpr uint32_t kFeatureFreeLayouts = 4;  // From version 1.1.
+inline constexpr uint32_t kFeatureNetwork = 8;      // From version 1.2.
 // The features that a vault of version 1.`minor` may have.
 constexpr uint32_t KnownFeatures(uint16_t minor) {
-  return kFeatureWideChunks | kFeatureWideIndex | (minor >= 1 ? kFeatureFreeLayouts : 0);
+  return kFeatureWideChunks | kFeatureWideIndex | (minor >= 1 ? kFeatureFreeLayouts : 0) |
+         (minor >= 2 ? kFeatureNetwork : 0);
 }
 
 // Sections and blobs start at multiples of this.
@@ -49,18 +51,37 @@ inline constexpr FieldPlace kTensorCountField{64, 4};
 inline constexpr FieldPlace kVariantCountField{68, 4};
 inline constexpr FieldPlace kSectionsField{72, 144};
 inline constexpr FieldPlace kMaxVariantTensorsField{216, 4};
-inline constexpr FieldPlace kReservedField{220, 28};
+inline constexpr FieldPlace kNetworkField{220, 24};
+inline constexpr FieldPlace kReservedField{244, 4};
 inline constexpr FieldPlace kHeaderChecksumField{248, 8};
 
-// Sections, in the order of the header's table and of the file.
-enum class Section : uint8_t { kModel = 0, kChunks = 1, kBase = 2, kIndex = 3, kManifest = 4, kSignature = 5 };
-inline constexpr size_t kSectionCount = 6;
-// An entry of the section table.
+// Sections. The first six are in the order of the header's table; kNetwork has an entry of its own.
+enum class Section : uint8_t {
+  kModel = 0,
+  kChunks = 1,
+  kBase = 2,
+  kIndex = 3,
+  kManifest = 4,
+  kSignature = 5,
+  kNetwork = 6,
+};
+inline constexpr size_t kSectionCount = 7;
+// Those that a vault may have, in the order of the file.
+inline constexpr Section kSectionsInFile[] = {Section::kModel,   Section::kChunks, Section::kBase,
+                                              Section::kNetwork, Section::kIndex,  Section::kManifest};
+// A section's entry.
 inline constexpr size_t kSectionEntrySize = 24;
 inline constexpr FieldPlace kSectionOffsetField{0, 8};
 inline constexpr FieldPlace kSectionSizeField{8, 8};
 inline constexpr FieldPlace kSectionChecksumField{16, 8};
-static_assert(kSectionCount * kSectionEntrySize == kSectionsField.size);
+static_assert((kSectionCount - 1) * kSectionEntrySize == kSectionsField.size);
+static_assert(kSectionEntrySize == kNetworkField.size);
+// Where in the header it is.
+constexpr uint32_t SectionEntryOffset(Section section) {
+  return section == Section::kNetwork
+             ? kNetworkField.offset
+             : kSectionsField.offset + static_cast<uint32_t>(section) * static_cast<uint32_t>(kSectionEntrySize);
+}
 
 // Limits of the header's fields.
 inline constexpr uint32_t kMinChunkSize = 256;

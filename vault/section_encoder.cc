@@ -33,7 +33,7 @@ std::string EncodeHeader(const VaultHeader& header) {
   StoreLe32(p + kVariantCountField.offset, header.variant_count);
   StoreLe32(p + kMaxVariantTensorsField.offset, header.max_variant_tensors);
   for (size_t i = 0; i < kSectionCount; ++i) {
-    uint8_t* const entry = p + kSectionsField.offset + i * kSectionEntrySize;
+    uint8_t* const entry = p + SectionEntryOffset(static_cast<Section>(i));
     StoreLe64(entry + kSectionOffsetField.offset, header.sections[i].offset);
     StoreLe64(entry + kSectionSizeField.offset, header.sections[i].size);
     StoreLe64(entry + kSectionChecksumField.offset, header.sections[i].checksum);

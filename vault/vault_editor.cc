@@ -72,12 +72,13 @@ absl::Status VaultWriter::Keep(const VaultReader& original, const VaultChanges& 
   header_ = original.header();
   if (absl::Status status = KeepFreeLayouts(original); !status.ok()) return status;
   base_header_ = original.base_header();
-  for (const Section section : {Section::kModel, Section::kChunks, Section::kBase}) {
+  for (const Section section : {Section::kModel, Section::kChunks, Section::kBase, Section::kNetwork}) {
     const SectionPlace& place = header_.section(section);
+    if (place.size == 0) continue;
     if (absl::Status status = PadTo(place.offset); !status.ok()) return status;
     if (absl::Status status = file_->CopyFrom(original.file(), place.offset, place.size); !status.ok()) return status;
   }
-  tail_ = AlignUp(header_.section(Section::kBase).end());
+  tail_ = AlignUp(header_.blobs_begin());
 
   std::vector<VaultVariant*> by_offset;
   for (StoredVariant& kept : variants_) {

@@ -18,7 +18,8 @@ constexpr size_t kReadSize = 256 * 1024;
 // Most heads are a few bytes, and small blobs come whole.
 constexpr uint64_t kFirstHeadRead = 16 * 1024;
 
-constexpr const char* kSectionNames[kSectionCount] = {"MODEL", "CHUNKS", "BASE", "INDEX", "MANIFEST", "SIGNATURE"};
+constexpr const char* kSectionNames[kSectionCount] = {"MODEL",    "CHUNKS",    "BASE",   "INDEX",
+                                                      "MANIFEST", "SIGNATURE", "NETWORK"};
 
 const char* SectionName(Section section) { return kSectionNames[static_cast<size_t>(section)]; }
 
@@ -76,10 +77,10 @@ absl::Status HeaderError(const std::string& path, CoreStatus status, uint32_t ba
                      Mismatch64(LoadLe64(bytes.data + kHeaderChecksumField.offset),
                                 Xxh64::Of({bytes.data, kHeaderChecksumField.offset})));
     case CoreStatus::kBadSection:
-      if (bad_field >= kSectionsField.offset && bad_field < kSectionsField.offset + kSectionsField.size) {
+      for (const Section section : kSectionsInFile) {
+        if (bad_field != SectionEntryOffset(section)) continue;
         const uint8_t* const entry = bytes.data + bad_field;
-        return Damaged(path, "header at offset ", bad_field, ": section ",
-                       kSectionNames[(bad_field - kSectionsField.offset) / kSectionEntrySize], " of ",
+        return Damaged(path, "header at offset ", bad_field, ": section ", SectionName(section), " of ",
                        LoadLe64(entry + kSectionSizeField.offset), " bytes at offset ",
                        LoadLe64(entry + kSectionOffsetField.offset), " is out of place or of the wrong size");
       }
@@ -108,6 +109,9 @@ absl::Status VaultReader::Load() {
   if (absl::Status status = LoadHeader(); !status.ok()) return status;
   if (absl::Status status = LoadSection(Section::kModel, &model_); !status.ok()) return status;
   if (absl::Status status = LoadChunks(); !status.ok()) return status;
+  if (header_.has_network()) {
+    if (absl::Status status = LoadSection(Section::kNetwork, &network_); !status.ok()) return status;
+  }
   if (absl::Status status = LoadVariants(); !status.ok()) return status;
 
   std::vector<uint8_t> manifest;
@@ -363,11 +367,12 @@ VaultBytes VaultReader::BytesBySection() const {
   bytes.model = header_.section(Section::kModel).size;
   bytes.chunks = header_.section(Section::kChunks).size;
   bytes.base = header_.section(Section::kBase).size;
+  bytes.network = header_.section(Section::kNetwork).size;
   for (const VaultVariant& variant : variants_) bytes.variants += variant.stored_size;
   bytes.index = header_.section(Section::kIndex).size;
   bytes.manifest = header_.section(Section::kManifest).size;
-  bytes.unused = bytes.file - bytes.header - bytes.model - bytes.chunks - bytes.base - bytes.variants - bytes.index -
-                 bytes.manifest;
+  bytes.unused = bytes.file - bytes.header - bytes.model - bytes.chunks - bytes.base - bytes.network - bytes.variants -
+                 bytes.index - bytes.manifest;
   return bytes;
 }
 

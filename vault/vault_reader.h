@@ -68,13 +68,14 @@ struct VaultBytes {
   uint64_t model = 0;
   uint64_t chunks = 0;
   uint64_t base = 0;
+  uint64_t network = 0;
   uint64_t variants = 0;  // Blobs.
   uint64_t index = 0;
   uint64_t manifest = 0;
   uint64_t unused = 0;  // Padding and holes.
 };
 
-// An open vault: header, MODEL, CHUNKS, INDEX and MANIFEST, all checked and held in memory; base chunks and variants
+// An open vault: header, MODEL, CHUNKS, NETWORK, INDEX and MANIFEST, all checked and held in memory; base chunks and variants
 // are read as they are asked for. Thread-safe: nothing changes after Open.
 class VaultReader {
  public:
@@ -92,6 +93,10 @@ class VaultReader {
 
   // MODEL's bytes; whether they parse, and agree with params(), is for the codec to say.
   ByteView model_section() const { return {model_.data(), model_.size()}; }
+
+  // NETWORK's bytes, empty if the vault has none; whether they parse is for restore/infer/network_view.h to say. At a
+  // multiple of 4.
+  ByteView network_section() const { return {network_.data(), network_.size()}; }
 
   // Reads the stored bytes of base chunk `chunk` < header().chunk_count() into `*stored` and compares their checksum.
   absl::Status ReadBaseChunk(uint64_t chunk, std::vector<uint8_t>* stored) const;
@@ -135,6 +140,7 @@ class VaultReader {
   VaultHeader header_;
   std::vector<uint8_t> model_;
   std::vector<uint8_t> chunks_;
+  std::vector<uint8_t> network_;
   std::vector<VaultVariant> variants_;
   std::vector<size_t> index_positions_;  // Of each of variants_ in INDEX and in headers_.
   FileHeaders headers_;

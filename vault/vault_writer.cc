@@ -151,6 +151,22 @@ absl::Status VaultWriter::FinishBase(const ModelDigests& digests, absl::string_v
   return absl::OkStatus();
 }
 
+absl::Status VaultWriter::AddNetwork(absl::string_view network_section) {
+  if (absl::Status status = Expect(State::kVariants, "AddNetwork"); !status.ok()) return status;
+  if (original_ != nullptr || !variants_.empty() || header_.has_network()) {
+    return absl::FailedPreconditionError(absl::StrCat(path(), ": AddNetwork called out of order"));
+  }
+  if (network_section.empty()) return absl::InvalidArgumentError(absl::StrCat(path(), ": empty NETWORK"));
+  const size_t offset = static_cast<size_t>(tail_);
+  if (absl::Status status = PadTo(offset); !status.ok()) return status;
+  if (absl::Status status = WriteAt(offset, network_section); !status.ok()) return status;
+  header_.features |= kFeatureNetwork;
+  header_.section(Section::kNetwork) = {
+      .offset = offset, .size = network_section.size(), .checksum = Xxh64::Of(ToByteView(network_section))};
+  tail_ = AlignUp(header_.blobs_begin());
+  return absl::OkStatus();
+}
+
 absl::Status VaultWriter::BeginVariant(absl::string_view name, const StoredLayout& layout, uint64_t segment_count) {
   if (absl::Status status = Expect(State::kVariants, "BeginVariant"); !status.ok()) return status;
   if (absl::Status status = ValidateVariantName(name); !status.ok()) return status;

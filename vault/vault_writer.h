@@ -3,7 +3,7 @@
 // the vault's name at Commit(); until then, and whenever this object goes away before, the path keeps what it had.
 // Equal calls give equal bytes.
 //
-//   VaultWriter::Create, AppendBaseChunk …, FinishBase,
+//   VaultWriter::Create, AppendBaseChunk …, FinishBase, [AddNetwork,]
 //   (BeginVariant, AppendSegment …, FinishVariant) …,
 //   Finish, [OpenWritten: restore all and compare,] Commit
 //
@@ -59,6 +59,9 @@ class VaultWriter {
   absl::Status AppendBaseChunk(absl::string_view stored);
   // `header` is the base's file before its data section.
   absl::Status FinishBase(const ModelDigests& digests, absl::string_view header);
+
+  // Gives a new vault NETWORK, which is not empty, and makes it one of version 1.2: once, before the first variant.
+  absl::Status AddNetwork(absl::string_view network_section);
 
   // Starts a variant of `segment_count` segments. Neither a layout of its own nor segments: the variant is identical to
   // the base. A free layout makes the vault one of version 1.1.

@@ -44,6 +44,8 @@ const char* CoreStatusName(CoreStatus status) {
       return "read failed";
     case CoreStatus::kBadArgument:
       return "bad argument";
+    case CoreStatus::kBadNetwork:
+      return "network malformed, or not of this model";
   }
   return "unknown error";
 }

@@ -29,6 +29,7 @@ enum class CoreStatus : uint8_t {
   kDigestMismatch = 17,     // The restored bytes are not those that were packed.
   kReadFailed = 18,         // The storage could not be read.
   kBadArgument = 19,        // A call outside its contract.
+  kBadNetwork = 20,         // NETWORK does not parse, or does not fit MODEL.
 };
 
 // English, for hosts' messages; never null. The board has texts of its own.

@@ -53,6 +53,8 @@ constexpr mv_error ErrorOfSameName(CoreStatus status) {
       return MV_READ_FAILED;
     case CoreStatus::kBadArgument:
       return MV_BAD_ARGUMENT;
+    case CoreStatus::kBadNetwork:
+      return MV_BAD_NETWORK;
   }
   return MV_NOT_FINISHED;  // Not one of the core's.
 }

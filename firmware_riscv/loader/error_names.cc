@@ -43,6 +43,8 @@ const char* mv_error_name(mv_error error) {
       return "read-failed";
     case MV_BAD_ARGUMENT:
       return "bad-argument";
+    case MV_BAD_NETWORK:
+      return "bad-network";
     case MV_MISALIGNED:
       return "misaligned";
     case MV_NOT_FINISHED:

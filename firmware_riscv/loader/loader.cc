@@ -641,6 +641,20 @@ mv_error mv_finish(mv_loader* loader, uint32_t* verdict) {
 
 mv_fault mv_where(const mv_loader* loader) { return loader->fault; }
 
+mv_error mv_network(const mv_loader* loader, const uint8_t** bytes, size_t* size) {
+  *bytes = nullptr;
+  *size = 0;
+  const Contents& contents = loader->contents;
+  if (!contents.header.has_network()) return MV_NOT_FOUND;
+  const ByteView section = contents.SectionBytes(Section::kNetwork);
+  if (contents.watchdog.Hash(section) != contents.header.section(Section::kNetwork).checksum) {
+    return MV_CHECKSUM_MISMATCH;
+  }
+  *bytes = section.data;
+  *size = section.size;
+  return MV_OK;
+}
+
 uint64_t mv_model_size(const mv_loader* loader) { return loader->size; }
 
 uint64_t mv_digest(const mv_loader* loader) { return loader->hash.Digest(); }

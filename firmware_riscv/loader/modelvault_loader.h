@@ -54,6 +54,7 @@ typedef enum mv_error {
   MV_DIGEST_MISMATCH = 17,     /* The restored bytes are not those that were packed. */
   MV_READ_FAILED = 18,         /* The storage could not be read. */
   MV_BAD_ARGUMENT = 19,        /* A call outside its contract. */
+  MV_BAD_NETWORK = 20,         /* NETWORK does not parse, or does not fit MODEL. */
   /* The loader's own. */
   MV_MISALIGNED = 64,   /* The vault is not at a multiple of 4, or the memory not at one of MV_MEMORY_ALIGNMENT. */
   MV_NOT_FINISHED = 65, /* mv_finish() before the last tile. */
@@ -168,6 +169,10 @@ uint32_t mv_tensor_count(const mv_loader* loader);
 
 /* MV_BAD_ARGUMENT for a number that is not below mv_tensor_count(). */
 mv_error mv_tensor(const mv_loader* loader, uint32_t number, mv_tensor_record* record);
+
+/* Sets *bytes and *size to NETWORK, what the vault's models compute (docs/format.md), in the vault at a multiple of 4.
+ * Compares its checksum; what it says is for whoever runs it to check. MV_NOT_FOUND: the vault has none. */
+mv_error mv_network(const mv_loader* loader, const uint8_t** bytes, size_t* size);
 
 /* Begins handing over `variant` in tiles of `tile_size` bytes, at least MV_MIN_TILE_SIZE. Whatever was in progress is
  * forgotten. */

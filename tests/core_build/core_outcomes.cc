@@ -41,8 +41,7 @@ Range Inside(uint64_t offset, uint64_t bytes, size_t size) {
 uint64_t Checksum(Range range) { return Xxh64::Of({vault + range.offset, range.size}); }
 
 Range SectionRange(modelvault::Section section, size_t size) {
-  const uint8_t* const entry =
-      At(modelvault::kSectionsField) + static_cast<size_t>(section) * modelvault::kSectionEntrySize;
+  const uint8_t* const entry = vault + modelvault::SectionEntryOffset(section);
   return Inside(LoadLe64(entry), LoadLe64(entry + modelvault::kSectionSizeField.offset), size);
 }
 
@@ -67,12 +66,11 @@ void RepairChecksums(size_t size) {
                               LoadLe32(entry + modelvault::kNarrowEntrySizeField.offset), size);
     StoreLe32(entry + modelvault::kEntryChecksumField.offset, static_cast<uint32_t>(Checksum(blob)));
   }
-  for (size_t s = 0; s < modelvault::kSectionCount; ++s) {
-    const Range range = SectionRange(static_cast<modelvault::Section>(s), size);
+  for (const modelvault::Section section : modelvault::kSectionsInFile) {
+    const Range range = SectionRange(section, size);
     if (range.size == 0) continue;
-    StoreLe64(
-        At(modelvault::kSectionsField) + s * modelvault::kSectionEntrySize + modelvault::kSectionChecksumField.offset,
-        Checksum(range));
+    StoreLe64(vault + modelvault::SectionEntryOffset(section) + modelvault::kSectionChecksumField.offset,
+              Checksum(range));
   }
   StoreLe64(At(modelvault::kHeaderChecksumField), Checksum({0, modelvault::kHeaderChecksumField.offset}));
 }

@@ -79,7 +79,7 @@ void FuzzView(ByteView vault) {
     const CoreStatus status = index.Find(entry.name, &found);
     if (valid) Require(status == CoreStatus::kOk && found.name.data == entry.name.data);
     if (entry.size == 0) continue;
-    Require(entry.offset >= header.section(Section::kBase).end());
+    Require(entry.offset >= header.section(Section::kBase).end() && entry.offset >= header.blobs_begin());
     Require(entry.offset <= header.section(Section::kIndex).offset);
     Require(entry.size <= header.section(Section::kIndex).offset - entry.offset);
     BlobHead head;
@@ -96,7 +96,7 @@ void Repair(std::vector<uint8_t>* vault) {
   if (vault->size() < kHeaderSize) return;
   uint8_t* const p = vault->data();
   StoreLe64(p + kFileSizeField.offset, vault->size());
-  const auto entry = [&](Section s) { return p + kSectionsField.offset + static_cast<size_t>(s) * kSectionEntrySize; };
+  const auto entry = [&](Section s) { return p + SectionEntryOffset(s); };
   uint8_t* const manifest = entry(Section::kManifest);
   if (const uint64_t offset = LoadLe64(manifest); offset <= vault->size()) {
     StoreLe64(manifest + kSectionSizeField.offset, vault->size() - offset);
@@ -119,10 +119,10 @@ void Repair(std::vector<uint8_t>* vault) {
       StoreLe32(at + kEntryChecksumField.offset, Checksum32(head.has_directory ? blob.Sub(0, head.head_size) : blob));
     }
   }
-  for (size_t s = 0; s < static_cast<size_t>(Section::kSignature); ++s) {
-    const SectionPlace& covered = header.sections[s];
-    StoreLe64(entry(static_cast<Section>(s)) + kSectionChecksumField.offset,
-              Xxh64::Of(View(*vault).Sub(covered.offset, covered.size)));
+  for (const Section s : kSectionsInFile) {
+    if (s == Section::kNetwork && !header.has_network()) continue;
+    const SectionPlace& covered = header.section(s);
+    StoreLe64(entry(s) + kSectionChecksumField.offset, Xxh64::Of(View(*vault).Sub(covered.offset, covered.size)));
   }
   StoreLe64(p + kHeaderChecksumField.offset, Xxh64::Of({p, kHeaderChecksumField.offset}));
 }

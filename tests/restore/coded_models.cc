@@ -325,6 +325,9 @@ absl::Status WriteCodedVault(FileSystem& file_system, const std::string& path, c
     if (absl::Status s = (*writer)->AppendBaseChunk(chunk); !s.ok()) return s;
   }
   if (absl::Status s = (*writer)->FinishBase(models.base_digests, models.base_header); !s.ok()) return s;
+  if (!models.network.empty()) {
+    if (absl::Status s = (*writer)->AddNetwork(models.network); !s.ok()) return s;
+  }
   for (const CodedVariant& v : models.variants) {
     if (absl::Status s = (*writer)->BeginVariant(v.name, v.stored_layout, v.segments.size()); !s.ok()) return s;
     for (const std::string& segment : v.segments) {

@@ -58,6 +58,7 @@ struct CodedModels {
   std::string base_header;
   std::unique_ptr<const ParsedSharedTables> shared;
   std::vector<std::string> chunks;
+  std::string network;  // Empty: none.
   std::vector<CodedVariant> variants;
 
   CodedVariant& variant(const std::string& name);

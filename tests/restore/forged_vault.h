@@ -22,10 +22,11 @@ inline void RepairEverything(uint8_t* vault, size_t vault_size) {
     return offset <= whole && size <= whole - offset;
   };
   const auto repair_sections = [&] {
-    for (size_t s = 0; s + 1 < kSectionCount; ++s) {
-      uint8_t* const entry = vault + kSectionsField.offset + s * kSectionEntrySize;
+    for (const Section section : kSectionsInFile) {
+      uint8_t* const entry = vault + SectionEntryOffset(section);
       const uint64_t offset = LoadLe64(entry + kSectionOffsetField.offset);
       const uint64_t size = LoadLe64(entry + kSectionSizeField.offset);
+      if (section == Section::kNetwork && size == 0) continue;  // There is none.
       if (!inside(offset, size, vault_size)) continue;
       StoreLe64(entry + kSectionChecksumField.offset, Xxh64::Of(view(offset, size)));
     }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/fuzz/infer_targets.h"
 #include "tests/fuzz/restore_targets.h"
 #include "tests/status_matchers.h"
 
@@ -31,6 +32,23 @@ TEST(RestoreFuzzSeedsTest, VariantStreamsDecode) {
   for (const auto& [name, bytes] : seeds) {
     EXPECT_EQ(FuzzVariantStream(bytes.data(), bytes.size()), CoreStatus::kOk) << name;
     EXPECT_NE(FuzzVariantStream(bytes.data(), bytes.size() - 2), CoreStatus::kOk) << name;
+  }
+}
+
+TEST(RestoreFuzzSeedsTest, NetworksParse) {
+  const auto seeds = Seeds("network");
+  EXPECT_GE(seeds.size(), 2u);
+  for (const auto& [name, bytes] : seeds) {
+    EXPECT_EQ(FuzzNetwork(bytes.data(), bytes.size()), CoreStatus::kOk) << name;
+    EXPECT_NE(FuzzNetwork(bytes.data(), bytes.size() - 2), CoreStatus::kOk) << name;
+  }
+}
+
+TEST(RestoreFuzzSeedsTest, TokenizersEncode) {
+  const auto seeds = Seeds("tokenizer");
+  EXPECT_GE(seeds.size(), 2u);
+  for (const auto& [name, bytes] : seeds) {
+    EXPECT_EQ(FuzzTokenizer(bytes.data(), bytes.size()), CoreStatus::kOk) << name;
   }
 }
 

@@ -1,5 +1,5 @@
-// Writes the seeds of the fuzz targets variant_stream and vault_file (tests/fuzz/restore_targets.h) anew, for when the
-// format changes (tests/regenerate):
+// Writes the seeds of the fuzz targets variant_stream and vault_file (tests/fuzz/restore_targets.h), network and
+// tokenizer (tests/fuzz/infer_targets.h) anew, for when the format changes (tests/regenerate):
 //
 //   make_restore_fuzz_seeds tests/fuzz/corpus
 #include <cstdio>
@@ -9,6 +9,7 @@
 
 #include "codec/varint.h"
 #include "tests/restore/coded_models.h"
+#include "tests/restore/infer/network_fixture.h"
 
 namespace modelvault {
 namespace {
@@ -100,6 +101,31 @@ std::string StreamSeed(const CodedModels& models, const CodedVariant& variant, u
   return seed;
 }
 
+// As FuzzNetwork (tests/fuzz/infer_targets.h) reads it.
+std::string NetworkSeed(const NetworkParts& network, const ShapeList& list) {
+  const TensorShapes shapes = list.shapes();
+  std::string seed(1, static_cast<char>(shapes.count));
+  for (size_t i = 0; i < shapes.count; ++i) {
+    const TensorShape shape = shapes.shape(shapes.context, i);
+    Put(&seed, static_cast<uint8_t>(shape.dtype), 1);
+    Put(&seed, shape.rows, 2);
+    Put(&seed, shape.cols, 2);
+  }
+  return seed + network.Bytes();
+}
+
+// Two of the three letters of its text are pieces.
+std::string ByteTokenizer() {
+  TokenizerParts parts = SmallTokenizer();
+  parts.first_byte = 6;
+  parts.flags = 1;
+  for (int byte = 0; byte < 256; ++byte) {
+    parts.tokens.push_back({static_cast<uint32_t>(parts.text.size()), 1});
+    parts.text.push_back(static_cast<char>(byte));
+  }
+  return parts.Bytes();
+}
+
 bool Put(const std::string& path, const std::string& bytes) {
   std::ofstream out(path, std::ios::binary);
   out << bytes;
@@ -114,6 +140,13 @@ bool Write(const std::string& corpus) {
   }
   const CodedModels long_models = Encode(LongModels(), 1024, 4096);
   done = done && Put(corpus + "/variant_stream/long", StreamSeed(long_models, long_models.variants[0], 2));
+
+  const std::string classifier = NetworkSeed(SmallClassifier(), SmallClassifierShapes());
+  done = done && Put(corpus + "/network/classifier", classifier);
+  const std::string language = NetworkSeed(SmallLanguageModel(), SmallLanguageModelShapes());
+  done = done && Put(corpus + "/network/language", language);
+  done = done && Put(corpus + "/tokenizer/pieces", Piece(SmallTokenizer().Bytes()) + "abbabaab");
+  done = done && Put(corpus + "/tokenizer/bytes", Piece(ByteTokenizer()) + "ab\xC3\xA9 ab");
 
   const CodedModels free = Encode(FreeModels(), 512, 4096);
   done = done && Put(corpus + "/variant_stream/free", StreamSeed(free, free.variants[0], 1));

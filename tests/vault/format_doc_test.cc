@@ -70,6 +70,7 @@ TEST_F(FormatDocTest, HeaderTable) {
                                {"variant_count", kVariantCountField},
                                {"sections", kSectionsField},
                                {"max_variant_tensors", kMaxVariantTensorsField},
+                               {"network", kNetworkField},
                                {"reserved", kReservedField},
                                {"header_checksum", kHeaderChecksumField}};
   const TableRows rows = TableBelow(document_, "| Offset | Size | Field |");
@@ -90,14 +91,16 @@ TEST_F(FormatDocTest, HeaderTable) {
   for (const uint8_t byte : kVaultMagic) magic.push_back(absl::StrCat(absl::Hex(byte, absl::kZeroPad2)));
   EXPECT_THAT(rows[0][3], HasSubstr(absl::AsciiStrToUpper(absl::StrJoin(magic, " "))));
   EXPECT_EQ(rows[1][3], absl::StrCat(kVersionMajor));
-  EXPECT_EQ(rows[2][3], absl::StrCat("0 or ", kVersionMinor));
+  EXPECT_EQ(rows[2][3], absl::StrCat("0 to ", kVersionMinor));
   ExpectSays(absl::StrCat("(`.mvlt`), version ", kVersionMajor, ".", kVersionMinor));
   EXPECT_THAT(rows[3][3], AllOf(HasSubstr(absl::StrCat("bit ", Log2(kFeatureWideChunks), " wide chunk directory")),
                                 HasSubstr(absl::StrCat("bit ", Log2(kFeatureWideIndex), " wide index")),
                                 HasSubstr(absl::StrCat("from 1.1 on bit ", Log2(kFeatureFreeLayouts), " free layouts")),
+                                HasSubstr(absl::StrCat("from 1.2 on bit ", Log2(kFeatureNetwork), " network")),
                                 HasSubstr("others 0")));
   EXPECT_EQ(KnownFeatures(0), 3u);
   EXPECT_EQ(KnownFeatures(1), 7u);
+  EXPECT_EQ(KnownFeatures(2), 15u);
   EXPECT_THAT(rows[5][3],
               HasSubstr(absl::StrCat(kMinChunkSize, " … 2^", Log2(kMaxChunkSize), ", multiple of ", kSizeGranularity)));
   EXPECT_THAT(rows[6][3], HasSubstr(absl::StrCat(kMinSegmentSize, " … 2^", Log2(kMaxSegmentSize), ", multiple of ",
@@ -109,7 +112,8 @@ TEST_F(FormatDocTest, HeaderTable) {
   EXPECT_EQ(kSectionChecksumField.offset, 16u);
   EXPECT_EQ(static_cast<int>(Section::kSignature), 5);
   EXPECT_EQ(rows[13][3], absl::StrCat("1 … 2^", Log2(kMaxFreeLayoutTensors), " with free layouts, else 0"));
-  EXPECT_THAT(rows[15][3], HasSubstr(absl::StrCat("bytes 0 … ", kHeaderChecksumField.offset - 1)));
+  EXPECT_THAT(rows[14][3], HasSubstr("`u64 offset, u64 size, u64 checksum` of NETWORK"));
+  EXPECT_THAT(rows[16][3], HasSubstr(absl::StrCat("bytes 0 … ", kHeaderChecksumField.offset - 1)));
   ExpectSays(absl::StrCat("base_data_size is at most 2^", Log2(kMaxDataSize)));
   ExpectSays(absl::StrCat("start at multiples of ", kAlignment, " bytes"));
 }

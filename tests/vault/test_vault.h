@@ -65,6 +65,7 @@ struct TestContents {
   std::vector<std::string> chunks;
   ModelDigests base_digests;
   std::string base_header;
+  std::string network;  // Empty: none.
   std::vector<TestVariant> variants;
 };
 
@@ -123,7 +124,7 @@ inline absl::Status AddVariant(VaultWriter& writer, const TestVariant& variant) 
   return writer.FinishVariant(variant.digests, variant.header);
 }
 
-// Everything up to FinishBase.
+// Everything up to the first variant.
 inline absl::StatusOr<std::unique_ptr<VaultWriter>> StartVault(FileSystem& files, const std::string& path,
                                                                const TestContents& contents,
                                                                const VaultWriterOptions& options = {}) {
@@ -133,6 +134,8 @@ inline absl::StatusOr<std::unique_ptr<VaultWriter>> StartVault(FileSystem& files
     if (absl::Status s = (*writer)->AppendBaseChunk(chunk); !s.ok()) return s;
   }
   if (absl::Status s = (*writer)->FinishBase(contents.base_digests, contents.base_header); !s.ok()) return s;
+  if (contents.network.empty()) return writer;
+  if (absl::Status s = (*writer)->AddNetwork(contents.network); !s.ok()) return s;
   return writer;
 }
 
@@ -193,6 +196,7 @@ inline absl::Status ReadAll(const VaultReader& vault, TestContents* contents = n
   contents->model = ToString(vault.model_section());
   contents->base_digests = vault.base_digests();
   contents->base_header = vault.base_header();
+  contents->network = ToString(vault.network_section());
   for (uint64_t chunk = 0; chunk < vault.header().chunk_count(); ++chunk) {
     std::vector<uint8_t> stored;
     if (absl::Status s = vault.ReadBaseChunk(chunk, &stored); !s.ok()) return s;
@@ -224,6 +228,7 @@ inline void ExpectContents(const std::string& bytes, const TestContents& expecte
   EXPECT_EQ(found.model, expected.model);
   EXPECT_EQ(found.base_digests, expected.base_digests);
   EXPECT_EQ(found.base_header, expected.base_header);
+  EXPECT_EQ(found.network, expected.network);
   EXPECT_EQ(found.chunks, expected.chunks);
   EXPECT_THAT(found.variants, testing::UnorderedElementsAreArray(expected.variants));
 }
@@ -240,15 +245,16 @@ void Store(std::string* bytes, size_t offset, T value) {
   std::memcpy(bytes->data() + offset, &value, sizeof(value));
 }
 
-// Where section `i` (0 MODEL, 1 CHUNKS, 2 BASE, 3 INDEX, 4 MANIFEST) is, and entry `i` of a narrow INDEX.
-inline size_t SectionField(size_t i) { return 72 + 24 * i; }
+// Where section `i` (0 MODEL, 1 CHUNKS, 2 BASE, 3 INDEX, 4 MANIFEST, 6 NETWORK) is, and entry `i` of a narrow INDEX.
+inline size_t SectionField(size_t i) { return i == 6 ? 220 : 72 + 24 * i; }
 inline size_t SectionOffset(const std::string& vault, size_t i) { return Load<uint64_t>(vault, SectionField(i)); }
 inline size_t SectionSize(const std::string& vault, size_t i) { return Load<uint64_t>(vault, SectionField(i) + 8); }
 inline size_t IndexEntry(const std::string& vault, size_t i) { return SectionOffset(vault, 3) + 40 * i; }
 
 // Makes the checksums of header and sections right again after a forgery. Base chunks and blobs keep theirs.
 inline void RepairChecksums(std::string* vault) {
-  for (size_t i = 0; i < 5; ++i) {
+  for (const size_t i : {0, 1, 2, 3, 4, 6}) {
+    if (i == 6 && (Load<uint8_t>(*vault, 12) & 8) == 0) continue;
     const uint64_t offset = Load<uint64_t>(*vault, SectionField(i));
     const uint64_t size = Load<uint64_t>(*vault, SectionField(i) + 8);
     if (offset > vault->size() || size > vault->size() - offset) continue;

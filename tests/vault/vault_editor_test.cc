@@ -195,6 +195,36 @@ TEST_F(VaultEditorTest, AFreeLayoutRaisesTheVersionAsLongAsItStays) {
   EXPECT_EQ(Read(), plain);
 }
 
+TEST_F(VaultEditorTest, EveryChangeKeepsTheNetworkWhereItIs) {
+  contents_ = MakeTestContents(21, 4);
+  contents_.network = TestRandom(22).Bytes(61);
+  ASSERT_THAT(WriteVault(files_, path_, contents_), IsOk());
+  const uint64_t offset = SectionOffset(Read(), 6);
+  const auto change = [&](const VaultChanges& changes, const std::vector<TestVariant>& additions = {}) {
+    ASSERT_THAT(ChangeVault(files_, path_, changes, additions), IsOk());
+    ExpectContents(Read(), contents_);
+    EXPECT_EQ(SectionOffset(Read(), 6), offset);
+    EXPECT_EQ(Load<uint16_t>(Read(), 10), 2);
+  };
+  const std::string before = Read();
+  change({});
+  EXPECT_EQ(Read(), before);
+  contents_.variants[1].name = "renamed";
+  change({.remove = {}, .rename = {{"dept-1", "renamed"}}});
+  // The hole before all other blobs is filled again.
+  contents_.variants.erase(contents_.variants.begin());
+  change({.remove = {"dept-0"}, .rename = {}});
+  contents_.variants.push_back(MakeTestVariant("added", 1, false, 9));
+  contents_.variants.back().segments = {"x"};
+  change({}, {contents_.variants.back()});
+  change({.remove = {}, .rename = {}, .compact = true});
+  std::vector<std::string> all;
+  for (const TestVariant& variant : contents_.variants) all.push_back(variant.name);
+  contents_.variants.clear();
+  change({.remove = all, .rename = {}});
+  EXPECT_EQ(Read(), Fresh(contents_));
+}
+
 TEST_F(VaultEditorTest, KeepsTheVersionThatADamagedVariantMayNeed) {
   contents_ = MakeTestContents(22, 3);
   contents_.variants[1].layout = TestFreeLayout(9);

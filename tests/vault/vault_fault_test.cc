@@ -50,7 +50,8 @@ std::vector<Job> Jobs() {
   return {
       {"create",
        [](FileSystem& files, const std::string& path) {
-         const TestContents contents = MakeTestContents(32, 5);
+         TestContents contents = MakeTestContents(32, 5);
+         contents.network = "a network";
          const auto writer = StartVault(files, path, contents, {.lock = {.attempts = 3}});
          if (!writer.ok()) return writer.status();
          for (const TestVariant& variant : contents.variants) {
@@ -79,7 +80,9 @@ std::vector<Job> Jobs() {
 class VaultFaultTest : public testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_THAT(WriteVault(FileSystem::Default(), path_, MakeTestContents(31, 5)), IsOk());
+    TestContents contents = MakeTestContents(31, 5);
+    contents.network = "the network before";
+    ASSERT_THAT(WriteVault(FileSystem::Default(), path_, contents), IsOk());
     old_ = folder_.Read("v.mvlt");
   }
   void Restart() {

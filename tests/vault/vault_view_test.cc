@@ -101,7 +101,7 @@ TEST(ParseHeaderTest, NamesTheFieldAtFault) {
       {"text mode", [](std::string* v) { v->erase(4, 1); }, CoreStatus::kBadMagic, 0, false},
       {"major before", set1(8, 0), CoreStatus::kUnknownVersion, 8},
       {"major after", set1(8, 2), CoreStatus::kUnknownVersion, 8},
-      {"minor after", set1(10, 2), CoreStatus::kUnknownVersion, 10},
+      {"minor after", set1(10, 3), CoreStatus::kUnknownVersion, 10},
       {"checksum", set1(248, 0), CoreStatus::kChecksumMismatch, 248, false},
       {"feature of 1.1 in 1.0", set4(12, 4), CoreStatus::kUnknownVersion, 12},
       {"feature", set4(12, 0x80000000), CoreStatus::kUnknownVersion, 12},
@@ -119,8 +119,10 @@ TEST(ParseHeaderTest, NamesTheFieldAtFault) {
       {"base size", set8(32, 1025), CoreStatus::kBadSection, 72 + 24},
       {"base size", set8(32, 768), CoreStatus::kBadSection, 72 + 24},
       {"free layouts without the feature", set1(216, 1), CoreStatus::kBadHeader, 216},
-      {"reserved", set1(220, 1), CoreStatus::kBadHeader, 220},
-      {"reserved", set1(247, 1), CoreStatus::kBadHeader, 220},
+      {"NETWORK's offset without the feature", set1(220, 1), CoreStatus::kBadHeader, 220},
+      {"NETWORK's checksum without the feature", set1(243, 1), CoreStatus::kBadHeader, 220},
+      {"reserved", set1(244, 1), CoreStatus::kBadHeader, 244},
+      {"reserved", set1(247, 1), CoreStatus::kBadHeader, 244},
       {"MODEL over the header", set8(72, 248), CoreStatus::kBadSection, 72},
       {"MODEL unaligned", set8(72, 257), CoreStatus::kBadSection, 72},
       {"MODEL at an even offset", set8(72, 258), CoreStatus::kBadSection, 72},
@@ -181,6 +183,62 @@ TEST(ParseHeaderTest, FreeLayoutsTakeVersion11) {
   EXPECT_EQ(field, 12u);
 }
 
+TEST(ParseHeaderTest, ANetworkTakesVersion12AndLiesBetweenBaseAndBlobs) {
+  const TempFolder folder;
+  TestContents contents = MakeTestContents(1, 2);
+  contents.network = "a network";
+  ASSERT_THAT(WriteVault(FileSystem::Default(), folder.File("v"), contents), IsOk());
+  const std::string vault = folder.Read("v");
+  VaultHeader header;
+  ASSERT_EQ(Parse(vault, vault.size(), &header), CoreStatus::kOk);
+  EXPECT_EQ(header.version_minor(), 2);
+  EXPECT_TRUE(header.has_network());
+  const SectionPlace network = header.section(Section::kNetwork);
+  EXPECT_EQ(network.size, 9u);
+  EXPECT_EQ(network.offset, (header.section(Section::kBase).end() + 3) / 4 * 4);
+  EXPECT_EQ(header.blobs_begin(), network.end());
+
+  const auto parse = [&](const std::function<void(std::string*)>& edit, uint32_t* field) {
+    std::string forged = vault;
+    edit(&forged);
+    RepairChecksums(&forged);
+    return Parse(forged, vault.size(), &header, field);
+  };
+  const auto set8 = [](size_t at, uint64_t value) { return [=](std::string* v) { Store<uint64_t>(v, at, value); }; };
+  uint32_t field = 999;
+  // A vault with both needs both.
+  EXPECT_EQ(parse(
+                [](std::string* v) {
+                  Store<uint32_t>(v, 12, 12);
+                  Store<uint32_t>(v, 216, 1);
+                },
+                &field),
+            CoreStatus::kOk);
+  EXPECT_EQ(header.version_minor(), 2);
+  EXPECT_EQ(parse([](std::string* v) { Store<uint16_t>(v, 10, 1); }, &field), CoreStatus::kUnknownVersion);
+  EXPECT_EQ(field, 12u);
+  EXPECT_EQ(parse([](std::string* v) { Store<uint32_t>(v, 12, 0); }, &field), CoreStatus::kBadHeader);
+  EXPECT_EQ(field, 220u);
+  for (const auto& bad :
+       {set8(228, 0), set8(220, network.offset + 1), set8(220, network.offset - 4), set8(220, vault.size() + 4),
+        set8(228, vault.size()), set8(228, ~uint64_t{0}), set8(220, 0)}) {
+    EXPECT_EQ(parse(bad, &field), CoreStatus::kBadSection);
+    EXPECT_EQ(field, 220u);
+  }
+  // Into INDEX, which is then at fault.
+  const size_t index = header.section(Section::kIndex).offset;
+  EXPECT_EQ(parse(set8(228, index - network.offset + 1), &field), CoreStatus::kBadSection);
+  EXPECT_EQ(field, 72u + 72);
+
+  // No blob begins before NETWORK ends.
+  ASSERT_EQ(Parse(vault, vault.size(), &header), CoreStatus::kOk);
+  std::string forged = vault;
+  Store<uint32_t>(&forged, index + 8, static_cast<uint32_t>(network.offset));
+  IndexView view;
+  ASSERT_EQ(view.Open(header, View(forged).Sub(index, header.section(Section::kIndex).size)), CoreStatus::kOk);
+  EXPECT_EQ(view.Validate(), CoreStatus::kBadIndex);
+}
+
 // What callers see of each structure before anything is read into it.
 TEST(VaultViewTest, EverythingIsEmptyUntilItIsRead) {
   const VaultHeader header;
@@ -197,6 +255,8 @@ TEST(VaultViewTest, EverythingIsEmptyUntilItIsRead) {
     EXPECT_EQ(place.end(), 0u);
     EXPECT_EQ(place.checksum, 0u);
   }
+  EXPECT_FALSE(header.has_network());
+  EXPECT_EQ(header.blobs_begin(), 0u);
   const ChunkPlace chunk;
   EXPECT_EQ(chunk.offset + chunk.size + chunk.checksum32, 0u);
   const VariantEntry entry;

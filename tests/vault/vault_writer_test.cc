@@ -127,6 +127,51 @@ TEST_F(VaultWriterTest, IsOfTheLowestVersionThatWillDo) {
   ExpectContents(vault, contents);
 }
 
+TEST_F(VaultWriterTest, ANetworkTakesVersion12AndLiesBetweenBaseAndBlobs) {
+  TestContents contents = MakeTestContents(5, 3);
+  const std::string plain = Write(contents);
+  for (const size_t size : {1, 2, 3, 4, 5, 1000}) {
+    contents.network = TestRandom(size).Bytes(size);
+    const std::string vault = Write(contents);
+    ExpectContents(vault, contents);
+    EXPECT_EQ(Load<uint16_t>(vault, 10), 2);
+    EXPECT_EQ(Load<uint32_t>(vault, 12), 8u);
+    const size_t base_end = SectionOffset(vault, 2) + SectionSize(vault, 2);
+    EXPECT_EQ(SectionOffset(vault, 6), (base_end + 3) / 4 * 4);
+    EXPECT_EQ(SectionSize(vault, 6), size);
+    EXPECT_EQ(vault.substr(SectionOffset(vault, 6), size), contents.network);
+    EXPECT_EQ(vault.size(), plain.size() + (size + 3) / 4 * 4);
+  }
+  contents.variants[1].layout = TestFreeLayout(2);
+  const std::string vault = Write(contents);
+  EXPECT_EQ(Load<uint16_t>(vault, 10), 2);
+  EXPECT_EQ(Load<uint32_t>(vault, 12), 12u);
+  ExpectContents(vault, contents);
+}
+
+TEST_F(VaultWriterTest, ANetworkIsGivenOnceAndBeforeTheVariants) {
+  const auto out_of_order = StatusIs(StatusCode::kFailedPrecondition, HasSubstr("AddNetwork called out of order"));
+  const TestContents contents = MakeTestContents(6, 1);
+  {
+    ASSERT_OK_AND_ASSIGN(const auto writer, VaultWriter::Create(files_, path_, contents.params, contents.model));
+    EXPECT_THAT(writer->AddNetwork("n"), out_of_order);
+  }
+  {
+    ASSERT_OK_AND_ASSIGN(const auto writer, StartVault(files_, path_, contents));
+    EXPECT_THAT(writer->AddNetwork(""), StatusIs(StatusCode::kInvalidArgument, HasSubstr("empty NETWORK")));
+    ASSERT_THAT(writer->AddNetwork("n"), IsOk());
+    EXPECT_THAT(writer->AddNetwork("n"), out_of_order);
+  }
+  {
+    ASSERT_OK_AND_ASSIGN(const auto writer, StartVault(files_, path_, contents));
+    ASSERT_THAT(AddVariant(*writer, contents.variants[0]), IsOk());
+    EXPECT_THAT(writer->AddNetwork("n"), out_of_order);
+  }
+  Write(contents);
+  ASSERT_OK_AND_ASSIGN(const auto edit, EditVault(files_, path_, {.remove = {"dept-0"}, .rename = {}}));
+  EXPECT_THAT(edit->AddNetwork("n"), out_of_order);
+}
+
 TEST_F(VaultWriterTest, RefusesMoreTensorsThanTheFormatAllows) {
   ASSERT_OK_AND_ASSIGN(const auto writer, StartVault(files_, path_, MakeTestContents(5, 0)));
   EXPECT_THAT(writer->BeginVariant("a", {LayoutForm::kFree, (1 << 20) + 1, ""}, 1),
@@ -134,17 +179,20 @@ TEST_F(VaultWriterTest, RefusesMoreTensorsThanTheFormatAllows) {
 }
 
 TEST_F(VaultWriterTest, AccountsForEveryByte) {
-  const std::string vault = Write(MakeTestContents(5, 9));
+  TestContents contents = MakeTestContents(5, 9);
+  contents.network = "a network";
+  const std::string vault = Write(contents);
   ASSERT_OK_AND_ASSIGN(const auto reader, VaultReader::Open(files_, path_));
   const VaultBytes bytes = reader->BytesBySection();
   EXPECT_EQ(bytes.file, vault.size());
   EXPECT_EQ(bytes.header, 256u);
   EXPECT_EQ(bytes.model, SectionSize(vault, 0));
   EXPECT_EQ(bytes.index, SectionSize(vault, 3));
-  EXPECT_EQ(bytes.header + bytes.model + bytes.chunks + bytes.base + bytes.variants + bytes.index + bytes.manifest +
-                bytes.unused,
+  EXPECT_EQ(bytes.network, 9u);
+  EXPECT_EQ(bytes.header + bytes.model + bytes.chunks + bytes.base + bytes.network + bytes.variants + bytes.index +
+                bytes.manifest + bytes.unused,
             vault.size());
-  EXPECT_LT(bytes.unused, 8u * 12);
+  EXPECT_LT(bytes.unused, 8u * 13);
 }
 
 TEST_F(VaultWriterTest, OpensWhatIsWrittenBeforeTheCommit) {

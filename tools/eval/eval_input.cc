@@ -1,6 +1,5 @@
 #include "tools/eval/eval_input.h"
 
-#include <cmath>
 #include <memory>
 #include <utility>
 
@@ -8,17 +7,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "codec/core/bytes.h"
-#include "nlohmann/json.hpp"
+#include "tools/formats/model_config.h"
 
 namespace modelvault {
 namespace {
 
-using Json = nlohmann::json;
-
-constexpr uint64_t kMaxModelFile = uint64_t{16} << 20;
 constexpr uint64_t kMaxTokenFile = uint64_t{1} << 32;
-constexpr uint64_t kMaxDimension = uint64_t{1} << 20;
-constexpr uint64_t kMaxContext = uint64_t{1} << 14;
 
 absl::StatusOr<std::vector<uint8_t>> ReadWhole(FileSystem& file_system, absl::string_view path, uint64_t limit) {
   const absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = file_system.OpenForRead(path);
@@ -31,87 +25,33 @@ absl::StatusOr<std::vector<uint8_t>> ReadWhole(FileSystem& file_system, absl::st
   return bytes;
 }
 
-// Takes what it knows out of the object "config"; remembers the first thing that is wrong.
-class ConfigReader {
- public:
-  ConfigReader(const Json& config, absl::string_view path) : config_(config), path_(path) {}
-
-  size_t Size(const char* key, uint64_t most = kMaxDimension) {
-    const auto found = config_.find(key);
-    if (found == config_.end() || !found->is_number_unsigned() || found->get<uint64_t>() == 0 ||
-        found->get<uint64_t>() > most) {
-      Fail(key, absl::StrCat("a whole number from 1 to ", most));
-      return 1;
-    }
-    return static_cast<size_t>(found->get<uint64_t>());
-  }
-
-  double Positive(const char* key, double otherwise) {
-    const auto found = config_.find(key);
-    if (found == config_.end()) return otherwise;
-    if (!found->is_number() || !(found->get<double>() > 0) || !std::isfinite(found->get<double>())) {
-      Fail(key, "a positive number");
-      return otherwise;
-    }
-    return found->get<double>();
-  }
-
-  void Expect(const char* key, const Json& expected, bool required) {
-    const auto found = config_.find(key);
-    if (found == config_.end() ? required : *found != expected) Fail(key, expected.dump());
-  }
-
-  const absl::Status& status() const { return status_; }
-
- private:
-  void Fail(const char* key, absl::string_view expected) {
-    const auto found = config_.find(key);
-    status_.Update(absl::InvalidArgumentError(
-        absl::StrCat(path_, ": config.", key, ": expected ", expected, ", found ",
-                     found == config_.end() ? "nothing" : found->dump(-1, ' ', true, Json::error_handler_t::replace))));
-  }
-
-  const Json& config_;
-  absl::string_view path_;
-  absl::Status status_;
-};
-
 }  // namespace
 
-absl::StatusOr<EvalModel> ReadEvalModel(FileSystem& file_system, absl::string_view path) {
-  const absl::StatusOr<std::vector<uint8_t>> bytes = ReadWhole(file_system, path, kMaxModelFile);
-  if (!bytes.ok()) return bytes.status();
-  const Json json = Json::parse(bytes->begin(), bytes->end(), nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object() || !json.contains("config") || !json["config"].is_object()) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": expected a JSON object with an object \"config\" in it"));
-  }
+absl::StatusOr<EvalModel> ReadEvalModel(FileSystem& file_system, const std::string& path) {
+  absl::StatusOr<ModelConfig> read = ReadModelConfig(file_system, path);
+  if (!read.ok()) return read.status();
+  const auto refuse = [&](absl::string_view key, absl::string_view expected) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": config.", key, ": models are evaluated with ", expected));
+  };
+  if (read->architecture != Architecture::kLlama) return refuse("architecture", "\"llama\" only");
+  if (read->rope_halves) return refuse("rope_pairs", "\"interleaved\" only");
+  if (!read->tied_embeddings) return refuse("tied_embeddings", "true only");
+  if (!read->names.empty()) return refuse("names", "the tensors' own names only");
+  if (read->eval_context == 0) return refuse("eval_context", "the number of tokens that a record predicts");
   EvalModel model;
-  ConfigReader reader(json["config"], path);
-  TransformerConfig& c = model.config;
-  reader.Expect("architecture", "llama", /*required=*/true);
-  reader.Expect("rope_pairs", "interleaved", /*required=*/false);
-  reader.Expect("tied_embeddings", true, /*required=*/false);
-  c.dim = reader.Size("dim");
-  c.hidden_dim = reader.Size("hidden_dim");
-  c.layers = reader.Size("layers");
-  c.heads = reader.Size("heads");
-  c.kv_heads = reader.Size("kv_heads");
-  c.vocab = reader.Size("vocab");
-  c.context = reader.Size("eval_context", kMaxContext);
-  c.rope_theta = reader.Positive("rope_theta", c.rope_theta);
-  c.norm_eps = reader.Positive("norm_eps", c.norm_eps);
-  if (!reader.status().ok()) return reader.status();
-  if (absl::Status status = CheckConfig(c); !status.ok()) {
+  model.config = {.dim = read->dim,
+                  .hidden_dim = read->hidden_dim,
+                  .layers = read->layers,
+                  .heads = read->heads,
+                  .kv_heads = read->kv_heads,
+                  .vocab = read->vocab,
+                  .context = read->eval_context,
+                  .rope_theta = read->rope_theta,
+                  .norm_eps = read->norm_eps};
+  if (absl::Status status = CheckConfig(model.config); !status.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": config: ", status.message()));
   }
-  const auto variants = json.find("variants");
-  if (variants == json.end()) return model;
-  for (const Json& variant : *variants) {
-    if (!variants->is_array() || !variant.is_object() || !variant.contains("name") || !variant["name"].is_string()) {
-      return absl::InvalidArgumentError(absl::StrCat(path, ": variants: expected a list of objects with a name"));
-    }
-    model.departments.push_back(variant["name"].get<std::string>());
-  }
+  model.departments = std::move(read->departments);
   return model;
 }
 

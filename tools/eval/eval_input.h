@@ -18,10 +18,9 @@ struct EvalModel {
   std::vector<std::string> departments;  // That the file lists; may be empty.
 };
 
-// A JSON file with "config": architecture ("llama"), dim, hidden_dim, layers, heads, kv_heads, vocab, eval_context,
-// optionally rope_theta, norm_eps, rope_pairs ("interleaved") and tied_embeddings (true); and optionally "variants", a
-// list of objects with a name. kInvalidArgument for anything else.
-absl::StatusOr<EvalModel> ReadEvalModel(FileSystem& file_system, absl::string_view path);
+// ReadModelConfig() of a file that says eval_context and describes what a Transformer can run: a llama with tied
+// embeddings, interleaved pairs and tensors of no names of their own. kInvalidArgument for another.
+absl::StatusOr<EvalModel> ReadEvalModel(FileSystem& file_system, const std::string& path);
 
 // A file of little-endian 16-bit token ids: records of config.context + 1 of them, at least one. kInvalidArgument for
 // another length or an id that is not below config.vocab.

@@ -55,9 +55,9 @@ std::vector<float> Differences(const FitTensor& tensor, const std::vector<float>
 class Search {
  public:
   Search(FileSystem& file_system, const FitInput& input, const Fitter& fitter, const WorkFolder& work,
-         const FitRunOptions& options)
+         const FitRunOptions& options, uint64_t network_size)
       : file_system_(file_system), input_(input), fitter_(fitter), work_(work), options_(options) {
-    overhead_ = kFixedOverhead + kVariantOverhead * input.variant_count();
+    overhead_ = kFixedOverhead + kVariantOverhead * input.variant_count() + network_size;
   }
 
   // Leaves the vault at vault_path().
@@ -310,6 +310,7 @@ class Search {
     pack.threads = options_.fit.threads;
     pack.durability = Durability::kNone;
     pack.progress = options_.progress;
+    pack.network = options_.network;
     // A vault over the budget must not take the place of one that is within it.
     const std::string next = vault_path() + ".next";
     const absl::StatusOr<PackReport> report = PackVault(file_system_, files->base, files->variants, next, pack);
@@ -346,7 +347,7 @@ absl::Status Publish(FileSystem& file_system, const std::string& from, const std
 }
 
 absl::StatusOr<FitRun> RunFitIn(FileSystem& file_system, const WorkFolder& work, const FitInput& input,
-                                const std::string& output, const FitRunOptions& options) {
+                                const std::string& output, const FitRunOptions& options, uint64_t network_size) {
   // Held to the end: what others did to the vault meanwhile would be lost.
   const absl::StatusOr<bool> replaces = file_system.Exists(output);
   if (!replaces.ok()) return replaces.status();
@@ -355,7 +356,7 @@ absl::StatusOr<FitRun> RunFitIn(FileSystem& file_system, const WorkFolder& work,
   if (!lock.ok()) return lock.status();
   const absl::StatusOr<Fitter> fitter = Fitter::Create(&input, options.fit, &work);
   if (!fitter.ok()) return fitter.status();
-  Search search(file_system, input, *fitter, work, options);
+  Search search(file_system, input, *fitter, work, options, network_size);
   absl::StatusOr<FitRun> run = search.Run();
   if (!run.ok()) return run;
   absl::Status status = Publish(file_system, search.vault_path(), output, *replaces);
@@ -371,6 +372,13 @@ absl::StatusOr<FitRun> RunFit(FileSystem& file_system, const FitInput& input, co
     return absl::InvalidArgumentError("a budget, tolerance or lambda out of range");
   }
   // All of this better now than after hours.
+  std::string network;
+  if (options.network.has_value()) {
+    absl::StatusOr<std::string> built =
+        BuildNetwork(*options.network, ExportedTensors(input.tensors(), input.carried()), "the fitted models");
+    if (!built.ok()) return built.status();
+    network = *std::move(built);
+  }
   if (!options.export_folder.empty()) {
     if (absl::Status status = CheckInt8Folder(file_system, input, options.export_folder); !status.ok()) return status;
   }
@@ -378,7 +386,7 @@ absl::StatusOr<FitRun> RunFit(FileSystem& file_system, const FitInput& input, co
   const absl::StatusOr<WorkFolder> work = WorkFolder::Open(
       file_system, options.work_folder.empty() ? absl::StrCat(output, ".fit-work") : options.work_folder);
   if (!work.ok()) return work.status();
-  absl::StatusOr<FitRun> run = RunFitIn(file_system, *work, input, output, options);
+  absl::StatusOr<FitRun> run = RunFitIn(file_system, *work, input, output, options, network.size());
   if (!run.ok()) {
     work->RemoveIfEmpty();
   } else if (!options.keep_work_folder) {

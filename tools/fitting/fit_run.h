@@ -3,6 +3,7 @@
 #define MODELVAULT_TOOLS_FITTING_FIT_RUN_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "tools/fitting/fitter.h"
 #include "tools/fitting/lost_rows.h"
 #include "tools/fitting/packed_size.h"
+#include "tools/packing/network_builder.h"
 #include "vault/file_system.h"
 
 namespace modelvault {
@@ -21,6 +23,7 @@ struct FitRunOptions {
   BaseProfile profile = BaseProfile::kSmall;
   double lambda = 0;          // Positive: this price of a bit, whatever the vault's size; the budget only limits it.
   double tolerance = 0.005;   // The vault is at most so much, as a share of the budget, below it; where it can be.
+  std::optional<NetworkInput> network;  // What the models compute, for the vault to say.
   CurvatureOptions curvature;
   FitOptions fit;
   std::vector<double> curve;  // Budgets, as multiples of this one, to tell the loss at; see FitRun::curve.

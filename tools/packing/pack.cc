@@ -380,6 +380,7 @@ struct NewVault {
   DeltaStatistics statistics;
   ModelDigests base_digests;
   std::vector<OpenInput> inputs;
+  std::string network;  // Empty: the vault does not say what its models compute.
 
   uint32_t chunk_size() const {
     return options.chunk_size != 0 ? options.chunk_size : DefaultChunkSize(base.data_size());
@@ -412,6 +413,7 @@ absl::StatusOr<std::unique_ptr<VaultWriter>> WriteVault(NewVault* vault, BasePro
   const SharedTables& parsed = (*shared)->tables();
   absl::Status status = WriteBase(parsed, base_source, options, writer->get(), params.chunk_size);
   if (status.ok()) status = (*writer)->FinishBase(vault->base_digests, vault->base.frame());
+  if (status.ok() && !vault->network.empty()) status = (*writer)->AddNetwork(vault->network);
   if (status.ok()) status = PrepareLayouts(parsed, vault->base_digests, params.segment_size, &vault->inputs);
   if (status.ok()) status = WriteVariants(base_source, options, vault->inputs, writer->get());
   if (status.ok()) status = (*writer)->Finish();
@@ -467,7 +469,12 @@ absl::StatusOr<PackReport> PackVault(FileSystem& file_system, absl::string_view 
       OpenInputs(file_system, variants, base_path, tensors, options.names, &note);
   if (!inputs.ok()) return inputs.status();
 
-  NewVault vault{file_system, output, options, *base, DeltaStatistics(tensors), {}, *std::move(inputs)};
+  NewVault vault{file_system, output, options, *base, DeltaStatistics(tensors), {}, *std::move(inputs), {}};
+  if (options.network.has_value()) {
+    absl::StatusOr<std::string> built = BuildNetwork(*options.network, tensors, base_path);
+    if (!built.ok()) return built.status();
+    vault.network = *std::move(built);
+  }
   const BaseFactory base_source = [&] { return std::make_unique<FileDataSource>(&*base); };
   if (absl::Status status = Analyze(tensors, base_source, options, &vault.inputs, &vault.statistics); !status.ok()) {
     return status;

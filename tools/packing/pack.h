@@ -14,6 +14,7 @@
 #include "codec/progress_function.h"
 #include "codec/shared_tables_builder.h"
 #include "tools/packing/name_rules.h"
+#include "tools/packing/network_builder.h"
 #include "vault/file_system.h"
 #include "vault/vault_reader.h"
 
@@ -33,6 +34,8 @@ struct PackOptions {
   std::optional<BaseProfile> profile;
   int threads = 0;  // 0: one a core.
   NameRules names;  // How variants' names are matched with the base's.
+  // What the models of a new vault compute; none: the vault does not say.
+  std::optional<NetworkInput> network;
   Durability durability = Durability::kOnDisk;
   ProgressFunction progress;
 };

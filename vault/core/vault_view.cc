@@ -90,38 +90,47 @@ bool SkipPadding(ByteReader* reader) {
   return reader->position() % 2 == 0 || (reader->ReadU8(&zero) && zero == 0);
 }
 
-// The header's table of sections, and their sizes as far as other fields tell them. `p` is the header.
+// The entry of a section that this vault does not have.
+CoreStatus ParseNoSection(const uint8_t* p, Section section, VaultHeader* header, uint32_t* bad_field) {
+  header->section(section) = SectionPlace();
+  *bad_field = SectionEntryOffset(section);
+  return AllZero(p + *bad_field, kSectionEntrySize) ? CoreStatus::kOk : CoreStatus::kBadHeader;
+}
+
+// The sections' entries, and their sizes as far as other fields tell them. `p` is the header.
 CoreStatus ParseSections(const uint8_t* p, VaultHeader* header, uint32_t* bad_field) {
   size_t end = kHeaderSize;
-  for (size_t i = 0; i < kSectionCount; ++i) {
-    *bad_field = static_cast<uint32_t>(kSectionsField.offset + i * kSectionEntrySize);
+  for (const Section section : kSectionsInFile) {
+    if (section == Section::kNetwork && !header->has_network()) {
+      if (const CoreStatus none = ParseNoSection(p, section, header, bad_field); none != CoreStatus::kOk) return none;
+      continue;
+    }
+    *bad_field = SectionEntryOffset(section);
     const uint8_t* const entry = p + *bad_field;
-    SectionPlace* const place = &header->sections[i];
+    SectionPlace* const place = &header->section(section);
     const bool fits = LoadSize(entry + kSectionOffsetField.offset, &place->offset) &&
                       LoadSize(entry + kSectionSizeField.offset, &place->size);
     place->checksum = LoadLe64(entry + kSectionChecksumField.offset);
-    if (i == static_cast<size_t>(Section::kSignature)) {
-      if (!AllZero(entry, kSectionEntrySize)) return CoreStatus::kBadHeader;
-      break;
-    }
     if (!fits || place->offset % kAlignment != 0 || place->offset < end || place->offset > header->file_size ||
-        place->size > header->file_size - place->offset) {
+        place->size > header->file_size - place->offset || (section == Section::kNetwork && place->size == 0)) {
       return CoreStatus::kBadSection;
     }
     end = place->end();
   }
+  const CoreStatus none = ParseNoSection(p, Section::kSignature, header, bad_field);
+  if (none != CoreStatus::kOk) return none;
   *bad_field = kFileSizeField.offset;
   if (end != header->file_size) return CoreStatus::kBadSection;
 
   // The products stay far below 2^64: at most 2^52 chunks, 2^32 variants.
   const size_t chunk_count = header->chunk_count();
-  *bad_field = kSectionsField.offset + static_cast<uint32_t>(Section::kChunks) * kSectionEntrySize;
+  *bad_field = SectionEntryOffset(Section::kChunks);
   if (header->section(Section::kChunks).size != chunk_count * header->chunk_entry_size())
     return CoreStatus::kBadSection;
-  *bad_field = kSectionsField.offset + static_cast<uint32_t>(Section::kBase) * kSectionEntrySize;
+  *bad_field = SectionEntryOffset(Section::kBase);
   const size_t base_size = header->section(Section::kBase).size;
   if (base_size < chunk_count || (chunk_count == 0 && base_size != 0)) return CoreStatus::kBadSection;
-  *bad_field = kSectionsField.offset + static_cast<uint32_t>(Section::kIndex) * kSectionEntrySize;
+  *bad_field = SectionEntryOffset(Section::kIndex);
   const uint64_t index_size = header->section(Section::kIndex).size;
   if (index_size < header->variant_count * (uint64_t{header->index_entry_size()} + kMinNameSize) ||
       (header->variant_count == 0 && index_size != 0)) {
@@ -233,7 +242,7 @@ CoreStatus IndexView::Open(const VaultHeader& header, ByteView index) {
     return CoreStatus::kBadIndex;
   }
   index_ = index;
-  blobs_begin_ = header.section(Section::kBase).end();
+  blobs_begin_ = header.blobs_begin();
   blobs_end_ = header.section(Section::kIndex).offset;
   return CoreStatus::kOk;
 }

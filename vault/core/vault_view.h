@@ -41,7 +41,12 @@ struct VaultHeader {
   const SectionPlace& section(Section s) const { return sections[static_cast<size_t>(s)]; }
   SectionPlace& section(Section s) { return sections[static_cast<size_t>(s)]; }
   // The lowest that has the features.
-  uint16_t version_minor() const { return (features & kFeatureFreeLayouts) != 0 ? 1 : 0; }
+  uint16_t version_minor() const {
+    return (features & kFeatureNetwork) != 0 ? 2 : (features & kFeatureFreeLayouts) != 0 ? 1 : 0;
+  }
+  bool has_network() const { return (features & kFeatureNetwork) != 0; }
+  // Where the first blob may begin, before alignment.
+  size_t blobs_begin() const { return section(has_network() ? Section::kNetwork : Section::kBase).end(); }
   size_t chunk_count() const { return base_data_size / chunk_size + (base_data_size % chunk_size != 0 ? 1 : 0); }
   // Raw bytes of base chunk `chunk` < chunk_count().
   uint32_t chunk_raw_size(size_t chunk) const {

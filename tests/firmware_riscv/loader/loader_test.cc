@@ -220,6 +220,50 @@ TEST(LoaderTest, AnotherModelsDigestIsAMismatch) {
   EXPECT_EQ(mv_diagnose(opened.loader(), &variant).place, MV_PLACE_UNKNOWN);
 }
 
+TEST(LoaderTest, GivesTheNetworkAndProvesIt) {
+  const uint8_t* bytes = nullptr;
+  size_t size = 99;
+  {
+    OpenedVault opened(CodedVaultBytes(Models()));
+    EXPECT_EQ(mv_network(opened.loader(), &bytes, &size), MV_NOT_FOUND);
+    EXPECT_EQ(bytes, nullptr);
+    EXPECT_EQ(size, 0u);
+  }
+  CodedModels models = Encode(MakePlainModels(4), 4096, 1 << 20);
+  models.network = TestRandom(3).Bytes(5001);
+  std::string vault = CodedVaultBytes(models);
+  {
+    OpenedVault opened(vault);
+    ASSERT_EQ(mv_network(opened.loader(), &bytes, &size), MV_OK);
+    EXPECT_EQ(std::string(bytes, bytes + size), models.network);
+    // The variants behind it are where they were.
+    mv_variant variant;
+    ASSERT_EQ(Find(opened.loader(), "ternary", &variant), MV_OK);
+    EXPECT_EQ(Restore(opened.loader(), variant, 4096).verdict, MV_VERIFIED);
+  }
+  // Damaged, it does not keep the models from being restored.
+  const size_t place = static_cast<size_t>(LoadLe64(Data(vault) + kNetworkField.offset));
+  vault[place + 5000] = static_cast<char>(vault[place + 5000] ^ 1);
+  OpenedVault opened(vault);
+  EXPECT_EQ(mv_network(opened.loader(), &bytes, &size), MV_CHECKSUM_MISMATCH);
+  EXPECT_EQ(bytes, nullptr);
+  mv_variant variant;
+  ASSERT_EQ(Find(opened.loader(), "ternary", &variant), MV_OK);
+  EXPECT_EQ(Restore(opened.loader(), variant, 4096).verdict, MV_VERIFIED);
+}
+
+// What a flipped bit at `at` hits, by the header's own table.
+mv_place PlaceOf(const std::string& vault, size_t at) {
+  if (at < kHeaderSize) return MV_PLACE_HEADER;
+  const mv_place kPlaces[] = {MV_PLACE_MODEL, MV_PLACE_CHUNKS, MV_PLACE_BASE, MV_PLACE_INDEX};
+  for (size_t s = 0; s < 4; ++s) {
+    const uint8_t* const entry = Data(vault) + kSectionsField.offset + s * kSectionEntrySize;
+    const uint64_t offset = LoadLe64(entry), size = LoadLe64(entry + 8);
+    if (at >= offset && at - offset < size) return kPlaces[s];
+  }
+  return MV_PLACE_UNKNOWN;
+}
+
 TEST(LoaderTest, NoFlippedBitIsEverMissed) {
   for (const CodedModels* models : {&Models(), &WholeModels()}) {
     const std::string vault = CodedVaultBytes(*models);

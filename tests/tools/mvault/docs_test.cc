@@ -167,7 +167,7 @@ TEST(DocsTest, ExitCodesMeanTheSameInTheProgramItsHelpAndTheDocument) {
 
 // Adds a document's keys, at every depth. What some are keyed by is data.
 void CollectKeys(const nlohmann::json& json, Words* keys) {
-  static const Words kKeyedByData = {"checksums", "modes", "tensors_by_mode"};
+  static const Words kKeyedByData = {"checksums", "modes", "operators", "tensors_by_mode"};
   if (json.is_array()) {
     for (const nlohmann::json& item : json) CollectKeys(item, keys);
   }
@@ -227,7 +227,14 @@ TEST(DocsTest, KeysOfJsonDocumentsAreThoseDescribed) {
   CompareKeys("pack", {{"--base", models.base(), "--variant", few, "-o", models.File("one.mvlt")}},
               {.see = "info", .no_keys = {"info"}});
   CompareKeys("ls", {{vault}});
-  CompareKeys("info", {{vault}, {vault, "free"}, {vault, "base"}}, {.see = "pack", .no_keys = {"diff", "pack"}});
+  const EvalFiles talking;
+  const std::string talks = talking.File("talks.mvlt");
+  CompareKeys("pack",
+              {{"--base", talking.File("int8/base.safetensors"), "--variants", talking.File("int8/variants"), "--model",
+                talking.File("corpus.json"), "-o", talks}},
+              {.see = "info", .no_keys = {"info"}});
+  CompareKeys("info", {{vault}, {vault, "free"}, {vault, "base"}, {talks}},
+              {.see = "pack", .no_keys = {"diff", "features", "malformed", "pack", "tokens"}});
   CompareKeys("checksums", {{vault}});
   CompareKeys("restore", {{vault, "few", "-o", models.File("few")}}, {.see = "", .no_keys = {"checksums", "digests"}});
   CompareKeys("add", {{vault, "--variant", few}}, {.see = "", .no_keys = {"pack"}});

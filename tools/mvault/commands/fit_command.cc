@@ -25,6 +25,7 @@
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/remaining_time.h"
 #include "tools/mvault/commands/commands.h"
+#include "tools/mvault/commands/network_options.h"
 #include "tools/mvault/commands/profile_option.h"
 #include "tools/mvault/commands/variant_inputs.h"
 #include "tools/mvault/reports/fit_report.h"
@@ -36,6 +37,7 @@ struct Arguments {
   FitFiles files;
   VariantArguments variants;
   NameRuleArguments names;
+  NetworkArguments network;
   std::string output;
   std::string report;       // Empty: none.
   std::string json_report;  // The same.
@@ -134,7 +136,8 @@ absl::Status Complete(Arguments* a) {
 bool Replaces(const std::string& path, const Arguments& a) {
   const FitFiles& files = a.files;
   return SameFile(path, files.base) || SameFile(path, files.curvature) || SameFile(path, files.importance) ||
-         SameFile(path, a.tensor_weights_file) ||
+         SameFile(path, a.tensor_weights_file) || SameFile(path, a.network.model) ||
+         SameFile(path, a.network.tokenizer) ||
          std::any_of(files.variants.begin(), files.variants.end(),
                      [&](const VariantInput& v) { return SameFile(path, v.path); });
 }
@@ -191,6 +194,7 @@ absl::StatusOr<ExitCode> Fit(Session& session, Arguments arguments) {
                                             kGroupSize, " weights"));
   }
   if (absl::Status status = Complete(&arguments); !status.ok()) return UsageError(session, status.message());
+  if (absl::Status s = CheckNetworkOptions(arguments.network); !s.ok()) return UsageError(session, s.message());
   if (absl::Status status = ReadTensorWeights(session.file_system, &arguments); !status.ok()) return status;
   absl::StatusOr<std::vector<VariantInput>> variants = FindVariants(arguments.variants);
   if (!variants.ok()) return variants.status();
@@ -204,6 +208,9 @@ absl::StatusOr<ExitCode> Fit(Session& session, Arguments arguments) {
     if (report.empty()) continue;
     if (absl::Status status = session.file_system.TryOutput(report); !status.ok()) return status;
   }
+  absl::StatusOr<std::optional<NetworkInput>> network = FindNetwork(session.file_system, arguments.network);
+  if (!network.ok()) return network.status();
+  arguments.run.network = *std::move(network);
   RemainingTime time;
   arguments.run.progress = [&](absl::string_view stage, uint64_t done, uint64_t total) {
     session.console.progress().Update(time.Label(stage, done, total), done, total);
@@ -242,6 +249,7 @@ void AddFileOptions(Command* command, Arguments* a) {
       .TypeName("FILE");
   AddVariantOptions(command, &a->variants);
   AddNameRuleOptions(command, &a->names);
+  AddNetworkOptions(command, &a->network);
   command
       ->AddOption("--curvature", &a->files.curvature,
                   "What is known of the weights: TENSOR.G and TENSOR.H (Kronecker factors), TENSOR.importance, "

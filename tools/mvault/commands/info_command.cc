@@ -19,6 +19,7 @@
 #include "tools/mvault/reports/checksum_list.h"
 #include "tools/mvault/reports/formatting.h"
 #include "tools/mvault/reports/model_diff.h"
+#include "tools/mvault/reports/network_report.h"
 #include "vault/format.h"
 
 namespace modelvault {
@@ -165,6 +166,7 @@ absl::StatusOr<ExitCode> InfoOfVault(Session& session, const Arguments& argument
                  {"base_xxh3_128", Hex(digests.xxh3)},
                  {"base_xxh64", FormatXxh64(digests.xxh64)},
                  {"variants", variant_count},
+                 {"network", NetworkJsonOf(vault)},
                  {"sections", PartsToJson(SectionParts(vault.vault().BytesBySection()))},
                  {"parts", PartsToJson(Parts(*account))},
                  {"tensors_by_mode", ModesJson(account->tensors_by_mode)},
@@ -175,10 +177,10 @@ absl::StatusOr<ExitCode> InfoOfVault(Session& session, const Arguments& argument
   std::string text = absl::StrFormat(
       "%s: %s bytes, format %d.%d, a base and %d variants of %s weights\n"
       "chunks of %s bytes, segments of %s bytes\n"
-      "base: %s bytes of data, XXH3-128 %s, XXH64 %s\n\n%s\n",
+      "base: %s bytes of data, XXH3-128 %s, XXH64 %s\n%s\n%s\n",
       Printable(arguments.vault), Grouped(account->file), kVersionMajor, header.version_minor(), variant_count,
       Grouped(vault.weights()), Grouped(header.chunk_size), Grouped(header.segment_size),
-      Grouped(header.base_data_size), Hex(digests.xxh3), FormatXxh64(digests.xxh64),
+      Grouped(header.base_data_size), Hex(digests.xxh3), FormatXxh64(digests.xxh64), NetworkTextOf(vault),
       FormatParts(Parts(*account), account->file));
   std::vector<std::string> modes;
   for (size_t m = 0; m < kTensorModeCount; ++m) {

@@ -15,6 +15,7 @@
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/reports/checksum_list.h"
 #include "tools/mvault/reports/formatting.h"
+#include "tools/mvault/reports/network_report.h"
 #include "vault/format.h"
 
 namespace modelvault {
@@ -44,6 +45,7 @@ absl::StatusOr<ExitCode> Ls(Session& session, const Arguments& arguments) {
     std::stable_sort(variants.begin(), variants.end(),
                      [](const Row& a, const Row& b) { return a.stored_size > b.stored_size; });
   }
+  const std::string answers = AnswersOf(*vault);
   const Row base = {kReservedVariantName, sections.base, vault->vault().base_digests()};
   if (arguments.json) {
     const auto to_json = [&](const Row& row) -> Json {
@@ -53,11 +55,9 @@ absl::StatusOr<ExitCode> Ls(Session& session, const Arguments& arguments) {
               {"xxh3_128", Hex(row.digests.xxh3)},
               {"xxh64", FormatXxh64(row.digests.xxh64)}};
     };
-    Json json = {{"vault", arguments.vault},
-                 {"bytes", sections.file},
-                 {"weights", vault->weights()},
-                 {"base", to_json(base)},
-                 {"variants", Json::array()}};
+    Json json = {{"vault", arguments.vault},    {"bytes", sections.file},
+                 {"weights", vault->weights()}, {"answers", answers.empty() ? Json(nullptr) : Json(answers)},
+                 {"base", to_json(base)},       {"variants", Json::array()}};
     for (const Row& row : variants) json["variants"].push_back(to_json(row));
     session.console.PrintJson(json);
     return ExitCode::kOk;
@@ -70,8 +70,9 @@ absl::StatusOr<ExitCode> Ls(Session& session, const Arguments& arguments) {
   };
   add(base);
   for (const Row& row : variants) add(row);
-  session.console.Print(
-      absl::StrFormat("%s%d variants, %s bytes\n", table.Format(), variants.size(), Grouped(sections.file)));
+  session.console.Print(absl::StrFormat("%s%d variants, %s bytes%s\n", table.Format(), variants.size(),
+                                        Grouped(sections.file),
+                                        answers.empty() ? "" : absl::StrCat("; they answer ", answers)));
   return ExitCode::kOk;
 }
 

@@ -12,6 +12,7 @@
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/commands/commands.h"
+#include "tools/mvault/commands/network_options.h"
 #include "tools/mvault/commands/profile_option.h"
 #include "tools/mvault/commands/variant_inputs.h"
 #include "tools/mvault/reports/accounting.h"
@@ -29,6 +30,7 @@ struct Arguments {
   std::string base;
   VariantArguments variants;
   NameRuleArguments names;
+  NetworkArguments network;
   std::string output;
   std::optional<uint64_t> budget;
   std::string profile;  // Empty: chosen by the budget.
@@ -92,17 +94,22 @@ absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
   if (!IsAllowed(arguments.segment_size, kMinSegmentSize, kMaxSegmentSize)) {
     return UsageError(session, "--segment-size: expected 4 KiB to 16 MiB, a multiple of 256");
   }
+  if (absl::Status s = CheckNetworkOptions(arguments.network); !s.ok()) return UsageError(session, s.message());
   const absl::StatusOr<std::vector<VariantInput>> variants = FindVariants(arguments.variants);
   if (!variants.ok()) return variants.status();
   if (variants->empty()) return UsageError(session, "nothing to pack beside the base: give --variants or --variant");
-  bool overwrites = SameFile(arguments.base, arguments.output);
+  bool overwrites = SameFile(arguments.base, arguments.output) || SameFile(arguments.network.model, arguments.output) ||
+                    SameFile(arguments.network.tokenizer, arguments.output);
   for (const VariantInput& v : *variants) overwrites = overwrites || SameFile(v.path, arguments.output);
   if (overwrites)
     return UsageError(session, absl::StrCat("-o ", arguments.output, " is one of the files to be packed"));
 
   absl::StatusOr<NameRules> names = FindNameRules(arguments.names);
   if (!names.ok()) return names.status();
+  absl::StatusOr<std::optional<NetworkInput>> network = FindNetwork(session.file_system, arguments.network);
+  if (!network.ok()) return network.status();
   PackOptions options;
+  options.network = *std::move(network);
   options.budget = arguments.budget;
   options.profile = ParseProfile(arguments.profile);
   options.threads = arguments.threads;
@@ -139,6 +146,7 @@ void AddPackCommand(Command& app, Session& session) {
   command.AddOption("--base", &arguments->base, "The base model's file").TypeName("FILE").Required();
   AddVariantOptions(&command, &arguments->variants);
   AddNameRuleOptions(&command, &arguments->names);
+  AddNetworkOptions(&command, &arguments->network);
   command.AddOption("-o,--output", &arguments->output, "The vault; an existing file is replaced once all is verified")
       .TypeName("VAULT")
       .Required();
@@ -156,7 +164,8 @@ void AddPackCommand(Command& app, Session& session) {
   SetFooter(
       &command,
       "  mvault pack --base base.safetensors --variants departments --budget 1MiB -o all.mvlt\n"
-      "  mvault pack --base base.safetensors --variant legal=legal.safetensors -o one.mvlt\n",
+      "  mvault pack --base base.safetensors --variant legal=legal.safetensors -o one.mvlt\n"
+      "  mvault pack --base base.safetensors --variants departments --model model.json -o talks.mvlt\n",
       "Tensors are matched by name, and names as --rename says; dtypes may differ. A variant may lack tensors and\n"
       "have others, as long as half of it and of the base match. All "
       "that is written is\n"

@@ -60,8 +60,10 @@ absl::Status CheckKept(const VaultReader& original, const VaultReader& written, 
       original.base_header() != written.base_header()) {
     return Changed(written, "the base");
   }
-  constexpr std::pair<Section, const char*> kKept[] = {
-      {Section::kModel, "MODEL"}, {Section::kChunks, "CHUNKS"}, {Section::kBase, "BASE"}};
+  constexpr std::pair<Section, const char*> kKept[] = {{Section::kModel, "MODEL"},
+                                                       {Section::kChunks, "CHUNKS"},
+                                                       {Section::kBase, "BASE"},
+                                                       {Section::kNetwork, "NETWORK"}};
   for (const auto& [section, name] : kKept) {
     const SectionPlace& old = original.header().section(section);
     const SectionPlace& now = written.header().section(section);

@@ -120,6 +120,7 @@ absl::StatusOr<ExitCode> Verify(Session& session, const Arguments& arguments) {
   Failures failures(&session.console);
   failures.Add("", vault->vault().CheckPadding());
   failures.Add("", vault->vault().CheckBaseSection());
+  if (vault->vault().header().has_network()) failures.Add("", vault->restorer().network().status());
   // Many small models side by side, or the segments of each large one.
   struct Verdict {
     absl::Status status;

@@ -287,6 +287,9 @@ absl::StatusOr<VaultAccount> AccountVault(const NamedVault& vault, int threads, 
   account.manifest = sections.manifest;
   account.padding = sections.unused;
   SplitModel(vault.restorer().shared(), sections.model, &account);
+  const absl::StatusOr<Network> network = vault.restorer().network();
+  account.tokenizer = network.ok() ? network->tokenizer.size : 0;
+  account.network = sections.network - account.tokenizer;
 
   const std::vector<VaultVariant>& variants = vault.vault().variants();
   const uint64_t total = variants.size() + 1;
@@ -330,6 +333,8 @@ std::vector<AccountPart> Parts(const VaultAccount& account) {
       {"chunks", "CHUNKS", account.chunks},
       {"base_int8", "base: INT8", account.base_int8},
       {"base_other", "base: F32 and other", account.base_other},
+      {"network", "NETWORK: operators", account.network},
+      {"tokenizer", "NETWORK: tokenizer", account.tokenizer},
       {"heads", "variants: heads", account.heads},
       {"trits", "variants: trits (positions, signs)", account.trits},
       {"scales", "variants: scales", account.scales},
@@ -347,6 +352,7 @@ std::vector<AccountPart> SectionParts(const VaultBytes& sections) {
       {"model", "MODEL", sections.model},
       {"chunks", "CHUNKS", sections.chunks},
       {"base", "BASE", sections.base},
+      {"network", "NETWORK", sections.network},
       {"variants", "variants", sections.variants},
       {"index", "INDEX", sections.index},
       {"manifest", "MANIFEST: file headers", sections.manifest},

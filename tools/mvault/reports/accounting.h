@@ -58,7 +58,9 @@ struct VaultAccount {
   uint64_t chunks = 0;
   uint64_t base_int8 = 0;   // INT8 tensors in BASE.
   uint64_t base_other = 0;  // Other tensors in BASE.
-  uint64_t heads = 0;       // Of blobs.
+  uint64_t network = 0;     // NETWORK without its tokenizer.
+  uint64_t tokenizer = 0;
+  uint64_t heads = 0;  // Of blobs.
   uint64_t trits = 0;       // Positions and signs.
   uint64_t scales = 0;
   uint64_t residuals = 0;  // INT8 tensors that trits do not express.

@@ -1,0 +1,43 @@
+// Where a network's buffers lie: those that never hold values at the same time share memory. Core code: built unchanged
+// for host and board.
+#ifndef MODELVAULT_RESTORE_INFER_BUFFER_LAYOUT_H_
+#define MODELVAULT_RESTORE_INFER_BUFFER_LAYOUT_H_
+
+#include "restore/infer/network.h"
+
+namespace modelvault {
+
+// Which buffers an operator reads and writes, a bit each. What it adds to, or changes in place, it also reads.
+struct BufferUse {
+  uint16_t reads;
+  uint16_t writes;
+};
+BufferUse FindBufferUse(const NetworkOperator& op);
+
+// Operators behind the last kAttention are needed for the last token of a batch alone. Index of the first of them, 0
+// without any kAttention.
+size_t FirstOperatorOfLastToken(const Network& network);
+
+class BufferLayout {
+ public:
+  // In 32-bit values. Buffers that hold something for every token of a batch have a place in each token's row; the
+  // others, one place beside the rows.
+  void Plan(const Network& network);
+
+  bool in_row(size_t buffer) const { return (in_row_ >> buffer & 1) != 0; }
+  size_t offset(size_t buffer) const { return offsets_[buffer]; }
+  size_t row_size() const { return row_size_; }
+  size_t single_size() const { return single_size_; }
+
+ private:
+  void FindConflicts(const Network& network, uint16_t conflicts[kMaxNetworkBuffers]);
+
+  uint16_t in_row_ = 0;
+  size_t row_size_ = 0;
+  size_t single_size_ = 0;
+  size_t offsets_[kMaxNetworkBuffers] = {};
+};
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_RESTORE_INFER_BUFFER_LAYOUT_H_

@@ -1,0 +1,198 @@
+#include "restore/infer/engine.h"
+
+#include "restore/infer/vector_operators.h"
+
+namespace modelvault {
+namespace {
+
+constexpr size_t kMaxPositions = 65535;
+
+constexpr size_t Aligned(size_t size) {
+  return (size + Engine::kAlignment - 1) / Engine::kAlignment * Engine::kAlignment;
+}
+
+// The tensors of `op` that are parameters; kNoTensor where there is none.
+struct ParameterNumbers {
+  uint16_t numbers[2];
+};
+ParameterNumbers FindParameters(const NetworkOperator& op) {
+  switch (op.code) {
+    case OperatorCode::kEmbed:
+      return {{op.scales, kNoTensor}};
+    case OperatorCode::kRmsNorm:
+      return {{op.weights, kNoTensor}};
+    case OperatorCode::kMatmul:
+      return {{op.scales, op.bias}};
+    default:
+      return {{kNoTensor, kNoTensor}};
+  }
+}
+
+size_t Elements(const TensorRecord& record) { return record.rows * record.cols; }
+
+AttentionShape ShapeOf(const Network& network, const NetworkOperator& op) {
+  return {op.a, op.b, network.width(op.in) / op.a};
+}
+
+}  // namespace
+
+CoreStatus Engine::PrepareOperator(const NetworkOperator& op) {
+  for (const uint16_t number : FindParameters(op).numbers) {
+    if (number != kNoTensor && !IsParameterType(tensors_.records[number].dtype)) return CoreStatus::kBadNetwork;
+  }
+  if (op.code == OperatorCode::kMatmul) {
+    const size_t cols = tensors_.records[op.weights].cols;
+    if (cols > max_cols_) max_cols_ = cols;
+  } else if (op.code == OperatorCode::kRope) {
+    const RopePairs pairs = static_cast<RopePairs>(op.b);
+    if (has_rope_ && pairs != pairs_) return CoreStatus::kBadNetwork;
+    has_rope_ = true;
+    pairs_ = pairs;
+  } else if (op.code == OperatorCode::kAttention) {
+    const AttentionShape shape = ShapeOf(network_, op);
+    cache_stride_ += shape.entry_size();
+    const size_t scratch = AttentionScratchSize(shape, positions()) + network_.width(op.in) * sizeof(int32_t);
+    if (scratch > scratch_size_) scratch_size_ = scratch;
+  }
+  return CoreStatus::kOk;
+}
+
+CoreStatus Engine::Prepare(const Network& network, const TensorList& tensors) {
+  *this = Engine();
+  network_ = network;
+  tensors_ = tensors;
+  if (positions() > kMaxPositions) return CoreStatus::kBadNetwork;
+  for (size_t i = 0; i < network.operator_count; ++i) {
+    const CoreStatus status = PrepareOperator(network.op(i));
+    if (status != CoreStatus::kOk) return status;
+  }
+  const size_t quantized = QuantizedSize(max_cols_, 1);
+  if (quantized > scratch_size_) scratch_size_ = quantized;
+  layout_.Plan(network);
+  tail_ = FirstOperatorOfLastToken(network);
+  row_bytes_ = sizeof(int32_t) * (network.buffer_count + layout_.row_size());
+  return CoreStatus::kOk;
+}
+
+// Whether an operator before number `op` has `tensor` as a parameter.
+bool Engine::UsedBefore(size_t op, uint16_t tensor) const {
+  for (size_t i = 0; i < op; ++i) {
+    for (const uint16_t number : FindParameters(network_.op(i)).numbers) {
+      if (number == tensor) return true;
+    }
+  }
+  return false;
+}
+
+size_t Engine::CountParameters() const {
+  size_t count = 0;
+  for (size_t i = 0; i < network_.operator_count; ++i) {
+    for (const uint16_t number : FindParameters(network_.op(i)).numbers) {
+      if (number != kNoTensor && !UsedBefore(i, number)) count += Elements(tensors_.records[number]);
+    }
+  }
+  return count;
+}
+
+size_t Engine::SingleBytes() const { return sizeof(int32_t) * (network_.buffer_count + layout_.single_size()); }
+
+size_t Engine::ActivationBytes() const { return Aligned(row_bytes_ + SingleBytes() + scratch_size_); }
+
+size_t Engine::CacheBytes() const {
+  return cache_stride_ == 0 ? 0 : Aligned(positions() * cache_stride_ + kCacheOverread);
+}
+
+CoreStatus Engine::Measure(const Network& network, const TensorList& tensors, EngineMemory* memory) {
+  Engine engine;
+  const CoreStatus status = engine.Prepare(network, tensors);
+  if (status != CoreStatus::kOk) return status;
+  memory->cache = engine.CacheBytes();
+  memory->activations = engine.ActivationBytes();
+  memory->parameters = Aligned(tensors.count * sizeof(ParameterTensor) + engine.CountParameters() * sizeof(uint16_t));
+  return CoreStatus::kOk;
+}
+
+CoreStatus Engine::PlaceParameters(uint8_t* memory, size_t size) {
+  const size_t index_size = tensors_.count * sizeof(ParameterTensor);
+  if (size < index_size) return CoreStatus::kWorkspaceTooSmall;
+  parameters_ = reinterpret_cast<ParameterTensor*>(memory);
+  for (size_t i = 0; i < tensors_.count; ++i) parameters_[i] = ParameterTensor();
+  uint16_t* codes = reinterpret_cast<uint16_t*>(memory + index_size);
+  size_t left = (size - index_size) / sizeof(uint16_t);
+  for (size_t i = 0; i < network_.operator_count; ++i) {
+    for (const uint16_t number : FindParameters(network_.op(i)).numbers) {
+      if (number == kNoTensor || parameters_[number].codes != nullptr) continue;
+      const size_t count = Elements(tensors_.records[number]);
+      if (left < count) return CoreStatus::kWorkspaceTooSmall;
+      parameters_[number].codes = codes;
+      codes += count;
+      left -= count;
+      ++missing_;
+    }
+  }
+  return CoreStatus::kOk;
+}
+
+CoreStatus Engine::Init(const Network& network, const TensorList& tensors, void* memory, size_t size) {
+  CoreStatus status = Prepare(network, tensors);
+  if (status != CoreStatus::kOk) return status;
+  if (reinterpret_cast<uintptr_t>(memory) % kAlignment != 0) return CoreStatus::kBadArgument;
+  uint8_t* const begin = static_cast<uint8_t*>(memory);
+  // The parameters, whose size takes long to find, come last.
+  const size_t before = ActivationBytes() + CacheBytes();
+  if (size < before) return CoreStatus::kWorkspaceTooSmall;
+  row_ = begin;
+  single_ = reinterpret_cast<int32_t*>(begin + row_bytes_);
+  scratch_ = begin + row_bytes_ + SingleBytes();
+  cache_ = begin + ActivationBytes();
+  status = PlaceParameters(cache_ + CacheBytes(), size - before);
+  Reset();
+  return status;
+}
+
+void Engine::Reset() {
+  position_ = 0;
+  next_slot_ = 0;
+  used_ = 0;
+  has_scores_ = false;
+  marked_tensor_ = SIZE_MAX;
+}
+
+CoreStatus Engine::ConsumeRestored(size_t tensor, size_t offset, ByteView bytes) {
+  if (tensor >= tensors_.count) return CoreStatus::kBadArgument;
+  ParameterTensor* const parameters = &parameters_[tensor];
+  if (parameters->codes == nullptr) return CoreStatus::kOk;
+  if (offset == 0) {
+    if (parameters->complete) ++missing_;
+    const TensorRecord& record = tensors_.records[tensor];
+    reader_.Start(parameters, record.dtype, Elements(record));
+    reading_ = tensor;
+  }
+  if (tensor != reading_ || offset != reader_.position()) return CoreStatus::kBadArgument;
+  const CoreStatus status = reader_.Consume(bytes);
+  if (status != CoreStatus::kOk) {
+    reading_ = SIZE_MAX;
+    return status;
+  }
+  if (parameters->complete && reader_.position() == tensors_.records[tensor].size) {
+    --missing_;
+    reading_ = SIZE_MAX;
+  }
+  return CoreStatus::kOk;
+}
+
+Vector Engine::buffer(size_t b, size_t token) const {
+  int32_t* header = single_;
+  if (layout_.in_row(b)) {
+    header = reinterpret_cast<int32_t*>(token == 0 ? row_ : more_rows_ + (token - 1) * row_bytes_);
+  }
+  return {header + network_.buffer_count + layout_.offset(b), network_.width(b), header + b};
+}
+
+NetworkScores Engine::scores() const {
+  if (!has_scores_) return {};
+  const Vector v = buffer(network_.op(network_.operator_count - 1u).out, score_token_);
+  return {v.values, v.size, *v.exponent};
+}
+
+}  // namespace modelvault

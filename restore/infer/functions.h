@@ -1,0 +1,39 @@
+// The functions a network needs, in integers. Core code: built unchanged for host and board.
+#ifndef MODELVAULT_RESTORE_INFER_FUNCTIONS_H_
+#define MODELVAULT_RESTORE_INFER_FUNCTIONS_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace modelvault {
+
+// (2 · 2^(-i / 64) - 1) · 2^15.
+inline constexpr size_t kExp2Intervals = 64;
+extern const uint16_t kExp2[kExp2Intervals + 1];
+
+// 2^-z: `z` and the result times 2^16. A table of 64 intervals with straight lines between: off by at most 5e-5.
+inline uint32_t Exp2Negative(uint32_t z) {
+  if (z >= 17u << 16) return 0;
+  const uint16_t* const entry = kExp2 + ((z >> 10) & (kExp2Intervals - 1));
+  const uint32_t left = entry[0];
+  return (32768 + left - (((left - entry[1]) * (z & 1023)) >> 10)) >> (z >> 16);
+}
+
+// 1 / (1 + e^-x): `x`, within ±32, and the result times 2^16. Off by at most 5e-5.
+uint32_t Sigmoid(int32_t x);
+
+// sin and cos of `phase`, in turns times 2^32; results times 2^30. A quarter wave of 64 intervals with straight lines
+// between: off by at most 1.1e-4.
+struct SineCosine {
+  int32_t sine;
+  int32_t cosine;
+};
+SineCosine FindSineCosine(uint32_t phase);
+
+// 1 / √(a / 2^32) times 2^30, for a ≥ 2^30: from 2^30 to 2^31 - 1. Newton's iteration y ← y · (3 - a·y²) / 2; off by at
+// most 2^-26 of it.
+uint32_t InverseSquareRoot(uint32_t a);
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_RESTORE_INFER_FUNCTIONS_H_

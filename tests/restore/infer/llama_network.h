@@ -1,0 +1,66 @@
+// Small llama-family models for tests of the engine: weights, tensor records and the NETWORK that runs them.
+#ifndef MODELVAULT_TESTS_RESTORE_INFER_LLAMA_NETWORK_H_
+#define MODELVAULT_TESTS_RESTORE_INFER_LLAMA_NETWORK_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "codec/core/shared_tables.h"
+#include "restore/infer/network.h"
+#include "tools/eval/transformer.h"
+
+namespace modelvault {
+
+struct NetworkOptions {
+  uint16_t window = 128;
+  uint16_t sinks = 4;
+  uint8_t activation_bits = 8;
+};
+
+// Owns what its Network views.
+class NetworkBytes {
+ public:
+  explicit NetworkBytes(NetworkTask task, uint32_t inputs, uint32_t outputs, const NetworkOptions& options = {});
+
+  // Its number.
+  uint8_t AddBuffer(size_t width);
+  void AddRopeSteps(double theta, size_t head_dim);
+  void AddOperator(const NetworkOperator& op);
+
+  // Valid while this is, and until something is added.
+  Network View() const;
+
+ private:
+  Network head_;
+  std::string widths_, rope_steps_, operators_;
+};
+
+// A tensor as MODEL and a model's data have it.
+struct TestTensor {
+  std::string name;
+  TensorRecord record;
+  std::vector<uint8_t> bytes;
+};
+TestTensor Int8Tensor(std::string name, size_t rows, size_t cols, const std::vector<int>& values);
+TestTensor FloatTensorOf(std::string name, const std::vector<float>& values);
+
+struct TestModel {
+  std::vector<TestTensor> tensors;
+  std::vector<TensorRecord> records() const;
+  // kNoTensor: there is none.
+  uint16_t number(const std::string& name) const;
+};
+
+// The operators of tools/eval/transformer.h's model, of tensors NAME and NAME.scale.
+NetworkBytes LlamaNetwork(const TransformerConfig& config, const TestModel& model, const NetworkOptions& options = {});
+
+// A model with random weights, INT8 with random scales.
+TestModel RandomLlama(const TransformerConfig& config, uint32_t seed);
+
+// What the same model is in floats.
+FloatTensors ToFloats(const TestModel& model);
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_TESTS_RESTORE_INFER_LLAMA_NETWORK_H_
