@@ -123,7 +123,7 @@ mv_error OpenEngine(const Straps& straps, mv_engine** engine, Answered* answered
     if (error != MV_OK) return error;
   }
   BeginPhase(Phase::kLoad);
-  error = mv_engine_open(loader, &variant, straps.tile_size != 0 ? straps.tile_size : MV_DEFAULT_TILE_SIZE, engine,
+  error = mv_engine_open(loader, &variant, straps.tile_size != 0 ? straps.tile_size : MV_ENGINE_TILE_SIZE, engine,
                          &answered->fault);
   answered->offset = mv_offset_of(loader, &variant, answered->fault);
   return error;

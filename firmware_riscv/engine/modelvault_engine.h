@@ -9,7 +9,7 @@
  *   const uint16_t* prompt;
  *   size_t count;
  *   uint16_t token;
- *   mv_error error = mv_engine_open(loader, &variant, MV_DEFAULT_TILE_SIZE, &engine, NULL);
+ *   mv_error error = mv_engine_open(loader, &variant, MV_ENGINE_TILE_SIZE, &engine, NULL);
  *   if (error == MV_OK) error = mv_engine_encode(engine, "What is", 7, &prompt, &count, NULL);
  *   if (error == MV_OK) error = mv_engine_run(engine, prompt, count);
  *   while (error == MV_OK && (error = mv_engine_pick(engine, &token)) == MV_OK) {
@@ -27,6 +27,9 @@ extern "C" {
 #endif
 
 typedef struct mv_engine mv_engine;
+
+/* Larger tiles take more memory and make little faster. */
+#define MV_ENGINE_TILE_SIZE 1024u
 
 /* Bytes, of the memory that mv_open() was given. */
 typedef struct mv_engine_memory {
