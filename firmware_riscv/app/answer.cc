@@ -6,6 +6,7 @@
 #include "firmware_riscv/app/numbers.h"
 #include "firmware_riscv/app/print.h"
 #include "firmware_riscv/app/score_hash.h"
+#include "firmware_riscv/app/words.h"
 
 namespace modelvault {
 namespace {
