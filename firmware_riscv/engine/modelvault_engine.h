@@ -29,7 +29,7 @@ extern "C" {
 typedef struct mv_engine mv_engine;
 
 /* Larger tiles take more memory and make little faster. */
-#define MV_ENGINE_TILE_SIZE 1024u
+#define MV_ENGINE_TILE_SIZE 512u
 
 /* Bytes, of the memory that mv_open() was given. */
 typedef struct mv_engine_memory {
@@ -89,7 +89,7 @@ void mv_engine_describe(const mv_engine* engine, mv_engine_info* info);
 #define MV_ENGINE_MAX_TEXT 512u
 
 /* Sets *tokens and *count to the ids of `text` (at most MV_ENGINE_MAX_TEXT bytes), the one that begins a text first.
- * They are in the loader's memory until the next of these calls, and until a model is started there. MV_NOT_FOUND: there
+ * They stay until the next of these calls, and until the loader starts a model. MV_NOT_FOUND: there
  * is no tokenizer, or no token for the byte at *bad_offset (which may be NULL; then SIZE_MAX and the byte's place). */
 mv_error mv_engine_encode(mv_engine* engine, const char* text, size_t size, const uint16_t** tokens, size_t* count,
                           size_t* bad_offset);
