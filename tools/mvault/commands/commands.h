@@ -42,6 +42,7 @@ void AddPlanCommand(Command& app, Session& session);
 void AddEvalCommand(Command& app, Session& session);
 void AddFitCommand(Command& app, Session& session);
 void AddBoardCommand(Command& app, Session& session);
+void AddChatCommand(Command& app, Session& session);
 void AddHelpCommand(Command& app, Session& session);
 
 }  // namespace modelvault
