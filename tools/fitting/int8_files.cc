@@ -1,14 +1,19 @@
 #include "tools/fitting/int8_files.h"
 
+#include <signal.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <memory>
 #include <set>
 
 #include "absl/status/status.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "tools/formats/safetensors.h"
 #include "vault/near_name.h"
 
@@ -18,10 +23,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kExtension[] = ".safetensors";
+// Of the folder in which a process tries the variants' names; its number follows.
+constexpr char kTrial[] = ".names.";
 
 std::string In(const std::string& folder, const std::string& name) { return (fs::path(folder) / name).string(); }
-
-std::string VariantsIn(const std::string& folder) { return In(folder, "variants"); }
 
 absl::Status Write(FileSystem& file_system, const std::string& path, const std::string& header,
                    const std::vector<uint8_t>& data, Durability durability) {
@@ -51,6 +56,13 @@ absl::Status TryNames(FileSystem& file_system, const FitInput& input, const std:
   return absl::OkStatus();
 }
 
+// Whether `name` is that of a trial's folder whose process is no more, killed before it could remove it.
+bool IsStaleTrial(absl::string_view name) {
+  pid_t process = 0;
+  return absl::ConsumePrefix(&name, kTrial) && absl::SimpleAtoi(name, &process) && process > 0 &&
+         ::kill(process, 0) != 0 && errno == ESRCH;
+}
+
 // Folders that are made for a trial: removed at its end, unless somebody's files are in them.
 class TrialFolders {
  public:
@@ -72,18 +84,20 @@ class TrialFolders {
 
 }  // namespace
 
+std::string Int8VariantsIn(const std::string& folder) { return In(folder, "variants"); }
+
 Int8Files Int8FilesIn(const std::string& folder, const std::vector<std::string>& variants) {
   Int8Files files;
   files.base = In(folder, "base.safetensors");
   for (const std::string& name : variants) {
-    files.variants.push_back({name, In(VariantsIn(folder), name + kExtension)});
+    files.variants.push_back({name, In(Int8VariantsIn(folder), name + kExtension)});
   }
   return files;
 }
 
 absl::StatusOr<Int8Files> WriteInt8Files(FileSystem& file_system, const FitInput& input, const FittedModels& models,
                                          const std::string& folder, Durability durability) {
-  if (absl::Status status = file_system.MakeFolders(VariantsIn(folder)); !status.ok()) return status;
+  if (absl::Status status = file_system.MakeFolders(Int8VariantsIn(folder)); !status.ok()) return status;
   const absl::StatusOr<std::string> header = SafetensorsHeaderFor(
       ExportedTensors(input.tensors(), input.carried()), {{"quantization", "symmetric int8, one F32 scale per row"}});
   if (!header.ok()) return header.status();
@@ -109,7 +123,7 @@ absl::StatusOr<Int8Files> WriteInt8Files(FileSystem& file_system, const FitInput
 }
 
 absl::Status CheckInt8Folder(FileSystem& file_system, const FitInput& input, const std::string& folder) {
-  const std::string variants = VariantsIn(folder);
+  const std::string variants = Int8VariantsIn(folder);
   TrialFolders folders(file_system);
   if (absl::Status status = folders.Make(variants); !status.ok()) return status;
   const absl::StatusOr<std::vector<std::string>> there = file_system.List(variants);
@@ -120,6 +134,8 @@ absl::Status CheckInt8Folder(FileSystem& file_system, const FitInput& input, con
   for (const fs::path file : *there) {
     const std::string name = file.stem().string();
     if (file.extension() == kExtension && name[0] != '.' && ours.count(name) == 0) others.insert(name);
+    if (!IsStaleTrial(file.native())) continue;
+    if (absl::Status status = file_system.RemoveTree(In(variants, file.native())); !status.ok()) return status;
   }
   if (!others.empty()) {
     return absl::AlreadyExistsError(absl::StrCat(
@@ -128,7 +144,7 @@ absl::Status CheckInt8Folder(FileSystem& file_system, const FitInput& input, con
   }
   // Of its own, so that files of an earlier export are in nobody's way; in the folder, whose rules it inherits.
   // Other processes may try theirs at the same time.
-  const std::string trial = In(variants, absl::StrCat(".names.", ::getpid()));
+  const std::string trial = In(variants, absl::StrCat(kTrial, ::getpid()));
   absl::Status status = file_system.RemoveTree(trial);
   if (status.ok()) status = file_system.MakeFolders(trial);
   if (status.ok()) status = TryNames(file_system, input, trial);

@@ -41,8 +41,10 @@ std::string In(const std::string& folder, absl::string_view name) {
   return (fs::path(folder) / std::string(name)).string();
 }
 
-// Makes the folder and its mark unless they are there. kNotFound if another run removed the folder meanwhile.
-absl::Status MakeMarked(FileSystem& file_system, const std::string& path, const std::string& mark) {
+// Makes the folder and its mark unless they are there; `*made_mark` tells of the mark. kNotFound if another run removed
+// the folder meanwhile.
+absl::Status MakeMarked(FileSystem& file_system, const std::string& path, const std::string& mark, bool* made_mark) {
+  *made_mark = false;
   std::vector<std::string> made_folders;
   if (absl::Status status = file_system.MakeFolders(path, &made_folders); !status.ok()) return status;
   if (!made_folders.empty()) {
@@ -62,6 +64,7 @@ absl::Status MakeMarked(FileSystem& file_system, const std::string& path, const 
   }
   // Another run may just have made it.
   const absl::Status made = file_system.CreateEmpty(mark);
+  *made_mark = made.ok();
   return absl::IsAlreadyExists(made) ? absl::OkStatus() : made;
 }
 
@@ -76,13 +79,15 @@ WorkFolder::Key KeyOf(absl::string_view bytes) {
 absl::StatusOr<WorkFolder> WorkFolder::Open(FileSystem& file_system, std::string path) {
   const std::string mark = In(path, kMark);
   for (int attempt = 1;; ++attempt) {
-    absl::Status status = MakeMarked(file_system, path, mark);
+    bool made_mark = false;
+    absl::Status status = MakeMarked(file_system, path, mark, &made_mark);
     if (status.ok()) {
       // A fit takes long: no use to wait for it.
       absl::StatusOr<std::unique_ptr<FileLock>> lock = file_system.Lock(mark, {2, 10});
       if (lock.ok()) return WorkFolder(file_system, std::move(path), *std::move(lock));
       status = lock.status();
       if (absl::IsUnavailable(status)) {
+        if (made_mark) WorkFolder(file_system, path, nullptr).RemoveIfEmpty();
         return absl::UnavailableError(absl::StrCat(status.message(), "; --work names another work folder"));
       }
     }

@@ -222,6 +222,13 @@ TEST_F(MvaultFitTest, CommandLinesThatMakeNoSense) {
     std::filesystem::create_directories(models_.File("int8/variants"));
   }
   std::filesystem::remove_all(models_.File("int8"));
+  for (const char* folder : {"new", "new/variants", "new/variants/../"}) {
+    ExpectError(Fit("new", {"--export-int8", models_.File(folder)}), 2, "new would be a folder: that of --export-int8");
+  }
+  ExpectError(Fit("new/variants", {"--export-int8", models_.File("new")}), 2, "would be a folder");
+  ExpectError(Fit("v.mvlt", {"--export-int8", models_.File("new"), "--report", models_.File("new")}), 2,
+              "--report " + models_.File("new") + " would be a folder");
+  ExpectError(Fit("new", {"--work", models_.File("new/work")}), 2, "new would be a folder: that of --work");
   ExpectError(Fit("v.mvlt", {"--json-report", models_.File("v.mvlt")}), 2, "is the file of -o");
   ExpectError(Fit("v.mvlt", {"--report", models_.File("r"), "--json-report", models_.File("r")}), 2,
               "is the file of --report");
