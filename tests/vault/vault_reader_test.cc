@@ -93,10 +93,18 @@ TEST(VaultReaderTest, RefusesEveryTruncationAndExtension) {
 }
 
 TEST(VaultReaderTest, SaysWhatIsNotAVault) {
-  EXPECT_THAT(OpenBytes("PK\3\4 something else"), StatusIs(StatusCode::kDataLoss, HasSubstr("not a vault")));
+  EXPECT_THAT(OpenBytes("PK\3\4 something else"),
+              StatusIs(StatusCode::kDataLoss, HasSubstr("v.mvlt: not a vault: it is a ZIP archive")));
+  EXPECT_THAT(OpenBytes("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"),
+              StatusIs(StatusCode::kDataLoss, HasSubstr("not a vault: it is a git-LFS pointer")));
+  EXPECT_THAT(OpenBytes(std::string("\x02\0\0\0\0\0\0\0{}", 10) + std::string(300, 'x')),
+              StatusIs(StatusCode::kDataLoss, HasSubstr("not a vault: it is a safetensors file")));
+  EXPECT_THAT(OpenBytes(std::string(257, 'x') + "ustar" + std::string(300, 'x')),
+              StatusIs(StatusCode::kDataLoss, HasSubstr("not a vault: it is a tar archive")));
+  EXPECT_THAT(OpenBytes(std::string(300, '\x01')), StatusIs(StatusCode::kDataLoss, HasSubstr("it is a binary file")));
   std::string text_mode = PlainVault();
   text_mode.erase(4, 1);
-  EXPECT_THAT(OpenBytes(text_mode), StatusIs(StatusCode::kDataLoss, HasSubstr("begins with 4d564c540a1a0a01")));
+  EXPECT_THAT(OpenBytes(text_mode), StatusIs(StatusCode::kDataLoss, HasSubstr("a vault whose line ends were changed")));
   const TempFolder folder;
   FileSystem& files = FileSystem::Default();
   EXPECT_THAT(VaultReader::Open(files, folder.File("none")), StatusIs(StatusCode::kNotFound, HasSubstr("none")));

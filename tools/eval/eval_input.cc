@@ -1,5 +1,6 @@
 #include "tools/eval/eval_input.h"
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "absl/types/span.h"
 #include "codec/core/bytes.h"
 #include "nlohmann/json.hpp"
+#include "vault/file_kind.h"
 
 namespace modelvault {
 namespace {
@@ -81,6 +83,8 @@ class ConfigReader {
 absl::StatusOr<EvalModel> ReadEvalModel(FileSystem& file_system, absl::string_view path) {
   const absl::StatusOr<std::vector<uint8_t>> bytes = ReadWhole(file_system, path, kMaxModelFile);
   if (!bytes.ok()) return bytes.status();
+  const absl::string_view text(reinterpret_cast<const char*>(bytes->data()), bytes->size());
+  if (absl::Status status = CheckIsText(text, path); !status.ok()) return status;
   const Json json = Json::parse(bytes->begin(), bytes->end(), nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || !json.contains("config") || !json["config"].is_object()) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": expected a JSON object with an object \"config\" in it"));
@@ -121,9 +125,10 @@ absl::StatusOr<std::vector<uint16_t>> ReadTokens(FileSystem& file_system, absl::
   if (!bytes.ok()) return bytes.status();
   const size_t record_size = 2 * (config.context + 1);
   if (bytes->empty() || bytes->size() % record_size != 0) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": ", bytes->size(), " bytes; expected a multiple of ",
-                                                   record_size, ": records of ", config.context + 1,
-                                                   " token ids of 2 bytes"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": ", bytes->size(), " bytes; expected a multiple of ", record_size, ": records of ",
+                     config.context + 1, " token ids of 2 bytes; it is ",
+                     DescribeFileKind(absl::MakeConstSpan(*bytes).first(std::min(bytes->size(), kFileKindSize)))));
   }
   std::vector<uint16_t> tokens(bytes->size() / 2);
   for (size_t i = 0; i < tokens.size(); ++i) {

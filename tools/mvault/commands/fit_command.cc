@@ -27,6 +27,7 @@
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/variant_inputs.h"
 #include "tools/mvault/reports/fit_report.h"
+#include "vault/file_kind.h"
 
 namespace modelvault {
 namespace {
@@ -67,6 +68,7 @@ absl::Status ReadTensorWeights(FileSystem& file_system, Arguments* a) {
   if (path.empty()) return absl::OkStatus();
   const absl::StatusOr<std::string> text = ReadTextFile(file_system, path);
   if (!text.ok()) return text.status();
+  if (absl::Status status = CheckIsText(*text, path); !status.ok()) return status;
   absl::string_view lines = *text;
   absl::ConsumePrefix(&lines, "\xEF\xBB\xBF");  // Some editors begin UTF-8 with it.
   size_t number = 0;

@@ -1,4 +1,4 @@
-#include "restore/file_kind.h"
+#include "vault/file_kind.h"
 
 #include <algorithm>
 #include <array>
@@ -22,7 +22,7 @@ struct Kind {
 absl::Span<const Kind> Kinds() {
   static const auto* const kKinds = new std::array<Kind, 20>{{
       {0, "version https://git-lfs", "a git-LFS pointer, not the file it stands for: fetch that with 'git lfs pull'"},
-      {0, "MVLT", "a vault, not a model"},
+      {0, "MVLT", "a vault"},
       {0, "GGUF", "a GGUF file"},
       {0, "PK\x03\x04", "a ZIP archive, as PyTorch's .pt and .bin and NumPy's .npz files are"},
       {0, "PK\x05\x06", "an empty ZIP archive"},
@@ -48,6 +48,30 @@ absl::Span<const Kind> Kinds() {
   return *kKinds;
 }
 
+// What is known by its first bytes; nullptr for anything else.
+const char* KnownKind(absl::string_view head) {
+  for (const Kind& kind : Kinds()) {
+    if (head.size() >= kind.offset && absl::StartsWith(head.substr(kind.offset), kind.bytes)) return kind.description;
+  }
+  const absl::string_view body = absl::StripLeadingAsciiWhitespace(head);
+  if (absl::StartsWithIgnoreCase(body, "<!doctype html") || absl::StartsWithIgnoreCase(body, "<html")) {
+    return "an HTML page: the download gave a web page instead of the file";
+  }
+  // The length of its header, of which the upper four bytes are zero, and the header.
+  if (head.size() > 8 && head[8] == '{' && head.substr(4, 4) == absl::string_view("\0\0\0\0", 4)) {
+    return "a safetensors file";
+  }
+  if (!head.empty() && head.find_first_not_of('\0') == absl::string_view::npos) {
+    return "zeros, at least at its start: was it written or downloaded to the end?";
+  }
+  // A mark, or every other byte zero.
+  if (absl::StartsWith(head, "\xFF\xFE") || absl::StartsWith(head, "\xFE\xFF") ||
+      (head.size() >= 2 && (head[0] == '\0') != (head[1] == '\0') && absl::ascii_isprint(head[0] | head[1]))) {
+    return "text in UTF-16, as some shells write it; expected UTF-8 (PowerShell: | Out-File -Encoding utf8)";
+  }
+  return nullptr;
+}
+
 bool IsText(absl::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) {
     const auto byte = static_cast<unsigned char>(c);
@@ -55,27 +79,26 @@ bool IsText(absl::string_view text) {
   });
 }
 
+constexpr char kBinary[] = "a binary file of no kind known here";
+
 }  // namespace
 
 std::string DescribeFileKind(absl::Span<const uint8_t> head) {
   const absl::string_view text(reinterpret_cast<const char*>(head.data()), head.size());
   if (text.empty()) return "empty";
-  for (const Kind& kind : Kinds()) {
-    if (text.size() >= kind.offset && absl::StartsWith(text.substr(kind.offset), kind.bytes)) return kind.description;
-  }
-  if (std::all_of(head.begin(), head.end(), [](uint8_t byte) { return byte == 0; })) {
-    return "zeros, at least at its start: was it written or downloaded to the end?";
-  }
+  if (const char* const known = KnownKind(text); known != nullptr) return known;
+  if (!IsText(text)) return kBinary;
   const absl::string_view body = absl::StripLeadingAsciiWhitespace(text);
+  if (absl::StartsWith(body, "{")) return "JSON text; of a model in shards this is the index: join the shards first";
   constexpr size_t kShown = 16;
-  if (IsText(text)) {
-    if (absl::StartsWithIgnoreCase(body, "<!doctype html") || absl::StartsWithIgnoreCase(body, "<html")) {
-      return "an HTML page: the download gave a web page instead of the file";
-    }
-    if (absl::StartsWith(body, "{")) return "JSON text; of a model in shards this is the index: join the shards first";
-    return absl::StrCat("text that begins with '", absl::CHexEscape(body.substr(0, kShown)), "'");
-  }
-  return absl::StrCat("of no kind known here; its first bytes are ", absl::BytesToHexString(text.substr(0, kShown)));
+  return absl::StrCat("text that begins with '", absl::CHexEscape(body.substr(0, kShown)), "'");
+}
+
+absl::Status CheckIsText(absl::string_view content, absl::string_view path) {
+  const absl::string_view head = content.substr(0, kFileKindSize);
+  const char* const known = KnownKind(head);
+  if (known == nullptr && IsText(head)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(path, ": expected text; it is ", known != nullptr ? known : kBinary));
 }
 
 }  // namespace modelvault
