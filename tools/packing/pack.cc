@@ -19,6 +19,7 @@
 #include "restore/restorer.h"
 #include "tools/formats/model_formats.h"
 #include "tools/packing/match_report.h"
+#include "tools/packing/rule_use.h"
 #include "tools/packing/variant_analysis.h"
 #include "tools/packing/variant_match.h"
 #include "vault/ordered_parallel.h"
@@ -68,6 +69,7 @@ absl::StatusOr<std::vector<OpenInput>> OpenInputs(FileSystem& file_system, absl:
   std::vector<Mismatch> refused;
   std::vector<Mismatch> kept;
   uint64_t unmatched_size = 0;
+  RuleUse use(&rules, base);
   for (const VariantInput& v : variants) {
     absl::StatusOr<ModelFile> file = OpenModelFile(file_system, v.path);
     if (!file.ok()) return file.status();
@@ -75,6 +77,7 @@ absl::StatusOr<std::vector<OpenInput>> OpenInputs(FileSystem& file_system, absl:
     input.input = &v;
     input.file = std::make_unique<ModelFile>(*std::move(file));
     const std::vector<ModelTensor>& tensors = input.file->tensors();
+    use.AddVariant(tensors);
     const TensorPairs pairs = PairTensors(base, tensors, rules);
     // A shard is no model, whatever is to be ignored; a file that only has the name of one is.
     const bool shard = (IsShardName(v.path) || IsShardName(base_path)) && pairs.matched() < base.size();
@@ -89,6 +92,7 @@ absl::StatusOr<std::vector<OpenInput>> OpenInputs(FileSystem& file_system, absl:
     input.match = LayOut(base, tensors, pairs);
     inputs.push_back(std::move(input));
   }
+  if (absl::Status status = use.Check(); !status.ok()) return status;
   if (!refused.empty()) {
     return absl::InvalidArgumentError(
         DescribeMismatches(absl::StrFormat("%d of %d variants do not match the base %s, which has %d tensors",

@@ -234,6 +234,7 @@ TEST_F(MvaultFitTest, CommandLinesThatMakeNoSense) {
               "is the file of --report");
   ExpectError(Mvault({"fit", "--base", models_.files().base, "-o", models_.File("v.mvlt")}), 2, "nothing to fit");
   ExpectError(Fit("v.mvlt", {"--floor", "nobody=1"}), 7, "'nobody'");
+  ExpectError(Fit("v.mvlt", {"--weight", "gama=2"}), 7, "no variant 'gama' to protect; there is 'gamma'");
 }
 
 TEST_F(MvaultFitTest, AnExportNeverLiesBesideOthersVariants) {

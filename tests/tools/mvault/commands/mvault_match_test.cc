@@ -75,6 +75,22 @@ TEST_F(MatchTest, ARenameThatIsNoneIsAUsageError) {
   EXPECT_THAT(run.err, HasSubstr("'x' is not FROM=TO"));
 }
 
+TEST_F(MatchTest, ARuleThatMatchesNothingIsAnErrorBeforeAnyWork) {
+  const std::string path = Renamed("compiled.safetensors", "_orig_mod.");
+  const std::string vault = models_.Pack();
+  const std::string before = models_.folder().Read("all.mvlt");
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"pack", "--base", models_.base(), "-o", vault}, {"add", vault}}) {
+    std::vector<std::string> arguments = command;
+    arguments.insert(arguments.end(), {"--variant", "new=" + path, "--rename", "_orig_mud.="});
+    const ProgramRun run = Mvault(arguments);
+    EXPECT_EQ(run.exit_code, 7) << run;
+    EXPECT_THAT(run.err, HasSubstr("error: --rename _orig_mud.=: no tensor of a variant has that in its name; there is "
+                                   "'_orig_mod.'\n"));
+  }
+  EXPECT_TRUE(models_.folder().Read("all.mvlt") == before);
+}
+
 TEST_F(MatchTest, AFileThatIsNoModelIsCalledWhatItIs) {
   const std::vector<std::pair<std::string, std::string>> kinds = {
       {"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n", "git lfs pull"},
@@ -89,8 +105,9 @@ TEST_F(MatchTest, AFileThatIsNoModelIsCalledWhatItIs) {
     EXPECT_EQ(run.exit_code, 3);
     EXPECT_THAT(run.err, AllOf(HasSubstr(path), HasSubstr(expected), HasSubstr("--without radiology\n")));
   }
-  const std::vector<std::string> without = {"pack", "--base", models_.base(), "--variants", models_.variants(),
-                                            "-o",   models_.File("v.mvlt"), "--without", "radiology"};
+  const std::vector<std::string> without = {
+      "pack",      "--base",   models_.base(), "--variants", models_.variants(), "-o", models_.File("v.mvlt"),
+      "--without", "radiology"};
   EXPECT_EQ(Mvault(without).exit_code, 0);
   std::vector<std::string> unknown = without;
   unknown.insert(unknown.end(), {"--without", "nobody"});
