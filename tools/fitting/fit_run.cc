@@ -138,6 +138,11 @@ class Search {
   }
 
   absl::Status OverBudget(uint64_t size) const {
+    if (options_.lambda > 0) {
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "at ", options_.lambda, " a bit (--lambda) the base and ", input_.variant_count(), " variants take ", size,
+          " bytes; the budget is ", options_.budget, "; without --lambda a price that fits is looked for"));
+    }
     return absl::ResourceExhaustedError(absl::StrCat("the base and the least of ", input_.variant_count(),
                                                      " variants take ", size, " bytes; the budget is ",
                                                      options_.budget));
