@@ -18,6 +18,7 @@
 #include "restore/named_vault.h"
 #include "restore/restorer.h"
 #include "tools/formats/model_formats.h"
+#include "tools/formats/readable_text.h"
 #include "tools/packing/match_report.h"
 #include "tools/packing/rule_use.h"
 #include "tools/packing/variant_analysis.h"
@@ -37,6 +38,7 @@ struct OpenInput {
   const VariantInput* input = nullptr;
   std::unique_ptr<ModelFile> file;
   VariantMatch match;
+  std::vector<size_t> unmatched;  // See PackedVariant.
   ModelDigests digests;
   bool is_base = false;  // Identical to the base, its layout included.
   std::vector<VariantTensor> tensors;
@@ -87,7 +89,9 @@ absl::StatusOr<std::vector<OpenInput>> OpenInputs(FileSystem& file_system, absl:
       if (!keep) continue;
     }
     for (size_t i = 0; i < tensors.size(); ++i) {
-      if (!pairs.base_of[i].has_value()) unmatched_size += tensors[i].size();
+      if (pairs.base_of[i].has_value()) continue;
+      unmatched_size += tensors[i].size();
+      input.unmatched.push_back(i);
     }
     input.match = LayOut(base, tensors, pairs);
     inputs.push_back(std::move(input));
@@ -102,8 +106,8 @@ absl::StatusOr<std::vector<OpenInput>> OpenInputs(FileSystem& file_system, absl:
   if (!kept.empty()) {
     *note =
         DescribeMismatches(absl::StrFormat("%d of %d variants do not match the base entirely; what they lack is left "
-                                           "out, what has no match, %d bytes in all, is stored with them",
-                                           kept.size(), variants.size(), unmatched_size),
+                                           "out, what has no match, %s bytes in their files, is stored with them",
+                                           kept.size(), variants.size(), Grouped(unmatched_size)),
                            base_path, base, kept, rules);
   }
   return inputs;
@@ -318,7 +322,7 @@ absl::StatusOr<PackReport> MakeReport(const VaultWriter& writer, const std::vect
     absl::StatusOr<const VaultVariant*> variant = (*reader)->Find(input.input->name);
     if (!variant.ok()) return variant.status();
     const uint64_t file_size = input.file->size();
-    report.variants.push_back({input.input->name, file_size, (*variant)->stored_size});
+    report.variants.push_back({input.input->name, file_size, (*variant)->stored_size, input.unmatched});
     report.input_size += file_size;
   }
   return report;

@@ -12,6 +12,7 @@
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/commands/variant_inputs.h"
+#include "tools/mvault/reports/unmatched_cost.h"
 #include "tools/packing/pack.h"
 #include "vault/vault_reader.h"
 
@@ -47,9 +48,10 @@ absl::StatusOr<ExitCode> Run(Session& session, const Arguments& arguments) {
   options.threads = arguments.threads;
   options.names = *std::move(names);
   options.progress = session.console.progress().Function();
-  const absl::StatusOr<PackReport> report =
+  absl::StatusOr<PackReport> report =
       AddVariants(session.file_system, arguments.vault, *variants, arguments.replace, options);
   if (!report.ok()) return WithWayOn(report.status(), *variants);
+  if (auto told = TellUnmatchedCost(session.file_system, arguments.vault, &*report); !told.ok()) return told;
   if (arguments.json) {
     Json json = {{"command", arguments.replace ? "replace" : "add"},
                  {"vault", arguments.vault},

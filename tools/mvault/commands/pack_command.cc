@@ -15,6 +15,7 @@
 #include "tools/mvault/commands/variant_inputs.h"
 #include "tools/mvault/reports/accounting.h"
 #include "tools/mvault/reports/formatting.h"
+#include "tools/mvault/reports/unmatched_cost.h"
 #include "tools/packing/pack.h"
 #include "vault/format.h"
 
@@ -98,9 +99,10 @@ absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
   if (arguments.chunk_size.has_value()) options.chunk_size = static_cast<uint32_t>(*arguments.chunk_size);
   if (arguments.segment_size.has_value()) options.segment_size = static_cast<uint32_t>(*arguments.segment_size);
   options.progress = session.console.progress().Function();
-  const absl::StatusOr<PackReport> report =
+  absl::StatusOr<PackReport> report =
       PackVault(session.file_system, arguments.base, *variants, arguments.output, options);
   if (!report.ok()) return WithWayOn(report.status(), *variants);
+  if (auto told = TellUnmatchedCost(session.file_system, arguments.output, &*report); !told.ok()) return told;
 
   std::optional<VaultAccount> account;
   if (report->input_size <= kMostToAccount) {

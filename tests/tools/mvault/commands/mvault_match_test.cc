@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "tests/tools/mvault/cli_models.h"
 #include "tests/tools/mvault/program_run.h"
@@ -89,6 +90,29 @@ TEST_F(MatchTest, ARuleThatMatchesNothingIsAnErrorBeforeAnyWork) {
                                    "'_orig_mod.'\n"));
   }
   EXPECT_TRUE(models_.folder().Read("all.mvlt") == before);
+}
+
+// A head that was tied to an embedding that was trained, and thus is unlike the base's, is no cheaper than that.
+TEST_F(MatchTest, TheNoteTellsWhatTensorsWithoutAMatchCost) {
+  FileModel model = models_.few_model();
+  FileTensor extra = model.tensors.front();
+  extra.name = "zz.extra";
+  model.tensors.push_back(extra);
+  const std::string path = models_.folder().Write("more.safetensors", Serialize(model));
+  const std::string vault = models_.Pack();
+  const ProgramRun plain = Mvault({"add", vault, "--variant", "plain=" + models_.variant("few"), "--json"});
+  const ProgramRun run = Mvault({"add", vault, "--variant", "more=" + path, "--json"});
+  ASSERT_EQ(run.exit_code, 0) << run;
+  const std::string note = run.Json()["note"];
+  const std::string before = "what has no match takes ";
+  const size_t at = note.find(before);
+  ASSERT_NE(at, std::string::npos) << note;
+  const std::string digits = note.substr(at + before.size(), note.find(" bytes of the vault") - at - before.size());
+  const auto stored = [](const ProgramRun& r) { return r.Json()["variants"][0]["stored_bytes"].get<double>(); };
+  const double difference = stored(run) - stored(plain);
+  EXPECT_NEAR(std::stod(absl::StrReplaceAll(digits, {{",", ""}})), difference, difference / 10) << note;
+  EXPECT_THAT(Mvault({"pack", "--base", models_.base(), "--variant", "more=" + path, "-o", vault}).out,
+              AllOf(HasSubstr("bytes in their files, is stored with them"), HasSubstr("  what has no match takes ")));
 }
 
 TEST_F(MatchTest, AFileThatIsNoModelIsCalledWhatItIs) {
