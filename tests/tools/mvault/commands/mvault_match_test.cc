@@ -6,6 +6,10 @@
 #include <utility>
 #include <vector>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "tests/tools/mvault/cli_models.h"
@@ -114,6 +118,23 @@ TEST_F(MatchTest, TheNoteTellsWhatTensorsWithoutAMatchCost) {
   EXPECT_THAT(Mvault({"pack", "--base", models_.base(), "--variant", "more=" + path, "-o", vault}).out,
               AllOf(HasSubstr("bytes in their files, is stored with them"), HasSubstr("  what has no match takes ")));
 }
+
+#ifdef __SSE2__
+TEST_F(MatchTest, DiffComparesBitsWhateverTheProcessorTakesForZero) {
+  const std::string small("\x01\0\0\0\x02\0\0\0\x03\0\0\0\x04\0\0\0", 16);
+  const std::string base = models_.folder().Write("b", Serialize({{{"w", "F32", {4}, small}}, {}}));
+  const std::string zeros = models_.folder().Write("z", Serialize({{{"w", "BF16", {4}, std::string(8, '\0')}}, {}}));
+  const std::string vault = models_.File("v.mvlt");
+  ASSERT_EQ(Mvault({"pack", "--base", base, "--variant", "zeros=" + zeros, "-o", vault}).exit_code, 0);
+  constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x40;
+  const unsigned before = _mm_getcsr();
+  _mm_setcsr(before | kFlushToZero | kDenormalsAreZero);
+  const ProgramRun run = MvaultOn(FileSystem::Default(), {"diff", vault, "base", "zeros", "--json"});
+  _mm_setcsr(before);
+  EXPECT_EQ(run.exit_code, 1) << run;
+  EXPECT_EQ(run.Json()["differing"], 4);
+}
+#endif
 
 TEST_F(MatchTest, AFileThatIsNoModelIsCalledWhatItIs) {
   const std::vector<std::pair<std::string, std::string>> kinds = {
