@@ -50,16 +50,17 @@ absl::Span<const Kind> Kinds() {
 
 // What is known by its first bytes; nullptr for anything else.
 const char* KnownKind(absl::string_view head) {
+  // The length of its header, of which the upper four bytes are zero, and the header. First, for that length may begin
+  // as anything does.
+  if (head.size() > 8 && head[8] == '{' && head.substr(4, 4) == absl::string_view("\0\0\0\0", 4)) {
+    return "a safetensors file";
+  }
   for (const Kind& kind : Kinds()) {
     if (head.size() >= kind.offset && absl::StartsWith(head.substr(kind.offset), kind.bytes)) return kind.description;
   }
   const absl::string_view body = absl::StripLeadingAsciiWhitespace(head);
   if (absl::StartsWithIgnoreCase(body, "<!doctype html") || absl::StartsWithIgnoreCase(body, "<html")) {
     return "an HTML page: the download gave a web page instead of the file";
-  }
-  // The length of its header, of which the upper four bytes are zero, and the header.
-  if (head.size() > 8 && head[8] == '{' && head.substr(4, 4) == absl::string_view("\0\0\0\0", 4)) {
-    return "a safetensors file";
   }
   if (!head.empty() && head.find_first_not_of('\0') == absl::string_view::npos) {
     return "zeros, at least at its start: was it written or downloaded to the end?";

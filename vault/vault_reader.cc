@@ -46,6 +46,33 @@ absl::Status InFile(const std::string& path, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(path, ": ", status.message()));
 }
 
+// What the header field at `offset`, which is out of its range, should hold and does.
+std::string BadHeaderField(uint32_t offset, ByteView bytes) {
+  const uint8_t* const field = bytes.data + offset;
+  const auto size = [&](const char* name, uint32_t least, uint32_t most) {
+    return absl::StrCat(name, ": expected ", least, " to ", most, ", a multiple of ", kSizeGranularity, ", found ",
+                        LoadLe32(field));
+  };
+  switch (offset) {
+    case kChunkSizeField.offset:
+      return size("chunk size", kMinChunkSize, kMaxChunkSize);
+    case kSegmentSizeField.offset:
+      return size("segment size", kMinSegmentSize, kMaxSegmentSize);
+    case kBaseDataSizeField.offset:
+      return absl::StrCat("size of the base's data: expected at most ", kMaxDataSize, ", found ", LoadLe64(field));
+    case kMaxVariantTensorsField.offset: {
+      const bool free = (LoadLe32(bytes.data + kFeaturesField.offset) & kFeatureFreeLayouts) != 0;
+      return absl::StrCat("most tensors of a variant with a layout of its own: expected ",
+                          free ? absl::StrCat("1 to ", kMaxFreeLayoutTensors) : "0, without such variants", ", found ",
+                          LoadLe32(field));
+    }
+    case kReservedField.offset:
+      return "reserved bytes: expected zeros";
+    default:
+      return "section SIGNATURE: expected zeros";
+  }
+}
+
 // A core error about the header, with what a user can do something about spelled out.
 absl::Status HeaderError(const std::string& path, CoreStatus status, uint32_t bad_field, ByteView bytes,
                          uint64_t file_size) {
@@ -81,6 +108,8 @@ absl::Status HeaderError(const std::string& path, CoreStatus status, uint32_t ba
       }
       return Damaged(path, "header at offset ", bad_field, ": the last section does not end with the file's ",
                      LoadLe64(bytes.data + kFileSizeField.offset), " bytes");
+    case CoreStatus::kBadHeader:
+      return Damaged(path, "header at offset ", bad_field, ": ", BadHeaderField(bad_field, bytes));
     default:
       return Damaged(path, "header at offset ", bad_field, ": ", CoreStatusName(status));
   }

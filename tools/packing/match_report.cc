@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "tools/formats/readable_text.h"
 #include "tools/packing/rename_guess.h"
 
 namespace modelvault {
@@ -59,7 +60,8 @@ class Kinds {
                       kind.text);
       if (kind.count > 1) absl::StrAppend(&text, " (", kind.count, " tensors)");
     }
-    if (kinds_.size() > kShownKinds) absl::StrAppend(&text, " and ", kinds_.size() - kShownKinds, " kinds more");
+    if (kinds_.size() > kShownKinds)
+      absl::StrAppend(&text, " and ", Counted(kinds_.size() - kShownKinds, "kind"), " more");
     return text;
   }
 
@@ -234,17 +236,18 @@ std::string DescribeMismatches(absl::string_view heading, absl::string_view base
     const bool partial = IsShardName(base_path) || IsShardName(m.path) || !WeightNormCause(base, m).empty();
     const RenameGuess guess = partial ? RenameGuess{rules, 0, m.pairs} : GuessRenames(base, m.tensors, rules);
     absl::StrAppend(&text, "\n", NamesOf(group));
-    if (!lines.empty()) absl::StrAppend(&text, ": ", m.pairs.matched(), " of ", m.tensors.size(), " tensors match");
+    if (!lines.empty())
+      absl::StrAppend(&text, ": ", m.pairs.matched(), " of ", Counted(m.tensors.size(), "tensor"), " match");
     for (const std::string& line : lines) absl::StrAppend(&text, "\n  ", line);
     const std::string cause = Cause(base_path, base, m, guess);
     if (!cause.empty()) absl::StrAppend(&text, "\n  ", cause);
     if (guess.found > 0) {
-      absl::StrAppend(&text, "\n  ", guess.pairs.matched(), " of ", m.tensors.size(), " tensors match with",
+      absl::StrAppend(&text, "\n  ", guess.pairs.matched(), " of ", Counted(m.tensors.size(), "tensor"), " match with",
                       Options(guess.rules));
     }
   }
   if (groups.size() > kShownGroups)
-    absl::StrAppend(&text, "\nand ", groups.size() - kShownGroups, " kinds of trouble more");
+    absl::StrAppend(&text, "\nand ", Counted(groups.size() - kShownGroups, "kind"), " of trouble more");
   return text;
 }
 

@@ -98,17 +98,17 @@ absl::StatusOr<std::vector<OpenInput>> OpenInputs(FileSystem& file_system, absl:
   }
   if (absl::Status status = use.Check(); !status.ok()) return status;
   if (!refused.empty()) {
-    return absl::InvalidArgumentError(
-        DescribeMismatches(absl::StrFormat("%d of %d variants do not match the base %s, which has %d tensors",
-                                           refused.size(), variants.size(), base_path, base.size()),
-                           base_path, base, refused, rules));
+    return absl::InvalidArgumentError(DescribeMismatches(
+        absl::StrFormat("%d of %s do not match the base %s, which has %s", refused.size(),
+                        Counted(variants.size(), "variant"), base_path, Counted(base.size(), "tensor")),
+        base_path, base, refused, rules));
   }
   if (!kept.empty()) {
-    *note =
-        DescribeMismatches(absl::StrFormat("%d of %d variants do not match the base entirely; what they lack is left "
-                                           "out, what has no match, %s bytes in their files, is stored with them",
-                                           kept.size(), variants.size(), Grouped(unmatched_size)),
-                           base_path, base, kept, rules);
+    *note = DescribeMismatches(
+        absl::StrFormat("%d of %s do not match the base entirely; what they lack is left "
+                        "out, what has no match, %s in their files, is stored with them",
+                        kept.size(), Counted(variants.size(), "variant"), Counted(unmatched_size, "byte")),
+        base_path, base, kept, rules);
   }
   return inputs;
 }

@@ -67,7 +67,7 @@ absl::StatusOr<ExitCode> Run(Session& session, const Arguments& arguments) {
   }
   std::string text;
   for (const PackedVariant& v : report->variants) {
-    absl::StrAppend(&text, Printable(v.name), ": ", Grouped(v.stored_size), " bytes stored, restored and compared\n");
+    absl::StrAppend(&text, Printable(v.name), ": ", Counted(v.stored_size, "byte"), " stored, restored and compared\n");
   }
   if (!report->note.empty()) absl::StrAppend(&text, "note: ", PrintableLines(report->note));
   absl::StrAppend(&text, Printable(arguments.vault), ": ", Grouped(report->bytes.file),

@@ -55,12 +55,12 @@ Json ToJson(const Arguments& arguments, const PackReport& report, const std::opt
 }
 
 std::string ToText(const Arguments& arguments, const PackReport& report, const std::optional<VaultAccount>& account) {
-  std::string text = absl::StrFormat("%s: %s bytes: a base and %d variants, %s bytes of files (%.1f times as much)\n",
-                                     Printable(arguments.output), Grouped(report.bytes.file), report.variants.size(),
-                                     Grouped(report.input_size),
+  std::string text = absl::StrFormat("%s: %s bytes: a base and %s, %s bytes of files (%.1f times as much)\n",
+                                     Printable(arguments.output), Grouped(report.bytes.file),
+                                     Counted(report.variants.size(), "variant"), Grouped(report.input_size),
                                      static_cast<double>(report.input_size) / static_cast<double>(report.bytes.file));
   if (arguments.budget.has_value()) {
-    absl::StrAppend(&text, "budget: ", Grouped(*arguments.budget), " bytes, ",
+    absl::StrAppend(&text, "budget: ", Counted(*arguments.budget, "byte"), ", ",
                     Grouped(*arguments.budget - report.bytes.file), " of them left\n");
   }
   absl::StrAppend(&text, "every model was restored and compared with its file\n");

@@ -24,7 +24,7 @@ absl::Status TellUnmatchedCost(FileSystem& file_system, const std::string& path,
     if (!account.ok()) return account.status();
     for (const size_t tensor : variant.unmatched) bytes += account->tensors[tensor].bytes();
   }
-  absl::StrAppend(&report->note, "\nwhat has no match takes ", Grouped(bytes), " bytes of the vault");
+  absl::StrAppend(&report->note, "\nwhat has no match takes ", Counted(bytes, "byte"), " of the vault");
   return absl::OkStatus();
 }
 
