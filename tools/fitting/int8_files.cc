@@ -15,6 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "tools/formats/safetensors.h"
+#include "vault/file_paths.h"
 #include "vault/near_name.h"
 
 namespace modelvault {
@@ -22,11 +23,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kExtension[] = ".safetensors";
 // Of the folder in which a process tries the variants' names; its number follows.
 constexpr char kTrial[] = ".names.";
-
-std::string In(const std::string& folder, const std::string& name) { return (fs::path(folder) / name).string(); }
 
 absl::Status Write(FileSystem& file_system, const std::string& path, const std::string& header,
                    const std::vector<uint8_t>& data, Durability durability) {
@@ -42,7 +40,7 @@ absl::Status TryNames(FileSystem& file_system, const FitInput& input, const std:
   std::vector<std::string> taken;
   for (size_t v = 0; v < input.variant_count(); ++v) {
     const std::string& name = input.variant_name(v);
-    const absl::Status status = file_system.CreateEmpty(In(folder, name + kExtension));
+    const absl::Status status = file_system.CreateEmpty(PathIn(folder, name + kSafetensorsExtension));
     if (absl::IsAlreadyExists(status)) {
       const std::string other = NearestName(name, taken);
       return absl::AlreadyExistsError(
@@ -84,13 +82,13 @@ class TrialFolders {
 
 }  // namespace
 
-std::string Int8VariantsIn(const std::string& folder) { return In(folder, "variants"); }
+std::string Int8VariantsIn(const std::string& folder) { return PathIn(folder, "variants"); }
 
 Int8Files Int8FilesIn(const std::string& folder, const std::vector<std::string>& variants) {
   Int8Files files;
-  files.base = In(folder, "base.safetensors");
+  files.base = PathIn(folder, absl::StrCat("base", kSafetensorsExtension));
   for (const std::string& name : variants) {
-    files.variants.push_back({name, In(Int8VariantsIn(folder), name + kExtension)});
+    files.variants.push_back({name, PathIn(Int8VariantsIn(folder), name + kSafetensorsExtension)});
   }
   return files;
 }
@@ -133,9 +131,9 @@ absl::Status CheckInt8Folder(FileSystem& file_system, const FitInput& input, con
   std::set<std::string> others;
   for (const fs::path file : *there) {
     const std::string name = file.stem().string();
-    if (file.extension() == kExtension && name[0] != '.' && ours.count(name) == 0) others.insert(name);
+    if (file.extension() == kSafetensorsExtension && name[0] != '.' && ours.count(name) == 0) others.insert(name);
     if (!IsStaleTrial(file.native())) continue;
-    if (absl::Status status = file_system.RemoveTree(In(variants, file.native())); !status.ok()) return status;
+    if (absl::Status status = file_system.RemoveTree(PathIn(variants, file.native())); !status.ok()) return status;
   }
   if (!others.empty()) {
     return absl::AlreadyExistsError(absl::StrCat(
@@ -144,7 +142,7 @@ absl::Status CheckInt8Folder(FileSystem& file_system, const FitInput& input, con
   }
   // Of its own, so that files of an earlier export are in nobody's way; in the folder, whose rules it inherits.
   // Other processes may try theirs at the same time.
-  const std::string trial = In(variants, absl::StrCat(kTrial, ::getpid()));
+  const std::string trial = PathIn(variants, absl::StrCat(kTrial, ::getpid()));
   absl::Status status = file_system.RemoveTree(trial);
   if (status.ok()) status = file_system.MakeFolders(trial);
   if (status.ok()) status = TryNames(file_system, input, trial);

@@ -41,15 +41,11 @@ absl::StatusOr<ExitCode> Run(Session& session, const Arguments& arguments) {
   if (variants->empty()) return UsageError(session, "no variant is given: use --variants or --variant");
   const absl::StatusOr<uint64_t> old_size = FileSize(session.file_system, arguments.vault);
   if (!old_size.ok()) return old_size.status();
-  absl::StatusOr<NameRules> names = FindNameRules(arguments.names);
-  if (!names.ok()) return names.status();
-  PackOptions options;
-  options.budget = arguments.budget;
-  options.threads = arguments.threads;
-  options.names = *std::move(names);
-  options.progress = session.console.progress().Function();
+  const absl::StatusOr<PackOptions> options =
+      FindPackOptions(arguments.names, arguments.budget, arguments.threads, session.console.progress().Function());
+  if (!options.ok()) return options.status();
   absl::StatusOr<PackReport> report =
-      AddVariants(session.file_system, arguments.vault, *variants, arguments.replace, options);
+      AddVariants(session.file_system, arguments.vault, *variants, arguments.replace, *options);
   if (!report.ok()) return WithWayOn(report.status(), *variants);
   if (auto told = TellUnmatchedCost(session.file_system, arguments.vault, &*report); !told.ok()) return told;
   if (arguments.json) {

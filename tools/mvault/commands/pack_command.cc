@@ -90,17 +90,13 @@ absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
   if (overwrites)
     return UsageError(session, absl::StrCat("-o ", arguments.output, " is one of the files to be packed"));
 
-  absl::StatusOr<NameRules> names = FindNameRules(arguments.names);
-  if (!names.ok()) return names.status();
-  PackOptions options;
-  options.budget = arguments.budget;
-  options.threads = arguments.threads;
-  options.names = *std::move(names);
-  if (arguments.chunk_size.has_value()) options.chunk_size = static_cast<uint32_t>(*arguments.chunk_size);
-  if (arguments.segment_size.has_value()) options.segment_size = static_cast<uint32_t>(*arguments.segment_size);
-  options.progress = session.console.progress().Function();
+  absl::StatusOr<PackOptions> options =
+      FindPackOptions(arguments.names, arguments.budget, arguments.threads, session.console.progress().Function());
+  if (!options.ok()) return options.status();
+  if (arguments.chunk_size.has_value()) options->chunk_size = static_cast<uint32_t>(*arguments.chunk_size);
+  if (arguments.segment_size.has_value()) options->segment_size = static_cast<uint32_t>(*arguments.segment_size);
   absl::StatusOr<PackReport> report =
-      PackVault(session.file_system, arguments.base, *variants, arguments.output, options);
+      PackVault(session.file_system, arguments.base, *variants, arguments.output, *options);
   if (!report.ok()) return WithWayOn(report.status(), *variants);
   if (auto told = TellUnmatchedCost(session.file_system, arguments.output, &*report); !told.ok()) return told;
 
@@ -109,7 +105,7 @@ absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
     const absl::StatusOr<NamedVault> vault =
         NamedVault::Open(session.file_system, arguments.output, KnownModelFormats());
     if (!vault.ok()) return vault.status();
-    absl::StatusOr<VaultAccount> made = AccountVault(*vault, arguments.threads, options.progress);
+    absl::StatusOr<VaultAccount> made = AccountVault(*vault, arguments.threads, options->progress);
     if (!made.ok()) return made.status();
     account = *std::move(made);
   }
