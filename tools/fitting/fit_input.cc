@@ -225,9 +225,7 @@ absl::Status FitInput::ReadVariants(int threads) {
   if (absl::Status unused = use.Check(); !unused.ok()) return unused;
   if (!refused.empty()) {
     const std::string& base = has_base() ? files_.base : files_.variants.front().path;
-    const std::string heading =
-        absl::StrCat(refused.size(), " of ", variant_count(), " variants do not match the base ", base, ", which has ",
-                     layout_.size(), " tensors");
+    const std::string heading = MismatchHeading(refused.size(), variant_count(), base, layout_.size());
     std::string text = DescribeMismatches(heading, base, layout_, refused, files_.names);
     const std::string ignore = IgnoreOptions(base, layout_, refused, files_.names);
     if (!ignore.empty()) {

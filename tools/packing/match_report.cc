@@ -251,6 +251,11 @@ std::string DescribeMismatches(absl::string_view heading, absl::string_view base
   return text;
 }
 
+std::string MismatchHeading(size_t mismatches, size_t variants, absl::string_view base_path, size_t base_tensors) {
+  return absl::StrCat(mismatches, " of ", Counted(variants, "variant"), mismatches == 1 ? " does" : " do",
+                      " not match the base ", base_path, ", which has ", Counted(base_tensors, "tensor"));
+}
+
 std::string IgnoreOptions(absl::string_view base_path, absl::Span<const ModelTensor> base,
                           absl::Span<const Mismatch> mismatches, const NameRules& rules) {
   const auto is_plain = [](const std::string& name) {

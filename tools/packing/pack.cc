@@ -99,16 +99,14 @@ absl::StatusOr<std::vector<OpenInput>> OpenInputs(FileSystem& file_system, absl:
   if (absl::Status status = use.Check(); !status.ok()) return status;
   if (!refused.empty()) {
     return absl::InvalidArgumentError(DescribeMismatches(
-        absl::StrFormat("%d of %s do not match the base %s, which has %s", refused.size(),
-                        Counted(variants.size(), "variant"), base_path, Counted(base.size(), "tensor")),
-        base_path, base, refused, rules));
+        MismatchHeading(refused.size(), variants.size(), base_path, base.size()), base_path, base, refused, rules));
   }
   if (!kept.empty()) {
-    *note = DescribeMismatches(
-        absl::StrFormat("%d of %s do not match the base entirely; what they lack is left "
-                        "out, what has no match, %s in their files, is stored with them",
-                        kept.size(), Counted(variants.size(), "variant"), Counted(unmatched_size, "byte")),
-        base_path, base, kept, rules);
+    const std::string heading =
+        absl::StrCat(kept.size(), " of ", Counted(variants.size(), "variant"), kept.size() == 1 ? " does" : " do",
+                     " not match the base entirely; what is lacking is left out, what has no match, ",
+                     Counted(unmatched_size, "byte"), " in the files, is stored with it");
+    *note = DescribeMismatches(heading, base_path, base, kept, rules);
   }
   return inputs;
 }

@@ -74,11 +74,11 @@ std::string ToText(const std::vector<TensorDifference>& tensors, const Totals& t
     table.AddRow({Printable(t.name), Printable(dtype), Grouped(t.elements), Grouped(t.differing),
                   Percent(t.differing, t.elements), FormatMax(t)});
   }
-  return absl::StrFormat("%s%d of %s differ, in %s of %s (%s); file headers are %s\n",
+  return absl::StrFormat("%s%d of %s %s, in %s of %s (%s); file headers are %s\n",
                          totals.tensors_differing > 0 ? table.Format() : "", totals.tensors_differing,
-                         Counted(tensors.size(), "tensor"), Grouped(totals.differing),
-                         Counted(totals.elements, "element"), Percent(totals.differing, totals.elements),
-                         same_header ? "the same" : "different");
+                         Counted(tensors.size(), "tensor"), totals.tensors_differing == 1 ? "differs" : "differ",
+                         Grouped(totals.differing), Counted(totals.elements, "element"),
+                         Percent(totals.differing, totals.elements), same_header ? "the same" : "different");
 }
 
 absl::StatusOr<ExitCode> Diff(Session& session, const Arguments& arguments) {

@@ -42,8 +42,8 @@ TEST_F(MatchTest, ARenamedVariantPacksAsTheMessageSaysAndKeepsItsNames) {
       "-o",   vault};
   const ProgramRun refused = Mvault(pack);
   EXPECT_EQ(refused.exit_code, 3);
-  EXPECT_THAT(refused.err, AllOf(HasSubstr("mvault: error: 1 of 2 variants do not match"), HasSubstr("compiled model"),
-                                 HasSubstr("tensors match with --rename _orig_mod.=\n")));
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("mvault: error: 1 of 2 variants does not match"),
+                                 HasSubstr("compiled model"), HasSubstr("tensors match with --rename _orig_mod.=\n")));
   // No line but the first begins as an error.
   const std::vector<std::string> lines = absl::StrSplit(refused.err, '\n', absl::SkipEmpty());
   ASSERT_GT(lines.size(), 3u);
@@ -116,7 +116,7 @@ TEST_F(MatchTest, TheNoteTellsWhatTensorsWithoutAMatchCost) {
   const double difference = stored(run) - stored(plain);
   EXPECT_NEAR(std::stod(absl::StrReplaceAll(digits, {{",", ""}})), difference, difference / 10) << note;
   EXPECT_THAT(Mvault({"pack", "--base", models_.base(), "--variant", "more=" + path, "-o", vault}).out,
-              AllOf(HasSubstr("bytes in their files, is stored with them"), HasSubstr("  what has no match takes ")));
+              AllOf(HasSubstr("bytes in the files, is stored with it"), HasSubstr("  what has no match takes ")));
 }
 
 #ifdef __SSE2__
