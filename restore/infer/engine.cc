@@ -28,20 +28,20 @@ ParameterNumbers FindParameters(const NetworkOperator& op) {
   }
 }
 
-size_t Elements(const TensorRecord& record) { return record.rows * record.cols; }
-
 AttentionShape ShapeOf(const Network& network, const NetworkOperator& op) {
   return {op.a, op.b, network.width(op.in) / op.a};
 }
 
 }  // namespace
 
+size_t Engine::Elements(size_t tensor) const {
+  const TensorShape s = shape(tensor);
+  return s.rows * s.cols;
+}
+
 CoreStatus Engine::PrepareOperator(const NetworkOperator& op) {
-  for (const uint16_t number : FindParameters(op).numbers) {
-    if (number != kNoTensor && !IsParameterType(tensors_.records[number].dtype)) return CoreStatus::kBadNetwork;
-  }
   if (op.code == OperatorCode::kMatmul) {
-    const size_t cols = tensors_.records[op.weights].cols;
+    const size_t cols = shape(op.weights).cols;
     if (cols > max_cols_) max_cols_ = cols;
   } else if (op.code == OperatorCode::kRope) {
     const RopePairs pairs = static_cast<RopePairs>(op.b);
@@ -57,10 +57,10 @@ CoreStatus Engine::PrepareOperator(const NetworkOperator& op) {
   return CoreStatus::kOk;
 }
 
-CoreStatus Engine::Prepare(const Network& network, const TensorList& tensors) {
+CoreStatus Engine::Prepare(const Network& network, const TensorShapes& shapes) {
   *this = Engine();
   network_ = network;
-  tensors_ = tensors;
+  shapes_ = shapes;
   if (positions() > kMaxPositions) return CoreStatus::kBadNetwork;
   for (size_t i = 0; i < network.operator_count; ++i) {
     const CoreStatus status = PrepareOperator(network.op(i));
@@ -88,7 +88,7 @@ size_t Engine::CountParameters() const {
   size_t count = 0;
   for (size_t i = 0; i < network_.operator_count; ++i) {
     for (const uint16_t number : FindParameters(network_.op(i)).numbers) {
-      if (number != kNoTensor && !UsedBefore(i, number)) count += Elements(tensors_.records[number]);
+      if (number != kNoTensor && !UsedBefore(i, number)) count += Elements(number);
     }
   }
   return count;
@@ -102,27 +102,27 @@ size_t Engine::CacheBytes() const {
   return cache_stride_ == 0 ? 0 : Aligned(positions() * cache_stride_ + kCacheOverread);
 }
 
-CoreStatus Engine::Measure(const Network& network, const TensorList& tensors, EngineMemory* memory) {
+CoreStatus Engine::Measure(const Network& network, const TensorShapes& shapes, EngineMemory* memory) {
   Engine engine;
-  const CoreStatus status = engine.Prepare(network, tensors);
+  const CoreStatus status = engine.Prepare(network, shapes);
   if (status != CoreStatus::kOk) return status;
   memory->cache = engine.CacheBytes();
   memory->activations = engine.ActivationBytes();
-  memory->parameters = Aligned(tensors.count * sizeof(ParameterTensor) + engine.CountParameters() * sizeof(uint16_t));
+  memory->parameters = Aligned(shapes.count * sizeof(ParameterTensor) + engine.CountParameters() * sizeof(uint16_t));
   return CoreStatus::kOk;
 }
 
 CoreStatus Engine::PlaceParameters(uint8_t* memory, size_t size) {
-  const size_t index_size = tensors_.count * sizeof(ParameterTensor);
+  const size_t index_size = shapes_.count * sizeof(ParameterTensor);
   if (size < index_size) return CoreStatus::kWorkspaceTooSmall;
   parameters_ = reinterpret_cast<ParameterTensor*>(memory);
-  for (size_t i = 0; i < tensors_.count; ++i) parameters_[i] = ParameterTensor();
+  for (size_t i = 0; i < shapes_.count; ++i) parameters_[i] = ParameterTensor();
   uint16_t* codes = reinterpret_cast<uint16_t*>(memory + index_size);
   size_t left = (size - index_size) / sizeof(uint16_t);
   for (size_t i = 0; i < network_.operator_count; ++i) {
     for (const uint16_t number : FindParameters(network_.op(i)).numbers) {
       if (number == kNoTensor || parameters_[number].codes != nullptr) continue;
-      const size_t count = Elements(tensors_.records[number]);
+      const size_t count = Elements(number);
       if (left < count) return CoreStatus::kWorkspaceTooSmall;
       parameters_[number].codes = codes;
       codes += count;
@@ -133,8 +133,8 @@ CoreStatus Engine::PlaceParameters(uint8_t* memory, size_t size) {
   return CoreStatus::kOk;
 }
 
-CoreStatus Engine::Init(const Network& network, const TensorList& tensors, void* memory, size_t size) {
-  CoreStatus status = Prepare(network, tensors);
+CoreStatus Engine::Init(const Network& network, const TensorShapes& shapes, void* memory, size_t size) {
+  CoreStatus status = Prepare(network, shapes);
   if (status != CoreStatus::kOk) return status;
   if (reinterpret_cast<uintptr_t>(memory) % kAlignment != 0) return CoreStatus::kBadArgument;
   uint8_t* const begin = static_cast<uint8_t*>(memory);
@@ -159,13 +159,12 @@ void Engine::Reset() {
 }
 
 CoreStatus Engine::ConsumeRestored(size_t tensor, size_t offset, ByteView bytes) {
-  if (tensor >= tensors_.count) return CoreStatus::kBadArgument;
+  if (tensor >= shapes_.count) return CoreStatus::kBadArgument;
   ParameterTensor* const parameters = &parameters_[tensor];
   if (parameters->codes == nullptr) return CoreStatus::kOk;
   if (offset == 0) {
     if (parameters->complete) ++missing_;
-    const TensorRecord& record = tensors_.records[tensor];
-    reader_.Start(parameters, record.dtype, Elements(record));
+    reader_.Start(parameters, shape(tensor).dtype, Elements(tensor));
     reading_ = tensor;
   }
   if (tensor != reading_ || offset != reader_.position()) return CoreStatus::kBadArgument;
@@ -174,7 +173,7 @@ CoreStatus Engine::ConsumeRestored(size_t tensor, size_t offset, ByteView bytes)
     reading_ = SIZE_MAX;
     return status;
   }
-  if (parameters->complete && reader_.position() == tensors_.records[tensor].size) {
+  if (parameters->complete) {
     --missing_;
     reading_ = SIZE_MAX;
   }

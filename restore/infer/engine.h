@@ -3,21 +3,14 @@
 #ifndef MODELVAULT_RESTORE_INFER_ENGINE_H_
 #define MODELVAULT_RESTORE_INFER_ENGINE_H_
 
-#include "codec/core/shared_tables.h"
 #include "restore/infer/attention.h"
 #include "restore/infer/buffer_layout.h"
 #include "restore/infer/delta_list.h"
 #include "restore/infer/matmul.h"
-#include "restore/infer/network.h"
+#include "restore/infer/network_view.h"
 #include "restore/infer/parameters.h"
 
 namespace modelvault {
-
-// The tensors of MODEL, by number.
-struct TensorList {
-  const TensorRecord* records = nullptr;
-  size_t count = 0;
-};
 
 // Bytes of caller's memory that an engine takes.
 struct EngineMemory {
@@ -39,12 +32,13 @@ class Engine {
  public:
   static constexpr size_t kAlignment = alignof(void*);
 
-  // `network` was checked against these tensors. kBadNetwork for one that this engine cannot run: a parameter of a type
-  // that is none, window + sinks above 65,535 positions, kRope operators with different layouts.
-  [[nodiscard]] static CoreStatus Measure(const Network& network, const TensorList& tensors, EngineMemory* memory);
+  // `network` was parsed with these shapes. kBadNetwork for one that this engine cannot run: window + sinks above
+  // 65,535 positions, or kRope operators with different layouts.
+  [[nodiscard]] static CoreStatus Measure(const Network& network, const TensorShapes& shapes, EngineMemory* memory);
 
-  // `memory`, at a multiple of kAlignment, `network` and the records must outlive the engine. kWorkspaceTooSmall.
-  [[nodiscard]] CoreStatus Init(const Network& network, const TensorList& tensors, void* memory, size_t size);
+  // `memory`, at a multiple of kAlignment, what `network` and `shapes` refer to must outlive the engine.
+  // kWorkspaceTooSmall.
+  [[nodiscard]] CoreStatus Init(const Network& network, const TensorShapes& shapes, void* memory, size_t size);
 
   // Takes the variant's bytes [offset, offset + bytes.size) of a tensor; those of each tensor from its first on and
   // without gaps, tensor after tensor. Bytes of tensors that are no parameters are ignored. A tensor that begins again
@@ -70,8 +64,10 @@ class Engine {
   uint32_t position() const { return position_; }
 
  private:
-  CoreStatus Prepare(const Network& network, const TensorList& tensors);
+  CoreStatus Prepare(const Network& network, const TensorShapes& shapes);
   CoreStatus PrepareOperator(const NetworkOperator& op);
+  TensorShape shape(size_t tensor) const { return shapes_.shape(shapes_.context, tensor); }
+  size_t Elements(size_t tensor) const;
   size_t SingleBytes() const;
   size_t ActivationBytes() const;
   size_t CacheBytes() const;
@@ -93,7 +89,7 @@ class Engine {
   size_t positions() const { return size_t{network_.window} + network_.sinks; }
 
   Network network_;
-  TensorList tensors_;
+  TensorShapes shapes_;
   BufferLayout layout_;
   ParameterTensor* parameters_ = nullptr;  // For each tensor.
   ParameterReader reader_;

@@ -24,7 +24,7 @@ CoreStatus Engine::Run(const uint16_t* tokens, size_t count, const WeightSource&
 CoreStatus Engine::RunFeatures(const int32_t* features, size_t count, const WeightSource& source) {
   has_scores_ = false;
   if (network_.task != NetworkTask::kFeatures || count != network_.inputs || !ready()) return CoreStatus::kBadArgument;
-  const Vector in = buffer(network_.op(0).in, 0);
+  const Vector in = buffer(0, 0);
   for (size_t i = 0; i < count; ++i) in.values[i] = features[i];
   *in.exponent = -16;
   Normalise(in);
@@ -110,7 +110,7 @@ CoreStatus Engine::RunOperator(const NetworkOperator& op, const uint16_t* tokens
 
 // The deltas of `op`'s embedding from byte `row_begin` on.
 DeltaCursor Engine::DeltasOfRow(const NetworkOperator& op, size_t row_begin, const WeightSource& source) {
-  const TensorRecord& weights = tensors_.records[op.weights];
+  const TensorShape weights = shape(op.weights);
   const size_t rows_per_mark = (weights.rows + kRowMarks - 1) / kRowMarks;
   const size_t bytes_per_mark = rows_per_mark * weights.cols;
   if (marked_tensor_ != op.weights) {
@@ -178,7 +178,7 @@ void Engine::Quantize(size_t b, size_t cols, bool negatives) {
 }
 
 CoreStatus Engine::Matmul(const NetworkOperator& op, const WeightSource& source) {
-  const TensorRecord& weights = tensors_.records[op.weights];
+  const TensorShape weights = shape(op.weights);
   Quantize(op.in, weights.cols, source.deltas != nullptr);
   Vector out[kMaxBatch];
   for (size_t t = first_; t < count_; ++t) out[t - first_] = buffer(op.out, t);

@@ -62,7 +62,7 @@ struct Scores {
 
 class TestEngine {
  public:
-  // Measures, takes exactly that memory, and reads all parameters.
+  // Measures, takes exactly that memory, and reads all parameters. `model` must outlive it.
   TestEngine(const Network& network, const TestModel& model);
 
   Engine* operator->() { return &engine_; }
@@ -70,7 +70,6 @@ class TestEngine {
   const EngineMemory& memory() const { return memory_; }
 
  private:
-  std::vector<TensorRecord> records_;
   EngineMemory memory_;
   std::unique_ptr<uint64_t[]> words_;
   Engine engine_;

@@ -50,7 +50,7 @@ TestModel Variant(const TestModel& base, uint32_t sparsity, int k) {
   std::mt19937 random(kSeed + 2);
   TestModel variant = base;
   for (TestTensor& tensor : variant.tensors) {
-    if (tensor.record.dtype != DType::kI8) continue;
+    if (tensor.shape.dtype != DType::kI8) continue;
     for (uint8_t& byte : tensor.bytes) {
       if (random() % sparsity != 0) continue;
       const int value = static_cast<int8_t>(byte) + (random() % 2 != 0 ? k : -k);

@@ -17,16 +17,6 @@ void AppendLe(std::string* out, uint64_t value, size_t bytes) {
 
 ByteView View(const std::string& bytes) { return {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}; }
 
-TensorRecord RecordOf(DType dtype, size_t rows, size_t cols) {
-  TensorRecord record = {};
-  record.dtype = dtype;
-  record.element_size = ElementSize(static_cast<uint8_t>(dtype));
-  record.rows = rows;
-  record.cols = cols;
-  record.size = rows * cols * record.element_size;
-  return record;
-}
-
 }  // namespace
 
 NetworkBytes::NetworkBytes(NetworkTask task, uint32_t inputs, uint32_t outputs, const NetworkOptions& options) {
@@ -71,13 +61,13 @@ Network NetworkBytes::View() const {
 }
 
 TestTensor Int8Tensor(std::string name, size_t rows, size_t cols, const std::vector<int>& values) {
-  TestTensor tensor = {std::move(name), RecordOf(DType::kI8, rows, cols), {}};
+  TestTensor tensor = {std::move(name), {DType::kI8, rows, cols}, {}};
   for (const int value : values) tensor.bytes.push_back(static_cast<uint8_t>(value));
   return tensor;
 }
 
 TestTensor FloatTensorOf(std::string name, const std::vector<float>& values) {
-  TestTensor tensor = {std::move(name), RecordOf(DType::kF32, 1, values.size()), {}};
+  TestTensor tensor = {std::move(name), {DType::kF32, 1, values.size()}, {}};
   for (const float value : values) {
     const uint32_t bits = std::bit_cast<uint32_t>(value);
     for (size_t i = 0; i < 4; ++i) tensor.bytes.push_back(static_cast<uint8_t>(bits >> (8 * i)));
@@ -85,10 +75,10 @@ TestTensor FloatTensorOf(std::string name, const std::vector<float>& values) {
   return tensor;
 }
 
-std::vector<TensorRecord> TestModel::records() const {
-  std::vector<TensorRecord> records;
-  for (const TestTensor& tensor : tensors) records.push_back(tensor.record);
-  return records;
+TensorShapes TestModel::shapes() const {
+  return {this, tensors.size(), [](const void* context, size_t tensor) {
+            return static_cast<const TestModel*>(context)->tensors[tensor].shape;
+          }};
 }
 
 uint16_t TestModel::number(const std::string& name) const {
@@ -100,7 +90,8 @@ uint16_t TestModel::number(const std::string& name) const {
 
 NetworkBytes LlamaNetwork(const TransformerConfig& c, const TestModel& model, const NetworkOptions& options) {
   NetworkBytes network(NetworkTask::kTokens, static_cast<uint32_t>(c.vocab), static_cast<uint32_t>(c.vocab), options);
-  const uint8_t h = network.AddBuffer(c.dim), x = network.AddBuffer(c.dim), q = network.AddBuffer(c.dim);
+  const uint8_t h = network.AddBuffer(c.dim), x = network.AddBuffer(c.dim), q = network.AddBuffer(c.dim),
+                y = network.AddBuffer(c.dim);
   const uint8_t k = network.AddBuffer(c.kv_dim()), v = network.AddBuffer(c.kv_dim());
   const uint8_t gate = network.AddBuffer(c.hidden_dim), up = network.AddBuffer(c.hidden_dim);
   const uint8_t scores = network.AddBuffer(c.vocab);
@@ -127,8 +118,8 @@ NetworkBytes LlamaNetwork(const TransformerConfig& c, const TestModel& model, co
     matmul(v, x, p + "wv");
     add(OperatorCode::kRope, q, kNoBuffer, kNoBuffer, heads, 0, 0);
     add(OperatorCode::kRope, k, kNoBuffer, kNoBuffer, kv_heads, 0, 0);
-    add(OperatorCode::kAttention, q, q, k, heads, kv_heads, v);
-    matmul(h, q, p + "wo", 1);
+    add(OperatorCode::kAttention, y, q, k, heads, kv_heads, v);
+    matmul(h, y, p + "wo", 1);
     norm(x, h, p + "ffn_norm");
     matmul(gate, x, p + "w1");
     matmul(up, x, p + "w3");
@@ -186,8 +177,8 @@ FloatTensors ToFloats(const TestModel& model) {
   for (const TestTensor& t : model.tensors) {
     if (t.name.ends_with(".scale")) continue;
     FloatTensor out;
-    const size_t rows = t.record.rows, cols = t.record.cols;
-    if (t.record.dtype == DType::kI8) {
+    const size_t rows = t.shape.rows, cols = t.shape.cols;
+    if (t.shape.dtype == DType::kI8) {
       const std::vector<uint8_t>& scales = model.tensors[model.number(t.name + ".scale")].bytes;
       out.shape = {rows, cols};
       for (size_t i = 0; i < t.bytes.size(); ++i) {

@@ -6,8 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "codec/core/shared_tables.h"
-#include "restore/infer/network.h"
+#include "restore/infer/network_view.h"
 #include "tools/eval/transformer.h"
 
 namespace modelvault {
@@ -39,7 +38,7 @@ class NetworkBytes {
 // A tensor as MODEL and a model's data have it.
 struct TestTensor {
   std::string name;
-  TensorRecord record;
+  TensorShape shape;
   std::vector<uint8_t> bytes;
 };
 TestTensor Int8Tensor(std::string name, size_t rows, size_t cols, const std::vector<int>& values);
@@ -47,7 +46,8 @@ TestTensor FloatTensorOf(std::string name, const std::vector<float>& values);
 
 struct TestModel {
   std::vector<TestTensor> tensors;
-  std::vector<TensorRecord> records() const;
+  // Of these tensors, while they are there.
+  TensorShapes shapes() const;
   // kNoTensor: there is none.
   uint16_t number(const std::string& name) const;
 };
