@@ -13,10 +13,11 @@ extern const uint16_t kExp2[kExp2Intervals + 1];
 
 // 2^-z: `z` and the result times 2^16. A table of 64 intervals with straight lines between: off by at most 5e-5.
 inline uint32_t Exp2Negative(uint32_t z) {
-  if (z >= 17u << 16) return 0;
+  if (z >= 18u << 16) return 0;
   const uint16_t* const entry = kExp2 + ((z >> 10) & (kExp2Intervals - 1));
   const uint32_t left = entry[0];
-  return (32768 + left - (((left - entry[1]) * (z & 1023)) >> 10)) >> (z >> 16);
+  // To the nearest: what rounding down loses of many small powers would be missed in a sum of them.
+  return (((2 * (32768 + left) - (((left - entry[1]) * (z & 1023)) >> 9)) >> (z >> 16)) + 1) >> 1;
 }
 
 // 1 / (1 + e^-x): `x`, within ±32, and the result times 2^16. Off by at most 5e-5.

@@ -57,9 +57,10 @@ uint16_t Sampler::Pick(const NetworkScores& scores) {
   const int up = 31 - BitCount(temperature_);
   const uint32_t factor = kLog2E / ((temperature_ << up) >> 15) << 15;
   const int shift = scores.exponent + up + 4;
+  const int32_t most = best[0].score;
   uint32_t sum = 0;
   for (size_t i = 0; i < count; ++i) {
-    const uint32_t behind = static_cast<uint32_t>(best[0].score) - static_cast<uint32_t>(best[i].score);
+    const uint32_t behind = static_cast<uint32_t>(most) - static_cast<uint32_t>(best[i].score);
     const int32_t z = SaturatingShift(static_cast<int32_t>(MulHighUnsigned(behind, factor)), shift);
     best[i].score = static_cast<int32_t>(Exp2Negative(static_cast<uint32_t>(z)));
     sum += static_cast<uint32_t>(best[i].score);

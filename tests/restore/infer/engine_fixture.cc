@@ -78,11 +78,11 @@ std::vector<double> Scores::doubles() const {
   return result;
 }
 
-TestEngine::TestEngine(const Network& network, const TestModel& model) {
+TestEngine::TestEngine(const NetworkParts& network, const TestModel& model) : network_(network, model.shapes()) {
   const TensorShapes shapes = model.shapes();
-  EXPECT_EQ(Engine::Measure(network, shapes, &memory_), CoreStatus::kOk);
+  EXPECT_EQ(Engine::Measure(network_.network(), shapes, &memory_), CoreStatus::kOk);
   words_ = std::make_unique<uint64_t[]>(memory_.total() / 8 + 1);
-  EXPECT_EQ(engine_.Init(network, shapes, words_.get(), memory_.total()), CoreStatus::kOk);
+  EXPECT_EQ(engine_.Init(network_.network(), shapes, words_.get(), memory_.total()), CoreStatus::kOk);
   for (size_t i = 0; i < model.tensors.size(); ++i) {
     const std::vector<uint8_t>& bytes = model.tensors[i].bytes;
     EXPECT_EQ(engine_.ConsumeRestored(i, 0, {bytes.data(), bytes.size()}), CoreStatus::kOk);

@@ -63,13 +63,14 @@ struct Scores {
 class TestEngine {
  public:
   // Measures, takes exactly that memory, and reads all parameters. `model` must outlive it.
-  TestEngine(const Network& network, const TestModel& model);
+  TestEngine(const NetworkParts& network, const TestModel& model);
 
   Engine* operator->() { return &engine_; }
   Scores scores() const;
   const EngineMemory& memory() const { return memory_; }
 
  private:
+  TestNetwork network_;
   EngineMemory memory_;
   std::unique_ptr<uint64_t[]> words_;
   Engine engine_;

@@ -69,8 +69,7 @@ class EngineTest : public testing::Test {
 
   std::vector<Scores> RunModel(const TestModel& model, size_t batch, const NetworkOptions& options = {},
                                std::vector<size_t> pieces = {}, const DeltaList* deltas = nullptr) {
-    const NetworkBytes network = LlamaNetwork(config_, model, options);
-    TestEngine engine(network.View(), model);
+    TestEngine engine(LlamaNetwork(config_, model, options), model);
     TestSource source(&model);
     source.piece_sizes = std::move(pieces);
     source.deltas = deltas;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "restore/infer/network_view.h"
+#include "tests/restore/infer/network_bytes.h"
 #include "tools/eval/transformer.h"
 
 namespace modelvault {
@@ -17,23 +18,20 @@ struct NetworkOptions {
   uint8_t activation_bits = 8;
 };
 
-// Owns what its Network views.
-class NetworkBytes {
+// A section and what it says.
+class TestNetwork {
  public:
-  explicit NetworkBytes(NetworkTask task, uint32_t inputs, uint32_t outputs, const NetworkOptions& options = {});
-
-  // Its number.
-  uint8_t AddBuffer(size_t width);
-  void AddRopeSteps(double theta, size_t head_dim);
-  void AddOperator(const NetworkOperator& op);
-
-  // Valid while this is, and until something is added.
-  Network View() const;
+  // Expects that it parses.
+  TestNetwork(const NetworkParts& parts, const TensorShapes& shapes);
+  const Network& network() const { return network_; }
 
  private:
-  Network head_;
-  std::string widths_, rope_steps_, operators_;
+  AlignedBytes bytes_;
+  Network network_;
 };
+
+// Turns a position, times 2^32, of a head's pairs.
+std::vector<uint32_t> RopeSteps(double theta, size_t head_dim);
 
 // A tensor as MODEL and a model's data have it.
 struct TestTensor {
@@ -53,7 +51,7 @@ struct TestModel {
 };
 
 // The operators of tools/eval/transformer.h's model, of tensors NAME and NAME.scale.
-NetworkBytes LlamaNetwork(const TransformerConfig& config, const TestModel& model, const NetworkOptions& options = {});
+NetworkParts LlamaNetwork(const TransformerConfig& config, const TestModel& model, const NetworkOptions& options = {});
 
 // A model with random weights, INT8 with random scales.
 TestModel RandomLlama(const TransformerConfig& config, uint32_t seed);
