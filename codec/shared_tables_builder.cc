@@ -65,10 +65,10 @@ int NearestRow(const std::vector<std::string>& dictionary, absl::Span<const uint
   return best;
 }
 
+// `plan` has its planes.
 absl::Status ScanTensor(const ModelTensor& spec, uint64_t offset, DataSource* data, TensorPlan* plan) {
   const uint64_t size = spec.size();
-  const size_t element = ElementSize(static_cast<uint8_t>(spec.dtype));
-  plan->planes.assign(element, Histogram{});
+  const size_t element = plan->planes.size();
   if (size == 0) return absl::OkStatus();
   const bool by_rows = element == 1 && spec.rows() >= 4 && spec.cols() >= 8 && spec.cols() <= kMaxPriorColumns;
   const size_t cols = static_cast<size_t>(spec.cols());
@@ -153,14 +153,17 @@ void LimitTables(const TensorPlan& plan, const std::vector<CodeLengths>& tables,
 }  // namespace
 
 absl::StatusOr<std::string> BuildSharedTables(absl::Span<const ModelTensor> base, DataSource* data,
-                                              const DeltaStatistics& deltas) {
+                                              const DeltaStatistics& deltas, BaseProfile profile) {
   std::vector<TensorPlan> plans(base.size());
   std::vector<Histogram> histograms;
   std::vector<bool> may_be_raw;
   uint64_t offset = 0;
   for (size_t i = 0; i < base.size(); ++i) {
     TensorPlan& plan = plans[i];
-    if (absl::Status status = ScanTensor(base[i], offset, data, &plan); !status.ok()) return status;
+    plan.planes.assign(ElementSize(static_cast<uint8_t>(base[i].dtype)), Histogram{});
+    if (profile == BaseProfile::kSmall) {  // Else nothing is counted, and what does not occur has no table.
+      if (absl::Status status = ScanTensor(base[i], offset, data, &plan); !status.ok()) return status;
+    }
     offset += base[i].size();
     for (const Histogram& h : plan.planes) {
       histograms.push_back(h);

@@ -68,6 +68,15 @@ inline void StoreLe64(uint8_t* p, uint64_t v) {
   StoreLe32(p + 4, static_cast<uint32_t>(v >> 32));
 }
 
+// The same in one store: `p` is a multiple of 4.
+inline void StoreAligned32(uint8_t* p, uint32_t v) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  memcpy(__builtin_assume_aligned(p, 4), &v, sizeof(v));
+#else
+  StoreLe32(p, v);
+#endif
+}
+
 // A 64-bit size or offset, for this machine; false if it is beyond what size_t can hold.
 inline bool LoadSize(const uint8_t* p, size_t* out) {
   const uint64_t value = LoadLe64(p);

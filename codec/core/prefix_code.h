@@ -73,6 +73,9 @@ class PrefixDecoder {
   // `size` symbols of one table.
   void Run(const PrefixTable& table, uint8_t* out, size_t size);
 
+  // `size` bytes as they are.
+  void RunRaw(uint8_t* out, size_t size);
+
   // Bytes of elements of `planes` bytes, the first of them of plane `plane`: a symbol each of the plane's table, or,
   // where that is null, 8 bits.
   void RunPlanes(const PrefixTable* const* tables, unsigned planes, unsigned plane, uint8_t* out, size_t size);

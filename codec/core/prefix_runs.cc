@@ -40,7 +40,7 @@ uint8_t* PrefixDecoder::RunOf(const uint8_t* table, uint8_t* __restrict out, siz
   constexpr unsigned kInReach = 32 / kBits;
   constexpr unsigned kTurn = 2 * kInReach;
   Window window(*this);
-  const auto look = [&](uint8_t* to) __attribute__((always_inline)) {
+  const auto look = [&](uint8_t * to) __attribute__((always_inline)) {
     uint32_t ahead = window.Peek();
 #pragma GCC unroll 4
     for (unsigned i = 0; i < kInReach; ++i) {
@@ -70,8 +70,8 @@ uint8_t* PrefixDecoder::RunOf(const uint8_t* table, uint8_t* __restrict out, siz
   return out;
 }
 
-// Elements of four bytes, the lowest two raw, the highest coded, as floats mostly are: three bytes of one look, the fourth
-// of another. Returns where it stopped, as above.
+// Elements of four bytes, the lowest two raw, the highest coded, as floats mostly are: three bytes of one look, the
+// fourth of another. Returns where it stopped, as above.
 uint8_t* PrefixDecoder::RunFloats(const PrefixTable* third, const PrefixTable& top, uint8_t* __restrict out,
                                   size_t count) {
   Window window(*this);
@@ -109,9 +109,49 @@ void PrefixDecoder::Run(const PrefixTable& table, uint8_t* __restrict out, size_
   while (out != end) *out++ = Symbol(table);
 }
 
+// By words of the stream, which are aligned, and words of the output.
+void PrefixDecoder::RunRaw(uint8_t* __restrict out, size_t size) {
+  uint8_t* const end = out + size;
+  while (out != end && reinterpret_cast<uintptr_t>(out) % 4 != 0) *out++ = static_cast<uint8_t>(Raw(8));
+  constexpr unsigned kTurn = 4;  // Words.
+  const uint8_t* next = next_;
+  uint32_t low = low_;
+  uint32_t high = high_;
+  const size_t ahead = static_cast<size_t>(end_ - next) / (4 * kTurn);
+  const size_t wanted = static_cast<size_t>(end - out) / (4 * kTurn);
+  const uint8_t* const stop = next + 4 * kTurn * (ahead < wanted ? ahead : wanted);
+  const uint32_t down = position_;
+  const uint32_t up = (32 - position_) & 31;
+  const auto turns = [&](auto join) __attribute__((always_inline)) {
+    for (; next != stop; next += 4 * kTurn, out += 4 * kTurn) {
+#pragma GCC unroll 4
+      for (unsigned i = 0; i < kTurn; ++i) {
+        StoreAligned32(out + 4 * i, join());
+        low = high;
+        high = LoadAligned32(next + 4 * i);
+      }
+    }
+  };
+  if (down == 0) {
+    turns([&] { return low; });
+  } else {
+    turns([&] { return (low >> down) | (high << up); });
+  }
+  low_ = low;
+  high_ = high;
+  next_ = next;
+  while (out != end) *out++ = static_cast<uint8_t>(Raw(8));
+}
+
 void PrefixDecoder::RunPlanes(const PrefixTable* const* tables, unsigned planes, unsigned plane,
                               uint8_t* __restrict out, size_t size) {
   uint8_t* const end = out + size;
+  bool raw = true;
+  for (unsigned i = 0; i < planes; ++i) raw = raw && tables[i] == nullptr;
+  if (raw) {
+    RunRaw(out, size);
+    return;
+  }
   const bool is_float = planes == 4 && tables[0] == nullptr && tables[1] == nullptr && tables[3] != nullptr;
   while (out != end) {
     if (plane == 0 && is_float) {

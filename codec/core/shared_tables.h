@@ -51,6 +51,8 @@ class SharedTables {
   const TensorRecord& tensor(size_t i) const { return records_[i]; }
   size_t data_size() const { return data_size_; }
   size_t table_count() const { return table_count_; }
+  // Every byte of the base is stored as it is: without tables there is neither a coded plane nor a dictionary.
+  bool all_raw() const { return table_count_ == 0; }
   unsigned code_bits() const { return code_bits_; }  // Bits that index a PrefixTable of any of the tables.
   size_t max_prior_cols() const { return max_prior_cols_; }  // Widest tensor with a column prior; 0 without any.
 

@@ -2,6 +2,7 @@
 
 #include "firmware_riscv/app/board.h"
 #include "firmware_riscv/app/firmware.h"
+#include "firmware_riscv/app/measure_weights.h"
 #include "firmware_riscv/app/print.h"
 #include "firmware_riscv/app/restore_pass.h"
 #include "firmware_riscv/loader/modelvault_loader.h"
@@ -35,6 +36,15 @@ int Measure(const Straps& straps) {
   }
   BeginPhase(Phase::kOther);
   if (result.error == MV_OK) result = VerifyThenUse(loader, variant, tile_size, kTouch);
+  const size_t used = loader != nullptr ? mv_memory_used(loader) : 0;
+  size_t proven_used = 0;
+  if (result.error == MV_OK) {
+    result = RunPass(loader, variant, tile_size, Pass::kProven, &kTouch);
+    proven_used = mv_memory_used(loader);
+  }
+  WeightsResult weights = {MV_OK, 0, 0};
+  if (result.error == MV_OK) weights = MeasureWeights(loader, variant, tile_size);
+  if (weights.error != MV_OK) result.error = weights.error;
   const bool ok = result.error == MV_OK && result.verdict == MV_VERIFIED;
 
   Print("measure status=");
@@ -45,7 +55,10 @@ int Measure(const Straps& straps) {
   Print(" expected=");
   PrintHex(variant.digest);
   PrintField(" tile=", tile_size);
-  PrintField(" static_ram=", StaticBytes() + (loader != nullptr ? mv_memory_used(loader) : 0));
+  PrintField(" static_ram=", StaticBytes() + used);
+  PrintField(" proven_ram=", StaticBytes() + proven_used);
+  PrintField(" list=", weights.list_size);
+  PrintField(" weight_ram=", weights.weight_ram);
   PrintField(" ram_code=", RamCodeBytes());
   PrintField(" stack=", StackBytesUsed());
   Print(" name=");

@@ -16,6 +16,13 @@ enum class Phase : uint8_t {
   kConsole = 6,
   kVerifyElse = 7,  // Around the loader: between its steps, and the consumer.
   kUseElse = 8,
+  kProvenDecode = 9,  // One pass whose tiles are proven one by one, the stored bytes' checksums included.
+  kProvenHash = 10,   // The digest of its model, which a board may leave out.
+  kProvenElse = 11,
+  kList = 12,             // A pass like that, and the list of what differs from the base.
+  kWeightsFirst = 13,     // All of the base's bytes as an engine reads them: the first time,
+  kWeightsProven = 14,    // later,
+  kWeightsUnproven = 15,  // and without proof.
 };
 
 // The emulated board's registers, for its observer alone; the emulator's finisher, whose addresses these are, ignores

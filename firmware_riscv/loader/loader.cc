@@ -2,22 +2,28 @@
 #include "codec/core/variant_layout.h"
 #include "codec/core/xxh64.h"
 #include "firmware_riscv/loader/core_errors.h"
+#include "firmware_riscv/loader/loader_parts.h"
 #include "firmware_riscv/loader/modelvault_loader.h"
+#include "restore/core/proven_chunks.h"
 #include "restore/core/variant_stream.h"
 #include "vault/core/vault_view.h"
 
 using modelvault::BlobHead;
+using modelvault::ByteSpan;
 using modelvault::ByteView;
 using modelvault::ChunkPlace;
+using modelvault::ChunkSource;
 using modelvault::ColumnOrder;
 using modelvault::CoreStatus;
 using modelvault::IndexView;
 using modelvault::LayoutForm;
+using modelvault::ProvenChunks;
 using modelvault::Section;
 using modelvault::SectionPlace;
 using modelvault::SegmentPlace;
 using modelvault::SegmentSource;
 using modelvault::SharedTables;
+using modelvault::StoredChunks;
 using modelvault::StripColumns;
 using modelvault::TableCache;
 using modelvault::TensorRecord;
@@ -71,6 +77,12 @@ struct Arena {
     size_t at;
     return Reserve(count, size_each, &at) ? begin + at : nullptr;
   }
+
+  // All that lies behind the first `taken` bytes.
+  ByteSpan From(size_t taken) const {
+    const size_t at = AlignUp(taken) < size ? AlignUp(taken) : size;
+    return {begin + at, size - at};
+  }
 };
 
 constexpr size_t kFeedInterval = 4096;
@@ -109,6 +121,8 @@ struct Contents {
 
   Contents(ByteView bytes, const mv_watchdog* fed, bool with_index)
       : vault(bytes), watchdog(fed), has_index(with_index) {}
+
+  StoredChunks Chunks() const { return {&header, chunks, base}; }
 
   ByteView SectionBytes(Section s) const {
     const SectionPlace& place = header.section(s);
@@ -163,6 +177,19 @@ void Fill(const VariantEntry& entry, mv_variant* variant) {
 
 }  // namespace
 
+// What a call that starts a model asks for.
+struct Request {
+  size_t offset;
+  size_t length;  // SIZE_MAX: to the end.
+  size_t tile_size;
+  bool hashed;
+  bool with_base;
+  // For proven tiles, so that whoever does not ask for them does not link it: ProveChunks. Else null.
+  CoreStatus (*prove_chunks)(mv_loader* loader, ChunkSource* chunks);
+
+  bool proven() const { return prove_chunks != nullptr; }
+};
+
 // At the front of the caller's memory; the tensor records, the column order and the tables follow, then what one model
 // takes: its own layout, if it has one, and the tile.
 struct mv_loader {
@@ -175,6 +202,11 @@ struct mv_loader {
 
   // The model in progress.
   mv_error error;
+  mv_fault fault;
+  bool proven;
+  bool hashed;
+  size_t position;  // Of the next tile.
+  const uint8_t* base_tile;
   ByteView blob;
   BlobHead blob_head;
   size_t next_segment;
@@ -184,6 +216,7 @@ struct mv_loader {
   size_t size;
   bool at_end;
   alignas(VariantLayout) uint8_t layout[sizeof(VariantLayout)];
+  alignas(ProvenChunks) uint8_t proven_chunks[sizeof(ProvenChunks)];
   alignas(VariantStream) uint8_t stream[sizeof(VariantStream)];
 
   void (*observe)(void* context, mv_step step);
@@ -191,7 +224,12 @@ struct mv_loader {
 
   mv_loader(const Contents& of, const Arena& memory) : contents(of), arena(memory) {}
   CoreStatus Open(mv_place* place);
-  CoreStatus Start(const mv_variant& variant, size_t tile_size);
+  CoreStatus Start(const mv_variant& variant, const Request& request);
+  CoreStatus Prepare(const mv_variant& variant, const Request& request);
+  CoreStatus ProveBlob(const mv_variant& variant);
+  CoreStatus Fail(CoreStatus status, mv_place place, size_t number = 0);
+  ProvenChunks* Chunks() { return reinterpret_cast<ProvenChunks*>(proven_chunks); }
+  VariantLayout* Layout() { return reinterpret_cast<VariantLayout*>(layout); }
   VariantStream* Stream() { return reinterpret_cast<VariantStream*>(stream); }
   void Observe(mv_step step) const {
     if (observe != nullptr) observe(observe_context, step);
@@ -204,7 +242,8 @@ static_assert(alignof(mv_loader) <= MV_MEMORY_ALIGNMENT && alignof(StripColumns)
 namespace {
 
 // What Open() and Start() take of the caller's memory; 0 if there is no such amount.
-constexpr size_t MemoryFor(size_t tensors, size_t columns, unsigned code_bits, size_t own_tensors, size_t tile_size) {
+constexpr size_t MemoryFor(size_t tensors, size_t columns, unsigned code_bits, size_t own_tensors, size_t tile_size,
+                           size_t chunk_size = 0, bool with_base = false) {
   Arena arena = {nullptr, SIZE_MAX, sizeof(mv_loader)};
   size_t at = 0;
   const bool fits = arena.Reserve(tensors, sizeof(TensorRecord), &at) &&
@@ -212,6 +251,8 @@ constexpr size_t MemoryFor(size_t tensors, size_t columns, unsigned code_bits, s
                     arena.Reserve(columns, sizeof(uint8_t), &at) &&
                     arena.Reserve(1, TableCache::Size(code_bits), &at) &&
                     (own_tensors == 0 || arena.Reserve(own_tensors, sizeof(VariantTensor), &at)) &&
+                    (chunk_size == 0 || arena.Reserve(1, chunk_size, &at)) &&
+                    (!with_base || arena.Reserve(1, modelvault::TileBufferSize(tile_size), &at)) &&
                     arena.Reserve(1, modelvault::TileBufferSize(tile_size), &at);
   return fits ? arena.used : 0;
 }
@@ -222,25 +263,33 @@ static_assert(sizeof(void*) > 4 ||
               MemoryFor(76, 172, modelvault::kMaxCodeLength, 0, MV_DEFAULT_TILE_SIZE) <= 20 * 1024);
 
 CoreStatus FetchChunk(void* context, size_t chunk, ByteView* stored) {
-  const mv_loader* const loader = static_cast<const mv_loader*>(context);
-  ChunkPlace place;
-  const CoreStatus found = FindChunk(loader->contents.header, loader->contents.chunks, chunk, &place);
-  if (found == CoreStatus::kOk) {
-    *stored = loader->contents.base.Sub(static_cast<size_t>(place.offset), static_cast<size_t>(place.size));
-  }
-  return found;
+  uint32_t checksum32;
+  return FindStoredChunk(static_cast<const mv_loader*>(context)->contents.Chunks(), chunk, stored, &checksum32);
 }
 
-// A stream from a model's start asks for segments in order.
+CoreStatus FetchProvenChunk(void* context, size_t chunk, ByteView* stored) {
+  mv_loader* const loader = static_cast<mv_loader*>(context);
+  return loader->Fail(loader->Chunks()->Fetch(chunk, stored), MV_PLACE_BASE, chunk);
+}
+
+// A stream asks for segments in order, from wherever it was started.
 CoreStatus FetchSegment(void* context, size_t segment, ByteView* stored) {
   mv_loader* const loader = static_cast<mv_loader*>(context);
-  if (segment != loader->next_segment) return CoreStatus::kBadArgument;
   SegmentPlace* const place = &loader->segment;
-  const CoreStatus found = segment == 0 ? FirstSegment(loader->blob_head, loader->blob.size, place)
-                                        : NextSegment(loader->blob_head, segment, place);
-  if (found != CoreStatus::kOk) return found;
-  ++loader->next_segment;
+  CoreStatus found = CoreStatus::kOk;
+  if (segment < loader->next_segment) loader->next_segment = 0;
+  while (found == CoreStatus::kOk && loader->next_segment <= segment) {
+    found = loader->next_segment == 0 ? FirstSegment(loader->blob_head, loader->blob.size, place)
+                                      : NextSegment(loader->blob_head, loader->next_segment, place);
+    ++loader->next_segment;
+  }
+  if (found != CoreStatus::kOk) return loader->Fail(found, MV_PLACE_DELTA, segment);
   *stored = loader->blob.Sub(static_cast<size_t>(place->offset), static_cast<size_t>(place->size));
+  // Without a directory the whole blob has been compared.
+  if (loader->proven && loader->blob_head.has_directory &&
+      loader->contents.watchdog.Hash32(*stored) != place->checksum32) {
+    return loader->Fail(CoreStatus::kChecksumMismatch, MV_PLACE_DELTA, segment);
+  }
   return CoreStatus::kOk;
 }
 
@@ -311,36 +360,89 @@ CoreStatus mv_loader::Open(mv_place* place) {
   return CoreStatus::kOk;
 }
 
-CoreStatus mv_loader::Start(const mv_variant& variant, size_t tile_size) {
-  if (tile_size < MV_MIN_TILE_SIZE || tile_size > kMaxVaultSize) return CoreStatus::kBadArgument;
-  arena.used = fixed;
-  next_segment = 0;
-  at_end = false;
-  hash.Reset();
-  expected = variant.digest;
-  size = 0;
-  const CoreStatus opened = contents.OpenBlob(variant, &blob, &blob_head);
-  if (opened != CoreStatus::kOk) return opened;
-  VariantLayout* const tensors = new (At{layout}) VariantLayout(&shared);
-  if (const size_t count = blob_head.layout.tensor_count; blob_head.layout.form != LayoutForm::kBase) {
-    VariantTensor* const own = static_cast<VariantTensor*>(arena.Take(count, sizeof(VariantTensor)));
-    if (own == nullptr) return CoreStatus::kWorkspaceTooSmall;
-    const CoreStatus parsed = tensors->Parse(blob_head.layout, own, count);
-    if (parsed != CoreStatus::kOk) return parsed;
-  }
-  size = tensors->data_size();
-  const size_t tile_bytes = modelvault::TileBufferSize(tile_size);
-  void* const tile = arena.Take(1, tile_bytes);
-  if (tile == nullptr) return CoreStatus::kWorkspaceTooSmall;
-  SegmentSource segments;
-  if (blob_head.segment_count > 0) segments = {FetchSegment, this};
-  new (At{stream}) VariantStream(tensors, contents.header.chunk_size, contents.header.segment_size, {FetchChunk, this},
-                                 segments, {&tables, order, {static_cast<uint8_t*>(tile), tile_bytes}});
-  return Stream()->Start(0, size, tile_size);
+// Remembers where `status` came from, unless it is none.
+CoreStatus mv_loader::Fail(CoreStatus status, mv_place place, size_t number) {
+  if (status != CoreStatus::kOk) fault = {place, static_cast<uint32_t>(number)};
+  return status;
 }
 
-mv_error mv_memory_needed(const uint8_t* vault, size_t vault_size, size_t tile_size, const mv_watchdog* watchdog,
-                          size_t* bytes) {
+// Compares a variant's stored bytes with their checksum: all of them, or, where segments have their own, the head.
+CoreStatus mv_loader::ProveBlob(const mv_variant& variant) {
+  if (blob.size == 0) return CoreStatus::kOk;
+  const ByteView covered = blob_head.has_directory ? blob.Sub(0, blob_head.head_size) : blob;
+  if (contents.watchdog.Hash32(covered) == variant.blob_checksum) return CoreStatus::kOk;
+  return Fail(CoreStatus::kChecksumMismatch, MV_PLACE_DELTA);
+}
+
+// Sets *chunks to a source of chunks that are compared with their checksums.
+static CoreStatus ProveChunks(mv_loader* loader, ChunkSource* chunks) {
+  const StoredChunks from = loader->contents.Chunks();
+  size_t chunk_size;
+  const CoreStatus measured = ProvenChunks::BufferSize(from, &chunk_size);
+  if (measured != CoreStatus::kOk) return loader->Fail(measured, MV_PLACE_CHUNKS);
+  void* const buffer = loader->arena.Take(1, chunk_size);
+  if (buffer == nullptr) return loader->Fail(CoreStatus::kWorkspaceTooSmall, MV_PLACE_MEMORY);
+  const mv_watchdog& watchdog = loader->contents.watchdog.its;
+  new (At{loader->proven_chunks})
+      ProvenChunks(from, {static_cast<uint8_t*>(buffer), chunk_size}, nullptr, {watchdog.feed, watchdog.context});
+  *chunks = {FetchProvenChunk, loader};
+  return CoreStatus::kOk;
+}
+
+// What is in `blob` and the layout that it gives.
+CoreStatus mv_loader::Prepare(const mv_variant& variant, const Request& request) {
+  const CoreStatus opened = contents.OpenBlob(variant, &blob, &blob_head);
+  if (opened != CoreStatus::kOk) return Fail(opened, MV_PLACE_DELTA);
+  const CoreStatus proved = request.proven() ? ProveBlob(variant) : CoreStatus::kOk;
+  if (proved != CoreStatus::kOk) return proved;
+  VariantLayout* const tensors = new (At{layout}) VariantLayout(&shared);
+  if (blob_head.layout.form == LayoutForm::kBase) return CoreStatus::kOk;
+  const size_t count = blob_head.layout.tensor_count;
+  VariantTensor* const own = static_cast<VariantTensor*>(arena.Take(count, sizeof(VariantTensor)));
+  if (own == nullptr) return Fail(CoreStatus::kWorkspaceTooSmall, MV_PLACE_MEMORY);
+  return Fail(tensors->Parse(blob_head.layout, own, count), MV_PLACE_DELTA);
+}
+
+CoreStatus mv_loader::Start(const mv_variant& variant, const Request& request) {
+  fault = {MV_PLACE_UNKNOWN, 0};
+  base_tile = nullptr;
+  at_end = false;
+  size = 0;
+  if (request.tile_size < MV_MIN_TILE_SIZE || request.tile_size > kMaxVaultSize) return CoreStatus::kBadArgument;
+  arena.used = fixed;
+  next_segment = 0;
+  hash.Reset();
+  expected = variant.digest;
+  proven = request.proven();
+  hashed = request.hashed;
+  const CoreStatus prepared = Prepare(variant, request);
+  if (prepared != CoreStatus::kOk) return prepared;
+  ChunkSource chunks = {FetchChunk, this};
+  const CoreStatus proved = proven ? request.prove_chunks(this, &chunks) : CoreStatus::kOk;
+  if (proved != CoreStatus::kOk) return proved;
+  VariantLayout* const tensors = Layout();
+  size = tensors->data_size();
+  if (request.offset > size) return CoreStatus::kBadArgument;
+  const size_t length = request.length == SIZE_MAX ? size - request.offset : request.length;
+  if (length > size - request.offset) return CoreStatus::kBadArgument;
+  const size_t tile_bytes = modelvault::TileBufferSize(request.tile_size);
+  uint8_t* const prediction = request.with_base ? static_cast<uint8_t*>(arena.Take(1, tile_bytes)) : nullptr;
+  uint8_t* const tile = static_cast<uint8_t*>(arena.Take(1, tile_bytes));
+  if (tile == nullptr || (request.with_base && prediction == nullptr)) {
+    return Fail(CoreStatus::kWorkspaceTooSmall, MV_PLACE_MEMORY);
+  }
+  SegmentSource segments;
+  if (blob_head.segment_count > 0) segments = {FetchSegment, this};
+  new (At{stream}) VariantStream(tensors, contents.header.chunk_size, contents.header.segment_size, chunks, segments,
+                                 {&tables, order, {tile, tile_bytes}, prediction});
+  if (blob_head.layout.form == LayoutForm::kBase) base_tile = prediction;
+  position = request.offset;
+  return Stream()->Start(request.offset, request.offset + length, request.tile_size);
+}
+
+// What opening takes, and streaming any model, also where its tiles are proven or the base's are kept.
+static mv_error MemoryNeeded(const uint8_t* vault, size_t vault_size, size_t tile_size, bool proven, bool with_base,
+                             const mv_watchdog* watchdog, size_t* bytes) {
   *bytes = 0;
   if (vault == nullptr || vault_size > kMaxVaultSize || tile_size < MV_MIN_TILE_SIZE || tile_size > kMaxVaultSize) {
     return MV_BAD_ARGUMENT;
@@ -366,8 +468,21 @@ mv_error mv_memory_needed(const uint8_t* vault, size_t vault_size, size_t tile_s
   }
   if (status != CoreStatus::kNotFound) return ToError(status);
 
-  *bytes = MemoryFor(contents.header.tensor_count, columns, code_bits, own_tensors, tile_size);
+  size_t chunk_size = 0;
+  status = proven ? ProvenChunks::BufferSize(contents.Chunks(), &chunk_size) : CoreStatus::kOk;
+  if (status != CoreStatus::kOk) return ToError(status);
+  *bytes = MemoryFor(contents.header.tensor_count, columns, code_bits, own_tensors, tile_size, chunk_size, with_base);
   return *bytes != 0 ? MV_OK : MV_WORKSPACE_TOO_SMALL;
+}
+
+mv_error mv_memory_needed(const uint8_t* vault, size_t vault_size, size_t tile_size, const mv_watchdog* watchdog,
+                          size_t* bytes) {
+  return MemoryNeeded(vault, vault_size, tile_size, false, false, watchdog, bytes);
+}
+
+mv_error mv_memory_needed_proven(const uint8_t* vault, size_t vault_size, size_t tile_size, uint32_t flags,
+                                 const mv_watchdog* watchdog, size_t* bytes) {
+  return MemoryNeeded(vault, vault_size, tile_size, true, (flags & MV_WITH_BASE) != 0, watchdog, bytes);
 }
 
 static mv_error Open(const uint8_t* vault, size_t vault_size, void* memory, size_t memory_size,
@@ -384,6 +499,10 @@ static mv_error Open(const uint8_t* vault, size_t vault_size, void* memory, size
   mv_loader* const opened = new (At{memory}) mv_loader(Contents({vault, vault_size}, watchdog, with_index),
                                                        {static_cast<uint8_t*>(memory), memory_size, sizeof(mv_loader)});
   opened->error = MV_NOT_FINISHED;  // Nothing has been started.
+  opened->fault = {MV_PLACE_UNKNOWN, 0};
+  opened->base_tile = nullptr;
+  opened->position = 0;
+  opened->hashed = false;
   opened->at_end = false;
   opened->size = 0;
   opened->observe = nullptr;
@@ -431,12 +550,37 @@ mv_error mv_find(const mv_loader* loader, const char* name, size_t name_size, mv
   return ToError(status);
 }
 
-mv_error mv_start(mv_loader* loader, const mv_variant* variant, size_t tile_size) {
+uint32_t mv_tensor_count(const mv_loader* loader) { return loader->contents.header.tensor_count; }
+
+mv_error mv_tensor(const mv_loader* loader, uint32_t number, mv_tensor_record* record) {
+  *record = mv_tensor_record{};
+  if (number >= mv_tensor_count(loader)) return MV_BAD_ARGUMENT;
+  const TensorRecord& t = loader->shared.tensor(number);
+  *record = {static_cast<uint8_t>(t.dtype), static_cast<uint32_t>(t.rows), static_cast<uint32_t>(t.cols),
+             static_cast<uint32_t>(t.offset), static_cast<uint32_t>(t.size)};
+  return MV_OK;
+}
+
+static mv_error Start(mv_loader* loader, const mv_variant* variant, const Request& request) {
   loader->contents.watchdog.Feed();
   loader->Observe(MV_STEP_DECODE);
-  loader->error = ToError(loader->Start(*variant, tile_size));
+  loader->error = ToError(loader->Start(*variant, request));
   loader->Observe(MV_STEP_DONE);
   return loader->error;
+}
+
+mv_error mv_start(mv_loader* loader, const mv_variant* variant, size_t tile_size) {
+  return Start(loader, variant, {0, SIZE_MAX, tile_size, true, false, nullptr});
+}
+
+mv_error mv_start_proven(mv_loader* loader, const mv_variant* variant, size_t tile_size, uint32_t flags) {
+  return Start(loader, variant,
+               {0, SIZE_MAX, tile_size, (flags & MV_WITH_DIGEST) != 0, (flags & MV_WITH_BASE) != 0, ProveChunks});
+}
+
+mv_error mv_start_range(mv_loader* loader, const mv_variant* variant, size_t offset, size_t length, size_t tile_size) {
+  if (length > kMaxVaultSize) return MV_BAD_ARGUMENT;
+  return Start(loader, variant, {offset, length, tile_size, false, false, ProveChunks});
 }
 
 mv_error mv_next(mv_loader* loader, const uint8_t** tile, size_t* size) {
@@ -451,8 +595,11 @@ mv_error mv_next(mv_loader* loader, const uint8_t** tile, size_t* size) {
     if (bytes.size == 0) {
       loader->at_end = true;
     } else {
-      loader->Observe(MV_STEP_HASH);
-      loader->hash.Update(bytes);
+      if (loader->hashed) {
+        loader->Observe(MV_STEP_HASH);
+        loader->hash.Update(bytes);
+      }
+      loader->position += bytes.size;
       *tile = bytes.data;
       *size = bytes.size;
     }
@@ -461,11 +608,30 @@ mv_error mv_next(mv_loader* loader, const uint8_t** tile, size_t* size) {
   return loader->error;
 }
 
+const uint8_t* mv_base_tile(const mv_loader* loader) { return loader->base_tile; }
+
+mv_error mv_stream(mv_loader* loader, mv_consumer consumer, void* user) {
+  for (;;) {
+    const size_t offset = loader->position;
+    const uint8_t* tile;
+    size_t size;
+    mv_error error = mv_next(loader, &tile, &size);
+    if (error != MV_OK) return error;
+    uint32_t verdict;
+    if (size == 0) return mv_finish(loader, &verdict);
+    error = consumer(user, offset, tile, size);
+    if (error != MV_OK) {
+      loader->error = error;
+      return error;
+    }
+  }
+}
+
 mv_error mv_finish(mv_loader* loader, uint32_t* verdict) {
   *verdict = MV_REJECTED;
   if (loader->error != MV_OK) return loader->error;
   if (!loader->at_end) return MV_NOT_FINISHED;
-  if (loader->hash.Digest() != loader->expected) {
+  if (loader->hashed && loader->hash.Digest() != loader->expected) {
     loader->error = MV_DIGEST_MISMATCH;
     return loader->error;
   }
@@ -487,6 +653,8 @@ mv_error mv_network(const mv_loader* loader, const uint8_t** bytes, size_t* size
   return MV_OK;
 }
 
+mv_fault mv_where(const mv_loader* loader) { return loader->fault; }
+
 uint64_t mv_model_size(const mv_loader* loader) { return loader->size; }
 
 uint64_t mv_digest(const mv_loader* loader) { return loader->hash.Digest(); }
@@ -507,4 +675,9 @@ mv_fault mv_diagnose(const mv_loader* loader, const mv_variant* variant) {
 void mv_observe(mv_loader* loader, void (*observe)(void* context, mv_step step), void* context) {
   loader->observe = observe;
   loader->observe_context = context;
+}
+
+modelvault::LoaderParts modelvault::PartsOf(mv_loader* loader) {
+  return {&loader->shared,  loader->contents.Chunks(), &loader->tables, loader->arena.From(loader->fixed),
+          loader->Layout(), loader->Stream()};
 }

@@ -22,6 +22,15 @@ void* memcpy(void* __restrict to, const void* __restrict from, size_t size) {
   const uint8_t* in = static_cast<const uint8_t*>(from);
   if ((reinterpret_cast<uintptr_t>(out) & 3) == 0 && (reinterpret_cast<uintptr_t>(in) & 3) == 0) {
     typedef uint32_t __attribute__((may_alias)) Word;
+    for (; size >= 16; size -= 16, out += 16, in += 16) {
+      const Word* const source = reinterpret_cast<const Word*>(in);
+      Word* const target = reinterpret_cast<Word*>(out);
+      const Word a = source[0], b = source[1], c = source[2], d = source[3];
+      target[0] = a;
+      target[1] = b;
+      target[2] = c;
+      target[3] = d;
+    }
     for (; size >= 4; size -= 4, out += 4, in += 4) *reinterpret_cast<Word*>(out) = *reinterpret_cast<const Word*>(in);
   }
   for (; size > 0; --size) *out++ = *in++;

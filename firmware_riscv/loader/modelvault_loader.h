@@ -17,6 +17,9 @@
  *   }
  *   if (error == MV_OK) error = mv_finish(loader, &verdict);
  *   if (verdict == MV_VERIFIED) ... start over and use them: every later pass is checked in the same way ...
+ *
+ * With mv_start_proven() in the place of mv_start() a tile may be used as soon as mv_next() hands it over: what it is
+ * decoded from has been compared with its checksum before.
  */
 #ifndef MODELVAULT_FIRMWARE_RISCV_LOADER_MODELVAULT_LOADER_H_
 #define MODELVAULT_FIRMWARE_RISCV_LOADER_MODELVAULT_LOADER_H_
@@ -118,6 +121,11 @@ typedef struct mv_watchdog {
 mv_error mv_memory_needed(const uint8_t* vault, size_t vault_size, size_t tile_size, const mv_watchdog* watchdog,
                           size_t* bytes);
 
+/* The same for mv_start_proven() and mv_start_range(): more by the largest stored chunk of the base and, with
+ * MV_WITH_BASE among the `flags`, a second tile. */
+mv_error mv_memory_needed_proven(const uint8_t* vault, size_t vault_size, size_t tile_size, uint32_t flags,
+                                 const mv_watchdog* watchdog, size_t* bytes);
+
 /* Opens the vault that begins at `vault`, a multiple of 4; the partition that holds it has `vault_size` bytes (at most
  * 2^31 - 1) and may be longer. Checks the header, then the checksums of MODEL, CHUNKS and INDEX, then parses them. The
  * loader lives in `memory`; vault and memory must stay as they are while it is used. What mv_open() leaves free of the
@@ -152,21 +160,66 @@ mv_error mv_find(const mv_loader* loader, const char* name, size_t name_size, mv
  * Compares its checksum; what it says is for whoever runs it to check. MV_NOT_FOUND: the vault has none. */
 mv_error mv_network(const mv_loader* loader, const uint8_t** bytes, size_t* size);
 
+/* A tensor of the base, in the order of its bytes. */
+typedef struct mv_tensor_record {
+  uint8_t dtype;   /* As docs/format.md numbers them: 3 is I8, 12 is F32. */
+  uint32_t rows;   /* The first dimension of two and more, else 1. */
+  uint32_t cols;   /* The product of the others; a scalar has 1. */
+  uint32_t offset; /* Of its first byte in the base's data, and in that of a variant with the base's layout. */
+  uint32_t size;   /* Bytes. */
+} mv_tensor_record;
+
+uint32_t mv_tensor_count(const mv_loader* loader);
+
+/* MV_BAD_ARGUMENT for a number that is not below mv_tensor_count(). */
+mv_error mv_tensor(const mv_loader* loader, uint32_t number, mv_tensor_record* record);
+
 /* Begins handing over `variant` in tiles of `tile_size` bytes, at least MV_MIN_TILE_SIZE. Whatever was in progress is
  * forgotten. */
 mv_error mv_start(mv_loader* loader, const mv_variant* variant, size_t tile_size);
 
+/* What mv_start_proven() is asked for beside proven tiles. */
+#define MV_WITH_DIGEST 1u /* mv_finish() also compares the XXH64 of the whole model, 3.6 cycles a byte. */
+#define MV_WITH_BASE 2u   /* mv_base_tile() tells the base's bytes. */
+
+/* Begins handing over tiles that are proven one by one: the variant's stored bytes are compared with their checksums
+ * before the first tile, or segment by segment before each is begun, and each stored chunk of the base, in RAM, before
+ * it is decoded. Those checksums come from INDEX and CHUNKS, whose own mv_open() has compared. A mismatch is an error
+ * of this call or of mv_next(), which then hands over nothing; mv_where() tells its place. */
+mv_error mv_start_proven(mv_loader* loader, const mv_variant* variant, size_t tile_size, uint32_t flags);
+
+/* The same for the `length` bytes from byte `offset` of the model's data on. MV_BAD_ARGUMENT if it has not so many.
+ * Beginning inside a segment costs passing over what the segment holds before. */
+mv_error mv_start_range(mv_loader* loader, const mv_variant* variant, size_t offset, size_t length, size_t tile_size);
+
 /* Sets *tile and *size to the next bytes of the model: tile_size of them, fewer only at the end, none after it. They
- * stay valid until the next call. They are unproven until mv_finish(). An error is repeated by every later call. */
+ * stay valid until the next call. After mv_start() they are unproven until mv_finish(). An error is repeated by every
+ * later call. */
 mv_error mv_next(mv_loader* loader, const uint8_t** tile, size_t* size);
 
+/* With MV_WITH_BASE: the bytes of the base in the place of the last tile, as many as it has, if the variant has the
+ * base's layout; valid as long as the tile. Else NULL. */
+const uint8_t* mv_base_tile(const mv_loader* loader);
+
+/* Receives a model's bytes in order; `offset` is their place in its data. Anything but MV_OK ends the stream. */
+typedef mv_error (*mv_consumer)(void* user, size_t offset, const uint8_t* bytes, size_t size);
+
+/* Hands all that is left of what was started to `consumer`, and what mv_finish() says is the result. The consumer's
+ * error is returned as it is and ends what was started. */
+mv_error mv_stream(mv_loader* loader, mv_consumer consumer, void* user);
+
 /* After the last tile: *verdict is MV_VERIFIED, and the result MV_OK, only if the XXH64 of all the bytes handed over is
- * the one stored for this variant. */
+ * the one stored for this variant; after mv_start_proven() without MV_WITH_DIGEST, and after mv_start_range(), if every
+ * tile was proven. */
 mv_error mv_finish(mv_loader* loader, uint32_t* verdict);
+
+/* Where the error of the model in progress is: exact where stored bytes are proven, else MV_PLACE_UNKNOWN, and
+ * mv_diagnose() may know more. */
+mv_fault mv_where(const mv_loader* loader);
 
 /* Of the model in progress: its size, and the XXH64 of what has been handed over so far. */
 uint64_t mv_model_size(const mv_loader* loader);
-uint64_t mv_digest(const mv_loader* loader);
+uint64_t mv_digest(const mv_loader* loader); /* Not where no digest was asked for. */
 
 /* The part of the caller's memory in use, the tile buffer of the last mv_start() included. */
 size_t mv_memory_used(const mv_loader* loader);

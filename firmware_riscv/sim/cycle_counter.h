@@ -12,6 +12,10 @@
 //   data access to flash, of any width up to a word             +d; one that crosses a word is two
 //   word fetched from flash                                     +d; once while execution is sequential
 //
+// Beside cycles it counts what costs energy: words that flash and RAM hand over, and kinds of instructions. RAM is
+// counted as flash is: an access that crosses a word is two, a word of instructions is fetched once while execution is
+// sequential.
+//
 // A taken branch to the very next instruction cannot be told from one that is not taken. A trap counts as a jump, and
 // the block it interrupts as if it had run to its end.
 #ifndef MODELVAULT_FIRMWARE_RISCV_SIM_CYCLE_COUNTER_H_
@@ -22,11 +26,25 @@
 #include <vector>
 
 #include "firmware_riscv/app/phases.h"
+#include "firmware_riscv/sim/instruction_cost.h"
 
 namespace modelvault::sim {
 
 inline constexpr uint32_t kFlashBegin = 0x20000000;
 inline constexpr uint32_t kFlashEnd = 0x24000000;
+inline constexpr uint32_t kRamBegin = 0x80000000;
+inline constexpr uint32_t kRamEnd = kRamBegin + (128 << 10);
+
+// How many of some instructions are of each kind; the rest are others.
+struct InstructionMix {
+  uint64_t multiplications = 0;  // High halves included.
+  uint64_t divisions = 0;        // And remainders.
+  uint64_t branches = 0;         // Taken or not; jumps, calls and returns.
+
+  void Add(const InstructionMix& other);
+  // `kind` is one more, or one fewer.
+  void Count(InstructionKind kind, int step);
+};
 
 // Flash accesses and fetches are counted in words; the caller multiplies them by the wait states.
 struct Counts {
@@ -36,6 +54,10 @@ struct Counts {
   uint64_t flash_accesses = 0;    // Data, reads and writes; one that crosses a word counts twice.
   uint64_t flash_reads = 0;       // Of these, reads,
   uint64_t flash_read_bytes = 0;  // and the bytes they asked for.
+  uint64_t ram_fetches = 0;       // Words.
+  uint64_t ram_reads = 0;         // Data, in words,
+  uint64_t ram_writes = 0;        // likewise.
+  InstructionMix mix;
 
   void Add(const Counts& other);
 };
@@ -49,9 +71,11 @@ struct Block {
     uint32_t loads;
     uint32_t cycles;  // What it adds to the cycles of the block up to it.
     bool always_jumps;
+    InstructionKind kind;
   };
   size_t function = 0;  // Whom its cycles are charged to.
   uint32_t cycles = 0;  // Of all instructions, what happens before the first and after the last left out.
+  InstructionMix mix;
   std::vector<Instruction> instructions;
 
   // `bits` as for CostOf(). Instructions come in order of address, without gaps.
@@ -82,12 +106,17 @@ class CycleCounter {
   // Stores into flash so far.
   uint64_t flash_stores() const { return flash_stores_; }
   const Counts& counts(uint32_t phase, size_t function) const { return counts_[phase * function_count_ + function]; }
+  // How often the program said that this phase begins. Phase 0 begins once more, by itself.
+  uint64_t begun(uint32_t phase) const { return begun_[phase]; }
 
  private:
+  // `words` more of instructions, or fewer, were fetched from where `address` lies.
+  void CountFetches(uint32_t address, int64_t words);
   void BreakOff(const Block* block, uint32_t instruction_address);
 
   const size_t function_count_;
   std::vector<Counts> counts_;
+  std::vector<uint64_t> begun_;
   size_t phase_offset_ = 0;
   Counts* charged_;
   const Block* block_ = nullptr;

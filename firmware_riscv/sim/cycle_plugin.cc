@@ -18,9 +18,12 @@
 //
 //   {"wait": 12, "cut": false, "watchdog": false, "longest_unfed": N, "flash_stores": 0, "phases": [
 //     {"phase": 0, "instructions": N, "cycles": N, "executing": N, "data_wait": N, "fetch_wait": N,
-//      "flash_reads": N, "flash_read_bytes": N, "functions": [{"name": "main", "instructions": N, ...}, ...]}, ...]}
+//      "flash_reads": N, "flash_read_bytes": N, "flash_accesses": N, "flash_fetches": N, "ram_reads": N,
+//      "ram_writes": N, "ram_fetches": N, "multiplications": N, "divisions": N, "branches": N, "begun": N,
+//      "functions": [{"name": "main", "instructions": N, ...}, ...]}, ...]}
 //
-// `cycles` is the sum of the three after it. `cut`: the power was; `watchdog`: it ended the program. `longest_unfed`:
+// `cycles` is the sum of the three after it. Accesses and fetches are words; `begun` is how often the program began the
+// phase, and stands for phases alone. `cut`: the power was; `watchdog`: it ended the program. `longest_unfed`:
 // the most cycles between two feedings of it, the start being one, and the end.
 #include <errno.h>
 #include <stdio.h>
@@ -92,12 +95,21 @@ void PrintCounts(const Counts& counts) {
   number("fetch_wait", fetch);
   number("flash_reads", counts.flash_reads);
   number("flash_read_bytes", counts.flash_read_bytes);
+  number("flash_accesses", counts.flash_accesses);
+  number("flash_fetches", counts.flash_fetches);
+  number("ram_reads", counts.ram_reads);
+  number("ram_writes", counts.ram_writes);
+  number("ram_fetches", counts.ram_fetches);
+  number("multiplications", counts.mix.multiplications);
+  number("divisions", counts.mix.divisions);
+  number("branches", counts.mix.branches);
 }
 
 void PrintPhase(uint32_t phase, const Counts& total, bool first) {
   fprintf(plugin->out, "%s\n  {\"phase\": %u", first ? "" : ",", phase);
   PrintCounts(total);
-  fprintf(plugin->out, ", \"functions\": [");
+  fprintf(plugin->out, ", \"begun\": %llu, \"functions\": [",
+          static_cast<unsigned long long>(plugin->counter->begun(phase)));
   const char* separator = "\n";
   for (size_t i = 0; i < plugin->functions.count(); ++i) {
     const Counts& counts = plugin->counter->counts(phase, i);

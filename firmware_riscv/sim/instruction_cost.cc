@@ -31,8 +31,11 @@ InstructionCost CostOfLong(uint32_t bits) {
       cost.reads = rs1;
       break;
     case 0x23:  // Stores.
+      cost.reads = rs1 | rs2;
+      break;
     case 0x63:  // Branches.
       cost.reads = rs1 | rs2;
+      cost.kind = InstructionKind::kBranch;
       break;
     case 0x2f:  // Atomics.
       cost.reads = rs1 | rs2;
@@ -41,6 +44,7 @@ InstructionCost CostOfLong(uint32_t bits) {
     case 0x33:  // Arithmetic.
       cost.reads = rs1 | rs2;
       if (Field(bits, 25, 7) == 1) {  // The M extension: mul, three high halves, four divisions.
+        cost.kind = funct3 >= 4 ? InstructionKind::kDivision : InstructionKind::kMultiplication;
         if (funct3 >= 4) {
           cost.cycles += kDivideExtra;
         } else if (funct3 >= 1) {
@@ -97,6 +101,7 @@ InstructionCost CostOfShort(uint32_t bits) {
     case 016:  // c.beqz
     case 017:  // c.bnez
       cost.reads = high;
+      cost.kind = InstructionKind::kBranch;
       break;
     case 020:  // c.slli
       cost.reads = rd;
@@ -125,7 +130,9 @@ InstructionCost CostOfShort(uint32_t bits) {
 }  // namespace
 
 InstructionCost CostOf(uint32_t bits, uint32_t size) {
-  return size == 4 ? CostOfLong(bits) : CostOfShort(bits & 0xFFFF);
+  InstructionCost cost = size == 4 ? CostOfLong(bits) : CostOfShort(bits & 0xFFFF);
+  if (cost.always_jumps) cost.kind = InstructionKind::kBranch;
+  return cost;
 }
 
 }  // namespace modelvault::sim

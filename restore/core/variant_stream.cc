@@ -121,6 +121,7 @@ CoreStatus VariantStream::FillStrips() {
     uint8_t* out = workspace_.tile.data + filled_;
     const CoreStatus read = ReadPrediction(out, run);
     if (read != CoreStatus::kOk) return read;
+    if (workspace_.prediction != nullptr) memcpy(workspace_.prediction + filled_, out, run);
     if (in_segment_) {
       const CoreStatus decoded = delta_.Decode(cursor_, run, out);
       if (decoded != CoreStatus::kOk) return decoded;
@@ -139,8 +140,9 @@ CoreStatus VariantStream::Next(ByteView* tile) {
   *tile = ByteView{};
   if (status_ != CoreStatus::kOk) return status_;
   if (handed_out_ > 0) {
-    memmove(workspace_.tile.data, workspace_.tile.data + handed_out_, filled_ - handed_out_);
     filled_ -= handed_out_;
+    memmove(workspace_.tile.data, workspace_.tile.data + handed_out_, filled_);
+    if (workspace_.prediction != nullptr) memmove(workspace_.prediction, workspace_.prediction + handed_out_, filled_);
     handed_out_ = 0;
   }
   const size_t left = end_ - position_;

@@ -26,6 +26,8 @@ struct StreamWorkspace {
   TableCache* tables = nullptr;
   ColumnOrder order;  // Room for model.max_prior_cols() columns.
   ByteSpan tile;      // TileBufferSize(tile size) bytes.
+  // As many, at an address that is the same modulo 4, for what VariantStream::prediction() tells. Null: nobody asks.
+  uint8_t* prediction = nullptr;
 };
 
 // A tile is assembled from whole strips, so one may be left over.
@@ -45,6 +47,10 @@ class VariantStream {
   // next call. They are unverified until whoever hashes them has seen the last; a segment or chunk decoded to its end
   // has been checked to end where it must. A failure is repeated by every later call.
   [[nodiscard]] CoreStatus Next(ByteView* tile);
+
+  // What the last tile's bytes were predicted as: the base's bytes, of their place, where the type is the base's. Only
+  // with a workspace that has room for it; valid as long as the tile.
+  const uint8_t* prediction() const { return workspace_.prediction; }
 
   // Of the next tile's first byte, in the variant's data.
   size_t position() const { return position_; }

@@ -711,5 +711,53 @@ TEST(PrefixStreamTest, AnEmptyStreamIsNone) {
   EXPECT_FALSE(decoder.AtEnd());
 }
 
+// Bytes as they are, from any place to any place, whatever bits come before.
+TEST(PrefixStreamTest, RawBytesComeByWordsFromAnyPlaceToAnyPlace) {
+  Random random(77);
+  for (unsigned bits_before = 0; bits_before < 40; ++bits_before) {
+    for (const size_t size : {0, 1, 3, 4, 15, 16, 17, 33, 64, 100, 515}) {
+      PrefixEncoder encoder;
+      Bytes expected;
+      for (unsigned i = 0; i < bits_before; ++i) encoder.Raw(i & 1, 1);
+      for (size_t i = 0; i < size; ++i) {
+        expected.push_back(static_cast<uint8_t>(random.Next()));
+        encoder.Raw(expected.back(), 8);
+      }
+      encoder.Raw(5, 3);
+      const std::string stream = encoder.Finish();
+      for (size_t from = 0; from < 4; ++from) {
+        // Exactly as large as it must be, so that whoever reads past the end is told.
+        std::vector<uint8_t> stored(from + stream.size());
+        std::copy(stream.begin(), stream.end(), stored.begin() + static_cast<ptrdiff_t>(from));
+        for (size_t to = 0; to < 4; ++to) {
+          for (const size_t cut : {size_t{0}, size / 3}) {
+            PrefixDecoder decoder;
+            ASSERT_TRUE(decoder.Start({stored.data() + from, stream.size()}));
+            for (unsigned i = 0; i < bits_before; ++i) ASSERT_EQ(decoder.Raw(1), i & 1);
+            std::vector<uint8_t> out(to + size);
+            decoder.RunRaw(out.data() + to, cut);
+            decoder.RunRaw(out.data() + to + cut, size - cut);
+            ASSERT_TRUE(std::equal(expected.begin(), expected.end(), out.begin() + static_cast<ptrdiff_t>(to)))
+                << bits_before << " bits, then " << size << " bytes, from " << from << " to " << to;
+            EXPECT_EQ(decoder.Raw(3), 5u);
+            EXPECT_TRUE(decoder.AtEnd());
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(PrefixStreamTest, RawBytesThatAreNotThereAreMadeUpAndNoted) {
+  const Bytes stored = {1, 2, 3, 4, 5, 1};
+  PrefixDecoder decoder;
+  ASSERT_TRUE(decoder.Start(View(stored)));
+  Bytes out(50, 0xEE);
+  decoder.RunRaw(out.data(), 40);
+  EXPECT_EQ(Bytes(out.begin(), out.begin() + 5), Bytes(stored.begin(), stored.begin() + 5));
+  EXPECT_EQ(out[40], 0xEE);
+  EXPECT_FALSE(decoder.AtEnd());
+}
+
 }  // namespace
 }  // namespace modelvault

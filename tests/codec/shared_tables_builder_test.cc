@@ -67,6 +67,39 @@ TEST(ModelBuilderTest, TheSameInputGivesTheSameBytes) {
   EXPECT_EQ(first, second);
 }
 
+TEST(ModelBuilderTest, TheFastProfileHasPriorsAndNothingThatIsCoded) {
+  Random random(5);
+  // Rows that repeat, floats with few exponents: what the other profile codes.
+  const std::vector<ModelTensor> specs = {{DType::kI8, 64, 32}, {DType::kF32, 10, 70}, {DType::kI8, 0, 9}};
+  Bytes data = RandomData(&random, specs);
+  for (size_t row = 1; row < 60; ++row) std::copy_n(data.begin(), 32, data.begin() + static_cast<ptrdiff_t>(32 * row));
+  DeltaStatistics statistics(specs);
+  const absl::Span<const uint8_t> base = absl::MakeConstSpan(data).first(64 * 32);
+  for (int v = 0; v < 30; ++v) {
+    const Bytes variant = Ternary(
+        &random, base, [](size_t i) { return i % 32 < 4 ? 0.5 : 0.01; }, [](size_t) { return 2; });
+    statistics.Add(0, 0, base, variant);
+    statistics.AddVariant(0);
+  }
+  MemoryDataSource source(data);
+  ASSERT_OK_AND_ASSIGN(std::string fast, BuildSharedTables(specs, &source, statistics, BaseProfile::kFast));
+  ASSERT_OK_AND_ASSIGN(const auto parsed, ParsedSharedTables::Parse(std::move(fast)));
+  const SharedTables& shared = parsed->tables();
+  EXPECT_TRUE(shared.all_raw());
+  EXPECT_EQ(ProfileOf(shared), BaseProfile::kFast);
+  for (size_t i = 0; i < specs.size(); ++i) {
+    const TensorRecord& t = shared.tensor(i);
+    EXPECT_EQ(t.flags & kFlagDictionary, 0) << i;
+    for (size_t plane = 0; plane < t.element_size; ++plane) EXPECT_EQ(t.tables[plane], kRawPlane) << i;
+  }
+  EXPECT_EQ(shared.tensor(0).flags & kFlagColumnPrior, kFlagColumnPrior);
+
+  ASSERT_OK_AND_ASSIGN(std::string small, BuildSharedTables(specs, &source, statistics));
+  ASSERT_OK_AND_ASSIGN(const auto coded, ParsedSharedTables::Parse(std::move(small)));
+  EXPECT_EQ(ProfileOf(coded->tables()), BaseProfile::kSmall);
+  EXPECT_EQ(coded->tables().tensor(0).flags & kFlagDictionary, kFlagDictionary);
+}
+
 TEST(ModelBuilderTest, StoresTheStatisticsPriors) {
   Random random(3);
   const std::vector<ModelTensor> specs = {{DType::kF32, 4, 4}, {DType::kI8, 61, 103}};

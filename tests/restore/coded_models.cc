@@ -252,7 +252,7 @@ PlainModels MakeFreeModels(uint64_t seed) {
   return models;
 }
 
-CodedModels Encode(const PlainModels& plain, uint32_t chunk_size, uint32_t segment_size) {
+CodedModels Encode(const PlainModels& plain, uint32_t chunk_size, uint32_t segment_size, BaseProfile profile) {
   CodedModels coded;
   coded.chunk_size = chunk_size;
   coded.segment_size = segment_size;
@@ -275,7 +275,7 @@ CodedModels Encode(const PlainModels& plain, uint32_t chunk_size, uint32_t segme
     }
   }
   MemoryDataSource base(coded.base);
-  auto section = BuildSharedTables(plain.specs, &base, statistics);
+  auto section = BuildSharedTables(plain.specs, &base, statistics, profile);
   Check(section.ok());
   auto shared = ParsedSharedTables::Parse(*std::move(section));
   Check(shared.ok());

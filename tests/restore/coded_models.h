@@ -79,7 +79,8 @@ PlainModels MakePlainModels(uint64_t seed);
 PlainModels MakeFreeModels(uint64_t seed);
 
 // Codes them with the library's own encoders.
-CodedModels Encode(const PlainModels& plain, uint32_t chunk_size, uint32_t segment_size);
+CodedModels Encode(const PlainModels& plain, uint32_t chunk_size, uint32_t segment_size,
+                   BaseProfile profile = BaseProfile::kSmall);
 
 // Puts them into a vault.
 absl::Status WriteCodedVault(FileSystem& file_system, const std::string& path, const CodedModels& models);

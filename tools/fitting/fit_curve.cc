@@ -11,8 +11,10 @@ namespace {
 constexpr int kMostSteps = 8;  // Halvings or doublings of the price.
 
 // What `models` and more variants like them take and lose.
-absl::StatusOr<CurvePoint> PointOf(const FitInput& input, const FittedModels& models, uint64_t overhead, int threads) {
-  const absl::StatusOr<PackedSize> size = MeasurePackedSize(input.tensors(), models, threads);
+absl::StatusOr<CurvePoint> PointOf(const FitInput& input, const FittedModels& models, uint64_t overhead,
+                                   const FitRunOptions& options) {
+  const absl::StatusOr<PackedSize> size =
+      MeasurePackedSize(input.tensors(), models, options.profile, options.fit.threads);
   if (!size.ok()) return size.status();
   double weights = 0;
   for (const FitTensor& tensor : input.tensors())
@@ -45,7 +47,7 @@ bool Interpolate(const std::vector<CurvePoint>& points, double budget, CurvePoin
 
 absl::StatusOr<std::vector<CurvePoint>> FitCurve(const FitInput& input, const Fitter& fitter, const FitRun& run,
                                                  uint64_t overhead, const FitRunOptions& options) {
-  const absl::StatusOr<CurvePoint> here = PointOf(input, run.models, overhead, options.fit.threads);
+  const absl::StatusOr<CurvePoint> here = PointOf(input, run.models, overhead, options);
   if (!here.ok()) return here.status();
   const auto fit = [&](double lambda) -> absl::StatusOr<CurvePoint> {
     const absl::StatusOr<FittedModels> models =
@@ -53,7 +55,7 @@ absl::StatusOr<std::vector<CurvePoint>> FitCurve(const FitInput& input, const Fi
           ReportProgress(options.progress, "rate and distortion", done, total);
         });
     if (!models.ok()) return models.status();
-    return PointOf(input, *models, overhead, options.fit.threads);
+    return PointOf(input, *models, overhead, options);
   };
   // The sample is to all as it is at this run's price.
   CurvePoint factor{1, 1, 1};

@@ -164,7 +164,8 @@ class Search {
     FitRun run;
     run.lambda = lambda;
     run.models = *std::move(models);
-    absl::StatusOr<PackedSize> size = MeasurePackedSize(input_.tensors(), run.models, options_.fit.threads);
+    absl::StatusOr<PackedSize> size =
+        MeasurePackedSize(input_.tensors(), run.models, options_.profile, options_.fit.threads);
     if (!size.ok()) return size.status();
     run.size = *std::move(size);
     return run;
@@ -305,6 +306,7 @@ class Search {
         WriteInt8Files(file_system_, input_, run->models, models, Durability::kNone);
     if (!files.ok()) return files.status();
     PackOptions pack;
+    pack.profile = options_.profile;
     pack.threads = options_.fit.threads;
     pack.durability = Durability::kNone;
     pack.progress = options_.progress;

@@ -41,11 +41,11 @@ DeltaStatistics CountDifferences(const std::vector<ModelTensor>& specs, const Fi
 }
 
 absl::StatusOr<PackedSize> MeasurePackedSize(const std::vector<FitTensor>& tensors, const FittedModels& models,
-                                             int threads) {
+                                             BaseProfile profile, int threads) {
   const std::vector<ModelTensor> specs = ExportedTensors(tensors);
   const std::vector<uint8_t> base = ExportedBase(models);
   MemoryDataSource source(base);
-  absl::StatusOr<std::string> section = BuildSharedTables(specs, &source, CountDifferences(specs, models));
+  absl::StatusOr<std::string> section = BuildSharedTables(specs, &source, CountDifferences(specs, models), profile);
   if (!section.ok()) return section.status();
   PackedSize size;
   size.model = section->size();

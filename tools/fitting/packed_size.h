@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "codec/delta_statistics.h"
 #include "codec/model_tensor.h"
+#include "codec/shared_tables_builder.h"
 #include "tools/fitting/fit_input.h"
 #include "tools/fitting/fitted_model.h"
 
@@ -24,7 +25,7 @@ struct PackedSize {
 // Codes everything as PackVault would and counts the bytes: all that depends on what was fitted. File headers, the
 // index and padding are not in it; they hardly change from one fit of the same models to another.
 absl::StatusOr<PackedSize> MeasurePackedSize(const std::vector<FitTensor>& tensors, const FittedModels& models,
-                                             int threads);
+                                             BaseProfile profile, int threads);
 
 // Where variants differ, as PackVault counts it. `specs` are the exported files'.
 DeltaStatistics CountDifferences(const std::vector<ModelTensor>& specs, const FittedModels& models);

@@ -18,6 +18,7 @@
 #include "restore/named_vault.h"
 #include "restore/restorer.h"
 #include "tools/formats/model_formats.h"
+#include "tools/packing/coded_base.h"
 #include "tools/packing/match_report.h"
 #include "tools/packing/variant_analysis.h"
 #include "tools/packing/variant_match.h"
@@ -351,10 +352,9 @@ absl::Status CheckBudget(const PackOptions& options, absl::string_view path, con
   return absl::ResourceExhaustedError(message);
 }
 
-// Budget, verification, report, and the new name.
+// Budget, verification and report of a vault that is finished and has not got its name yet.
 absl::StatusOr<PackReport> Conclude(VaultWriter* writer, const ModelFile* base, const PackOptions& options,
                                     const std::vector<OpenInput>& inputs, const std::string& note) {
-  if (absl::Status status = writer->Finish(); !status.ok()) return status;
   {
     absl::StatusOr<std::unique_ptr<VaultReader>> written = writer->OpenWritten();
     if (!written.ok()) return written.status();
@@ -368,11 +368,93 @@ absl::StatusOr<PackReport> Conclude(VaultWriter* writer, const ModelFile* base, 
     report->input_size += report->base_file_size;
   }
   report->note = note;
-  if (absl::Status status = writer->Commit(); !status.ok()) return status;
   return report;
 }
 
+// A base with what is known of it and its variants, on the way into a new vault.
+struct NewVault {
+  FileSystem& file_system;
+  absl::string_view output;
+  const PackOptions& options;
+  const ModelFile& base;
+  DeltaStatistics statistics;
+  ModelDigests base_digests;
+  std::vector<OpenInput> inputs;
+  std::string network;  // NETWORK; empty: none.
+
+  uint32_t chunk_size() const {
+    return options.chunk_size != 0 ? options.chunk_size : DefaultChunkSize(base.data_size());
+  }
+};
+
+absl::StatusOr<std::unique_ptr<const ParsedSharedTables>> BuildModel(const NewVault& vault, BaseProfile profile) {
+  FileDataSource data(&vault.base);
+  absl::StatusOr<std::string> section = BuildSharedTables(vault.base.tensors(), &data, vault.statistics, profile);
+  if (!section.ok()) return section.status();
+  return ParsedSharedTables::Parse(*std::move(section));
+}
+
+// Writes all of it, short of giving it its name.
+absl::StatusOr<std::unique_ptr<VaultWriter>> WriteVault(NewVault* vault, BaseProfile profile) {
+  const PackOptions& options = vault->options;
+  const absl::StatusOr<std::unique_ptr<const ParsedSharedTables>> shared = BuildModel(*vault, profile);
+  if (!shared.ok()) return shared.status();
+  VaultParams params;
+  params.chunk_size = vault->chunk_size();
+  params.segment_size = options.segment_size;
+  params.base_data_size = vault->base.data_size();
+  params.tensor_count = static_cast<uint32_t>(vault->base.tensors().size());
+  VaultWriterOptions write;
+  write.durability = options.durability;
+  absl::StatusOr<std::unique_ptr<VaultWriter>> writer =
+      VaultWriter::Create(vault->file_system, vault->output, params, (*shared)->section(), write);
+  if (!writer.ok()) return writer.status();
+  const BaseFactory base_source = [&] { return std::make_unique<FileDataSource>(&vault->base); };
+  const SharedTables& parsed = (*shared)->tables();
+  absl::Status status = WriteBase(parsed, base_source, options, writer->get(), params.chunk_size);
+  if (status.ok()) status = (*writer)->FinishBase(vault->base_digests, vault->base.frame());
+  if (status.ok() && !vault->network.empty()) status = (*writer)->AddNetwork(vault->network);
+  if (status.ok()) status = PrepareLayouts(parsed, vault->base_digests, params.segment_size, &vault->inputs);
+  if (status.ok()) status = WriteVariants(base_source, options, vault->inputs, writer->get());
+  if (status.ok()) status = (*writer)->Finish();
+  if (!status.ok()) return status;
+  return writer;
+}
+
+// Bytes of a vault up to its first blob.
+uint64_t EndOfBase(uint64_t model_size, uint64_t chunks_size, uint64_t base_size) {
+  return AlignUp(AlignUp(kHeaderSize + model_size) + chunks_size + base_size);
+}
+
+absl::StatusOr<uint64_t> EndOfBase(const NewVault& vault, BaseProfile profile) {
+  const absl::StatusOr<std::unique_ptr<const ParsedSharedTables>> shared = BuildModel(vault, profile);
+  if (!shared.ok()) return shared.status();
+  const absl::StatusOr<uint64_t> base =
+      CodedBaseSize(vault.base, (*shared)->tables(), vault.chunk_size(), vault.options.threads, vault.options.progress);
+  if (!base.ok()) return base.status();
+  return EndOfBase((*shared)->section().size(), ChunksSize(vault.base.data_size(), vault.chunk_size()), *base);
+}
+
+// Writes the vault in the profile that the options ask for, or in the one that suits the budget.
+absl::StatusOr<std::unique_ptr<VaultWriter>> WriteInProfile(NewVault* vault, BaseProfile* profile) {
+  const PackOptions& options = vault->options;
+  *profile = options.profile.value_or(BaseProfile::kSmall);
+  if (options.profile.has_value() || !options.budget.has_value()) return WriteVault(vault, *profile);
+  const absl::StatusOr<uint64_t> fast_base = EndOfBase(*vault, BaseProfile::kFast);
+  if (!fast_base.ok()) return fast_base.status();
+  if (*fast_base <= *options.budget) {
+    absl::StatusOr<std::unique_ptr<VaultWriter>> fast = WriteVault(vault, BaseProfile::kFast);
+    if (!fast.ok() || (*fast)->file_size() <= *options.budget) {
+      *profile = BaseProfile::kFast;
+      return fast;
+    }
+  }
+  return WriteVault(vault, BaseProfile::kSmall);
+}
+
 }  // namespace
+
+absl::string_view ProfileName(BaseProfile profile) { return profile == BaseProfile::kFast ? "fast" : "small"; }
 
 absl::StatusOr<PackReport> PackVault(FileSystem& file_system, absl::string_view base_path,
                                      absl::Span<const VariantInput> variants, absl::string_view output,
@@ -382,47 +464,37 @@ absl::StatusOr<PackReport> PackVault(FileSystem& file_system, absl::string_view 
   absl::StatusOr<ModelFile> base = OpenModelFile(file_system, base_path);
   if (!base.ok()) return base.status();
   const std::vector<ModelTensor>& tensors = base->tensors();
-  const BaseFactory base_source = [&] { return std::make_unique<FileDataSource>(&*base); };
   std::string note;
   absl::StatusOr<std::vector<OpenInput>> inputs =
       OpenInputs(file_system, variants, base_path, tensors, options.names, &note);
   if (!inputs.ok()) return inputs.status();
 
-  std::string network;
+  NewVault vault{file_system, output, options, *base, DeltaStatistics(tensors), {}, *std::move(inputs), ""};
   if (options.network.has_value()) {
-    absl::StatusOr<std::string> built = BuildNetwork(*options.network, tensors, base_path);
-    if (!built.ok()) return built.status();
-    network = *std::move(built);
+    absl::StatusOr<std::string> network = BuildNetwork(*options.network, tensors, base_path);
+    if (!network.ok()) return network.status();
+    vault.network = *std::move(network);
   }
-
-  DeltaStatistics statistics(tensors);
-  if (absl::Status status = Analyze(tensors, base_source, options, &*inputs, &statistics); !status.ok()) return status;
+  const BaseFactory base_source = [&] { return std::make_unique<FileDataSource>(&*base); };
+  if (absl::Status status = Analyze(tensors, base_source, options, &vault.inputs, &vault.statistics); !status.ok()) {
+    return status;
+  }
   FileDataSource data(&*base);
-  absl::StatusOr<ModelDigests> base_digests = DigestSource(&data);
+  const absl::StatusOr<ModelDigests> base_digests = DigestSource(&data);
   if (!base_digests.ok()) return base_digests.status();
-  absl::StatusOr<std::string> section = BuildSharedTables(tensors, &data, statistics);
-  if (!section.ok()) return section.status();
-  absl::StatusOr<std::unique_ptr<const ParsedSharedTables>> shared = ParsedSharedTables::Parse(*section);
-  if (!shared.ok()) return shared.status();
-
-  VaultParams params;
-  params.chunk_size = options.chunk_size != 0 ? options.chunk_size : DefaultChunkSize(base->data_size());
-  params.segment_size = options.segment_size;
-  params.base_data_size = base->data_size();
-  params.tensor_count = static_cast<uint32_t>(tensors.size());
-  VaultWriterOptions write;
-  write.durability = options.durability;
-  absl::StatusOr<std::unique_ptr<VaultWriter>> writer =
-      VaultWriter::Create(file_system, output, params, *section, write);
+  vault.base_digests = *base_digests;
+  ProfileBill bill;
+  const absl::StatusOr<std::unique_ptr<VaultWriter>> writer = WriteInProfile(&vault, &bill.profile);
   if (!writer.ok()) return writer.status();
-  const SharedTables& parsed = (*shared)->tables();
-  absl::Status status = WriteBase(parsed, base_source, options, writer->get(), params.chunk_size);
-  if (status.ok()) status = (*writer)->FinishBase(*base_digests, base->frame());
-  if (status.ok() && !network.empty()) status = (*writer)->AddNetwork(network);
-  if (status.ok()) status = PrepareLayouts(parsed, *base_digests, params.segment_size, &*inputs);
-  if (status.ok()) status = WriteVariants(base_source, options, *inputs, writer->get());
-  if (!status.ok()) return status;
-  return Conclude(writer->get(), &*base, options, *inputs, note);
+  absl::StatusOr<PackReport> report = Conclude(writer->get(), &*base, options, vault.inputs, note);
+  if (!report.ok()) return report.status();
+  const absl::StatusOr<uint64_t> other = EndOfBase(vault, OtherProfile(bill.profile));
+  if (!other.ok()) return other.status();
+  const VaultBytes& bytes = report->bytes;
+  bill.other_size = bytes.file - EndOfBase(bytes.model, bytes.chunks, bytes.base) + *other;
+  report->profile = bill;
+  if (absl::Status status = (*writer)->Commit(); !status.ok()) return status;
+  return report;
 }
 
 absl::StatusOr<PackReport> AddVariants(FileSystem& file_system, absl::string_view vault_path,
@@ -452,8 +524,12 @@ absl::StatusOr<PackReport> AddVariants(FileSystem& file_system, absl::string_vie
     status = PrepareLayouts(restorer.shared(), vault.base_digests(), vault.header().segment_size, &*inputs);
   }
   if (status.ok()) status = WriteVariants(base_source, options, *inputs, writer->get());
+  if (status.ok()) status = (*writer)->Finish();
   if (!status.ok()) return status;
-  return Conclude(writer->get(), nullptr, options, *inputs, note);
+  absl::StatusOr<PackReport> report = Conclude(writer->get(), nullptr, options, *inputs, note);
+  if (report.ok()) status = (*writer)->Commit();
+  if (!status.ok()) return status;
+  return report;
 }
 
 }  // namespace modelvault

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "codec/progress_function.h"
+#include "codec/shared_tables_builder.h"
 #include "tools/packing/name_rules.h"
 #include "tools/packing/network_builder.h"
 #include "vault/file_system.h"
@@ -28,8 +29,11 @@ struct PackOptions {
   uint32_t chunk_size = 0;           // Raw bytes of a base chunk; 0: DefaultChunkSize().
   uint32_t segment_size = 1u << 20;  // Raw bytes between restart points of a delta.
   std::optional<uint64_t> budget;    // Bytes the vault may have: more is ResourceExhausted.
-  int threads = 0;                   // 0: one a core.
-  NameRules names;                   // How variants' names are matched with the base's.
+  // How the base is stored. Not given: kFast where that fits the budget, else, and without a budget, kSmall. A vault
+  // that is edited keeps what it has.
+  std::optional<BaseProfile> profile;
+  int threads = 0;  // 0: one a core.
+  NameRules names;  // How variants' names are matched with the base's.
   // What the models of a new vault compute; none: the vault does not say.
   std::optional<NetworkInput> network;
   Durability durability = Durability::kOnDisk;
@@ -42,11 +46,24 @@ struct PackedVariant {
   uint64_t stored_size = 0;  // Of its blob in the vault.
 };
 
+// How the base is stored, and the size that the vault would have with the other profile.
+struct ProfileBill {
+  BaseProfile profile = BaseProfile::kSmall;
+  uint64_t other_size = 0;
+};
+
+// "small" or "fast".
+absl::string_view ProfileName(BaseProfile profile);
+inline BaseProfile OtherProfile(BaseProfile profile) {
+  return profile == BaseProfile::kSmall ? BaseProfile::kFast : BaseProfile::kSmall;
+}
+
 struct PackReport {
   uint64_t input_size = 0;              // Of all files packed, the base's included.
   uint64_t base_file_size = 0;          // 0 when variants were added to a vault.
   VaultBytes bytes;                     // Of the vault, as written.
   std::vector<PackedVariant> variants;  // Those packed now, in order of input.
+  std::optional<ProfileBill> profile;   // Of a vault that was packed anew.
   std::string note;                     // What is to be said of tensors without a match in the base; empty: nothing.
 };
 

@@ -11,6 +11,7 @@
 #include "codec/split_mix_64.h"
 #include "restore/model_file.h"
 #include "tools/formats/model_formats.h"
+#include "tools/packing/coded_base.h"
 #include "vault/format.h"
 #include "vault/manifest.h"
 #include "vault/ordered_parallel.h"
@@ -18,44 +19,9 @@
 namespace modelvault {
 namespace {
 
-constexpr uint64_t kJobSize = 1 << 20;         // Raw bytes of the base one job codes.
 constexpr uint64_t kNameSize = 16;             // A guess at a variant's name.
 constexpr double kBlobOverhead = 2 + 4 + 1.0;  // Flags, the coder's first state, padding to 4 bytes on average.
 constexpr uint32_t kSampleVariants = 256;      // As many headers are really coded; more cost in proportion.
-
-// Stored bytes of some chunks.
-struct ChunkBytes {
-  ChunkBytes() {}
-  uint64_t bytes = 0;
-};
-
-absl::StatusOr<uint64_t> CodedBaseSize(const ModelFile& file, const SharedTables& shared, uint32_t chunk_size,
-                                       int threads, const ProgressFunction& progress) {
-  const BaseEncoder encoder(&shared, chunk_size);
-  const uint64_t batch = std::max<uint64_t>(1, kJobSize / chunk_size);
-  const uint64_t jobs = (encoder.chunk_count() + batch - 1) / batch;
-  uint64_t total = 0;
-  const absl::Status status = OrderedParallel<ChunkBytes>(
-      jobs, ThreadCount(threads),
-      [&](uint64_t job) -> absl::StatusOr<ChunkBytes> {
-        ChunkBytes size;
-        std::vector<uint8_t> raw;
-        for (uint64_t chunk = job * batch; chunk < std::min(encoder.chunk_count(), (job + 1) * batch); ++chunk) {
-          const uint64_t begin = chunk * chunk_size;
-          raw.resize(static_cast<size_t>(std::min<uint64_t>(chunk_size, file.data_size() - begin)));
-          if (absl::Status read = file.ReadData(begin, absl::MakeSpan(raw)); !read.ok()) return read;
-          size.bytes += encoder.Encode(chunk, raw).size();
-        }
-        return size;
-      },
-      [&](uint64_t job, ChunkBytes size) {
-        total += size.bytes;
-        ReportProgress(progress, "encode base", job + 1, jobs);
-        return absl::OkStatus();
-      });
-  if (!status.ok()) return status;
-  return total;
-}
 
 // MANIFEST's bytes with `variants` whose headers are the base's.
 absl::StatusOr<uint64_t> ManifestSize(const std::string& header, uint32_t variants) {
@@ -102,9 +68,8 @@ absl::StatusOr<VaultPlan> PlanVault(FileSystem& file_system, const std::string& 
   const uint32_t chunk_size = DefaultChunkSize(base->data_size());
   const absl::StatusOr<uint64_t> coded = CodedBaseSize(*base, (*shared)->tables(), chunk_size, threads, progress);
   if (!coded.ok()) return coded.status();
-  const uint64_t chunks = base->data_size() / chunk_size + (base->data_size() % chunk_size != 0 ? 1 : 0);
   plan.base_bytes = *coded;
-  plan.chunks_bytes = chunks * (base->data_size() >= kWideChunksFrom ? kWideChunkEntrySize : kNarrowChunkEntrySize);
+  plan.chunks_bytes = ChunksSize(base->data_size(), chunk_size);
   plan.base_file_size = base->size();
 
   const uint32_t sampled = std::min(variants, kSampleVariants);

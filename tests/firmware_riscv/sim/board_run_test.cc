@@ -35,6 +35,23 @@ TEST(BoardRunTest, FunctionsAreNamed) {
   EXPECT_THAT(run.out, testing::HasSubstr("SegmentDecoder::"));
 }
 
+TEST(BoardRunTest, EnergyAddsUp) {
+  const CliModels models;
+  const ProgramRun run = Mvault({"board", models.Pack(), "few", "--energy", "--json"});
+  ASSERT_EQ(run.exit_code, 0) << run;
+  const nlohmann::json json = run.Json();
+  double groups = 0;
+  for (const nlohmann::json& group : json.at("energy").at("groups")) {
+    if (group.at("group") != "start-up") groups += group.at("sum_uj").get<double>();
+    EXPECT_GT(group.at("counts").at("flash_fetch_words"), 0);
+    EXPECT_GT(group.at("counts").at("ram_data_words"), 0);
+  }
+  const nlohmann::json& boot = json.at("energy").at("works").at(0);
+  EXPECT_NEAR(boot.at("sum_uj"), groups, 1e-6 * groups);
+  EXPECT_EQ(boot.at("counts").at("flash_data_words"), json.at("flash_reads"));
+  EXPECT_EQ(boot.at("counts").at("flash_data_bytes"), json.at("flash_read_bytes"));
+}
+
 TEST(BoardRunTest, ADamagedVariantIsNotVerified) {
   const CliModels models;
   const std::string vault = models.Pack();

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <initializer_list>
+#include <string>
 
 namespace modelvault::sim {
 namespace {
@@ -93,6 +96,22 @@ TEST(InstructionCostTest, EveryKindOfInstruction) {
       EXPECT_EQ(cost.always_jumps, c.always_jumps);
     }
   }
+}
+
+// In the texts above: what multiplies, divides, or may go elsewhere.
+InstructionKind KindOf(const std::string& text) {
+  const std::string name = text.substr(0, text.find(' '));
+  const auto is = [&](std::initializer_list<const char*> names) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  if (is({"mul", "mulh", "mulhsu", "mulhu"})) return InstructionKind::kMultiplication;
+  if (is({"div", "divu", "rem", "remu"})) return InstructionKind::kDivision;
+  if (is({"jal", "jalr", "beq", "c.jal", "c.j", "c.beqz", "c.bnez", "c.jr", "c.jalr"})) return InstructionKind::kBranch;
+  return InstructionKind::kOther;
+}
+
+TEST(InstructionCostTest, EveryKindOfWork) {
+  for (const Case& c : kCases) EXPECT_EQ(CostOf(c.bits, c.size).kind, KindOf(c.text)) << c.text;
 }
 
 }  // namespace

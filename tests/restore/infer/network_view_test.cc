@@ -90,6 +90,11 @@ TEST(NetworkViewTest, RefusesHeadsThatLie) {
       {"inputs", [](NetworkParts* p) { p->inputs = 65536; }},
       {"outputs", [](NetworkParts* p) { p->outputs = 7; }},
       {"no window", [](NetworkParts* p) { p->window = 0; }},
+      {"more positions than a u16 counts",
+       [](NetworkParts* p) {
+         p->window = 65535;
+         p->sinks = 1;
+       }},
       {"sinks fill the window", [](NetworkParts* p) { p->sinks = 9; }},
       {"no caches", [](NetworkParts* p) { p->cache_count = 0; }},
       {"more caches", [](NetworkParts* p) { p->cache_count = 2; }},
@@ -194,6 +199,7 @@ TEST(NetworkViewTest, RefusesOperatorsThatDoNotFitAndSaysWhich) {
       {"rope without heads", 5, [](Op* o) { o->a = 0; }},
       {"rope of other heads", 5, [](Op* o) { o->a = 2; }},
       {"rope's pairs", 5, [](Op* o) { o->b = 2; }},
+      {"rope of other pairs than the one before", 6, [](Op* o) { o->b = 0; }},
       {"rope with in", 5, [](Op* o) { o->in = 2; }},
       {"attention without heads", 7, [](Op* o) { o->a = 0; }},
       {"attention without keys' heads", 7, [](Op* o) { o->b = 0; }},
@@ -246,6 +252,25 @@ TEST(NetworkViewTest, HeadsAreOfBoundedWidth) {
   parts.widths[0] = parts.widths[1] = 257;
   shapes[0].cols = shapes[2].cols = 257;
   EXPECT_EQ(Parse(parts.Bytes(), shapes), CoreStatus::kBadNetwork);
+}
+
+TEST(NetworkViewTest, AttentionIsOfTheHeadsThatAreRotated) {
+  NetworkParts parts = SmallLanguageModel();
+  parts.operators[7].a = 2;
+  parts.operators[7].b = 1;
+  EXPECT_EQ(Parse(parts.Bytes(), SmallLanguageModelShapes()), CoreStatus::kBadNetwork);
+  parts.operators.erase(parts.operators.begin() + 5, parts.operators.begin() + 7);
+  parts.rope_steps.clear();
+  EXPECT_EQ(Parse(parts.Bytes(), SmallLanguageModelShapes()), CoreStatus::kOk);
+}
+
+TEST(NetworkViewTest, TheFirstOperatorTakesTheFeatures) {
+  NetworkParts parts = SmallClassifier();
+  parts.operators.insert(parts.operators.begin(),
+                         {OperatorCode::kRelu, 0, kNone8, kNone8, kNone16, kNone16, kNone16, 0, 0, 0});
+  size_t bad = 0;
+  EXPECT_EQ(Parse(parts.Bytes(), SmallClassifierShapes(), &bad), CoreStatus::kBadNetwork);
+  EXPECT_EQ(bad, 32u + 8);
 }
 
 TEST(NetworkViewTest, TensorsMustBeOfTheirShapesAndTypes) {

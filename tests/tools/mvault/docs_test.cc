@@ -246,7 +246,7 @@ TEST(DocsTest, KeysOfJsonDocumentsAreThoseDescribed) {
   CompareKeys("plan", {{"--base", models.base()}});
   CompareKeys("verify", {{vault, "--against", models.folder().Write("sums", std::string(32, '0') + "  data/few\n")}});
   const FakeBoard board({});
-  std::vector<std::string> all = {vault, "--all"}, few_functions = {vault, "few", "--functions"};
+  std::vector<std::string> all = {vault, "--all", "--energy"}, few_functions = {vault, "few", "--functions"};
   for (std::vector<std::string>* arguments : {&all, &few_functions}) {
     for (const std::string& option : board.Options()) arguments->push_back(option);
   }

@@ -710,6 +710,62 @@ TEST_F(PackErrorTest, AVaultOverBudgetIsRefusedWithWhatWouldFit) {
   EXPECT_THAT(Pack(inputs, options), StatusIs(StatusCode::kResourceExhausted));
 }
 
+// --- Profiles.
+
+TEST_F(PackErrorTest, TheFastProfileIsTakenWhereItFitsTheBudgetAndBothSizesAreTold) {
+  PackOptions options = kSmallPieces;
+  std::map<BaseProfile, uint64_t> sizes;
+  for (const BaseProfile profile : {BaseProfile::kSmall, BaseProfile::kFast}) {
+    options.profile = profile;
+    const auto report = Pack({good_}, options);
+    ASSERT_THAT(report, IsOk());
+    ExpectAllBack();
+    ASSERT_TRUE(report->profile.has_value());
+    EXPECT_EQ(report->profile->profile, profile);
+    sizes[profile] = report->bytes.file;
+    if (profile == BaseProfile::kFast) {
+      EXPECT_EQ(report->profile->other_size, sizes[BaseProfile::kSmall]);
+    }
+  }
+  ASSERT_GT(sizes[BaseProfile::kFast], sizes[BaseProfile::kSmall]);
+  const auto packed = [&](std::optional<uint64_t> budget) {
+    options.profile = std::nullopt;
+    options.budget = budget;
+    const auto report = Pack({good_}, options);
+    EXPECT_THAT(report, IsOk());
+    ExpectAllBack();
+    EXPECT_EQ(Vault().size(), report->bytes.file);
+    return *report->profile;
+  };
+  for (const std::optional<uint64_t> budget :
+       {std::optional<uint64_t>(), std::optional<uint64_t>(sizes[BaseProfile::kFast] - 1),
+        std::optional<uint64_t>(sizes[BaseProfile::kSmall])}) {
+    const ProfileBill bill = packed(budget);
+    EXPECT_EQ(bill.profile, BaseProfile::kSmall);
+    EXPECT_EQ(bill.other_size, sizes[BaseProfile::kFast]);
+  }
+  EXPECT_EQ(packed(sizes[BaseProfile::kFast]).profile, BaseProfile::kFast);
+  options.profile = BaseProfile::kFast;
+  options.budget = sizes[BaseProfile::kFast] - 1;
+  EXPECT_THAT(Pack({good_}, options), StatusIs(StatusCode::kResourceExhausted, HasSubstr("over budget")));
+}
+
+TEST_F(PackErrorTest, AVaultThatIsEditedKeepsItsProfile) {
+  for (const BaseProfile profile : {BaseProfile::kSmall, BaseProfile::kFast}) {
+    std::filesystem::remove(vault_);
+    PackOptions options = kSmallPieces;
+    options.profile = profile;
+    ASSERT_THAT(Pack({good_}, options), IsOk());
+    const auto report = Add({PutVariant("again", folder_.Read("good.safetensors"))});
+    ASSERT_THAT(report, IsOk());
+    EXPECT_FALSE(report->profile.has_value());
+    ASSERT_OK_AND_ASSIGN(const auto restorer, Restorer::Open(files_, vault_));
+    EXPECT_EQ(ProfileOf(restorer->shared()), profile);
+    ExpectAllBack();
+    files_of_.erase("again");
+  }
+}
+
 TEST_F(PackErrorTest, AddingPastTheBudgetLeavesTheVaultAsItWas) {
   TestRandom random(24);
   ASSERT_THAT(Pack({good_}), IsOk());

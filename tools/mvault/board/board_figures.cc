@@ -21,8 +21,11 @@ constexpr absl::string_view kNamePrefix = "name=";
 uint64_t Number(const nlohmann::json& object, const char* key) { return object.at(key).get<uint64_t>(); }
 
 CycleCounts ToCounts(const nlohmann::json& object) {
-  return {Number(object, "instructions"), Number(object, "executing"),   Number(object, "data_wait"),
-          Number(object, "fetch_wait"),   Number(object, "flash_reads"), Number(object, "flash_read_bytes")};
+  return {Number(object, "instructions"),   Number(object, "executing"),     Number(object, "data_wait"),
+          Number(object, "fetch_wait"),     Number(object, "flash_reads"),   Number(object, "flash_read_bytes"),
+          Number(object, "flash_accesses"), Number(object, "flash_fetches"), Number(object, "ram_reads"),
+          Number(object, "ram_writes"),     Number(object, "ram_fetches"),   Number(object, "multiplications"),
+          Number(object, "divisions"),      Number(object, "branches")};
 }
 
 CycleCounts Sum(const BoardPhases& phases, std::initializer_list<Phase> wanted) {
@@ -56,6 +59,12 @@ bool ParseField(absl::string_view word, BoardLine* line, std::set<std::string>* 
     return absl::SimpleAtoi(value, &line->tile_size);
   } else if (key == "static_ram") {
     return absl::SimpleAtoi(value, &line->static_ram);
+  } else if (key == "proven_ram") {
+    return absl::SimpleAtoi(value, &line->proven_ram);
+  } else if (key == "list") {
+    return absl::SimpleAtoi(value, &line->list);
+  } else if (key == "weight_ram") {
+    return absl::SimpleAtoi(value, &line->weight_ram);
   } else if (key == "ram_code") {
     return absl::SimpleAtoi(value, &line->ram_code);
   } else if (key == "stack") {
@@ -104,12 +113,21 @@ void CycleCounts::Add(const CycleCounts& other) {
   fetch_wait += other.fetch_wait;
   flash_reads += other.flash_reads;
   flash_read_bytes += other.flash_read_bytes;
+  flash_accesses += other.flash_accesses;
+  flash_fetches += other.flash_fetches;
+  ram_reads += other.ram_reads;
+  ram_writes += other.ram_writes;
+  ram_fetches += other.ram_fetches;
+  multiplications += other.multiplications;
+  divisions += other.divisions;
+  branches += other.branches;
 }
 
 std::string BoardPhaseName(int phase) {
-  static constexpr std::array<const char*, 9> kNames = {"start-up",     "open",         "verify: decode",
-                                                        "verify: hash", "use: decode",  "use: hash",
-                                                        "console",      "verify: else", "use: else"};
+  static constexpr std::array<const char*, 16> kNames = {
+      "start-up",    "open",           "verify: decode", "verify: hash",     "use: decode",  "use: hash",
+      "console",     "verify: else",   "use: else",      "proven: decode",   "proven: hash", "proven: else",
+      "list: build", "weights: first", "weights: again", "weights: unproven"};
   return phase >= 0 && static_cast<size_t>(phase) < kNames.size() ? kNames[static_cast<size_t>(phase)]
                                                                   : absl::StrCat("phase ", phase);
 }
@@ -122,6 +140,7 @@ absl::StatusOr<BoardPhases> ParseCounts(absl::string_view report) {
     for (const nlohmann::json& phase : json.at("phases")) {
       PhaseCounts& counts = phases[phase.at("phase").get<int>()];
       counts.counts = ToCounts(phase);
+      counts.begun = Number(phase, "begun");
       for (const nlohmann::json& function : phase.at("functions")) {
         counts.functions.push_back({function.at("name").get<std::string>(), ToCounts(function)});
       }
@@ -142,6 +161,8 @@ CycleCounts UseCounts(const BoardPhases& phases) {
   return Sum(phases, {Phase::kUseDecode, Phase::kUseHash, Phase::kUseElse});
 }
 
+CycleCounts ProvenCounts(const BoardPhases& phases) { return Sum(phases, {Phase::kProvenDecode, Phase::kProvenElse}); }
+
 BoardTimes TimesAt(const BoardPhases& phases, double mhz) {
   const auto ms = [&](uint64_t cycles) { return static_cast<double>(cycles) / (mhz * 1000); };
   const CycleCounts open = OpenCounts(phases), verify = VerifyCounts(phases), use = UseCounts(phases);
@@ -158,6 +179,7 @@ BoardTimes TimesAt(const BoardPhases& phases, double mhz) {
   times.other = ms(Sum(phases, {Phase::kOpen, Phase::kVerifyElse, Phase::kUseElse}).executing);
   times.flash_wait = ms(all.data_wait + all.fetch_wait);
   times.one_pass = ms(open.cycles() + verify.cycles());
+  times.proven = ms(open.cycles() + ProvenCounts(phases).cycles());
   times.modelled_total = ms(open.cycles() + Overlapped(verify) + Overlapped(use));
   times.modelled_one_pass = ms(open.cycles() + Overlapped(verify));
   return times;

@@ -30,6 +30,9 @@ struct BoardLine {
   std::string expected;
   uint64_t tile_size = 0;
   uint64_t static_ram = 0;  // Code apart.
+  uint64_t proven_ram = 0;  // The same in the pass whose tiles are proven one by one; 0 from a firmware without it.
+  uint64_t list = 0;        // Bytes of the list of what differs from the base; 0: there is none.
+  uint64_t weight_ram = 0;  // What reading the base's bytes takes beside it.
   uint64_t ram_code = 0;
   uint64_t stack = 0;
   std::string name;
@@ -45,6 +48,16 @@ struct CycleCounts {
   uint64_t fetch_wait = 0;
   uint64_t flash_reads = 0;
   uint64_t flash_read_bytes = 0;
+  // Words: data read and written, and instructions fetched.
+  uint64_t flash_accesses = 0;
+  uint64_t flash_fetches = 0;
+  uint64_t ram_reads = 0;
+  uint64_t ram_writes = 0;
+  uint64_t ram_fetches = 0;
+  // Of the instructions; the rest are others.
+  uint64_t multiplications = 0;
+  uint64_t divisions = 0;
+  uint64_t branches = 0;
 
   uint64_t cycles() const { return executing + data_wait + fetch_wait; }
   void Add(const CycleCounts& other);
@@ -57,6 +70,7 @@ struct FunctionCounts {
 
 struct PhaseCounts {
   CycleCounts counts;
+  uint64_t begun = 0;                     // How often the firmware began it.
   std::vector<FunctionCounts> functions;  // In the plugin's order; one, "(elsewhere)", without symbols.
 };
 
@@ -73,6 +87,7 @@ absl::StatusOr<BoardPhases> ParseCounts(absl::string_view report);
 CycleCounts OpenCounts(const BoardPhases& phases);
 CycleCounts VerifyCounts(const BoardPhases& phases);
 CycleCounts UseCounts(const BoardPhases& phases);
+CycleCounts ProvenCounts(const BoardPhases& phases);  // Without the digest of the whole.
 
 // Times of a restore in milliseconds at a clock. Start-up and printing are no part of them.
 struct BoardTimes {
@@ -85,6 +100,7 @@ struct BoardTimes {
   double other = 0;       // computing while opening and between tiles;
   double flash_wait = 0;  // waiting for flash, data and instructions, in all of them.
   double one_pass = 0;    // Opening and the verify pass.
+  double proven = 0;      // Opening and the pass whose tiles are proven one by one, without the digest of the whole.
   // Modelled, not measured: as if a DMA channel fetched all data from flash while the processor computes, in each pass
   // by itself. A pass then takes the longer of the two, and what instructions wait.
   double modelled_total = 0;

@@ -22,15 +22,11 @@ struct NamedTime {
   double BoardTimes::*value;
 };
 constexpr NamedTime kTimes[] = {
-    {"total_ms", &BoardTimes::total},
-    {"one_pass_ms", &BoardTimes::one_pass},
-    {"open_ms", &BoardTimes::open},
-    {"verify_ms", &BoardTimes::verify},
-    {"use_ms", &BoardTimes::use},
-    {"decode_ms", &BoardTimes::decode},
-    {"hash_ms", &BoardTimes::hash},
-    {"other_ms", &BoardTimes::other},
-    {"flash_wait_ms", &BoardTimes::flash_wait},
+    {"total_ms", &BoardTimes::total},   {"one_pass_ms", &BoardTimes::one_pass},
+    {"proven_ms", &BoardTimes::proven}, {"open_ms", &BoardTimes::open},
+    {"verify_ms", &BoardTimes::verify}, {"use_ms", &BoardTimes::use},
+    {"decode_ms", &BoardTimes::decode}, {"hash_ms", &BoardTimes::hash},
+    {"other_ms", &BoardTimes::other},   {"flash_wait_ms", &BoardTimes::flash_wait},
 };
 constexpr NamedTime kModelledTimes[] = {{"total_ms", &BoardTimes::modelled_total},
                                         {"one_pass_ms", &BoardTimes::modelled_one_pass}};
@@ -91,9 +87,10 @@ std::string ShortName(const std::string& name) {
 }
 
 // In the order of a run.
-constexpr Phase kOrder[] = {Phase::kOther,      Phase::kOpen,       Phase::kVerifyDecode,
-                            Phase::kVerifyHash, Phase::kVerifyElse, Phase::kUseDecode,
-                            Phase::kUseHash,    Phase::kUseElse,    Phase::kConsole};
+constexpr Phase kOrder[] = {Phase::kOther,        Phase::kOpen,          Phase::kVerifyDecode,    Phase::kVerifyHash,
+                            Phase::kVerifyElse,   Phase::kUseDecode,     Phase::kUseHash,         Phase::kUseElse,
+                            Phase::kProvenDecode, Phase::kProvenHash,    Phase::kProvenElse,      Phase::kList,
+                            Phase::kWeightsFirst, Phase::kWeightsProven, Phase::kWeightsUnproven, Phase::kConsole};
 
 std::string FormatPhases(const BoardResult& result, double mhz, bool functions) {
   TextTable table(
@@ -138,6 +135,7 @@ void AddTimes(const BoardPhases& phases, const BoardClock& clock, TextTable* tab
       {"one pass", absl::StrCat(Ms(times.one_pass), " ms: open ", Ms(times.open), ", verify ", Ms(times.verify))});
   table->AddRow({"both passes", absl::StrCat(Ms(times.total), " ms: open ", Ms(times.open), ", verify ",
                                              Ms(times.verify), ", use ", Ms(times.use))});
+  table->AddRow({"proven tiles", absl::StrCat(Ms(times.proven), " ms: one pass, each tile proven before it is used")});
   table->AddRow({"of which", absl::StrCat("decode ", Ms(times.decode), ", hash ", Ms(times.hash), ", other ",
                                           Ms(times.other), ", waiting for flash ", Ms(times.flash_wait))});
   table->AddRow({"modelled", absl::StrCat(Ms(times.modelled_one_pass), " and ", Ms(times.modelled_total),
@@ -165,6 +163,8 @@ std::string FormatBoardResult(const BoardResult& result, const BoardClock& clock
   table.AddRow({"RAM", absl::StrCat(Grouped(line.static_ram + line.ram_code + line.stack), " bytes: static ",
                                     Grouped(line.static_ram), ", code ", Grouped(line.ram_code), ", stack ",
                                     Grouped(line.stack))});
+  table.AddRow({"for an engine", absl::StrCat(Grouped(line.list), " bytes of differences, ", Grouped(line.weight_ram),
+                                              " for the base's bytes")});
   table.AddRow({"window", absl::StrCat(Grouped(line.tile_size), " bytes")});
   return counted ? absl::StrCat(table.Format(), "\n", FormatPhases(result, clock.mhz, functions)) : table.Format();
 }
@@ -192,6 +192,9 @@ Json BoardResultToJson(const BoardResult& result, const BoardClock& clock, bool 
                {"static_ram_bytes", line.static_ram},
                {"code_ram_bytes", line.ram_code},
                {"stack_bytes", line.stack},
+               {"proven_ram_bytes", line.proven_ram + line.ram_code + line.stack},
+               {"list_bytes", line.list},
+               {"weight_ram_bytes", line.weight_ram},
                {"ram_bytes", line.static_ram + line.ram_code + line.stack},
                {"phases", Json::array()}});
   for (const auto& [number, phase] : result.phases) {

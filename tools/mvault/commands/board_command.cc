@@ -11,10 +11,13 @@
 #include "restore/named_vault.h"
 #include "tools/formats/model_formats.h"
 #include "tools/formats/readable_text.h"
+#include "tools/formats/text_file.h"
 #include "tools/mvault/board/board_emulator.h"
 #include "tools/mvault/board/board_figures.h"
 #include "tools/mvault/board/board_machine.h"
 #include "tools/mvault/board/board_report.h"
+#include "tools/mvault/board/energy_report.h"
+#include "tools/mvault/board/energy_table.h"
 #include "tools/mvault/cli/byte_size.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/commands/commands.h"
@@ -38,6 +41,9 @@ struct Arguments {
   std::optional<uint64_t> partition;
   int jobs = 0;
   bool functions = false;
+  bool energy = false;
+  std::string energy_table;
+  double energy_period = EnergyOptions().period_s;
   BoardFiles files;
   bool json = false;
 };
@@ -116,20 +122,59 @@ absl::StatusOr<std::vector<std::string>> NamesOf(const VaultReader& vault, const
   return names;
 }
 
-Json ToJson(const std::vector<BoardResult>& results, const Arguments& arguments) {
+// What --energy needs; nothing without it.
+absl::StatusOr<std::optional<EnergyOptions>> ReadEnergyOptions(FileSystem& file_system, const Arguments& arguments) {
+  if (!arguments.energy) return std::nullopt;
+  std::string text = kEnergyTableText;
+  if (!arguments.energy_table.empty()) {
+    absl::StatusOr<std::string> given = ReadTextFile(file_system, arguments.energy_table);
+    if (!given.ok()) return given.status();
+    text = *std::move(given);
+  }
+  absl::StatusOr<EnergyTable> table = ParseEnergyTable(text, arguments.energy_table);
+  if (!table.ok()) return table.status();
+  EnergyOptions options;
+  options.table = *std::move(table);
+  options.period_s = arguments.energy_period;
+  return options;
+}
+
+std::string ToText(const std::vector<BoardResult>& results, const Arguments& arguments,
+                   const std::optional<EnergyOptions>& energy) {
+  if (arguments.all) {
+    return absl::StrCat(FormatBoardResults(results, arguments.clock),
+                        energy.has_value() ? FormatEnergySummary(results, arguments.clock, *energy) : "");
+  }
+  std::string text = FormatBoardResult(results[0], arguments.clock, arguments.functions);
+  if (energy.has_value() && results[0].uncounted.empty()) {
+    absl::StrAppend(&text, "\n", FormatEnergy(results[0], arguments.clock, *energy));
+  }
+  return text;
+}
+
+Json ResultToJson(const BoardResult& result, const Arguments& arguments, const std::optional<EnergyOptions>& energy) {
+  Json json = BoardResultToJson(result, arguments.clock, arguments.functions);
+  if (energy.has_value()) json["energy"] = EnergyToJson(result, arguments.clock, *energy);
+  return json;
+}
+
+Json ToJson(const std::vector<BoardResult>& results, const Arguments& arguments,
+            const std::optional<EnergyOptions>& energy) {
   Json json = {{"vault", arguments.vault},
                {"mhz", arguments.clock.mhz},
                {"flash_mbps", arguments.clock.flash_mbps},
                {"wait_states", arguments.clock.wait_states()}};
+  if (energy.has_value()) json["energy_options"] = EnergyOptionsToJson(*energy);
   if (!arguments.all) {
-    json.update(BoardResultToJson(results[0], arguments.clock, arguments.functions));
+    json.update(ResultToJson(results[0], arguments, energy));
     return json;
   }
   json["results"] = Json::array();
   for (const BoardResult& result : results) {
-    json["results"].push_back(BoardResultToJson(result, arguments.clock, arguments.functions));
+    json["results"].push_back(ResultToJson(result, arguments, energy));
   }
   json["summary"] = BoardSummaryToJson(Summarize(results, arguments.clock.mhz));
+  if (energy.has_value()) json["summary"].update(EnergySummaryToJson(results, arguments.clock, *energy));
   return json;
 }
 
@@ -140,10 +185,15 @@ absl::StatusOr<ExitCode> Board(Session& session, const Arguments& arguments) {
   if (arguments.tile.has_value() && (*arguments.tile < kMinTileSize || *arguments.tile > kMaxTile)) {
     return UsageError(session, absl::StrCat("--tile: expected ", kMinTileSize, " to ", kMaxTile, " bytes"));
   }
+  if (!arguments.energy && !arguments.energy_table.empty()) {
+    return UsageError(session, "--energy-table goes with --energy");
+  }
   const uint64_t partition = arguments.partition.value_or(kDefaultPartition);
   if (partition == 0 || partition > kFlashBankSize) {
     return UsageError(session, absl::StrCat("--partition: expected 1 to ", kFlashBankSize, " bytes"));
   }
+  const absl::StatusOr<std::optional<EnergyOptions>> energy = ReadEnergyOptions(session.file_system, arguments);
+  if (!energy.ok()) return energy.status();
   const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault, KnownModelFormats());
   if (!vault.ok()) return vault.status();
   const absl::StatusOr<std::vector<std::string>> names = NamesOf(vault->vault(), arguments);
@@ -171,10 +221,9 @@ absl::StatusOr<ExitCode> Board(Session& session, const Arguments& arguments) {
   if (!status.ok()) return status;
 
   if (arguments.json) {
-    session.console.PrintJson(ToJson(results, arguments));
+    session.console.PrintJson(ToJson(results, arguments, *energy));
   } else {
-    session.console.Print(arguments.all ? FormatBoardResults(results, arguments.clock)
-                                        : FormatBoardResult(results[0], arguments.clock, arguments.functions));
+    session.console.Print(ToText(results, arguments, *energy));
   }
   return ok ? ExitCode::kOk : ExitCode::kDifferent;
 }
@@ -199,6 +248,13 @@ void AddBoardCommand(Command& app, Session& session) {
   AddSizeOption(&command, "--tile", &arguments->tile, "Bytes handed over at a time; default: the firmware's, 4096");
   AddSizeOption(&command, "--partition", &arguments->partition, "Flash for the vault; default: 1MiB");
   command.AddFlag("--functions", &arguments->functions, "Tell the program's functions apart");
+  command.AddFlag("--energy", &arguments->energy, "What it costs in energy, modelled: docs/energy.md");
+  command.AddOption("--energy-table", &arguments->energy_table, "What each event costs; default: the built-in table")
+      .TypeName("FILE");
+  command.AddOption("--energy-period", &arguments->energy_period, "One boot, or one token, comes in this time")
+      .TypeName("SECONDS")
+      .Range(0.001, 1e9)
+      .ShowDefault();
   command.AddOption("--jobs", &arguments->jobs, "Emulators side by side with --all; 0: one a core")
       .TypeName("N")
       .Range(0, 1024)

@@ -26,6 +26,7 @@
 #include "tools/mvault/cli/remaining_time.h"
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/network_options.h"
+#include "tools/mvault/commands/profile_option.h"
 #include "tools/mvault/commands/variant_inputs.h"
 #include "tools/mvault/reports/fit_report.h"
 
@@ -41,6 +42,7 @@ struct Arguments {
   std::string report;       // Empty: none.
   std::string json_report;  // The same.
   std::optional<uint64_t> budget;
+  std::string profile;
   FitRunOptions run;
   std::string grid = "curvature";
   std::string metric = "kronecker";
@@ -114,8 +116,10 @@ absl::Status Complete(Arguments* a) {
     }
     a->run.curvature.tensor_weights.push_back(pair);
   }
+  a->run.profile = ParseProfile(a->profile).value_or(BaseProfile::kSmall);
   a->run.fit.keep_base = !a->move_base;
-  a->run.fit.model.base_rate = !a->no_base_rate;
+  // All bytes of a base that is not coded cost the same.
+  a->run.fit.model.base_rate = !a->no_base_rate && a->run.profile == BaseProfile::kSmall;
   a->run.fit.model.refit_scales = !a->no_scale_refit;
   a->run.fit.model.side_tensors = !a->no_side_tensors;
   a->run.fit.shared_prices = !a->no_shared_prices;
@@ -256,6 +260,10 @@ void AddFileOptions(Command* command, Arguments* a) {
                   "A value for each weight, for tensors without Kronecker factors, in place of the curvature file's")
       .TypeName("FILE");
   AddSizeOption(command, "--budget", &a->budget, "Bytes the vault may have; default 1MiB");
+  AddProfileOption(
+      command, &a->profile,
+      "How the base is stored: coded, so that most is left for the variants, or as it is, for a board that "
+      "computes with it; default small");
   command->AddOption("--group", &a->group, "Weights that share a scale; the format has 128")
       .TypeName("N")
       .ShowDefault();

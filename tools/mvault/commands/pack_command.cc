@@ -13,6 +13,7 @@
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/network_options.h"
+#include "tools/mvault/commands/profile_option.h"
 #include "tools/mvault/commands/variant_inputs.h"
 #include "tools/mvault/reports/accounting.h"
 #include "tools/mvault/reports/formatting.h"
@@ -32,6 +33,7 @@ struct Arguments {
   NetworkArguments network;
   std::string output;
   std::optional<uint64_t> budget;
+  std::string profile;  // Empty: chosen by the budget.
   std::optional<uint64_t> chunk_size;
   std::optional<uint64_t> segment_size;
   int threads = 0;
@@ -43,6 +45,10 @@ Json ToJson(const Arguments& arguments, const PackReport& report, const std::opt
   json["vault"] = arguments.output;
   json["bytes"] = report.bytes.file;
   json["budget"] = arguments.budget.has_value() ? Json(*arguments.budget) : Json(nullptr);
+  if (report.profile.has_value()) {
+    json["profile"] = ProfileName(report.profile->profile);
+    json["other_profile_bytes"] = report.profile->other_size;
+  }
   json["input_bytes"] = report.input_size;
   json["base_file_bytes"] = report.base_file_size;
   Json& variants = json["variants"] = Json::array();
@@ -63,6 +69,11 @@ std::string ToText(const Arguments& arguments, const PackReport& report, const s
   if (arguments.budget.has_value()) {
     absl::StrAppend(&text, "budget: ", Grouped(*arguments.budget), " bytes, ",
                     Grouped(*arguments.budget - report.bytes.file), " of them left\n");
+  }
+  if (report.profile.has_value()) {
+    const auto& [profile, other_size] = *report.profile;
+    absl::StrAppendFormat(&text, "profile: %s; %s would take %s bytes\n", ProfileName(profile),
+                          ProfileName(OtherProfile(profile)), Grouped(other_size));
   }
   absl::StrAppend(&text, "every model was restored and compared with its file\n");
   if (!report.note.empty()) absl::StrAppend(&text, "note: ", PrintableLines(report.note));
@@ -100,6 +111,7 @@ absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
   PackOptions options;
   options.network = *std::move(network);
   options.budget = arguments.budget;
+  options.profile = ParseProfile(arguments.profile);
   options.threads = arguments.threads;
   options.names = *std::move(names);
   if (arguments.chunk_size.has_value()) options.chunk_size = static_cast<uint32_t>(*arguments.chunk_size);
@@ -139,6 +151,9 @@ void AddPackCommand(Command& app, Session& session) {
       .TypeName("VAULT")
       .Required();
   AddSizeOption(&command, "--budget", &arguments->budget, "Bytes the vault may have; more is an error (exit code 4)");
+  AddProfileOption(&command, &arguments->profile,
+                   "How the base is stored: as it is, for a board that computes with it, or coded; default: fast where "
+                   "that fits the budget");
   AddSizeOption(&command, "--chunk-size", &arguments->chunk_size,
                 "Raw bytes of the base that decode on their own: 256 to 16MiB, a multiple of 256; "
                 "default 4KiB, for bases above 64 MiB 64KiB");

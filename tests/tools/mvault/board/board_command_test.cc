@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_replace.h"
 #include "tests/tools/mvault/board/fake_board.h"
 #include "tests/tools/mvault/cli_models.h"
 #include "tests/tools/mvault/program_run.h"
@@ -100,6 +101,84 @@ TEST_F(BoardCommandTest, TheEmulatorHasTheLimitsOfTheShellAndNoFilesOfOurs) {
   EXPECT_THAT(files, HasSubstr("/dev/null"));
   for (const char* ours : {"all.mvlt", "vault.img", "code.img"})
     EXPECT_EQ(files.find(ours), std::string::npos) << files;
+}
+
+// The sum of what the fake counts say for a boot, by the table; in uJ at 10 MHz. Seven phases: opening, three a pass.
+TEST_F(BoardCommandTest, EnergyIsCountsTimesATable) {
+  constexpr char kTable[] =
+      "flash_byte 1000 pJ t\nflash_wake 1 pJ t\nram_word 1000 pJ t\ninstruction 100 pJ t\nmultiplication 10 pJ t\n"
+      "division 20 pJ t\nwaiting_cycle 10 pJ t\nmcu_active 1000 uW t\nmcu_asleep 1 uW t\nram_kib_kept 0 uW t\n"
+      "flash_standby 0 uW t\nflash_power_down 0 uW t\n";
+  const std::string table = models_.folder().Write("energy.txt", kTable);
+  const ProgramRun run = Run({"few", "--mhz", "10", "--json", "--energy", "--energy-table", table});
+  ASSERT_EQ(run.exit_code, 0) << run;
+  const nlohmann::json json = run.Json();
+  EXPECT_EQ(json.at("energy_options").at("table"), table);
+  EXPECT_EQ(json.at("energy_options").at("period_s"), 60);
+  EXPECT_EQ(json.at("energy_options").at("rows").size(), 12u);
+  const nlohmann::json& boot = json.at("energy").at("works").at(0);
+  EXPECT_EQ(boot.at("work"), "boot");
+  EXPECT_DOUBLE_EQ(boot.at("ms"), 6.0);
+  EXPECT_NEAR(boot.at("flash_uj"), 820 * 4 * 1e-3, 1e-9);
+  EXPECT_NEAR(boot.at("ram_uj"), 7 * 1150 * 1e-3, 1e-9);
+  EXPECT_NEAR(boot.at("multiply_uj"), 7 * (11 * 100 + 10 * 10 + 20) * 1e-6, 1e-9);
+  EXPECT_NEAR(boot.at("instructions_uj"), (38100 - 77) * 1e-4, 1e-9);
+  EXPECT_NEAR(boot.at("waiting_uj"), (60000 - 38100) * 1e-5, 1e-9);
+  EXPECT_NEAR(boot.at("static_uj"), 6.0, 1e-9);
+  EXPECT_EQ(boot.at("counts").at("branches"), 140);
+  EXPECT_EQ(boot.at("counts").at("other_instructions"), 38100 - 7 * 31);
+  EXPECT_EQ(boot.at("clocks").size(), 4u);
+  EXPECT_EQ(json.at("energy").at("groups").size(), 4u);                               // Start-up, too.
+  EXPECT_TRUE(json.at("energy").at("weights_kept").at("longest_pause_s").is_null());  // Keeping costs nothing here.
+}
+
+TEST_F(BoardCommandTest, EnergyIsToldInText) {
+  const ProgramRun one = Run({"few", "--energy", "--energy-period", "0.5"});
+  ASSERT_EQ(one.exit_code, 0) << one;
+  EXPECT_THAT(one.out, AllOf(HasSubstr("energy, modelled with the built-in table"), HasSubstr("\na boot "),
+                             HasSubstr("a boot every 0.5 s"), HasSubstr("at 15 MHz"), HasSubstr("keeping pays")));
+  const ProgramRun all = Run({"--all", "--energy"});
+  ASSERT_EQ(all.exit_code, 0) << all;
+  EXPECT_THAT(all.out, HasSubstr("energy, modelled: a boot takes "));
+  EXPECT_THAT(Run({"few"}).out, testing::Not(HasSubstr("energy")));
+}
+
+TEST_F(BoardCommandTest, EnergyOfAPhaseThatComesOftenIsToldForOneTime) {
+  board_.folder().Write("counts", absl::StrReplaceAll(kFakeCounts, {{"\"phase\": 8", "\"phase\": 31"},
+                                                                    {"\"begun\": 1", "\"begun\": 4"}}));
+  const ProgramRun run = Run({"few", "--energy", "--json"});
+  ASSERT_EQ(run.exit_code, 0) << run;
+  const nlohmann::json works = run.Json().at("energy").at("works");
+  ASSERT_EQ(works.size(), 2u);
+  EXPECT_EQ(works.at(1).at("work"), "phase 31");
+  EXPECT_EQ(works.at(1).at("counts").at("branches"), 5);
+  const ProgramRun text = Run({"few", "--energy"});
+  EXPECT_THAT(text.out,
+              AllOf(HasSubstr("\na phase 31 "), HasSubstr("a phase 31 every 60 s"), HasSubstr("data of a phase 31")));
+}
+
+TEST_F(BoardCommandTest, EnergyOfAllIsSummedUp) {
+  const ProgramRun run = Run({"--all", "--energy", "--json"});
+  ASSERT_EQ(run.exit_code, 0) << run;
+  const nlohmann::json json = run.Json();
+  const nlohmann::json& boot = json.at("results").at(1).at("energy").at("works").at(0);
+  EXPECT_EQ(json.at("summary").at("median_boot_uj"), boot.at("sum_uj"));  // All are the same.
+  EXPECT_EQ(json.at("summary").at("worst_boot_uj"), boot.at("sum_uj"));
+  EXPECT_NE(json.at("summary").at("worst_boot_name"), "base");
+  EXPECT_TRUE(json.at("energy_options").at("table").is_null());
+}
+
+TEST_F(BoardCommandTest, ABadTableOfEnergiesIsToldBeforeAnythingRuns) {
+  const std::string table = models_.folder().Write("energy.txt", "flash_byte 1 pJ x\nflash_bite 1 pJ x\n");
+  board_.SetBehaviour("exit 9");
+  const ProgramRun run = Run({"few", "--energy", "--energy-table", table});
+  EXPECT_EQ(run.exit_code, 3) << run;
+  EXPECT_THAT(run.err, HasSubstr(table + ": line 2: 'flash_bite': unknown key"));
+  EXPECT_EQ(Run({"few", "--energy", "--energy-table", table + ".none"}).exit_code, 7);
+  const ProgramRun without = Run({"few", "--energy-table", table});
+  EXPECT_EQ(without.exit_code, 2) << without;
+  EXPECT_THAT(without.err, HasSubstr("--energy-table goes with --energy"));
+  EXPECT_EQ(Run({"few", "--energy", "--energy-period", "0"}).exit_code, 2);
 }
 
 TEST_F(BoardCommandTest, BaseIsAModelLikeAnother) {
@@ -212,6 +291,7 @@ echo "measure status=ok bytes=1234 xxh64=$hash expected=$hash tile=4096 static_r
     EXPECT_TRUE(json.at(key).is_null()) << key;
   }
   EXPECT_TRUE(json.at("phases").empty());
+  EXPECT_TRUE(Run({"few", "--json", "--energy"}, /*with_plugin=*/false).Json().at("energy").is_null());
 
   const ProgramRun text = Run({"few"}, /*with_plugin=*/false);
   EXPECT_EQ(text.exit_code, 0) << text;
@@ -222,6 +302,10 @@ echo "measure status=ok bytes=1234 xxh64=$hash expected=$hash tile=4096 static_r
   EXPECT_THAT(all.out, HasSubstr("cycles were not counted\n"));
   const ProgramRun all_json = Run({"--all", "--json"}, /*with_plugin=*/false);
   EXPECT_TRUE(all_json.Json().at("summary").at("worst_name").is_null());
+  const ProgramRun energy = Run({"--all", "--energy"}, /*with_plugin=*/false);
+  EXPECT_THAT(energy.out, HasSubstr("energy is not told without counts\n"));
+  const ProgramRun energy_json = Run({"--all", "--json", "--energy"}, /*with_plugin=*/false);
+  EXPECT_TRUE(energy_json.Json().at("summary").at("median_boot_uj").is_null());
 }
 
 TEST_F(BoardCommandTest, WhichEmulatorThePluginIsForIsSaidBeforeAnythingIsBuilt) {

@@ -122,9 +122,9 @@ std::vector<std::string> NotesOf(const FitInput& input, uint64_t size, bool satu
 TEST(FitReportTest, JsonSaysWhyAVaultIsBelowItsBudget) {
   const FittingFiles models;
   ASSERT_OK_AND_ASSIGN(const FitInput input, models.Open(models.files()));
-  EXPECT_THAT(NotesOf(input, 997, true), Contains(HasSubstr("The variants need no more")));
-  EXPECT_THAT(NotesOf(input, 997, false), Contains(HasSubstr("No price of a bit was found that comes nearer")));
-  EXPECT_THAT(NotesOf(input, 999, true), Not(Contains(HasSubstr("budget"))));
+  EXPECT_THAT(NotesOf(input, 994, true), Contains(HasSubstr("The variants need no more")));
+  EXPECT_THAT(NotesOf(input, 994, false), Contains(HasSubstr("No price of a bit was found that comes nearer")));
+  EXPECT_THAT(NotesOf(input, 996, true), Not(Contains(HasSubstr("budget"))));
 }
 
 TEST(FitReportTest, NotesTellWhatFloorsCameToWithoutTensorWeights) {

@@ -1,0 +1,73 @@
+// Base chunks in RAM, each compared with its checksum before anybody sees a byte of it. Core code: built unchanged for
+// host and board.
+#ifndef MODELVAULT_RESTORE_CORE_PROVEN_CHUNKS_H_
+#define MODELVAULT_RESTORE_CORE_PROVEN_CHUNKS_H_
+
+#include "codec/core/base_decoder.h"
+#include "codec/core/bytes.h"
+#include "codec/core/core_status.h"
+#include "vault/core/vault_view.h"
+
+namespace modelvault {
+
+// Where a vault's base chunks are: BASE at a multiple of 4, and the bytes of CHUNKS, which have had their checksum
+// compared.
+struct StoredChunks {
+  const VaultHeader* header = nullptr;
+  ByteView chunks;
+  ByteView base;
+};
+
+// Chunk `chunk`'s stored bytes where they are, and their checksum32.
+[[nodiscard]] CoreStatus FindStoredChunk(const StoredChunks& from, size_t chunk, ByteView* stored,
+                                         uint32_t* checksum32);
+
+// Is called at least once for every 4 KiB that are read. Null: nobody.
+struct ReadObserver {
+  void (*observe)(void* context) = nullptr;
+  void* context = nullptr;
+};
+
+class ProvenChunks {
+ public:
+  // Whether a chunk's bytes are proven. Each time: by their checksum when they are read first, later by a seal of 32
+  // bits, taken when the checksum was right: it costs a third. Without room for seals it is the checksum each time.
+  enum class Proof : uint8_t { kEachTime, kNone };
+
+  // Bytes that the largest chunk takes at most. Fails as FindChunk does.
+  [[nodiscard]] static CoreStatus BufferSize(const StoredChunks& from, size_t* size);
+
+  // `buffer` lies at a multiple of 4, has BufferSize() bytes, and outlives this. `seals` is null or has room for one a
+  // chunk.
+  ProvenChunks(const StoredChunks& from, ByteSpan buffer, uint32_t* seals = nullptr, ReadObserver observer = {});
+  ProvenChunks(const ProvenChunks&) = delete;
+  ProvenChunks& operator=(const ProvenChunks&) = delete;
+
+  // Sets *stored to chunk `chunk`'s bytes in the buffer: read from the vault once, compared there, and used from there.
+  // The chunk that is in the buffer already is not read again. kChecksumMismatch: they are not what was packed.
+  [[nodiscard]] CoreStatus Fetch(size_t chunk, ByteView* stored);
+  // The same for a decoder.
+  ChunkSource source();
+
+  void set_proof(Proof proof) { proof_ = proof; }
+  // The chunk that was asked for last: the one at fault, if that failed.
+  size_t last() const { return last_; }
+
+ private:
+  static constexpr size_t kNoChunk = SIZE_MAX;
+
+  CoreStatus Copy(size_t chunk, ByteView stored, uint32_t checksum32);
+
+  StoredChunks from_;
+  ByteSpan buffer_;
+  uint32_t* seals_;  // 0: the chunk has not been read yet.
+  ReadObserver observer_;
+  Proof proof_ = Proof::kEachTime;
+  size_t last_ = 0;
+  size_t held_ = kNoChunk;
+  ByteView held_bytes_;
+};
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_RESTORE_CORE_PROVEN_CHUNKS_H_

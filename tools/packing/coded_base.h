@@ -1,0 +1,23 @@
+// What a base takes in a vault, without writing one.
+#ifndef MODELVAULT_TOOLS_PACKING_CODED_BASE_H_
+#define MODELVAULT_TOOLS_PACKING_CODED_BASE_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "codec/core/shared_tables.h"
+#include "codec/progress_function.h"
+#include "restore/model_file.h"
+
+namespace modelvault {
+
+// BASE's bytes: of all chunks as BaseEncoder codes them. `shared` is of this very file.
+absl::StatusOr<uint64_t> CodedBaseSize(const ModelFile& file, const SharedTables& shared, uint32_t chunk_size,
+                                       int threads, const ProgressFunction& progress);
+
+// CHUNKS' bytes.
+uint64_t ChunksSize(uint64_t data_size, uint32_t chunk_size);
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_TOOLS_PACKING_CODED_BASE_H_
