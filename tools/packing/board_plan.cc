@@ -1,0 +1,130 @@
+#include "tools/packing/board_plan.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "restore/infer/engine.h"
+#include "restore/infer/network_view.h"
+#include "tools/packing/network_builder.h"
+
+namespace modelvault {
+namespace {
+
+// Measured on the emulated board with the models of docs/design.md: bytes of RAM
+constexpr uint64_t kLoader = 11'400;         // of the loader with a tile of 4 KiB, but for the tensors' records;
+constexpr uint64_t kRecord = 36;             // of one of these;
+constexpr uint64_t kWeightSource = 4'372;    // of what reads the base for an engine;
+constexpr uint64_t kCode = 18'416 + 12'000;  // of the loader's and the engine's code that runs from RAM.
+constexpr uint64_t kStack = 4'096;           // That virt_128k.ld sets aside.
+// Of a parameter's tensor on the board; a host's pointers are longer.
+constexpr uint64_t kParameterTensor = 8;
+
+// Cycles, measured there, too.
+constexpr double kReadFast = 6.3, kReadSmall = 15.6;         // To read and prove a byte of the base for an engine.
+constexpr double kRestoreFast = 23.3, kRestoreSmall = 30.9;  // To restore a variant's byte and list what it changes.
+constexpr double kStart = 466'000;                           // From the reset to the first of these.
+constexpr double kProduct = 3.7, kProductOfBatch = 2.2;  // Of a weight and an activation, for one token and in a batch.
+constexpr double kDifference = 13.5, kDifferenceOfBatch = 8.9;  // Of a weight that a variant changes.
+constexpr double kAttention = 11.8;                             // Of a position and an element of the queries.
+constexpr double kElement = 99;                                 // Of an element that an operator writes.
+constexpr int kPrompt = 16;                                     // Tokens, one batch.
+
+// What a token's operators have to do.
+struct Work {
+  double weights = 0;    // Products.
+  double elements = 0;   // Written.
+  double attention = 0;  // Elements of queries.
+};
+
+Work WorkOf(const Network& network) {
+  Work work;
+  for (size_t i = 0; i < network.operator_count; ++i) {
+    const NetworkOperator op = network.op(i);
+    const double width = static_cast<double>(network.width(op.out));
+    work.elements += width;
+    if (op.code == OperatorCode::kMatmul) work.weights += width * static_cast<double>(network.width(op.in));
+    if (op.code == OperatorCode::kAttention) work.attention += width;
+  }
+  return work;
+}
+
+// Bytes of a list of `differences` among `weights`: one each, and one for each 125 weights that are passed over.
+uint64_t ListSize(double weights, double differences, size_t tensors) {
+  const double density = weights > 0 ? differences / weights : 0;
+  const double far = std::pow(1 - density, 125);
+  const double skips = density > 0 ? differences * far / (1 - far) : 0;
+  // A tensor's step, its end, and where it begins.
+  return static_cast<uint64_t>(std::llround(differences + skips)) + tensors * (2 + 4);
+}
+
+// What to change where `plan` does not fit: the window if that may suffice.
+std::string AdviceFor(const BoardPlan& plan, const Network& network) {
+  const uint64_t positions = uint64_t{network.window} + network.sinks;
+  const uint64_t others = plan.taken() - plan.cache;
+  const std::string over = absl::StrFormat("%d bytes of RAM too many", plan.taken() - plan.ram);
+  if (positions > 0 && plan.ram > others) {
+    const uint64_t each = (plan.cache + positions - 1) / positions;
+    const uint64_t room = (plan.ram - others) / std::max<uint64_t>(1, each);
+    if (room > 2 * uint64_t{network.sinks} && room < positions) {
+      return absl::StrFormat("%s: with config.window %d or less it fits (%d bytes a position)", over,
+                             room - network.sinks, each);
+    }
+  }
+  if (plan.taken() - plan.list <= plan.ram) {
+    return absl::StrFormat(
+        "%s: without the list of %d bytes it fits, but then weights are restored for each token; fewer differences, or "
+        "a smaller config.window, leave room for it",
+        over, plan.list);
+  }
+  return absl::StrFormat("%s, whatever the window: the model's cache, parameters and activations are too large", over);
+}
+
+}  // namespace
+
+absl::StatusOr<BoardPlan> PlanBoard(absl::string_view network_section, absl::Span<const ModelTensor> tensors,
+                                    double density, uint64_t ram) {
+  const TensorShapes shapes = ShapesOf(&tensors);
+  Network network;
+  EngineMemory memory;
+  CoreStatus status = ParseNetwork({reinterpret_cast<const uint8_t*>(network_section.data()), network_section.size()},
+                                   shapes, &network);
+  if (status == CoreStatus::kOk) status = Engine::Measure(network, shapes, &memory);
+  if (status != CoreStatus::kOk) {
+    return absl::InvalidArgumentError(absl::StrCat("the network cannot be run: ", CoreStatusName(status)));
+  }
+  const Work work = WorkOf(network);
+  double weights = 0, bytes = 0;
+  for (const ModelTensor& tensor : tensors) {
+    if (tensor.dtype == DType::kI8) weights += static_cast<double>(tensor.size());
+    bytes += static_cast<double>(tensor.size());
+  }
+  const double differences = weights * std::clamp(density, 0.0, 1.0);
+
+  BoardPlan plan;
+  plan.ram = ram;
+  plan.cache = memory.cache;
+  plan.activations = memory.activations;
+  plan.parameters = memory.parameters - tensors.size() * (sizeof(ParameterTensor) - kParameterTensor);
+  plan.list = ListSize(weights, differences, tensors.size());
+  plan.loader = kLoader + kRecord * tensors.size() + kWeightSource;
+  plan.code = kCode;
+  plan.stack = kStack;
+  plan.fits = plan.taken() <= ram;
+  if (!plan.fits) plan.advice = AdviceFor(plan, network);
+
+  const double positions = static_cast<double>(network.window) + network.sinks;
+  const double rest = kElement * work.elements;
+  const double token =
+      kProduct * work.weights + kDifference * differences + kAttention * positions * work.attention + rest;
+  plan.token_fast = token + kReadFast * work.weights;
+  plan.token_small = token + kReadSmall * work.weights;
+  const double prompt = kStart + kPrompt * (kProductOfBatch * work.weights + kDifferenceOfBatch * differences + rest);
+  plan.prompt_fast = prompt + kRestoreFast * bytes + kReadFast * work.weights;
+  plan.prompt_small = prompt + kRestoreSmall * bytes + kReadSmall * work.weights;
+  return plan;
+}
+
+}  // namespace modelvault
