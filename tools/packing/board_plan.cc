@@ -60,26 +60,46 @@ uint64_t ListSize(double weights, double differences, size_t tensors) {
   return static_cast<uint64_t>(std::llround(differences + skips)) + tensors * (2 + 4);
 }
 
-// What to change where `plan` does not fit: the window if that may suffice.
-std::string AdviceFor(const BoardPlan& plan, const Network& network) {
-  const uint64_t positions = uint64_t{network.window} + network.sinks;
-  const uint64_t others = plan.taken() - plan.cache;
-  const std::string over = absl::StrFormat("%d bytes of RAM too many", plan.taken() - plan.ram);
-  if (positions > 0 && plan.ram > others) {
-    const uint64_t each = (plan.cache + positions - 1) / positions;
-    const uint64_t room = (plan.ram - others) / std::max<uint64_t>(1, each);
-    if (room > 2 * uint64_t{network.sinks} && room < positions) {
-      return absl::StrFormat("%s: with config.window %d or less it fits (%d bytes a position)", over,
-                             room - network.sinks, each);
+// Sets what the engine keeps.
+CoreStatus CountEngine(const Network& network, const TensorShapes& shapes, BoardPlan* plan) {
+  EngineMemory memory;
+  const CoreStatus status = Engine::Measure(network, shapes, &memory);
+  if (status != CoreStatus::kOk) return status;
+  plan->cache = memory.cache;
+  plan->activations = memory.activations;
+  plan->parameters = memory.parameters - shapes.count * (sizeof(ParameterTensor) - kParameterTensor);
+  return CoreStatus::kOk;
+}
+
+// The widest window with which `plan` fits; 0: none does, or the network has none.
+uint16_t WindowThatFits(const Network& network, const TensorShapes& shapes, BoardPlan plan) {
+  Network narrower = network;
+  uint16_t fits = 0;
+  for (unsigned low = network.sinks + 1u, high = network.window; low < high;) {
+    narrower.window = static_cast<uint16_t>((low + high) / 2);
+    if (CountEngine(narrower, shapes, &plan) == CoreStatus::kOk && plan.taken() <= plan.ram) {
+      fits = narrower.window;
+      low = fits + 1u;
+    } else {
+      high = narrower.window;
     }
+  }
+  return fits;
+}
+
+// What to change where `plan` does not fit: the window if that may suffice.
+std::string AdviceFor(const BoardPlan& plan, const Network& network, const TensorShapes& shapes) {
+  const std::string over = absl::StrFormat("%d bytes of RAM too many", plan.taken() - plan.ram);
+  if (const uint16_t window = WindowThatFits(network, shapes, plan); window > 0) {
+    return absl::StrFormat("%s: with config.window %d or less it fits", over, window);
   }
   if (plan.taken() - plan.list <= plan.ram) {
     return absl::StrFormat(
-        "%s: without the list of %d bytes it fits, but then weights are restored for each token; fewer differences, or "
-        "a smaller config.window, leave room for it",
+        "%s: without the list of %d bytes it fits, but then weights are restored for each token; a smaller budget, or "
+        "more variants in it, make it shorter",
         over, plan.list);
   }
-  return absl::StrFormat("%s, whatever the window: the model's cache, parameters and activations are too large", over);
+  return absl::StrFormat("%s, whatever the window: the model is too large", over);
 }
 
 }  // namespace
@@ -88,10 +108,10 @@ absl::StatusOr<BoardPlan> PlanBoard(absl::string_view network_section, absl::Spa
                                     double density, uint64_t ram) {
   const TensorShapes shapes = ShapesOf(&tensors);
   Network network;
-  EngineMemory memory;
+  BoardPlan plan;
   CoreStatus status = ParseNetwork({reinterpret_cast<const uint8_t*>(network_section.data()), network_section.size()},
                                    shapes, &network);
-  if (status == CoreStatus::kOk) status = Engine::Measure(network, shapes, &memory);
+  if (status == CoreStatus::kOk) status = CountEngine(network, shapes, &plan);
   if (status != CoreStatus::kOk) {
     return absl::InvalidArgumentError(absl::StrCat("the network cannot be run: ", CoreStatusName(status)));
   }
@@ -103,17 +123,13 @@ absl::StatusOr<BoardPlan> PlanBoard(absl::string_view network_section, absl::Spa
   }
   const double differences = weights * std::clamp(density, 0.0, 1.0);
 
-  BoardPlan plan;
   plan.ram = ram;
-  plan.cache = memory.cache;
-  plan.activations = memory.activations;
-  plan.parameters = memory.parameters - tensors.size() * (sizeof(ParameterTensor) - kParameterTensor);
   plan.list = ListSize(weights, differences, tensors.size());
   plan.loader = kLoader + kRecord * tensors.size() + kWeightSource;
   plan.code = kCode;
   plan.stack = kStack;
   plan.fits = plan.taken() <= ram;
-  if (!plan.fits) plan.advice = AdviceFor(plan, network);
+  if (!plan.fits) plan.advice = AdviceFor(plan, network, shapes);
 
   const double positions = static_cast<double>(network.window) + network.sinks;
   const double rest = kElement * work.elements;
