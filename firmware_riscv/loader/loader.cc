@@ -639,6 +639,8 @@ mv_error mv_finish(mv_loader* loader, uint32_t* verdict) {
   return MV_OK;
 }
 
+mv_fault mv_where(const mv_loader* loader) { return loader->fault; }
+
 mv_error mv_network(const mv_loader* loader, const uint8_t** bytes, size_t* size) {
   *bytes = nullptr;
   *size = 0;
@@ -652,8 +654,6 @@ mv_error mv_network(const mv_loader* loader, const uint8_t** bytes, size_t* size
   *size = section.size;
   return MV_OK;
 }
-
-mv_fault mv_where(const mv_loader* loader) { return loader->fault; }
 
 uint64_t mv_model_size(const mv_loader* loader) { return loader->size; }
 

@@ -156,10 +156,6 @@ mv_error mv_list(const mv_loader* loader, mv_cursor* cursor, mv_variant* variant
 
 mv_error mv_find(const mv_loader* loader, const char* name, size_t name_size, mv_variant* variant);
 
-/* Sets *bytes and *size to NETWORK, what the vault's models compute (docs/format.md), in the vault at a multiple of 4.
- * Compares its checksum; what it says is for whoever runs it to check. MV_NOT_FOUND: the vault has none. */
-mv_error mv_network(const mv_loader* loader, const uint8_t** bytes, size_t* size);
-
 /* A tensor of the base, in the order of its bytes. */
 typedef struct mv_tensor_record {
   uint8_t dtype;   /* As docs/format.md numbers them: 3 is I8, 12 is F32. */
@@ -173,6 +169,10 @@ uint32_t mv_tensor_count(const mv_loader* loader);
 
 /* MV_BAD_ARGUMENT for a number that is not below mv_tensor_count(). */
 mv_error mv_tensor(const mv_loader* loader, uint32_t number, mv_tensor_record* record);
+
+/* Sets *bytes and *size to NETWORK, what the vault's models compute (docs/format.md), in the vault at a multiple of 4.
+ * Compares its checksum; what it says is for whoever runs it to check. MV_NOT_FOUND: the vault has none. */
+mv_error mv_network(const mv_loader* loader, const uint8_t** bytes, size_t* size);
 
 /* Begins handing over `variant` in tiles of `tile_size` bytes, at least MV_MIN_TILE_SIZE. Whatever was in progress is
  * forgotten. */

@@ -21,8 +21,8 @@ namespace modelvault {
 struct FitRunOptions {
   uint64_t budget = 1 << 20;  // Bytes the vault may have.
   BaseProfile profile = BaseProfile::kSmall;
-  double lambda = 0;         // Positive: this price of a bit, whatever the vault's size; the budget only limits it.
-  double tolerance = 0.005;  // The vault is at most so much, as a share of the budget, below it; where it can be.
+  double lambda = 0;          // Positive: this price of a bit, whatever the vault's size; the budget only limits it.
+  double tolerance = 0.005;   // The vault is at most so much, as a share of the budget, below it; where it can be.
   std::optional<NetworkInput> network;  // What the models compute, for the vault to say.
   CurvatureOptions curvature;
   FitOptions fit;

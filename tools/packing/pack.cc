@@ -380,7 +380,7 @@ struct NewVault {
   DeltaStatistics statistics;
   ModelDigests base_digests;
   std::vector<OpenInput> inputs;
-  std::string network;  // NETWORK; empty: none.
+  std::string network;  // Empty: the vault does not say what its models compute.
 
   uint32_t chunk_size() const {
     return options.chunk_size != 0 ? options.chunk_size : DefaultChunkSize(base.data_size());
@@ -469,11 +469,11 @@ absl::StatusOr<PackReport> PackVault(FileSystem& file_system, absl::string_view 
       OpenInputs(file_system, variants, base_path, tensors, options.names, &note);
   if (!inputs.ok()) return inputs.status();
 
-  NewVault vault{file_system, output, options, *base, DeltaStatistics(tensors), {}, *std::move(inputs), ""};
+  NewVault vault{file_system, output, options, *base, DeltaStatistics(tensors), {}, *std::move(inputs), {}};
   if (options.network.has_value()) {
-    absl::StatusOr<std::string> network = BuildNetwork(*options.network, tensors, base_path);
-    if (!network.ok()) return network.status();
-    vault.network = *std::move(network);
+    absl::StatusOr<std::string> built = BuildNetwork(*options.network, tensors, base_path);
+    if (!built.ok()) return built.status();
+    vault.network = *std::move(built);
   }
   const BaseFactory base_source = [&] { return std::make_unique<FileDataSource>(&*base); };
   if (absl::Status status = Analyze(tensors, base_source, options, &vault.inputs, &vault.statistics); !status.ok()) {
