@@ -118,9 +118,11 @@ TEST(NetworkViewTest, RefusesHeadsThatLie) {
     EXPECT_EQ(Parse(reserved, SmallLanguageModelShapes()), CoreStatus::kBadNetwork);
     reserved[at] = 0;
   }
-  std::string padding = SmallClassifier().Bytes();
-  padding[32 + 6] = 1;
-  EXPECT_EQ(Parse(padding, SmallClassifierShapes()), CoreStatus::kBadNetwork);
+  for (const size_t at : {32 + 6, 32 + 7}) {
+    std::string padding = SmallClassifier().Bytes();
+    padding[at] = 1;
+    EXPECT_EQ(Parse(padding, SmallClassifierShapes()), CoreStatus::kBadNetwork);
+  }
 }
 
 TEST(NetworkViewTest, TakesTheMostThatItSays) {
@@ -133,6 +135,10 @@ TEST(NetworkViewTest, TakesTheMostThatItSays) {
   parts = SmallClassifier();
   parts.widths.resize(16, 65535);
   EXPECT_EQ(Parse(parts.Bytes(), SmallClassifierShapes()), CoreStatus::kOk);
+  ShapeList wide = SmallClassifierShapes();
+  parts.inputs = parts.widths[0] = 65535;
+  wide[0].cols = 65535;
+  EXPECT_EQ(Parse(parts.Bytes(), wide), CoreStatus::kOk);
 }
 
 TEST(NetworkViewTest, TokenizersAreForTokensAndNotNeeded) {

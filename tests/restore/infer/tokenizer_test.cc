@@ -166,6 +166,30 @@ TEST(TokenizerTest, RefusesWhatIsWrongAndSaysAboutWhere) {
   EXPECT_EQ(bad, padded.size() - 1);
 }
 
+TEST(TokenizerTest, PiecesAreNotNeeded) {
+  TokenizerParts parts;
+  parts.tokens.resize(3);
+  EXPECT_THAT(Encode(parts, ""), ElementsAre(1));
+}
+
+TEST(TokenizerTest, ACharacterHasAtMostFourBytes) {
+  TokenizerParts parts = Parts();
+  const std::string text = "\xF0\x80\x80\x80\x80";
+  parts.first_byte = 8;
+  for (int byte = 0; byte < 256; ++byte) {
+    parts.tokens.push_back({static_cast<uint32_t>(parts.text.size()), 1});
+    parts.text.push_back(static_cast<char>(byte));
+  }
+  // Its bytes and one more are a piece, and so is that one.
+  for (const uint8_t size : {uint8_t{4}, uint8_t{5}}) {
+    parts.pieces.push_back({static_cast<uint16_t>(parts.tokens.size()), 9});
+    parts.tokens.push_back({static_cast<uint32_t>(parts.text.size()), size});
+  }
+  parts.text += text;
+  parts.longest = 5;
+  EXPECT_THAT(Encode(parts, text), ElementsAre(1, 8 + 256, 8 + 0x80));
+}
+
 TEST(TokenizerTest, ByteTokensAreTheBytesInOrderAndStayApart) {
   TokenizerParts parts = Parts();
   parts.first_byte = 8;
