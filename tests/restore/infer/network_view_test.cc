@@ -279,6 +279,37 @@ TEST(NetworkViewTest, TheFirstOperatorTakesTheFeatures) {
   EXPECT_EQ(bad, 32u + 8);
 }
 
+TEST(NetworkViewTest, WhatFollowsTheWidthsIsNoWidth) {
+  NetworkParts parts = SmallLanguageModel();
+  parts.rope_steps[0] = 6;
+  parts.operators[15].out = 8;
+  EXPECT_EQ(Parse(parts.Bytes(), SmallLanguageModelShapes()), CoreStatus::kBadNetwork);
+  parts.operators[15].out = 7;
+  EXPECT_EQ(Parse(parts.Bytes(), SmallLanguageModelShapes()), CoreStatus::kOk);
+}
+
+TEST(NetworkViewTest, OneBufferIsEnough) {
+  NetworkParts parts = SmallClassifier();
+  parts.outputs = 3;
+  parts.widths = {3};
+  parts.operators = {{OperatorCode::kAdd, 0, 0, 0, kNone16, kNone16, kNone16, 0, 0, 0}};
+  EXPECT_EQ(Parse(parts.Bytes(), SmallClassifierShapes()), CoreStatus::kOk);
+}
+
+TEST(NetworkViewTest, IdsHave16Bits) {
+  NetworkParts parts;
+  parts.inputs = 65535;
+  parts.outputs = 2;
+  parts.window = 1;
+  parts.widths = {2};
+  parts.operators = {{OperatorCode::kEmbed, 0, kNone8, kNone8, 0, 1, kNone16, 0, 0, 0}};
+  ShapeList shapes({{DType::kI8, 65535, 2}, {DType::kF32, 1, 65535}});
+  EXPECT_EQ(Parse(parts.Bytes(), shapes), CoreStatus::kOk);
+  parts.inputs = 65536;
+  shapes[0].rows = shapes[1].cols = 65536;
+  EXPECT_EQ(Parse(parts.Bytes(), shapes), CoreStatus::kBadNetwork);
+}
+
 TEST(NetworkViewTest, TensorsMustBeOfTheirShapesAndTypes) {
   const ShapeList good = SmallLanguageModelShapes();
   const std::string bytes = SmallLanguageModel().Bytes();

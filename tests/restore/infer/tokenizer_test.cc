@@ -18,7 +18,7 @@ using testing::ElementsAre;
 TokenizerParts Parts() {
   TokenizerParts parts;
   parts.tokens = {{0, 0}, {0, 0}, {0, 0}, {1, 2}, {1, 1}, {0, 1}, {0, 2}, {3, 1}};
-  parts.pieces = {{7, 4}, {4, 2}, {3, 1}, {5, 3}, {6, 0}};  // " ", "a", "ab", "b", "ba"
+  parts.pieces = {{7, 260}, {4, 2}, {3, 1}, {5, 3}, {6, 0}};  // " ", "a", "ab", "b", "ba"
   parts.text = "bab ";
   parts.longest = 2;
   return parts;
@@ -52,6 +52,15 @@ TEST(TokenizerTest, TheLowestRankGoesFirstAndTheFirstOfEqualOnes) {
   parts.pieces[4].rank = 1;
   EXPECT_THAT(Encode(parts, "baba"), ElementsAre(1, 5, 3, 4));
   EXPECT_THAT(Encode(parts, ""), ElementsAre(1));
+}
+
+TEST(TokenizerTest, RanksHave16Bits) {
+  TokenizerParts parts = Parts();
+  parts.pieces[2].rank = 0x0100;  // "ab"
+  parts.pieces[4].rank = 0x00FF;  // "ba"
+  EXPECT_THAT(Encode(parts, "aba"), ElementsAre(1, 4, 6));
+  parts.pieces[4].rank = 0x0101;
+  EXPECT_THAT(Encode(parts, "aba"), ElementsAre(1, 3, 4));
 }
 
 TEST(TokenizerTest, BeginsAndSpacesAreAsItSays) {
