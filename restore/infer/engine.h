@@ -32,9 +32,8 @@ class Engine {
  public:
   static constexpr size_t kAlignment = alignof(void*);
 
-  // `network` was parsed with these shapes. kBadNetwork for one that this engine cannot run: window + sinks above
-  // 65,535 positions, or kRope operators with different layouts.
-  [[nodiscard]] static CoreStatus Measure(const Network& network, const TensorShapes& shapes, EngineMemory* memory);
+  // `network` was parsed with these shapes (network_view.h).
+  static EngineMemory Measure(const Network& network, const TensorShapes& shapes);
 
   // `memory`, at a multiple of kAlignment, what `network` and `shapes` refer to must outlive the engine.
   // kWorkspaceTooSmall.
@@ -64,8 +63,8 @@ class Engine {
   uint32_t position() const { return position_; }
 
  private:
-  CoreStatus Prepare(const Network& network, const TensorShapes& shapes);
-  CoreStatus PrepareOperator(const NetworkOperator& op);
+  void Prepare(const Network& network, const TensorShapes& shapes);
+  void PrepareOperator(const NetworkOperator& op);
   TensorShape shape(size_t tensor) const { return shapes_.shape(shapes_.context, tensor); }
   size_t Elements(size_t tensor) const;
   size_t SingleBytes() const;
