@@ -81,9 +81,11 @@ class Engine {
   CoreStatus Matmul(const NetworkOperator& op, const WeightSource& source);
   void Rope(const NetworkOperator& op, size_t token);
   void RunAttention(const NetworkOperator& op, size_t token);
-  void Quantize(size_t buffer, size_t cols, bool negatives);
+  void Quantize(size_t buffer, size_t cols);
   DeltaCursor DeltasOfRow(const NetworkOperator& op, size_t row_begin, const WeightSource& source);
 
+  // network_.op(i) by words: the section is at a multiple of 4, and every access to flash waits.
+  NetworkOperator OperatorAt(size_t i) const;
   Vector buffer(size_t b, size_t token) const;
   size_t positions() const { return size_t{network_.window} + network_.sinks; }
 

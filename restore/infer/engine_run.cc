@@ -4,6 +4,16 @@
 
 namespace modelvault {
 
+NetworkOperator Engine::OperatorAt(size_t i) const {
+  const uint8_t* const p = network_.operators.data + 16 * i;
+  const uint32_t a = LoadAligned32(p), b = LoadAligned32(p + 4), c = LoadAligned32(p + 8);
+  return {static_cast<OperatorCode>(a & 255), static_cast<uint8_t>(a >> 8),
+          static_cast<uint8_t>(a >> 16),      static_cast<uint8_t>(a >> 24),
+          static_cast<uint16_t>(b),           static_cast<uint16_t>(b >> 16),
+          static_cast<uint16_t>(c),           static_cast<uint8_t>(c >> 16),
+          static_cast<uint8_t>(c >> 24),      LoadAligned32(p + 12)};
+}
+
 CoreStatus Engine::Run(const uint16_t* tokens, size_t count, const WeightSource& source) {
   has_scores_ = false;
   if (network_.task != NetworkTask::kTokens || count == 0 || !ready()) return CoreStatus::kBadArgument;
@@ -56,7 +66,7 @@ CoreStatus Engine::RunBatch(const uint16_t* tokens, size_t count, const WeightSo
       first_ = count_ - 1;
       quantized_buffer_ = SIZE_MAX;
     }
-    const CoreStatus status = RunOperator(network_.op(i), tokens, source);
+    const CoreStatus status = RunOperator(OperatorAt(i), tokens, source);
     if (status != CoreStatus::kOk) return status;
   }
   score_token_ = count - 1;
@@ -152,16 +162,13 @@ CoreStatus Engine::Embed(const NetworkOperator& op, uint16_t token, const Weight
 }
 
 // The activations of buffer `b` of all tokens that take part.
-void Engine::Quantize(size_t b, size_t cols, bool negatives) {
+void Engine::Quantize(size_t b, size_t cols) {
   if (quantized_buffer_ == b) return;
   const auto quantize = network_.activation_bits == 4 ? QuantizeTo4Bits : QuantizeToInt8;
   const size_t tokens = count_ - first_;
   int8_t* const values = reinterpret_cast<int8_t*>(tokens == 1 ? scratch_ : more_rows_ + (count_ - 1) * row_bytes_);
   if (tokens == 1) {
     quantized_.steps[0] = quantize(buffer(b, first_), values, kDotPair);
-    for (size_t i = 0; negatives && i < cols; ++i) {
-      values[kDotPair * i + 1] = static_cast<int8_t>(-values[kDotPair * i]);
-    }
   } else {
     const size_t size = QuantizedSize(cols, tokens);
     // The last group may not be full.
@@ -179,7 +186,7 @@ void Engine::Quantize(size_t b, size_t cols, bool negatives) {
 
 CoreStatus Engine::Matmul(const NetworkOperator& op, const WeightSource& source) {
   const TensorShape weights = shape(op.weights);
-  Quantize(op.in, weights.cols, source.deltas != nullptr);
+  Quantize(op.in, weights.cols);
   Vector out[kMaxBatch];
   for (size_t t = first_; t < count_; ++t) out[t - first_] = buffer(op.out, t);
   const Matrix matrix = {op.weights, weights.rows, weights.cols, &parameters_[op.scales],
