@@ -15,7 +15,7 @@ struct Scaling {
 constexpr int kScaleShift = 31 - kParameterBits;
 constexpr int kBiasShift = kValueBits - kParameterBits;
 
-constexpr size_t kSums = kDotRows * kMaxBatch;
+constexpr size_t kSums = kTokenRows * kMaxBatch;
 
 uint8_t ShiftBy(int difference) { return static_cast<uint8_t>(difference > 31 ? 31 : difference); }
 
@@ -71,9 +71,11 @@ void Product::ConsumeOfToken(const int8_t* weights, size_t count) {
   const size_t cols = matrix_.cols;
   while (count > 0) {
     size_t taken = 0, rows = 0;
-    for (; col_ == 0 && count - taken >= kDotRows * cols && rows < kSums; rows += kDotRows) {
-      DotRows(weights + taken, cols, x_.values, sums_ + rows);
-      taken += kDotRows * cols;
+    for (; col_ == 0 && count - taken >= 8 * cols && rows + 8 <= kSums; rows += 8, taken += 8 * cols) {
+      DotEightRows(weights + taken, cols, x_.values, sums_ + rows);
+    }
+    for (; col_ == 0 && count - taken >= 4 * cols && rows + 4 <= kSums; rows += 4, taken += 4 * cols) {
+      DotFourRows(weights + taken, cols, x_.values, sums_ + rows);
     }
     if (rows > 0) {
       FinishRows(rows);
@@ -94,12 +96,12 @@ void Product::ConsumeOfToken(const int8_t* weights, size_t count) {
 void Product::ConsumeOfTokens(const int8_t* weights, size_t count) {
   const size_t cols = matrix_.cols;
   while (count > 0) {
-    size_t taken = kDotRows * cols;
+    size_t taken = kTokenRows * cols;
     if (col_ == 0 && count >= taken) {
       for (size_t t = 0; t < x_.count; t += kDotTokens) {
         DotRowsOfTokens(weights, cols, x_.values + t * cols, kMaxBatch, sums_ + t);
       }
-      for (size_t r = 0; r < kDotRows; ++r) FinishRowOfTokens(sums_ + r * kMaxBatch);
+      for (size_t r = 0; r < kTokenRows; ++r) FinishRowOfTokens(sums_ + r * kMaxBatch);
     } else {
       taken = count < cols - col_ ? count : cols - col_;
       for (size_t t = 0; t < kMaxBatch && col_ == 0; ++t) sums_[t] = 0;
