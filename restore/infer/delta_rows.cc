@@ -87,29 +87,39 @@ void DeltaRows::AddRows(const int8_t* x, size_t rows, int32_t* sums) {
   next_ = next, at_ = at, pending_ = pending;
 }
 
+[[gnu::noinline]] void DeltaRows::AddOthersOfTokens(const int8_t* x, int32_t* sums) {
+  FindStep([&](size_t place, int32_t difference) {
+    for (size_t t = 0; t < kDotTokens; ++t) sums[t] += difference * x[kDotTokens * place + t];
+  });
+}
+
+// As AddRows(), with kDotTokens bytes for each of its.
 void DeltaRows::AddGroup(const int8_t* x, int32_t* sums) {
+  const size_t row_size = row_size_;
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(x), end = begin + kDotTokens * row_size;
   int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-  while (next_ < row_size_) {
+  while (next_ < row_size) {
     if (pending_ != Pending::kStep) {
-      FindStep([&](size_t place, int32_t difference) {
-        for (size_t t = 0; t < kDotTokens; ++t) sums[t] += difference * x[2 * place + t];
-      });
+      AddOthersOfTokens(x, sums);
       continue;
     }
-    const int8_t* const p = x + 2 * (next_ & ~size_t{1});
-    if ((next_ & 1) != 0) {
-      s0 -= p[0], s1 -= p[1], s2 -= p[2], s3 -= p[3];
-    } else {
+    uintptr_t place = begin + kDotTokens * next_;
+    const uint8_t* at = at_;
+    uint8_t byte;
+    do {
+      const int8_t* const p = reinterpret_cast<const int8_t*>(place);
+      byte = *at++;
       s0 += p[0], s1 += p[1], s2 += p[2], s3 += p[3];
-    }
-    next_ = (next_ | 1) + 1;
-    const uint8_t byte = *at_;
-    if (byte < kDeltaSkip) {
-      ++at_;
-      next_ += byte;
-    } else {
-      pending_ = Pending::kNone;
-    }
+      place = (place | kDotTokens) + kDotTokens;
+      if (byte >= kDeltaSkip) [[unlikely]]
+        break;
+      place += kDotTokens * byte;
+    } while (place < end);
+    next_ = (place - begin) / kDotTokens;
+    at_ = at;
+    if (byte < kDeltaSkip) break;
+    --at_;
+    pending_ = Pending::kNone;
   }
   sums[0] += s0 * step_, sums[1] += s1 * step_, sums[2] += s2 * step_, sums[3] += s3 * step_;
 }
@@ -117,10 +127,14 @@ void DeltaRows::AddGroup(const int8_t* x, int32_t* sums) {
 void DeltaRows::AddRowOfTokens(const int8_t* x, size_t groups, int32_t* sums) {
   next_ -= row_size_;
   if (next_ >= row_size_) return;
-  const DeltaRows row = *this;
-  for (size_t g = 0; g < groups; ++g) {
-    *this = row;
-    AddGroup(x + g * kDotTokens * (row_size_ / 2), sums + g * kDotTokens);
+  // Each group begins where the row does.
+  const uint8_t* const at = at_;
+  const size_t next = next_;
+  const Pending pending = pending_;
+  const int32_t difference = explicit_;
+  for (size_t g = 0; g < groups; ++g, x += kDotTokens * row_size_, sums += kDotTokens) {
+    at_ = at, next_ = next, pending_ = pending, explicit_ = difference;
+    AddGroup(x, sums);
   }
 }
 

@@ -18,8 +18,8 @@ class DeltaRows {
   // negatives at the next byte; x is at a multiple of 2.
   void AddRows(const int8_t* x, size_t rows, int32_t* sums);
 
-  // Goes on by a row, for `groups` groups of kDotTokens tokens, interleaved as in dot.h, a group of `cols` columns
-  // after the other: adds to sums[t].
+  // Goes on by a row, for `groups` groups of kDotTokens tokens, each of `cols` columns (dot.h), at a multiple of 8:
+  // adds to sums[t].
   void AddRowOfTokens(const int8_t* x, size_t groups, int32_t* sums);
 
  private:
@@ -28,6 +28,7 @@ class DeltaRows {
   template <typename Add>
   void FindStep(Add add);
   void AddOthers(const int8_t* x, int32_t* sum);
+  void AddOthersOfTokens(const int8_t* x, int32_t* sums);
   void AddGroup(const int8_t* x, int32_t* sums);
 
   const uint8_t* at_;

@@ -151,8 +151,8 @@ int32_t DotPart(const int8_t* weights, size_t count, const int8_t* x, int32_t su
 
 void DotRowsOfTokens(const int8_t* weights, size_t cols, const int8_t* x, size_t stride, int32_t* sums) {
   constexpr size_t kStep = 8;
-  const int8_t* const end = x + kDotTokens * cols;
-  const int8_t* const steps_end = x + kDotTokens * (cols / kStep * kStep);
+  const int8_t* const end = x + kDotPairs * cols;
+  const int8_t* const steps_end = x + kDotPairs * (cols / kStep * kStep);
   // Two rows at a time: the sums of more do not fit the registers.
   for (size_t r = 0; r < kTokenRows; r += 2, weights += 2 * cols, sums += 2 * stride) {
     const int8_t* a = weights;
@@ -160,7 +160,7 @@ void DotRowsOfTokens(const int8_t* weights, size_t cols, const int8_t* x, size_t
     const int8_t* p = x;
     RowSums of_a, of_b;
     const auto column = [&](size_t i) __attribute__((always_inline)) {
-      Tokens(a[i], b[i], p + kDotTokens * i, &of_a, &of_b);
+      Tokens(a[i], b[i], p + kDotPairs * i, &of_a, &of_b);
     };
     while (p != steps_end) {
       column(0);
@@ -171,11 +171,11 @@ void DotRowsOfTokens(const int8_t* weights, size_t cols, const int8_t* x, size_t
       column(5);
       column(6);
       column(7);
-      p += kStep * kDotTokens, a += kStep, b += kStep;
+      p += kStep * kDotPairs, a += kStep, b += kStep;
     }
     while (p != end) {
       column(0);
-      p += kDotTokens, ++a, ++b;
+      p += kDotPairs, ++a, ++b;
     }
     Store(of_a, sums);
     Store(of_b, sums + stride);
@@ -184,7 +184,7 @@ void DotRowsOfTokens(const int8_t* weights, size_t cols, const int8_t* x, size_t
 
 void DotPartOfTokens(const int8_t* weights, size_t count, const int8_t* x, int32_t sums[kDotTokens]) {
   RowSums s = {sums[0], sums[1], sums[2], sums[3]};
-  for (const int8_t* const end = weights + count; weights != end; ++weights, x += kDotTokens) Tokens(*weights, x, &s);
+  for (const int8_t* const end = weights + count; weights != end; ++weights, x += kDotPairs) Tokens(*weights, x, &s);
   Store(s, sums);
 }
 

@@ -3,6 +3,11 @@
 #include "restore/infer/vector_operators.h"
 
 namespace modelvault {
+namespace {
+
+constexpr uintptr_t Aligned8(uintptr_t v) { return (v + 7) / 8 * 8; }
+
+}  // namespace
 
 NetworkOperator Engine::OperatorAt(size_t i) const {
   const uint8_t* const p = network_.operators.data + 16 * i;
@@ -49,14 +54,14 @@ size_t Engine::BatchSize(size_t tokens) const {
   for (; batch > 1; --batch) {
     if (used_ + batch > positions()) continue;
     const size_t room = (positions() - used_ - batch) * cache_stride_;
-    if ((batch - 1) * row_bytes_ + QuantizedSize(max_cols_, batch) + sizeof(int32_t) <= room) break;
+    if ((batch - 1) * row_bytes_ + QuantizedSize(max_cols_, batch) + 2 * kDotPairs <= room) break;
   }
   return batch;
 }
 
 CoreStatus Engine::RunBatch(const uint16_t* tokens, size_t count, const WeightSource& source) {
   const uintptr_t free_cache = reinterpret_cast<uintptr_t>(cache_ + (used_ + count) * cache_stride_);
-  more_rows_ = reinterpret_cast<uint8_t*>((free_cache + 3) / 4 * 4);
+  more_rows_ = reinterpret_cast<uint8_t*>(Aligned8(free_cache));
   count_ = count;
   cache_offset_ = 0;
   first_ = 0;
@@ -166,16 +171,17 @@ void Engine::Quantize(size_t b, size_t cols) {
   if (quantized_buffer_ == b) return;
   const auto quantize = network_.activation_bits == 4 ? QuantizeTo4Bits : QuantizeToInt8;
   const size_t tokens = count_ - first_;
-  int8_t* const values = reinterpret_cast<int8_t*>(tokens == 1 ? scratch_ : more_rows_ + (count_ - 1) * row_bytes_);
+  int8_t* const values =
+      reinterpret_cast<int8_t*>(tokens == 1 ? scratch_ : more_rows_ + Aligned8((count_ - 1) * row_bytes_));
   if (tokens == 1) {
     quantized_.steps[0] = quantize(buffer(b, first_), values, kDotPair);
   } else {
     const size_t size = QuantizedSize(cols, tokens);
     // The last group may not be full.
-    memset(values + size - kDotTokens * cols, 0, kDotTokens * cols);
+    memset(values + size - kDotPairs * cols, 0, kDotPairs * cols);
     for (size_t t = 0; t < tokens; ++t) {
-      int8_t* const out = values + t / kDotTokens * kDotTokens * cols + t % kDotTokens;
-      quantized_.steps[t] = quantize(buffer(b, first_ + t), out, kDotTokens);
+      int8_t* const out = values + t / kDotTokens * kDotPairs * cols + t % kDotTokens;
+      quantized_.steps[t] = quantize(buffer(b, first_ + t), out, kDotPairs);
     }
   }
   quantized_.values = values;

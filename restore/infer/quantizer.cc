@@ -22,8 +22,7 @@ Step StepOf(uint32_t most, uint32_t inverse, int32_t exponent) {
 Step QuantizeToInt8(const Vector& v, int8_t* out, size_t stride) {
   const uint32_t most = LargestMagnitude(v.values, v.size);
   const int32_t inverse = InverseStep(most, 127);
-  // Where there is no place for negatives the values overwrite them.
-  const size_t negative = stride == 2 ? 1 : 0;
+  const size_t negative = stride / 2;
   for (const int32_t *value = v.values, *const end = v.values + v.size; value != end; ++value, out += stride) {
     const int32_t q = (MulHigh(*value << 2, inverse) + (1 << (kPlaces - 1))) >> kPlaces;
     out[negative] = static_cast<int8_t>(-q);
@@ -34,7 +33,7 @@ Step QuantizeToInt8(const Vector& v, int8_t* out, size_t stride) {
 
 Step QuantizeTo4Bits(const Vector& v, int8_t* out, size_t stride) {
   constexpr int kMostShift = 4;
-  const size_t negative = stride == 2 ? 1 : 0;
+  const size_t negative = stride / 2;
   const uint32_t most = LargestMagnitude(v.values, v.size);
   const int32_t inverse = InverseStep(most, 7 << kMostShift);
   for (size_t begin = 0; begin < v.size; begin += kActivationGroup) {
