@@ -102,12 +102,13 @@ EngineMemory Engine::Measure(const Network& network, const TensorShapes& shapes)
   return memory;
 }
 
-CoreStatus Engine::PlaceParameters(uint8_t* memory, size_t size) {
+CoreStatus Engine::PlaceParameters(uint8_t* memory, size_t size, size_t* used) {
   const size_t index_size = shapes_.count * sizeof(ParameterTensor);
   if (size < index_size) return CoreStatus::kWorkspaceTooSmall;
   parameters_ = reinterpret_cast<ParameterTensor*>(memory);
   for (size_t i = 0; i < shapes_.count; ++i) parameters_[i] = ParameterTensor();
-  uint16_t* codes = reinterpret_cast<uint16_t*>(memory + index_size);
+  uint16_t* const first = reinterpret_cast<uint16_t*>(memory + index_size);
+  uint16_t* codes = first;
   size_t left = (size - index_size) / sizeof(uint16_t);
   for (size_t i = 0; i < network_.operator_count; ++i) {
     for (const uint16_t number : FindParameters(network_.op(i)).numbers) {
@@ -120,6 +121,7 @@ CoreStatus Engine::PlaceParameters(uint8_t* memory, size_t size) {
       ++missing_;
     }
   }
+  *used = Aligned(index_size + sizeof(uint16_t) * static_cast<size_t>(codes - first));
   return CoreStatus::kOk;
 }
 
@@ -134,7 +136,9 @@ CoreStatus Engine::Init(const Network& network, const TensorShapes& shapes, void
   single_ = reinterpret_cast<int32_t*>(begin + row_bytes_);
   scratch_ = begin + row_bytes_ + SingleBytes();
   cache_ = begin + ActivationBytes();
-  const CoreStatus status = PlaceParameters(cache_ + CacheBytes(), size - before);
+  size_t parameters = 0;
+  const CoreStatus status = PlaceParameters(cache_ + CacheBytes(), size - before, &parameters);
+  memory_used_ = before + parameters;
   Reset();
   return status;
 }
