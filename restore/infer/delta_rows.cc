@@ -94,47 +94,50 @@ void DeltaRows::AddRows(const int8_t* x, size_t rows, int32_t* sums) {
 }
 
 // As AddRows(), with kDotTokens bytes for each of its.
-void DeltaRows::AddGroup(const int8_t* x, int32_t* sums) {
+void DeltaRows::AddGroup(const int8_t* x, size_t rows, size_t stride, int32_t* sums) {
   const size_t row_size = row_size_;
+  const int32_t step = step_;
   const uintptr_t begin = reinterpret_cast<uintptr_t>(x), end = begin + kDotTokens * row_size;
-  int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-  while (next_ < row_size) {
-    if (pending_ != Pending::kStep) {
-      AddOthersOfTokens(x, sums);
-      continue;
+  const uint8_t* at = at_;
+  size_t next = next_;
+  Pending pending = pending_;
+  for (int32_t* const sums_end = sums + rows * stride; sums != sums_end; sums += stride) {
+    next -= row_size;
+    while (next < row_size) {
+      if (pending != Pending::kStep) {
+        next_ = next, at_ = at, pending_ = pending;
+        AddOthersOfTokens(x, sums);
+        next = next_, at = at_, pending = pending_;
+        continue;
+      }
+      uintptr_t place = begin + kDotTokens * next;
+      int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+      uint8_t byte;
+      do {
+        const int8_t* const p = reinterpret_cast<const int8_t*>(place);
+        byte = *at++;
+        s0 += p[0], s1 += p[1], s2 += p[2], s3 += p[3];
+        place = (place | kDotTokens) + kDotTokens;
+        if (byte >= kDeltaSkip) [[unlikely]]
+          break;
+        place += kDotTokens * byte;
+      } while (place < end);
+      next = (place - begin) / kDotTokens;
+      sums[0] += s0 * step, sums[1] += s1 * step, sums[2] += s2 * step, sums[3] += s3 * step;
+      if (byte < kDeltaSkip) break;
+      --at;
+      pending = Pending::kNone;
     }
-    uintptr_t place = begin + kDotTokens * next_;
-    const uint8_t* at = at_;
-    uint8_t byte;
-    do {
-      const int8_t* const p = reinterpret_cast<const int8_t*>(place);
-      byte = *at++;
-      s0 += p[0], s1 += p[1], s2 += p[2], s3 += p[3];
-      place = (place | kDotTokens) + kDotTokens;
-      if (byte >= kDeltaSkip) [[unlikely]]
-        break;
-      place += kDotTokens * byte;
-    } while (place < end);
-    next_ = (place - begin) / kDotTokens;
-    at_ = at;
-    if (byte < kDeltaSkip) break;
-    --at_;
-    pending_ = Pending::kNone;
   }
-  sums[0] += s0 * step_, sums[1] += s1 * step_, sums[2] += s2 * step_, sums[3] += s3 * step_;
+  next_ = next, at_ = at, pending_ = pending;
 }
 
-void DeltaRows::AddRowOfTokens(const int8_t* x, size_t groups, int32_t* sums) {
-  next_ -= row_size_;
-  if (next_ >= row_size_) return;
-  // Each group begins where the row does.
-  const uint8_t* const at = at_;
-  const size_t next = next_;
-  const Pending pending = pending_;
-  const int32_t difference = explicit_;
+void DeltaRows::AddRowsOfTokens(const int8_t* x, size_t groups, size_t rows, size_t stride, int32_t* sums) {
+  // Each group begins where the first row does.
+  const DeltaRows before = *this;
   for (size_t g = 0; g < groups; ++g, x += kDotTokens * row_size_, sums += kDotTokens) {
-    at_ = at, next_ = next, pending_ = pending, explicit_ = difference;
-    AddGroup(x, sums);
+    if (g > 0) *this = before;
+    AddGroup(x, rows, stride, sums);
   }
 }
 

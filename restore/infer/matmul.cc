@@ -144,8 +144,8 @@ void Product::FinishRows(size_t count) {
 // The next `count` rows, at most kTokenRows, of several tokens; the sums of row r begin at sums_[r · kMaxBatch].
 void Product::FinishRowsOfTokens(size_t count) {
   int32_t scales[kTokenRows], biases[kTokenRows] = {};
+  deltas_.AddRowsOfTokens(x_.values, (x_.count + kDotTokens - 1) / kDotTokens, count, kMaxBatch, sums_);
   for (size_t r = 0; r < count; ++r) {
-    deltas_.AddRowOfTokens(x_.values, (x_.count + kDotTokens - 1) / kDotTokens, sums_ + r * kMaxBatch);
     scales[r] = DecodeParameter(matrix_.scales->codes[row_ + r]) << kScaleShift;
     if (matrix_.bias != nullptr) biases[r] = DecodeParameter(matrix_.bias->codes[row_ + r]) << kBiasShift;
   }
