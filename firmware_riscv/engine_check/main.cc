@@ -150,8 +150,7 @@ int Check() {
     source.deltas = &deltas;
   }
   const Network network = ReadNetwork();
-  EngineMemory memory;
-  if (Engine::Measure(network, shapes, &memory) != CoreStatus::kOk) return 1;
+  const EngineMemory memory = Engine::Measure(network, shapes);
   Engine* const engine = static_cast<Engine*>(Take(sizeof(Engine)));
   *engine = Engine();
   if (engine->Init(network, shapes, Take(memory.total()), memory.total()) != CoreStatus::kOk) return 1;

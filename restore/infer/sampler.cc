@@ -29,9 +29,11 @@ size_t FindBest(const NetworkScores& scores, size_t count, Candidate* best) {
 }  // namespace
 
 uint16_t BestToken(const NetworkScores& scores) {
-  Candidate best;
-  FindBest(scores, 1, &best);
-  return best.id;
+  size_t best = 0;
+  for (size_t id = 1; id < scores.count; ++id) {
+    if (scores.values[id] > scores.values[best]) best = id;
+  }
+  return static_cast<uint16_t>(best);
 }
 
 Sampler::Sampler(uint64_t seed, uint32_t temperature, size_t top_k)

@@ -47,10 +47,8 @@ absl::Status IntegerModel::Init(absl::string_view section) {
   Network network;
   CoreStatus status =
       ParseNetwork({reinterpret_cast<const uint8_t*>(network_.data()), section.size()}, shapes, &network);
-  EngineMemory memory;
-  if (status == CoreStatus::kOk) status = Engine::Measure(network, shapes, &memory);
   if (status != CoreStatus::kOk) return Error(status);
-  memory_.resize(memory.total() / sizeof(uint64_t) + 1);
+  memory_.resize(Engine::Measure(network, shapes).total() / sizeof(uint64_t) + 1);
   status = engine_.Init(network, shapes, memory_.data(), memory_.size() * sizeof(uint64_t));
   if (status != CoreStatus::kOk) return Error(status);
   for (size_t i = 0; i < tensors_.size(); ++i) {

@@ -80,7 +80,7 @@ std::vector<double> Scores::doubles() const {
 
 TestEngine::TestEngine(const NetworkParts& network, const TestModel& model) : network_(network, model.shapes()) {
   const TensorShapes shapes = model.shapes();
-  EXPECT_EQ(Engine::Measure(network_.network(), shapes, &memory_), CoreStatus::kOk);
+  memory_ = Engine::Measure(network_.network(), shapes);
   words_ = std::make_unique<uint64_t[]>(memory_.total() / 8 + 1);
   EXPECT_EQ(engine_.Init(network_.network(), shapes, words_.get(), memory_.total()), CoreStatus::kOk);
   for (size_t i = 0; i < model.tensors.size(); ++i) {

@@ -45,6 +45,8 @@ class TestDeltas {
   TestDeltas(const TestModel& base, const TestModel& variant, int step);
   const DeltaList* list() const { return &list_; }
   size_t differences() const { return differences_; }
+  const std::vector<uint8_t>& bytes() const { return bytes_; }
+  const std::vector<uint32_t>& starts() const { return starts_; }
 
  private:
   std::vector<uint8_t> bytes_;

@@ -35,7 +35,9 @@ struct Problem {
           x[kDotPair * i] = value;
           x[kDotPair * i + 1] = static_cast<int8_t>(-value);
         } else {
-          x[(t / kDotTokens * cols + i) * kDotTokens + t % kDotTokens] = value;
+          int8_t* const at = &x[(t / kDotTokens * cols + i) * kDotPairs + t % kDotTokens];
+          at[0] = value;
+          at[kDotTokens] = static_cast<int8_t>(-value);
         }
       }
     }
@@ -61,8 +63,8 @@ std::vector<TestVector> Product(const Problem& p, const std::vector<double>* sta
   source.deltas = p.deltas;
   const TestParameters scales(p.scales);
   const TestParameters bias(p.bias.empty() ? std::vector<float>{0} : p.bias);
-  // At a multiple of 2.
-  std::vector<int16_t> memory(QuantizedSize(p.cols, p.tokens) / 2 + 1);
+  // At a multiple of 8.
+  std::vector<uint64_t> memory(QuantizedSize(p.cols, p.tokens) / 8 + 1);
   const std::vector<int8_t> x = p.Interleaved();
   std::copy(x.begin(), x.end(), reinterpret_cast<int8_t*>(memory.data()));
   QuantizedTokens quantized;

@@ -96,16 +96,6 @@ TEST(ParametersTest, ZerosAreSmall) { EXPECT_LT(Read(DType::kF32, 2, FloatBytes(
 TEST(ParametersTest, OtherTypes) {
   ExpectValues(Read(DType::kF16, 4, Bytes({0x3C00, 0xC500, 0x0001, 0x7BFF}, 2), 1), {1, -5, std::ldexp(1, -24), 65504});
   ExpectValues(Read(DType::kBf16, 3, Bytes({0x3F80, 0xC0A0, 0x7F7F}, 2)), {1, -5, std::ldexp(255, 120)});
-  ExpectValues(Read(DType::kI8, 3, Bytes({0x80, 1, 127}, 1)), {-128, 1, 127});
-  ExpectValues(Read(DType::kU8, 2, Bytes({0, 255}, 1)), {0, 255});
-  ExpectValues(Read(DType::kI16, 2, Bytes({0x8000, 3}, 2)), {-32768, 3});
-  ExpectValues(Read(DType::kU16, 2, Bytes({0xFFFF, 3}, 2)), {65535, 3});
-  ExpectValues(Read(DType::kI32, 2, Bytes({0x80000000u, 77}, 4)), {-2147483648.0, 77});
-  ExpectValues(Read(DType::kU32, 2, Bytes({0xFFFFFFFFu, 77}, 4)), {4294967295.0, 77});
-  EXPECT_TRUE(IsParameterType(DType::kBf16));
-  for (const DType dtype : {DType::kF64, DType::kI64, DType::kU64, DType::kBool, DType::kOpaque}) {
-    EXPECT_FALSE(IsParameterType(dtype));
-  }
 }
 
 TEST(ParametersTest, WhatIsNoNumberOrTooMuchIsAnError) {

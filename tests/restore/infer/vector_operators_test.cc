@@ -149,13 +149,14 @@ TEST(VectorOperatorsTest, RotateHeads) {
 TEST(QuantizerTest, Int8) {
   for (const double magnitude : kMagnitudes) {
     TestVector v(RandomValues(300, magnitude, 12));
-    std::vector<int8_t> quantized(900);
-    const Step step = QuantizeToInt8(v.vector(), quantized.data(), 3);
+    std::vector<int8_t> quantized(600);
+    const Step step = QuantizeToInt8(v.vector(), quantized.data(), 2);
     const double size = std::ldexp(step.mantissa, step.exponent);
     int most = 0;
     for (size_t i = 0; i < 300; ++i) {
-      EXPECT_NEAR(quantized[3 * i] * size, v.at(i), 0.506 * size);
-      most = std::max(most, std::abs(int{quantized[3 * i]}));
+      EXPECT_NEAR(quantized[2 * i] * size, v.at(i), 0.506 * size);
+      EXPECT_EQ(quantized[2 * i + 1], -quantized[2 * i]);
+      most = std::max(most, std::abs(int{quantized[2 * i]}));
     }
     EXPECT_EQ(most, 127);
   }
@@ -167,8 +168,12 @@ TEST(QuantizerTest, FourBits) {
   for (size_t i = 32; i < 64; ++i) values[i] *= 0.09;
   for (size_t i = 64; i < 96; ++i) values[i] *= 1e-9;
   TestVector v(values);
-  std::vector<int8_t> quantized(100);
-  const Step step = QuantizeTo4Bits(v.vector(), quantized.data(), 1);
+  std::vector<int8_t> pairs(200), quantized;
+  const Step step = QuantizeTo4Bits(v.vector(), pairs.data(), 2);
+  for (size_t i = 0; i < 100; ++i) {
+    quantized.push_back(pairs[2 * i]);
+    EXPECT_EQ(pairs[2 * i + 1], -pairs[2 * i]);
+  }
   const double size = std::ldexp(step.mantissa, step.exponent);
   for (size_t i = 0; i < 100; ++i) {
     const int group_step = i < 32 || i >= 96 ? 16 : i < 64 ? 2 : 1;
@@ -181,9 +186,9 @@ TEST(QuantizerTest, FourBits) {
 TEST(QuantizerTest, ZerosStayZeros) {
   for (const auto quantize : {QuantizeToInt8, QuantizeTo4Bits}) {
     TestVector v(std::vector<double>(40, 0.0));
-    std::vector<int8_t> quantized(40, 1);
-    EXPECT_EQ(quantize(v.vector(), quantized.data(), 1).mantissa, 0);
-    EXPECT_EQ(quantized, std::vector<int8_t>(40, 0));
+    std::vector<int8_t> quantized(80, 1);
+    EXPECT_EQ(quantize(v.vector(), quantized.data(), 2).mantissa, 0);
+    EXPECT_EQ(quantized, std::vector<int8_t>(80, 0));
   }
 }
 
