@@ -181,6 +181,7 @@ inline absl::Status FuzzVaultFile(const uint8_t* data, size_t size) {
   note((*restorer)->vault().CheckBaseSection());
 
   const VaultHeader& header = (*restorer)->vault().header();
+  if (header.has_network()) note((*restorer)->network().status());
   const auto check_model = [&](const VaultModel& model) {
     const uint64_t data_size = model.data_size();
     if (data_size > kMostBytes && std::max(header.chunk_size, header.segment_size) > kMostPiece) return;

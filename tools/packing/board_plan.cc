@@ -13,39 +13,41 @@
 namespace modelvault {
 namespace {
 
-// Measured on the emulated board with the models of docs/design.md: bytes of RAM
+// Bytes of RAM, from docs/design.md and docs/inference.md:
 constexpr uint64_t kLoader = 11'400;         // of the loader with a tile of 4 KiB, but for the tensors' records;
 constexpr uint64_t kRecord = 36;             // of one of these;
 constexpr uint64_t kWeightSource = 4'372;    // of what reads the base for an engine;
-constexpr uint64_t kCode = 18'416 + 12'000;  // of the loader's and the engine's code that runs from RAM.
+constexpr uint64_t kEngine = 720;            // of the engine beside what it counts itself;
+constexpr uint64_t kCode = 18'416 + 13'500;  // of the loader's and the engine's code that runs from RAM.
 constexpr uint64_t kStack = 4'096;           // That virt_128k.ld sets aside.
 // Of a parameter's tensor on the board; a host's pointers are longer.
 constexpr uint64_t kParameterTensor = 8;
 
-// Cycles, measured there, too.
-constexpr double kReadFast = 6.3, kReadSmall = 15.6;         // To read and prove a byte of the base for an engine.
-constexpr double kRestoreFast = 23.3, kRestoreSmall = 30.9;  // To restore a variant's byte and list what it changes.
-constexpr double kStart = 466'000;                           // From the reset to the first of these.
-constexpr double kProduct = 3.7, kProductOfBatch = 2.2;  // Of a weight and an activation, for one token and in a batch.
-constexpr double kDifference = 13.5, kDifferenceOfBatch = 8.9;  // Of a weight that a variant changes.
-constexpr double kAttention = 11.8;                             // Of a position and an element of the queries.
-constexpr double kElement = 99;                                 // Of an element that an operator writes.
-constexpr int kPrompt = 16;                                     // Tokens, one batch.
+// Cycles, from the same pages: what the corpus' model takes, for each of
+constexpr double kReadFast = 6.3, kReadSmall = 15.6;          // a weight that is read and proven for an engine;
+constexpr double kRestoreFast = 23.3, kRestoreSmall = 30.9;   // a byte that is restored and looked at for the list;
+constexpr double kProduct = 3.5, kProductOfBatch = 2.6;       // a weight and an activation, alone or of a batch;
+constexpr double kDifference = 17, kDifferenceOfBatch = 7.8;  // a weight that a variant changes;
+constexpr double kAttention = 11.5;                           // a position and an element of the queries;
+constexpr double kElement = 72, kElementOfBatch = 58;         // an element that an operator writes;
+constexpr double kStart = 932'000;                            // and from the reset to the first of these.
+constexpr int kPrompt = 16;                                   // Tokens, one batch.
 
 // What a token's operators have to do.
 struct Work {
-  double weights = 0;    // Products.
+  double products = 0;
   double elements = 0;   // Written.
   double attention = 0;  // Elements of queries.
 };
 
-Work WorkOf(const Network& network) {
+// Of operators [0, count).
+Work WorkOf(const Network& network, size_t count) {
   Work work;
-  for (size_t i = 0; i < network.operator_count; ++i) {
+  for (size_t i = 0; i < count; ++i) {
     const NetworkOperator op = network.op(i);
     const double width = static_cast<double>(network.width(op.out));
     work.elements += width;
-    if (op.code == OperatorCode::kMatmul) work.weights += width * static_cast<double>(network.width(op.in));
+    if (op.code == OperatorCode::kMatmul) work.products += width * static_cast<double>(network.width(op.in));
     if (op.code == OperatorCode::kAttention) work.attention += width;
   }
   return work;
@@ -61,14 +63,11 @@ uint64_t ListSize(double weights, double differences, size_t tensors) {
 }
 
 // Sets what the engine keeps.
-CoreStatus CountEngine(const Network& network, const TensorShapes& shapes, BoardPlan* plan) {
-  EngineMemory memory;
-  const CoreStatus status = Engine::Measure(network, shapes, &memory);
-  if (status != CoreStatus::kOk) return status;
+void CountEngine(const Network& network, const TensorShapes& shapes, BoardPlan* plan) {
+  const EngineMemory memory = Engine::Measure(network, shapes);
   plan->cache = memory.cache;
   plan->activations = memory.activations;
   plan->parameters = memory.parameters - shapes.count * (sizeof(ParameterTensor) - kParameterTensor);
-  return CoreStatus::kOk;
 }
 
 // The widest window with which `plan` fits; 0: none does, or the network has none.
@@ -77,7 +76,8 @@ uint16_t WindowThatFits(const Network& network, const TensorShapes& shapes, Boar
   uint16_t fits = 0;
   for (unsigned low = network.sinks + 1u, high = network.window; low < high;) {
     narrower.window = static_cast<uint16_t>((low + high) / 2);
-    if (CountEngine(narrower, shapes, &plan) == CoreStatus::kOk && plan.taken() <= plan.ram) {
+    CountEngine(narrower, shapes, &plan);
+    if (plan.taken() <= plan.ram) {
       fits = narrower.window;
       low = fits + 1u;
     } else {
@@ -85,6 +85,21 @@ uint16_t WindowThatFits(const Network& network, const TensorShapes& shapes, Boar
     }
   }
   return fits;
+}
+
+void EstimateCycles(const Network& network, double bytes, double differences, BoardPlan* plan) {
+  const Work all = WorkOf(network, network.operator_count);
+  const double positions = static_cast<double>(network.window) + network.sinks;
+  const double token = kProduct * all.products + kDifference * differences + kAttention * positions * all.attention +
+                       kElement * all.elements;
+  plan->token_fast = token + kReadFast * all.products;
+  plan->token_small = token + kReadSmall * all.products;
+  // The scores are wanted after the last token only.
+  const Work each = WorkOf(network, network.operator_count - 1u);
+  const double prompt = kStart + kPrompt * (kProductOfBatch * each.products + kDifferenceOfBatch * differences +
+                                            kAttention * kPrompt * each.attention + kElementOfBatch * each.elements);
+  plan->prompt_fast = prompt + kRestoreFast * bytes + kReadFast * all.products;
+  plan->prompt_small = prompt + kRestoreSmall * bytes + kReadSmall * all.products;
 }
 
 // What to change where `plan` does not fit: the window if that may suffice.
@@ -109,13 +124,11 @@ absl::StatusOr<BoardPlan> PlanBoard(absl::string_view network_section, absl::Spa
   const TensorShapes shapes = ShapesOf(&tensors);
   Network network;
   BoardPlan plan;
-  CoreStatus status = ParseNetwork({reinterpret_cast<const uint8_t*>(network_section.data()), network_section.size()},
-                                   shapes, &network);
-  if (status == CoreStatus::kOk) status = CountEngine(network, shapes, &plan);
+  const CoreStatus status = ParseNetwork(
+      {reinterpret_cast<const uint8_t*>(network_section.data()), network_section.size()}, shapes, &network);
   if (status != CoreStatus::kOk) {
     return absl::InvalidArgumentError(absl::StrCat("the network cannot be run: ", CoreStatusName(status)));
   }
-  const Work work = WorkOf(network);
   double weights = 0, bytes = 0;
   for (const ModelTensor& tensor : tensors) {
     if (tensor.dtype == DType::kI8) weights += static_cast<double>(tensor.size());
@@ -124,22 +137,15 @@ absl::StatusOr<BoardPlan> PlanBoard(absl::string_view network_section, absl::Spa
   const double differences = weights * std::clamp(density, 0.0, 1.0);
 
   plan.ram = ram;
+  CountEngine(network, shapes, &plan);
   plan.list = ListSize(weights, differences, tensors.size());
-  plan.loader = kLoader + kRecord * tensors.size() + kWeightSource;
+  plan.loader = kLoader + kRecord * tensors.size() + kWeightSource + kEngine;
   plan.code = kCode;
   plan.stack = kStack;
   plan.fits = plan.taken() <= ram;
   if (!plan.fits) plan.advice = AdviceFor(plan, network, shapes);
 
-  const double positions = static_cast<double>(network.window) + network.sinks;
-  const double rest = kElement * work.elements;
-  const double token =
-      kProduct * work.weights + kDifference * differences + kAttention * positions * work.attention + rest;
-  plan.token_fast = token + kReadFast * work.weights;
-  plan.token_small = token + kReadSmall * work.weights;
-  const double prompt = kStart + kPrompt * (kProductOfBatch * work.weights + kDifferenceOfBatch * differences + rest);
-  plan.prompt_fast = prompt + kRestoreFast * bytes + kReadFast * work.weights;
-  plan.prompt_small = prompt + kRestoreSmall * bytes + kReadSmall * work.weights;
+  EstimateCycles(network, bytes, differences, &plan);
   return plan;
 }
 

@@ -19,7 +19,7 @@ struct BoardPlan {
   uint64_t parameters = 0;   // Gains, row scales and biases.
   // Estimates:
   uint64_t list = 0;    // What a variant changes of the base.
-  uint64_t loader = 0;  // Its memory, a tile and a chunk of the base among it.
+  uint64_t loader = 0;  // Its memory, a tile and a chunk of the base among it, and the engine's own.
   uint64_t code = 0;    // That runs from RAM.
   uint64_t stack = 0;
 
