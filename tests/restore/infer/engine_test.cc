@@ -484,5 +484,97 @@ TEST(FeatureEngineTest, AgreesWithDoubles) {
   EXPECT_EQ(engine->Run(&token, 1, source.source()), CoreStatus::kBadArgument);
 }
 
+// Operators in any order: whatever parses gives the same integers in batches as token by token.
+TEST(RandomNetworkTest, BatchesDoNotMatter) {
+  std::mt19937 random(kSeed);
+  const auto below = [&](size_t n) { return static_cast<uint8_t>(random() % n); };
+  const size_t widths[] = {8, 16};
+  constexpr size_t kVocabulary = 11;
+  TestModel model;
+  const auto matrix = [&](size_t rows, size_t cols) {
+    std::vector<int> values;
+    std::vector<float> scales;
+    for (size_t i = 0; i < rows * cols; ++i) values.push_back(static_cast<int>(random() % 256) - 128);
+    for (size_t i = 0; i < rows; ++i) scales.push_back(static_cast<float>(random() % 100 + 1) / 10000);
+    model.tensors.push_back(Int8Tensor(absl::StrCat("w", model.tensors.size()), rows, cols, values));
+    model.tensors.push_back(FloatTensorOf(absl::StrCat("s", model.tensors.size()), scales));
+  };
+  // Matrices 8·(2·a + b) of widths[a] rows and widths[b] columns, then embeddings, then gains.
+  for (const size_t rows : widths) {
+    for (const size_t cols : widths) matrix(rows, cols);
+  }
+  for (const size_t cols : widths) matrix(kVocabulary, cols);
+  for (const size_t size : widths) {
+    model.tensors.push_back(FloatTensorOf(absl::StrCat("g", size), std::vector<float>(size, 1.5f)));
+  }
+  int run = 0;
+  for (int attempt = 0; attempt < 100000 && run < 200; ++attempt) {
+    NetworkParts parts;
+    parts.inputs = kVocabulary;
+    parts.window = 30;
+    parts.sinks = below(3);
+    const size_t buffers = 3 + below(5);
+    std::vector<uint8_t> kinds;  // Of each buffer: which of `widths`.
+    for (size_t b = 0; b < buffers; ++b) {
+      kinds.push_back(below(2));
+      parts.widths.push_back(static_cast<uint16_t>(widths[kinds.back()]));
+    }
+    const size_t count = 4 + below(14);
+    for (size_t i = 0; i < count; ++i) {
+      const uint8_t out = below(buffers), in = below(buffers), in2 = below(buffers);
+      NetworkOperator op = {OperatorCode::kEmbed, out, kNoBuffer, kNoBuffer, kNoTensor, kNoTensor, kNoTensor, 0, 0, 0};
+      op.code = i == 0 ? OperatorCode::kEmbed : static_cast<OperatorCode>(1 + below(8));
+      switch (op.code) {
+        case OperatorCode::kEmbed:
+          op.weights = static_cast<uint16_t>(8 + 2 * kinds[out]);
+          op.scales = static_cast<uint16_t>(op.weights + 1);
+          break;
+        case OperatorCode::kRmsNorm:
+          op.in = in;
+          op.weights = static_cast<uint16_t>(12 + kinds[out]);
+          op.c = 43;
+          break;
+        case OperatorCode::kMatmul:
+          op.in = in;
+          op.weights = static_cast<uint16_t>(2 * (2 * kinds[out] + kinds[in]));
+          op.scales = static_cast<uint16_t>(op.weights + 1);
+          op.a = below(2);
+          break;
+        case OperatorCode::kRope:
+          op.a = static_cast<uint8_t>(widths[kinds[out]] / 4);
+          parts.rope_steps = RopeSteps(100, 4);
+          break;
+        case OperatorCode::kAttention:
+          op.in = in;
+          op.in2 = in2;
+          op.c = below(buffers);
+          op.a = static_cast<uint8_t>(widths[kinds[out]] / 4);
+          op.b = static_cast<uint8_t>(widths[kinds[in2]] / 4);
+          ++parts.cache_count;
+          break;
+        case OperatorCode::kSiluGate:
+        case OperatorCode::kAdd:
+          op.in = in;
+          op.in2 = in2;
+          break;
+        case OperatorCode::kRelu:
+          break;
+      }
+      parts.operators.push_back(op);
+    }
+    parts.outputs = parts.widths[parts.operators.back().out];
+    const AlignedBytes section(parts.Bytes());
+    Network network;
+    if (ParseNetwork(section.view(), model.shapes(), &network) != CoreStatus::kOk) continue;
+    ++run;
+    SCOPED_TRACE(testing::Message() << "attempt " << attempt);
+    const std::vector<uint16_t> tokens = RandomTokens(40, kVocabulary);
+    TestSource source(&model);
+    TestEngine single(parts, model), batched(parts, model);
+    EXPECT_EQ(RunAll(&batched, &source, tokens, 10).back(), RunAll(&single, &source, tokens, 1).back());
+  }
+  EXPECT_EQ(run, 200);
+}
+
 }  // namespace
 }  // namespace modelvault
