@@ -122,11 +122,10 @@ absl::Status ModelWeights::Describe(CoreStatus status) const {
   if (status == CoreStatus::kOk) return absl::OkStatus();
   if (status == CoreStatus::kReadFailed && !stream_memory_->error().ok()) return stream_memory_->error();
   const std::string model = model_->is_base() ? "base" : absl::StrCat("variant '", name_, "'");
-  const std::string where =
-      status == CoreStatus::kChecksumMismatch && is_listed() ? absl::StrCat(": base chunk ", base_weights_->last_chunk())
-                                                             : "";
-  const std::string message =
-      absl::StrCat(restorer_->vault().path(), ": ", model, where, ": ", CoreStatusName(status));
+  const std::string where = status == CoreStatus::kChecksumMismatch && is_listed()
+                                ? absl::StrCat(": base chunk ", base_weights_->last_chunk())
+                                : "";
+  const std::string message = absl::StrCat(restorer_->vault().path(), ": ", model, where, ": ", CoreStatusName(status));
   return status == CoreStatus::kBadArgument ? absl::InvalidArgumentError(message) : absl::DataLossError(message);
 }
 

@@ -4,10 +4,12 @@
 #include "firmware_riscv/loader/core_errors.h"
 #include "firmware_riscv/loader/loader_parts.h"
 #include "firmware_riscv/loader/modelvault_loader.h"
+#include "firmware_riscv/loader/placement.h"
 #include "restore/core/proven_chunks.h"
 #include "restore/core/variant_stream.h"
 #include "vault/core/vault_view.h"
 
+using modelvault::At;
 using modelvault::BlobHead;
 using modelvault::ByteSpan;
 using modelvault::ByteView;
@@ -38,17 +40,6 @@ using modelvault::Xxh64;
 static_assert(MV_DEFAULT_TILE_SIZE == modelvault::kDefaultTileSize);
 static_assert(MV_MIN_TILE_SIZE == modelvault::kMinTileSize);
 static_assert(MV_MAX_NAME_SIZE == modelvault::kMaxVariantNameSize);
-
-namespace {
-
-// Placement new of our own: the board's compiler comes without <new>.
-struct At {
-  void* place;
-};
-
-}  // namespace
-
-inline void* operator new(size_t, At at) noexcept { return at.place; }
 
 namespace {
 

@@ -219,8 +219,7 @@ class OpenedVariant {
     order.order = order_.data();
     order.columns = order_.size();
     stream_ = std::make_unique<VariantStream>(variant.layout.get(), models.chunk_size, models.segment_size, chunks,
-                                              segments,
-                                              StreamWorkspace{&tables_, order, {tile_.data(), tile_.size()}});
+                                              segments, StreamWorkspace{&tables_, order, {tile_.data(), tile_.size()}});
     weights_ = std::make_unique<RestoredWeights>(stream_.get(), variant.layout.get(), 256);
   }
 
