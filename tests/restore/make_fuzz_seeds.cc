@@ -154,6 +154,8 @@ bool Write(const std::string& corpus) {
 
   done = done && Put(corpus + "/vault_file/all", '\0' + CodedVaultBytes(small));
   done = done && Put(corpus + "/vault_file/all_repaired", '\1' + CodedVaultBytes(small));
+  const CodedModels fast = Encode(SeedModels(), 512, 4096, BaseProfile::kFast);
+  done = done && Put(corpus + "/vault_file/fast_repaired", '\1' + CodedVaultBytes(fast));
   done = done && Put(corpus + "/vault_file/long_repaired", '\1' + CodedVaultBytes(long_models));
   const CodedModels empty = Encode({{}, {}, {{"none", {}, {}, false}}}, 256, 4096);
   return done && Put(corpus + "/vault_file/empty_repaired", '\1' + CodedVaultBytes(empty));
