@@ -31,7 +31,7 @@ struct ReadObserver {
 class ProvenChunks {
  public:
   // Whether a chunk's bytes are proven. Each time: by their checksum when they are read first, later by a seal of 32
-  // bits, taken when the checksum was right: it costs a third. Without room for seals it is the checksum each time.
+  // bits, taken when the checksum was right: it costs a quarter. Without room for seals it is the checksum each time.
   enum class Proof : uint8_t { kEachTime, kNone };
 
   // Bytes that the largest chunk takes at most. Fails as FindChunk does.
@@ -56,6 +56,8 @@ class ProvenChunks {
  private:
   static constexpr size_t kNoChunk = SIZE_MAX;
 
+  CoreStatus CopyHashed(ByteView stored, uint32_t checksum32);
+  CoreStatus CopySealed(ByteView stored, const uint32_t* seal);
   CoreStatus Copy(size_t chunk, ByteView stored, uint32_t checksum32);
 
   StoredChunks from_;
