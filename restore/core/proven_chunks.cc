@@ -69,9 +69,25 @@ uint32_t SealOf(ByteView bytes, size_t shift) {
   for (size_t i = 0; i < head; ++i) seal.Mix(bytes.data[i]);
   const size_t words_end = bytes.size - (bytes.size - head) % 4;
   const unsigned down = 8 * static_cast<unsigned>(head);
-  for (const uint8_t *p = bytes.data, *const end = p + (words_end - head); p != end; p += 4) {
-    const uint32_t low = LoadAligned32(p);
-    seal.Mix(head == 0 ? low : (low >> down) | (LoadAligned32(p + 4) << (32 - down)));
+  const uint8_t* p = bytes.data;
+  const uint8_t* const end = p + (words_end - head);
+  if (head == 0) {
+    for (; p != end; p += 4) seal.Mix(LoadAligned32(p));
+  } else {
+    uint32_t low = LoadAligned32(p);
+    const auto next = [&](uint32_t high) __attribute__((always_inline)) {
+      seal.Mix((low >> down) | (high << (32 - down)));
+      low = high;
+    };
+    for (; end - p >= 16; p += 16) {
+      const uint32_t a = LoadAligned32(p + 4), b = LoadAligned32(p + 8);
+      const uint32_t c = LoadAligned32(p + 12), d = LoadAligned32(p + 16);
+      next(a);
+      next(b);
+      next(c);
+      next(d);
+    }
+    for (; p != end; p += 4) next(LoadAligned32(p + 4));
   }
   for (size_t i = words_end; i < bytes.size; ++i) seal.Mix(bytes.data[i]);
   return seal.value;
@@ -99,12 +115,6 @@ CoreStatus ProvenChunks::BufferSize(const StoredChunks& from, size_t* size) {
   }
   *size += 3;  // It may begin anywhere in a word.
   return CoreStatus::kOk;
-}
-
-ProvenChunks::ProvenChunks(const StoredChunks& from, ByteSpan buffer, uint32_t* seals, ReadObserver observer)
-    : from_(from), buffer_(buffer), seals_(seals), observer_(observer) {
-  const size_t count = seals != nullptr ? from.header->chunk_count() : 0;
-  for (size_t i = 0; i < count; ++i) seals[i] = 0;
 }
 
 // Copies a chunk to the buffer's front and hashes it there.

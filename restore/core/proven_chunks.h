@@ -37,9 +37,10 @@ class ProvenChunks {
   // Bytes that the largest chunk takes at most. Fails as FindChunk does.
   [[nodiscard]] static CoreStatus BufferSize(const StoredChunks& from, size_t* size);
 
-  // `buffer` lies at a multiple of 4, has BufferSize() bytes, and outlives this. `seals` is null or has room for one a
-  // chunk.
-  ProvenChunks(const StoredChunks& from, ByteSpan buffer, uint32_t* seals = nullptr, ReadObserver observer = {});
+  // `buffer` lies at a multiple of 4, has BufferSize() bytes, and outlives this. `seals` is null or has one for each
+  // chunk: 0, or what another ProvenChunks of these chunks has made of it.
+  ProvenChunks(const StoredChunks& from, ByteSpan buffer, uint32_t* seals = nullptr, ReadObserver observer = {})
+      : from_(from), buffer_(buffer), seals_(seals), observer_(observer) {}
   ProvenChunks(const ProvenChunks&) = delete;
   ProvenChunks& operator=(const ProvenChunks&) = delete;
 
