@@ -109,7 +109,8 @@ absl::Status ModelWeights::ReadStored() {
   const CoreStatus measured = BaseWeights::MemorySize(restorer_->shared(), stored, kPieceSize, &size);
   if (measured != CoreStatus::kOk) return Describe(measured);
   weights_memory_ = Words(size);
-  base_weights_ = std::make_unique<BaseWeights>(&restorer_->shared(), stored, &tables_,
+  seals_.resize(header.chunk_count());
+  base_weights_ = std::make_unique<BaseWeights>(&restorer_->shared(), stored, seals_.data(), &tables_,
                                                 ByteSpan{Bytes(weights_memory_), size}, kPieceSize);
   return absl::OkStatus();
 }

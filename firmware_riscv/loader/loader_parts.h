@@ -23,6 +23,9 @@ struct LoaderParts {
 
 LoaderParts PartsOf(mv_loader* loader);
 
+// mv_start_proven() with `seals` for ProvenChunks, which outlive the model in progress.
+mv_error StartSealed(mv_loader* loader, const mv_variant* variant, size_t tile_size, uint32_t flags, uint32_t* seals);
+
 }  // namespace modelvault
 
 #endif  // MODELVAULT_FIRMWARE_RISCV_LOADER_LOADER_PARTS_H_

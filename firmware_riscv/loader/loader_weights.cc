@@ -25,11 +25,12 @@ mv_error LoaderWeights::Open(mv_loader* loader, const mv_variant& variant, const
   loader_ = loader;
   list_size_ = 0;
   const uint32_t digest = request.with_digest ? MV_WITH_DIGEST : 0;
-  mv_error error = mv_start_proven(loader, &variant, request.tile_size, MV_WITH_BASE | digest);
+  const ByteSpan memory = TakeSeals(request.list_memory);
+  mv_error error = StartSealed(loader, &variant, request.tile_size, MV_WITH_BASE | digest, seals_);
   if (error != MV_OK) return error;
   const bool base_layout = mv_base_tile(loader) != nullptr;
   if (base_layout) {
-    error = MakeList(request);
+    error = MakeList(request, memory);
     if (error == MV_OK && list_size_ != 0) return UseBase();
   } else if (request.with_digest) {
     error = mv_stream(loader, IgnoreTile, nullptr);
@@ -38,9 +39,19 @@ mv_error LoaderWeights::Open(mv_loader* loader, const mv_variant& variant, const
   return UseRestored(variant, request.tile_size, base_layout ? TensorConsumer{} : request.consumer);
 }
 
+// The seals at the memory's front, if it has room for them; what is left of it.
+ByteSpan LoaderWeights::TakeSeals(ByteSpan memory) {
+  const size_t count = PartsOf(loader_).chunks.header->chunk_count();
+  seals_ = nullptr;
+  if (count > memory.size / sizeof(*seals_)) return memory;
+  seals_ = reinterpret_cast<uint32_t*>(memory.data);
+  for (size_t i = 0; i < count; ++i) seals_[i] = 0;
+  return {memory.data + count * sizeof(*seals_), memory.size - count * sizeof(*seals_)};
+}
+
 // The pass in progress, and the list of it; list_size_ stays 0 where the list's memory does not suffice.
-mv_error LoaderWeights::MakeList(const Request& request) {
-  DeltaListBuilder builder(PartsOf(loader_).shared, request.list_memory, request.consumer);
+mv_error LoaderWeights::MakeList(const Request& request, ByteSpan memory) {
+  DeltaListBuilder builder(PartsOf(loader_).shared, memory, request.consumer);
   Tiles tiles = {loader_, &builder};
   const mv_error error = mv_stream(loader_, AddTile, &tiles);
   if (error != MV_OK) return error;
@@ -57,13 +68,13 @@ mv_error LoaderWeights::UseBase() {
     list_size_ = 0;
     return ToError(status);
   }
-  new (At{base_}) BaseWeights(parts.shared, parts.chunks, parts.tables, parts.idle, kPieceSize);
+  new (At{base_}) BaseWeights(parts.shared, parts.chunks, seals_, parts.tables, parts.idle, kPieceSize);
   return MV_OK;
 }
 
 // A stream of its own, which stays; `consumer` gets what it restores.
 mv_error LoaderWeights::UseRestored(const mv_variant& variant, size_t tile_size, const TensorConsumer& consumer) {
-  const mv_error started = mv_start_proven(loader_, &variant, tile_size, 0);
+  const mv_error started = StartSealed(loader_, &variant, tile_size, 0, seals_);
   if (started != MV_OK) return started;
   const LoaderParts parts = PartsOf(loader_);
   new (At{restored_}) RestoredWeights(parts.stream, parts.layout, tile_size);

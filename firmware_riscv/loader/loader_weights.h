@@ -31,7 +31,8 @@ class LoaderWeights {
 
   // The weights, proven each time. After Open().
   WeightSource source();
-  // Bytes of list_memory that the list takes; 0: there is none, and the weights are restored each time.
+  // Bytes of list_memory that the list takes beside the seals; 0: there is none, and the weights are restored each
+  // time.
   size_t list_size() const { return list_size_; }
   // Without a proof for each time that the base is read. Only where there is a list.
   void set_proof(ProvenChunks::Proof proof);
@@ -41,7 +42,8 @@ class LoaderWeights {
   static constexpr size_t kPieceSize = 1024;  // Of a base that is coded.
 
  private:
-  mv_error MakeList(const Request& request);
+  ByteSpan TakeSeals(ByteSpan memory);
+  mv_error MakeList(const Request& request, ByteSpan memory);
   mv_error UseBase();
   mv_error UseRestored(const mv_variant& variant, size_t tile_size, const TensorConsumer& consumer);
   BaseWeights* base() { return reinterpret_cast<BaseWeights*>(base_); }
@@ -49,6 +51,7 @@ class LoaderWeights {
   RestoredWeights* restored() { return reinterpret_cast<RestoredWeights*>(restored_); }
 
   mv_loader* loader_ = nullptr;
+  uint32_t* seals_ = nullptr;
   DeltaList list_;
   size_t list_size_ = 0;
   alignas(BaseWeights) uint8_t base_[sizeof(BaseWeights)];

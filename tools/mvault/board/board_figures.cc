@@ -124,10 +124,10 @@ void CycleCounts::Add(const CycleCounts& other) {
 }
 
 std::string BoardPhaseName(int phase) {
-  static constexpr std::array<const char*, 16> kNames = {
+  static constexpr std::array<const char*, 15> kNames = {
       "start-up",    "open",           "verify: decode", "verify: hash",     "use: decode",  "use: hash",
       "console",     "verify: else",   "use: else",      "proven: decode",   "proven: hash", "proven: else",
-      "list: build", "weights: first", "weights: again", "weights: unproven"};
+      "list: build", "weights: proven", "weights: unproven"};
   return phase >= 0 && static_cast<size_t>(phase) < kNames.size() ? kNames[static_cast<size_t>(phase)]
                                                                   : absl::StrCat("phase ", phase);
 }
