@@ -14,7 +14,8 @@ absl::StatusOr<std::unique_ptr<ModelEngine>> ModelEngine::Open(const Restorer& r
 }
 
 absl::Status ModelEngine::Init(const Restorer& restorer, absl::string_view name, const ModelEngineOptions& options) {
-  name_ = absl::StrCat(restorer.vault().path(), ": ", name == kReservedVariantName ? "base" : absl::StrCat("variant '", name, "'"));
+  name_ = absl::StrCat(restorer.vault().path(), ": ",
+                       name == kReservedVariantName ? "base" : absl::StrCat("variant '", name, "'"));
   absl::StatusOr<Network> network = restorer.network();
   if (!network.ok()) return network.status();
   network_ = *network;
@@ -56,8 +57,8 @@ absl::StatusOr<std::vector<uint16_t>> ModelEngine::Encode(absl::string_view text
   std::vector<uint16_t> ids(Tokenizer::ScratchWords(text.size()));
   size_t count;
   size_t bad_offset;
-  const CoreStatus status = tokenizer_->Encode({reinterpret_cast<const uint8_t*>(text.data()), text.size()},
-                                               ids.data(), ids.size(), &count, &bad_offset);
+  const CoreStatus status = tokenizer_->Encode({reinterpret_cast<const uint8_t*>(text.data()), text.size()}, ids.data(),
+                                               ids.size(), &count, &bad_offset);
   if (status == CoreStatus::kNotFound) {
     return absl::InvalidArgumentError(absl::StrFormat("byte 0x%02x at offset %d of the text is in no token of %s",
                                                       static_cast<uint8_t>(text[bad_offset]), bad_offset, name_));

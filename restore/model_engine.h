@@ -40,8 +40,8 @@ class ModelEngine {
   // Nothing: the vault has none.
   const std::optional<Tokenizer>& tokenizer() const { return tokenizer_; }
 
-  // The ids of a text, that which begins one first. InvalidArgument: there is no tokenizer, or a byte of the text, whose
-  // place is told, is in none of its tokens.
+  // The ids of a text, that which begins one first. InvalidArgument: there is no tokenizer, or a byte of the text,
+  // whose place is told, is in none of its tokens.
   absl::StatusOr<std::vector<uint16_t>> Encode(absl::string_view text) const;
 
   // As Engine's.

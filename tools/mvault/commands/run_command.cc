@@ -150,8 +150,9 @@ absl::StatusOr<ExitCode> RunModel(Session& session, Arguments& arguments) {
   absl::StatusOr<std::unique_ptr<Restorer>> restorer = Restorer::Open(session.file_system, arguments.vault);
   if (!restorer.ok()) return restorer.status();
   if (!(*restorer)->vault().header().has_network()) {
-    return absl::NotFoundError(absl::StrCat(arguments.vault, ": the vault does not say what its models compute: pack "
-                                                             "or fit it with --model (and --tokenizer)"));
+    return absl::NotFoundError(absl::StrCat(arguments.vault,
+                                            ": the vault does not say what its models compute: pack "
+                                            "or fit it with --model (and --tokenizer)"));
   }
   ModelEngineOptions options;
   if (!arguments.activation_bits.empty()) options.activation_bits = arguments.activation_bits == "4" ? 4 : 8;
@@ -159,8 +160,9 @@ absl::StatusOr<ExitCode> RunModel(Session& session, Arguments& arguments) {
   if (!engine.ok()) return engine.status();
   const bool takes_tokens = (*engine)->network().task == NetworkTask::kTokens;
   if (takes_tokens != arguments.prompt.has_value()) {
-    return UsageError(session, absl::StrCat(arguments.vault, takes_tokens ? ": its models take text: give --prompt"
-                                                                          : ": its models take numbers: give --features"));
+    return UsageError(session,
+                      absl::StrCat(arguments.vault, takes_tokens ? ": its models take text: give --prompt"
+                                                                 : ": its models take numbers: give --features"));
   }
   if (!takes_tokens) return RunFeatures(session, **engine, arguments);
   if (arguments.prompt == "-") {
