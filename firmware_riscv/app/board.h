@@ -41,7 +41,7 @@ uint32_t RamCodeBytes();
 uint32_t StackBytesUsed();
 uint32_t StackBytes();
 
-// The boot strap block: 256 bytes that automation puts beside the code (straps.h).
+// The boot strap blocks: kAnswerStrapSize bytes that automation puts beside the code (straps.h).
 ByteView StrapBlock();
 
 }  // namespace modelvault

@@ -23,6 +23,9 @@ enum class Phase : uint8_t {
   kWeightsFirst = 13,     // All of the base's bytes as an engine reads them: the first time,
   kWeightsProven = 14,    // later,
   kWeightsUnproven = 15,  // and without proof.
+  kLoad = 16,             // The proven pass that loads an engine.
+  kPrefill = 17,          // All tokens of a prompt, or the features; from them the first token is picked.
+  kToken = 18,            // Each token after it, from the one before: begun once a token.
 };
 
 // The emulated board's registers, for its observer alone; the emulator's finisher, whose addresses these are, ignores

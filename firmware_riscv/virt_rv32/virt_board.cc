@@ -85,7 +85,7 @@ uint32_t StackBytesUsed() {
 
 uint32_t StackBytes() { return static_cast<uint32_t>(_stack_top - _stack_bottom) * 4; }
 
-ByteView StrapBlock() { return {_straps, kStrapSize}; }
+ByteView StrapBlock() { return {_straps, kAnswerStrapSize}; }
 
 }  // namespace modelvault
 

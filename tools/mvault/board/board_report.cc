@@ -90,7 +90,8 @@ std::string ShortName(const std::string& name) {
 constexpr Phase kOrder[] = {Phase::kOther,        Phase::kOpen,          Phase::kVerifyDecode,    Phase::kVerifyHash,
                             Phase::kVerifyElse,   Phase::kUseDecode,     Phase::kUseHash,         Phase::kUseElse,
                             Phase::kProvenDecode, Phase::kProvenHash,    Phase::kProvenElse,      Phase::kList,
-                            Phase::kWeightsFirst, Phase::kWeightsProven, Phase::kWeightsUnproven, Phase::kConsole};
+                            Phase::kWeightsFirst, Phase::kWeightsProven, Phase::kWeightsUnproven, Phase::kLoad,
+                            Phase::kPrefill,      Phase::kToken,         Phase::kConsole};
 
 std::string FormatPhases(const BoardResult& result, double mhz, bool functions) {
   TextTable table(
