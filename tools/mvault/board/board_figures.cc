@@ -162,6 +162,8 @@ CycleCounts UseCounts(const BoardPhases& phases) {
   return Sum(phases, {Phase::kUseDecode, Phase::kUseHash, Phase::kUseElse});
 }
 
+CycleCounts LoadCounts(const BoardPhases& phases) { return Sum(phases, {Phase::kLoad}); }
+
 CycleCounts ProvenCounts(const BoardPhases& phases) { return Sum(phases, {Phase::kProvenDecode, Phase::kProvenElse}); }
 
 BoardTimes TimesAt(const BoardPhases& phases, double mhz) {

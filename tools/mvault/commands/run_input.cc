@@ -9,6 +9,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "tools/formats/text_file.h"
 
@@ -17,6 +18,10 @@ namespace {
 
 constexpr size_t kMaxInput = 1 << 20;
 constexpr double kMaxFeature = 32768;
+
+int32_t ToFixed(double value) {
+  return static_cast<int32_t>(std::clamp(std::llround(value * 65536), -(1LL << 31), (1LL << 31) - 1));
+}
 
 std::vector<absl::string_view> Words(absl::string_view text) {
   return absl::StrSplit(text, absl::ByAnyChar(", \t\r\n"), absl::SkipEmpty());
@@ -56,11 +61,26 @@ absl::StatusOr<std::vector<int32_t>> ReadFeatures(FileSystem& file_system, const
       return absl::InvalidArgumentError(absl::StrCat(from, "number ", features.size() + 1, " is '", word,
                                                      "', expected one between -32768 and 32768"));
     }
-    features.push_back(static_cast<int32_t>(std::min(std::llround(value * 65536), (1LL << 31) - 1)));
+    features.push_back(ToFixed(value));
   }
   if (features.size() == count) return features;
   return absl::InvalidArgumentError(
       absl::StrCat(from, features.size(), " numbers, expected the ", count, " that the model takes"));
+}
+
+std::string FeatureText(absl::Span<const int32_t> features) {
+  std::string text;
+  for (const int32_t feature : features) {
+    std::string shortest;
+    // Five decimals are enough for 16 bits behind the point.
+    for (int decimals = 0; decimals <= 5; ++decimals) {
+      shortest = absl::StrFormat("%.*f", decimals, feature / 65536.0);
+      double value;
+      if (absl::SimpleAtod(shortest, &value) && ToFixed(value) == feature) break;
+    }
+    absl::StrAppend(&text, text.empty() ? "" : " ", shortest);
+  }
+  return text;
 }
 
 }  // namespace modelvault

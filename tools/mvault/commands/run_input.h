@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "vault/file_system.h"
 
 namespace modelvault {
@@ -18,6 +19,9 @@ absl::StatusOr<std::string> ReadStandardInput();
 // it names. kInvalidArgument, with which number of which file, for one that is none or not below 32,768; for others
 // than `count`.
 absl::StatusOr<std::vector<int32_t>> ReadFeatures(FileSystem& file_system, const std::string& text, size_t count);
+
+// Such numbers as decimals with spaces between them, as short as they can be without changing a value.
+std::string FeatureText(absl::Span<const int32_t> features);
 
 }  // namespace modelvault
 
