@@ -6,6 +6,7 @@
 #include "firmware_riscv/app/numbers.h"
 #include "firmware_riscv/app/print.h"
 #include "firmware_riscv/app/score_hash.h"
+#include "firmware_riscv/app/words.h"
 
 namespace modelvault {
 namespace {
@@ -123,7 +124,7 @@ mv_error OpenEngine(const Straps& straps, mv_engine** engine, Answered* answered
     if (error != MV_OK) return error;
   }
   BeginPhase(Phase::kLoad);
-  error = mv_engine_open(loader, &variant, straps.tile_size != 0 ? straps.tile_size : MV_DEFAULT_TILE_SIZE, engine,
+  error = mv_engine_open(loader, &variant, straps.tile_size != 0 ? straps.tile_size : MV_ENGINE_TILE_SIZE, engine,
                          &answered->fault);
   answered->offset = mv_offset_of(loader, &variant, answered->fault);
   return error;

@@ -8,6 +8,7 @@ namespace modelvault {
 
 class Generator {
  public:
+  Generator() = default;
   // The engine, of a network of tokens, must outlive this.
   explicit Generator(mv_engine* engine);
 
@@ -22,9 +23,9 @@ class Generator {
  private:
   mv_error Run(const uint16_t* tokens, size_t count, uint16_t* token);
 
-  mv_engine* engine_;
-  uint16_t begin_token_;
-  uint16_t end_token_;
+  mv_engine* engine_ = nullptr;
+  uint16_t begin_token_ = MV_NO_TOKEN;
+  uint16_t end_token_ = MV_NO_TOKEN;
   uint16_t last_ = MV_NO_TOKEN;
 };
 

@@ -27,16 +27,6 @@ bool TakeDigits(ByteView* text, size_t most, uint32_t* value, uint32_t* power) {
 
 }  // namespace
 
-ByteView TakeWord(ByteView* text) {
-  size_t begin = 0;
-  while (begin < text->size && text->data[begin] == ' ') ++begin;
-  size_t end = begin;
-  while (end < text->size && text->data[end] != ' ') ++end;
-  const ByteView word = text->Sub(begin, end - begin);
-  *text = text->Sub(end, text->size - end);
-  return word;
-}
-
 bool ParseNumber(ByteView text, uint64_t* value) {
   *value = 0;
   for (size_t i = 0; i < text.size; ++i) {

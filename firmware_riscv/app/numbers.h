@@ -6,9 +6,6 @@
 
 namespace modelvault {
 
-// Takes the next word, which spaces end, off the front of *text; empty after the last.
-ByteView TakeWord(ByteView* text);
-
 // Digits alone, of less than 2^64. False for anything else.
 [[nodiscard]] bool ParseNumber(ByteView text, uint64_t* value);
 

@@ -30,6 +30,7 @@ using modelvault::Sampler;
 using modelvault::TensorConsumer;
 using modelvault::ToError;
 using modelvault::Tokenizer;
+using modelvault::VariantStream;
 using modelvault::WeightSource;
 
 static_assert(MV_TASK_TOKENS == static_cast<int>(NetworkTask::kTokens) &&
@@ -39,6 +40,8 @@ static_assert(MV_TASK_TOKENS == static_cast<int>(NetworkTask::kTokens) &&
 namespace {
 
 constexpr size_t kPieceSize = 1024;  // Where the base is coded.
+// Of a stream, which nobody needs once the list is made.
+constexpr size_t kSpareSize = sizeof(VariantStream);
 
 constexpr size_t AlignUp(size_t size) { return (size + (MV_MEMORY_ALIGNMENT - 1)) & ~size_t{MV_MEMORY_ALIGNMENT - 1}; }
 constexpr size_t Larger(size_t a, size_t b) { return a > b ? a : b; }
@@ -56,6 +59,7 @@ struct mv_engine {
   mv_watchdog watchdog;  // The loader's.
   mv_engine_memory memory;
   size_t scratch_size;
+  ByteSpan scratch;  // In the loader, in its memory, or where the list would be.
   Network network;
   Tokenizer tokenizer;
   Engine engine;
@@ -79,7 +83,7 @@ struct mv_engine {
   mv_error BindWeights();
   WeightSource Source();
   TensorConsumer Parameters();
-  ByteSpan Scratch() const;
+  mv_error PlaceScratch(ByteSpan list_memory);
   template <typename Run>
   mv_error RunWith(const Run& run);
 };
@@ -93,7 +97,7 @@ struct Plan {
   Network network;
   Tokenizer tokenizer;
   mv_engine_memory memory;
-  size_t scratch_size;  // At the end of the loader's memory: tokens of a prompt, or features.
+  size_t scratch_size;  // Tokens of a prompt, or features.
   bool has_base_layout;
 
   // Parses the vault's network; tokenizer, if there is one.
@@ -127,12 +131,12 @@ CoreStatus Plan::Measure(mv_loader* loader, const mv_variant& variant, size_t ti
   if (network.tokenizer.size > 0) {
     scratch_size = Larger(scratch_size, AlignUp(Tokenizer::ScratchWords(MV_ENGINE_MAX_TEXT) * sizeof(uint16_t)));
   }
-  size_t kept = AlignUp(pass.bytes) + scratch_size;
   has_base_layout = pass.has_base_layout;
+  size_t kept = pass.bytes;
   if (has_base_layout) {
-    kept = Larger(kept, Larger(AlignUp(pass.with_base), AlignUp(pass.fixed) + AlignUp(weights_size) + scratch_size));
+    kept = Larger(pass.with_base, AlignUp(pass.fixed + weights_size) + (scratch_size > kSpareSize ? scratch_size : 0));
   }
-  memory = {kept,
+  memory = {AlignUp(kept),
             AlignUp(sizeof(mv_engine)),
             AlignUp(engine.cache),
             AlignUp(engine.activations),
@@ -170,11 +174,6 @@ mv_engine::mv_engine(mv_loader* of, const mv_variant& its, size_t tile, const Pl
       tokenizer(plan.tokenizer),
       sampler(0, 0, 0),
       listed(plan.has_base_layout) {}
-
-ByteSpan mv_engine::Scratch() const {
-  const ByteSpan kept = modelvault::MemoryOf(loader);
-  return {kept.data + kept.size - scratch_size, scratch_size};
-}
 
 TensorConsumer mv_engine::Parameters() {
   return {[](void* self, size_t tensor, size_t offset, ByteView bytes) {
@@ -233,6 +232,17 @@ mv_error mv_engine::BindWeights() {
   return MV_OK;
 }
 
+mv_error mv_engine::PlaceScratch(ByteSpan list_memory) {
+  if (!listed) {
+    scratch = {list_memory.data, scratch_size};
+    return scratch_size <= list_memory.size ? MV_OK : MV_WORKSPACE_TOO_SMALL;
+  }
+  const LoaderParts parts = PartsOf(loader);
+  scratch = {reinterpret_cast<uint8_t*>(parts.stream), scratch_size};
+  if (scratch_size > kSpareSize) scratch.data = parts.idle.data + parts.idle.size - scratch_size;
+  return MV_OK;
+}
+
 mv_error mv_engine::Load(mv_fault* its_fault) {
   const LoaderParts parts = PartsOf(loader);
   uint8_t* const begin = reinterpret_cast<uint8_t*>(this) + memory.engine;
@@ -240,14 +250,16 @@ mv_error mv_engine::Load(mv_fault* its_fault) {
   const CoreStatus placed =
       engine.Init(network, {&parts.shared->tensor(0), parts.shared->tensor_count()}, begin, engine_size);
   if (placed != CoreStatus::kOk) return ToError(placed);
+  const ByteSpan rest = {begin + engine_size, all_memory - (memory.loader + memory.engine + engine_size)};
   mv_error error = MV_OK;
   if (listed) {
-    error = Restore({begin + engine_size, all_memory - (memory.loader + memory.engine + engine_size)});
+    error = Restore(rest);
     if (error == MV_OK) error = BindWeights();
   } else {
     error = ReadRestored();
   }
   *its_fault = mv_where(loader);
+  if (error == MV_OK) error = PlaceScratch(rest);
   // A variant may lack what the network needs.
   if (error == MV_OK && !engine.ready()) error = MV_BAD_NETWORK;
   return error;
@@ -360,10 +372,9 @@ mv_error mv_engine_encode(mv_engine* engine, const char* text, size_t size, cons
   *count = 0;
   if (engine->network.tokenizer.size == 0) return MV_NOT_FOUND;
   if (size > MV_ENGINE_MAX_TEXT) return MV_BAD_ARGUMENT;
-  const ByteSpan scratch = engine->Scratch();
-  uint16_t* const words = reinterpret_cast<uint16_t*>(scratch.data);
+  uint16_t* const words = reinterpret_cast<uint16_t*>(engine->scratch.data);
   const CoreStatus status = engine->tokenizer.Encode({reinterpret_cast<const uint8_t*>(text), size}, words,
-                                                     scratch.size / sizeof(uint16_t), count, bad_offset);
+                                                     engine->scratch.size / sizeof(uint16_t), count, bad_offset);
   if (status == CoreStatus::kOk) *tokens = words;
   return ToError(status);
 }
@@ -376,7 +387,7 @@ const char* mv_engine_text(const mv_engine* engine, uint16_t token, size_t* size
 
 int32_t* mv_engine_features(mv_engine* engine) {
   if (engine->network.task != NetworkTask::kFeatures) return nullptr;
-  return reinterpret_cast<int32_t*>(engine->Scratch().data);
+  return reinterpret_cast<int32_t*>(engine->scratch.data);
 }
 
 mv_error mv_engine_run(mv_engine* engine, const uint16_t* tokens, size_t count) {

@@ -9,7 +9,7 @@
  *   const uint16_t* prompt;
  *   size_t count;
  *   uint16_t token;
- *   mv_error error = mv_engine_open(loader, &variant, MV_DEFAULT_TILE_SIZE, &engine, NULL);
+ *   mv_error error = mv_engine_open(loader, &variant, MV_ENGINE_TILE_SIZE, &engine, NULL);
  *   if (error == MV_OK) error = mv_engine_encode(engine, "What is", 7, &prompt, &count, NULL);
  *   if (error == MV_OK) error = mv_engine_run(engine, prompt, count);
  *   while (error == MV_OK && (error = mv_engine_pick(engine, &token)) == MV_OK) {
@@ -27,6 +27,9 @@ extern "C" {
 #endif
 
 typedef struct mv_engine mv_engine;
+
+/* Larger tiles take more memory and make little faster. */
+#define MV_ENGINE_TILE_SIZE 512u
 
 /* Bytes, of the memory that mv_open() was given. */
 typedef struct mv_engine_memory {
@@ -86,7 +89,7 @@ void mv_engine_describe(const mv_engine* engine, mv_engine_info* info);
 #define MV_ENGINE_MAX_TEXT 512u
 
 /* Sets *tokens and *count to the ids of `text` (at most MV_ENGINE_MAX_TEXT bytes), the one that begins a text first.
- * They are in the loader's memory until the next of these calls, and until a model is started there. MV_NOT_FOUND: there
+ * They stay until the next of these calls, and until the loader starts a model. MV_NOT_FOUND: there
  * is no tokenizer, or no token for the byte at *bad_offset (which may be NULL; then SIZE_MAX and the byte's place). */
 mv_error mv_engine_encode(mv_engine* engine, const char* text, size_t size, const uint16_t** tokens, size_t* count,
                           size_t* bad_offset);
