@@ -267,8 +267,8 @@ std::string FormatBoardResults(const std::vector<BoardResult>& results, const Bo
     }
   }
   const std::string verified =
-      absl::StrFormat("%d of %d models verified on the board, equal to the host's; %s bytes of RAM at most\n", good,
-                      results.size(), Grouped(most_ram));
+      absl::StrFormat("%d of %s verified on the board, equal to the host's; %s bytes of RAM at most\n", good,
+                      Counted(results.size(), "model"), Grouped(most_ram));
   const BoardSummary summary = Summarize(results, clock.mhz);
   if (summary.models == 0) return absl::StrCat(table.Format(), "\n", verified, "cycles were not counted\n");
   add("median", summary.median, "");

@@ -29,6 +29,8 @@ void Console::PrintError(const absl::Status& status) { PrintLine("error", status
 
 void Console::PrintNote(absl::string_view text) { PrintLine("note", text); }
 
+void Console::PrintWarning(absl::string_view text) { PrintLine("warning", text); }
+
 void Console::PrintLine(absl::string_view kind, absl::string_view text) {
   progress_.Clear();
   const std::string line = absl::StrCat("mvault: ", kind, ": ", PrintableLines(text));

@@ -53,14 +53,15 @@ std::string ToText(const Arguments& arguments, const VaultPlan& plan, uint64_t b
   table.AddRow({"CHUNKS", Grouped(plan.chunks_bytes)});
   table.AddRow({"BASE", Grouped(plan.base_bytes)});
   table.AddRow({"header, file headers, padding", Grouped(plan.fixed_bytes)});
-  table.AddRow({absl::StrFormat("overhead of %d variants, %.1f each", arguments.variants, plan.overhead_per_variant),
-                Grouped(plan.overhead_bytes)});
+  table.AddRow(
+      {absl::StrFormat("overhead of %s, %.1f each", Counted(arguments.variants, "variant"), plan.overhead_per_variant),
+       Grouped(plan.overhead_bytes)});
   table.AddRow({"left for the variants", Grouped(plan.bytes_left)});
   std::string text = absl::StrFormat("%s: %s bytes of file, %s weights\n\n%s\n", Printable(arguments.base),
                                      Grouped(plan.base_file_size), Grouped(plan.weights), table.Format());
   if (!plan.fits) return text;
-  absl::StrAppendFormat(&text, "Each of %d variants may take %s bytes: %s bits a weight.\n", arguments.variants,
-                        Grouped(plan.bytes_left_per_variant), FormatBits(plan.bits_per_weight));
+  absl::StrAppendFormat(&text, "Each of %s may take %s: %s bits a weight.\n", Counted(arguments.variants, "variant"),
+                        Counted(plan.bytes_left_per_variant, "byte"), FormatBits(plan.bits_per_weight));
   if (plan.density.has_value()) {
     absl::StrAppendFormat(&text,
                           "As ternary differences that is about %.1f %% of the INT8 weights changed, scales not "
@@ -82,8 +83,8 @@ absl::StatusOr<ExitCode> Plan(Session& session, const Arguments& arguments) {
   }
   if (plan->fits) return ExitCode::kOk;
   return absl::ResourceExhaustedError(
-      absl::StrFormat("%s: nothing fits: the base and the overhead of %d variants take %d bytes, budget %d",
-                      arguments.base, arguments.variants, plan->taken, budget));
+      absl::StrFormat("%s: nothing fits: the base and the overhead of %s take %d bytes, budget %d", arguments.base,
+                      Counted(arguments.variants, "variant"), plan->taken, budget));
 }
 
 }  // namespace

@@ -383,7 +383,8 @@ TEST_F(MvaultTest, InfoAccountsForTheVaultAndItsModels) {
 
   EXPECT_THAT(Mvault({"info", vault}).out, AllOf(HasSubstr("chunks of 4,096 bytes"), HasSubstr("layer.w")));
   EXPECT_THAT(Mvault({"info", vault, "few"}).out, AllOf(HasSubstr("XXH3-128"), HasSubstr("layer.w"), HasSubstr("gap")));
-  EXPECT_THAT(Mvault({"info", vault, "twin"}).out, HasSubstr("9 tensors more have the base's values"));
+  EXPECT_THAT(Mvault({"info", vault, "twin"}).out,
+              HasSubstr("9 tensors more with the base's values, which take no bytes"));
   EXPECT_THAT(Mvault({"info", vault, "half"}).out, HasSubstr("F16"));
   EXPECT_THAT(Mvault({"info", vault, "nobody"}), Fails(7, "nobody"));
 }
@@ -398,7 +399,8 @@ TEST_F(MvaultTest, InfoTellsWhatIsTheVariantsOwn) {
   const std::string vault = models_.File("own.mvlt");
   ASSERT_EQ(Mvault({"pack", "--base", path, "--variant", "own=" + other, "-o", vault}).exit_code, 0);
   const ProgramRun info = Mvault({"info", vault, "own"});
-  EXPECT_THAT(info.out, AllOf(HasSubstr("\nnone "), HasSubstr("\n1 tensors more have the base's values")));
+  EXPECT_THAT(info.out,
+              AllOf(HasSubstr("\nnone "), HasSubstr("\n1 tensor more with the base's values, which takes no bytes")));
   const auto differing = [](const nlohmann::json& tensors) {
     for (const auto& t : tensors) {
       if (t["name"] == "v") return std::pair(t["elements"].get<uint64_t>(), t["differing"].get<uint64_t>());
@@ -494,7 +496,7 @@ TEST_F(MvaultTest, VerifyReportsEveryDifferenceFromAList) {
   EXPECT_EQ(Mvault({"verify", vault, "--against", list, "free", "base"}).exit_code, 0) << "only these count";
   EXPECT_EQ(Mvault({"verify", vault, "--against", list, "few"}).exit_code, 1);
 
-  EXPECT_THAT(Mvault({"verify", vault, "--against", models_.base()}), Fails(3, "line 1"));
+  EXPECT_THAT(Mvault({"verify", vault, "--against", models_.base()}), Fails(3, "expected text; it is a safetensors file"));
   EXPECT_THAT(Mvault({"verify", vault, "--against", models_.File("none")}), Fails(7, "none"));
   // Another vault of the same names.
   const CliModels others(/*seed=*/7);
