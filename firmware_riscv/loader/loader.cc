@@ -213,6 +213,7 @@ struct mv_loader {
 
   void (*observe)(void* context, mv_step step);
   void* observe_context;
+  uint32_t starts;  // How often a model was begun.
 
   mv_loader(const Contents& of, const Arena& memory) : contents(of), arena(memory) {}
   CoreStatus Open(mv_place* place);
@@ -402,6 +403,7 @@ CoreStatus mv_loader::Start(const mv_variant& variant, const Request& request) {
   size = 0;
   if (request.tile_size < MV_MIN_TILE_SIZE || request.tile_size > kMaxVaultSize) return CoreStatus::kBadArgument;
   arena.used = fixed;
+  ++starts;
   next_segment = 0;
   hash.Reset();
   expected = variant.digest;
@@ -493,6 +495,7 @@ static mv_error Open(const uint8_t* vault, size_t vault_size, void* memory, size
   opened->error = MV_NOT_FINISHED;  // Nothing has been started.
   opened->fault = {MV_PLACE_UNKNOWN, 0};
   opened->base_tile = nullptr;
+  opened->starts = 0;
   opened->position = 0;
   opened->hashed = false;
   opened->at_end = false;
@@ -675,7 +678,69 @@ void mv_observe(mv_loader* loader, void (*observe)(void* context, mv_step step),
   loader->observe_context = context;
 }
 
+// Where segment `number` of a variant is in its blob; 0 if there is no such segment.
+static size_t SegmentOffset(const Contents& contents, const mv_variant& variant, uint32_t number) {
+  ByteView blob;
+  BlobHead head;
+  SegmentPlace place;
+  if (contents.OpenBlob(variant, &blob, &head) != CoreStatus::kOk) return 0;
+  CoreStatus found = FirstSegment(head, blob.size, &place);
+  for (uint32_t i = 1; found == CoreStatus::kOk && i <= number; ++i) found = NextSegment(head, i, &place);
+  return found == CoreStatus::kOk ? static_cast<size_t>(place.offset) : 0;
+}
+
+size_t mv_offset_of(const mv_loader* loader, const mv_variant* variant, mv_fault fault) {
+  const Contents& contents = loader->contents;
+  const auto section = [&](Section s) { return static_cast<size_t>(contents.header.section(s).offset); };
+  ChunkPlace chunk;
+  switch (fault.place) {
+    case MV_PLACE_MODEL:
+      return section(Section::kModel);
+    case MV_PLACE_CHUNKS:
+      return section(Section::kChunks);
+    case MV_PLACE_INDEX:
+      return section(Section::kIndex);
+    case MV_PLACE_NETWORK:
+      return section(Section::kNetwork) + fault.number;
+    case MV_PLACE_BASE:
+      if (FindChunk(contents.header, contents.chunks, fault.number, &chunk) != CoreStatus::kOk) return 0;
+      return section(Section::kBase) + static_cast<size_t>(chunk.offset);
+    case MV_PLACE_DELTA:
+      return variant->blob_offset + (fault.number > 0 ? SegmentOffset(contents, *variant, fault.number) : 0);
+    default:
+      return 0;
+  }
+}
+
 modelvault::LoaderParts modelvault::PartsOf(mv_loader* loader) {
-  return {&loader->shared,  loader->contents.Chunks(), &loader->tables, loader->arena.From(loader->fixed),
+  return {&loader->shared,  loader->contents.Chunks(), loader->contents.watchdog.its,
+          loader->starts,   &loader->tables,           loader->arena.From(loader->fixed),
           loader->Layout(), loader->Stream()};
 }
+
+CoreStatus modelvault::MeasureProvenPass(const mv_loader* loader, const mv_variant& variant, size_t tile_size,
+                                         ProvenPassMemory* memory) {
+  const Contents& contents = loader->contents;
+  ByteView blob;
+  BlobHead head;
+  CoreStatus status = contents.OpenBlob(variant, &blob, &head);
+  size_t chunk_size = 0;
+  if (status == CoreStatus::kOk) status = ProvenChunks::BufferSize(contents.Chunks(), &chunk_size);
+  if (status != CoreStatus::kOk) return status;
+  memory->has_base_layout = head.layout.form == LayoutForm::kBase;
+  const size_t own_tensors = memory->has_base_layout ? 0 : head.layout.tensor_count;
+  const auto measure = [&](bool with_base) {
+    return MemoryFor(contents.header.tensor_count, loader->shared.max_prior_cols(), loader->shared.code_bits(),
+                     own_tensors, tile_size, chunk_size, with_base);
+  };
+  memory->bytes = measure(false);
+  memory->with_base = measure(true);
+  memory->fixed = loader->fixed;
+  return memory->with_base != 0 ? CoreStatus::kOk : CoreStatus::kWorkspaceTooSmall;
+}
+
+void modelvault::EndModel(mv_loader* loader) { loader->error = MV_NOT_FINISHED; }
+
+ByteSpan modelvault::MemoryOf(const mv_loader* loader) { return {loader->arena.begin, loader->arena.size}; }
+
+void modelvault::LimitMemory(mv_loader* loader, size_t size) { loader->arena.size = size; }

@@ -75,8 +75,9 @@ typedef enum mv_place {
   MV_PLACE_CHUNKS = 3,
   MV_PLACE_BASE = 4, /* `number`: the chunk. */
   MV_PLACE_INDEX = 5,
-  MV_PLACE_DELTA = 6,  /* The variant's blob. `number`: the segment, 0 where the head is at fault. */
-  MV_PLACE_MEMORY = 7, /* Not the vault: the caller's memory. */
+  MV_PLACE_DELTA = 6,   /* The variant's blob. `number`: the segment, 0 where the head is at fault. */
+  MV_PLACE_MEMORY = 7,  /* Not the vault: the caller's memory. */
+  MV_PLACE_NETWORK = 8, /* `number`: about which byte of it. */
 } mv_place;
 
 typedef struct mv_fault {
@@ -227,6 +228,9 @@ size_t mv_memory_used(const mv_loader* loader);
 /* After a pass that failed: compares every stored checksum on the way of `variant` and says which is wrong. Takes about
  * as long as hashing the stored base. */
 mv_fault mv_diagnose(const mv_loader* loader, const mv_variant* variant);
+
+/* Where in the vault that begins which a fault of `variant` names; 0 for none. */
+size_t mv_offset_of(const mv_loader* loader, const mv_variant* variant, mv_fault fault);
 
 /* For measurements: `observe` (may be NULL) is called where mv_start() and mv_next() begin to decode, begin to hash,
  * and return. */

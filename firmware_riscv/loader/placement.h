@@ -6,6 +6,7 @@
 
 namespace modelvault {
 
+// new (At{place}) T: a T at `place`.
 struct At {
   void* place;
 };

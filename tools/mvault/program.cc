@@ -85,6 +85,7 @@ int Run(int argc, const char* const* argv, Session* session) {
   AddDiffCommand(program, *session);
   AddPlanCommand(program, *session);
   AddEvalCommand(program, *session);
+  AddRunCommand(program, *session);
   AddBoardCommand(program, *session);
   AddHelpCommand(program, *session);
   // CLI11 would only say that a command is required.

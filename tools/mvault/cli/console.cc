@@ -16,6 +16,11 @@ void Console::Print(absl::string_view text) {
   fwrite(text.data(), 1, text.size(), out_);  // Flush() finds out about errors.
 }
 
+void Console::PrintNow(absl::string_view text) {
+  Print(text);
+  fflush(out_);  // Again, Flush() finds out about errors.
+}
+
 void Console::PrintJson(const Json& json) {
   Print(absl::StrCat(json.dump(/*indent=*/2, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace), "\n"));
 }

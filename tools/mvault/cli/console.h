@@ -21,6 +21,8 @@ class Console {
 
   // Writes `text`, whose strings from elsewhere have gone through Printable(), to standard output.
   void Print(absl::string_view text);
+  // The same, for someone who waits for it.
+  void PrintNow(absl::string_view text);
   // Writes the one JSON document of a command with --json. Everything but ASCII is escaped.
   void PrintJson(const Json& json);
 

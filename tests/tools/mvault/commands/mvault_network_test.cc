@@ -9,6 +9,7 @@
 #include "nlohmann/json.hpp"
 #include "tests/tools/eval/tiny_models.h"
 #include "tests/tools/mvault/program_run.h"
+#include "tests/tools/mvault/talking_vaults.h"
 #include "tests/vault/test_vault.h"
 
 namespace modelvault {
@@ -29,16 +30,9 @@ class MvaultNetworkTest : public testing::Test {
   }
   ProgramRun PackWithModel(const std::vector<std::string>& more = {}) {
     std::vector<std::string> arguments = {"--model", files_.File("corpus.json"), "--tokenizer",
-                                          Vocabulary("tok.bin", 26)};
+                                          WriteVocabulary(files_.folder(), "tok.bin", 26)};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return Pack(arguments);
-  }
-  // Three tokens and more, of a letter each.
-  std::string Vocabulary(const std::string& name, int letters) {
-    std::string bytes("\1\0\0\0", 4);
-    for (int i = 0; i < 3; ++i) bytes += std::string("\0\0\0\0\0\0\0\0", 8);
-    for (int i = 0; i < letters; ++i) bytes += std::string("\0\0\0\0\1\0\0\0", 8) + static_cast<char>('a' + i);
-    return files_.folder().Write(name, bytes);
   }
   std::string vault() const { return files_.File("all.mvlt"); }
   std::string Bytes() const { return files_.folder().Read("all.mvlt"); }
@@ -134,10 +128,12 @@ TEST_F(MvaultNetworkTest, VerifySaysWhereItIsWrong) {
 }
 
 TEST_F(MvaultNetworkTest, WhatDoesNotFitIsRefusedAndNothingIsWritten) {
-  ExpectError(Pack({"--tokenizer", Vocabulary("tok.bin", 26)}), 2, "--tokenizer: there is no --model");
+  ExpectError(Pack({"--tokenizer", WriteVocabulary(files_.folder(), "tok.bin", 26)}), 2,
+              "--tokenizer: there is no --model");
   ExpectError(Pack({"--model", files_.File("none.json")}), 7, "none.json");
-  ExpectError(Pack({"--model", files_.File("corpus.json"), "--tokenizer", Vocabulary("tok.bin", 25)}), 3,
-              "tok.bin: 28 tokens, expected the 29 of config.vocab");
+  ExpectError(
+      Pack({"--model", files_.File("corpus.json"), "--tokenizer", WriteVocabulary(files_.folder(), "tok.bin", 25)}), 3,
+      "tok.bin: 28 tokens, expected the 29 of config.vocab");
   const std::string config = files_.folder().Read("corpus.json");
   const std::string wide =
       files_.folder().Write("wide.json", absl::StrReplaceAll(config, {{"\"hidden_dim\": 37", "\"hidden_dim\": 38"}}));
@@ -196,7 +192,8 @@ TEST_F(MvaultNetworkTest, AFitChecksItFirstAndKeepsWithinTheBudget) {
   ExpectError(run({"--model", wide}), 3,
               "wide.json does not describe the fitted models: tensor 'embed' is I8 [29, 24], expected I8 [30, 24]");
   ExpectError(run({"--tokenizer", wide}), 2, "--tokenizer: there is no --model");
-  ASSERT_EQ(run({"--model", files_.File("corpus.json"), "--tokenizer", Vocabulary("tok.bin", 26), "--budget", "13000"})
+  ASSERT_EQ(run({"--model", files_.File("corpus.json"), "--tokenizer", WriteVocabulary(files_.folder(), "tok.bin", 26),
+                 "--budget", "13000"})
                 .exit_code,
             0);
   const nlohmann::json info = Mvault({"info", files_.File("fit.mvlt"), "--json"}).Json();
