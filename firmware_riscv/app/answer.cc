@@ -79,7 +79,7 @@ void AnswerFeatures(mv_engine* engine, const AnswerStraps& asked, Answered* answ
   answered->error = mv_engine_run_features(engine, features, count);
   uint16_t best = 0;
   if (answered->error == MV_OK) answered->error = mv_engine_pick(engine, &best);
-  BeginPhase(Phase::kOther);
+  BeginPhase(Phase::kConsole);
   if (answered->error != MV_OK) {
     answered->fault = mv_engine_where(engine, &answered->offset);
     return;
@@ -137,7 +137,7 @@ int Answer(const Straps& straps) {
   mv_engine* engine = nullptr;
   mv_engine_memory memory = {};
   answered.error = OpenEngine(straps, &engine, &answered);
-  BeginPhase(Phase::kOther);
+  BeginPhase(Phase::kConsole);
   Print("answer prompt=");
   if (answered.error == MV_OK) {
     mv_engine_info info;

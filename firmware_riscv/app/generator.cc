@@ -15,7 +15,7 @@ mv_error Generator::Run(const uint16_t* tokens, size_t count, uint16_t* token) {
   mv_error error = mv_engine_run(engine_, tokens, count);
   if (error == MV_OK) error = mv_engine_pick(engine_, token);
   if (error == MV_OK) last_ = *token;
-  BeginPhase(Phase::kOther);
+  BeginPhase(Phase::kConsole);
   return error;
 }
 

@@ -7,7 +7,7 @@
 //       12     4  reserved, zero
 //       16   240  variant's name, padded with zeros; empty: the base
 //
-// Behind it, for kAnswer, 544 bytes more:
+// Behind it, for kAnswer, 1,056 bytes more:
 //
 //   offset  size  field
 //      256     4  most tokens to generate
@@ -15,9 +15,9 @@
 //      264     4  top_k, and
 //      268     4  temperature times 2^16, as Sampler takes them (restore/infer/sampler.h)
 //      272     8  seed
-//      280     4  size of the prompt, at most 512
+//      280     4  size of the prompt, at most 1,024
 //      284     4  reserved, zero
-//      288   512  prompt: text, or decimal numbers where the network takes features
+//      288  1024  prompt: text, or decimal numbers where the network takes features
 #ifndef MODELVAULT_FIRMWARE_RISCV_APP_STRAPS_H_
 #define MODELVAULT_FIRMWARE_RISCV_APP_STRAPS_H_
 
@@ -41,7 +41,7 @@ inline constexpr size_t kStrapSeedOffset = kStrapSize + 16;
 inline constexpr size_t kStrapPromptSizeOffset = kStrapSize + 24;
 inline constexpr size_t kStrapPromptReservedOffset = kStrapSize + 28;
 inline constexpr size_t kStrapPromptOffset = kStrapSize + 32;
-inline constexpr size_t kStrapPromptRoom = 512;
+inline constexpr size_t kStrapPromptRoom = 1024;
 inline constexpr size_t kAnswerStrapSize = kStrapPromptOffset + kStrapPromptRoom;  // Both blocks.
 
 inline constexpr uint32_t kStrapPassEnds = 1;  // A flag.

@@ -41,6 +41,7 @@ void AddDiffCommand(Command& app, Session& session);
 void AddPlanCommand(Command& app, Session& session);
 void AddEvalCommand(Command& app, Session& session);
 void AddFitCommand(Command& app, Session& session);
+void AddRunCommand(Command& app, Session& session);
 void AddBoardCommand(Command& app, Session& session);
 void AddChatCommand(Command& app, Session& session);
 void AddHelpCommand(Command& app, Session& session);
