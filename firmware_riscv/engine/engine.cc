@@ -3,8 +3,8 @@
 #include "firmware_riscv/engine/modelvault_engine.h"
 #include "firmware_riscv/loader/core_errors.h"
 #include "firmware_riscv/loader/loader_parts.h"
+#include "firmware_riscv/loader/loader_weights.h"
 #include "firmware_riscv/loader/placement.h"
-#include "restore/infer/delta_list_builder.h"
 #include "restore/infer/network_view.h"
 #include "restore/infer/sampler.h"
 #include "restore/infer/tokenizer.h"
@@ -15,17 +15,15 @@ using modelvault::BaseWeights;
 using modelvault::ByteSpan;
 using modelvault::ByteView;
 using modelvault::CoreStatus;
-using modelvault::DeltaList;
-using modelvault::DeltaListBuilder;
 using modelvault::Engine;
 using modelvault::EngineMemory;
 using modelvault::LoaderParts;
+using modelvault::LoaderWeights;
 using modelvault::Network;
 using modelvault::NetworkScores;
 using modelvault::NetworkTask;
 using modelvault::PartsOf;
 using modelvault::ProvenPassMemory;
-using modelvault::RestoredWeights;
 using modelvault::Sampler;
 using modelvault::TensorConsumer;
 using modelvault::ToError;
@@ -39,7 +37,6 @@ static_assert(MV_TASK_TOKENS == static_cast<int>(NetworkTask::kTokens) &&
 
 namespace {
 
-constexpr size_t kPieceSize = 1024;  // Where the base is coded.
 // Of a stream, which nobody needs once the list is made.
 constexpr size_t kSpareSize = sizeof(VariantStream);
 
@@ -65,22 +62,16 @@ struct mv_engine {
   Engine engine;
   Sampler sampler;
 
-  // Where the weights come from: base_weights and the list, or restored_weights.
-  bool listed;
-  DeltaList list;
-  uint32_t starts;  // LoaderParts::starts when it was made.
+  LoaderWeights vault_weights;
+  uint32_t starts;  // LoaderParts::starts when they were opened.
   WeightSource weights;
   bool weights_failed;  // What ended the last run.
   mv_fault fault;
-  alignas(BaseWeights) uint8_t base_weights[sizeof(BaseWeights)];
-  alignas(RestoredWeights) uint8_t restored_weights[sizeof(RestoredWeights)];
 
   mv_engine(mv_loader* of, const mv_variant& its, size_t tile, const Plan& plan);
-  BaseWeights* Base() { return reinterpret_cast<BaseWeights*>(base_weights); }
+  bool listed() const { return vault_weights.list_size() != 0; }
   mv_error Load(mv_fault* its_fault);
-  mv_error Restore(ByteSpan list_memory);
-  mv_error ReadRestored();
-  mv_error BindWeights();
+  void BindWeights();
   WeightSource Source();
   TensorConsumer Parameters();
   mv_error PlaceScratch(ByteSpan list_memory);
@@ -117,13 +108,12 @@ CoreStatus Plan::Parse(const LoaderParts& parts, ByteView section, size_t* bad_o
 CoreStatus Plan::Measure(mv_loader* loader, const mv_variant& variant, size_t tile_size) {
   const LoaderParts parts = PartsOf(loader);
   const size_t tensors = parts.shared->tensor_count();
-  EngineMemory engine;
+  const EngineMemory engine = Engine::Measure(network, ShapesOf(*parts.shared));
   ProvenPassMemory pass;
   size_t weights_size;
-  CoreStatus status = Engine::Measure(network, {&parts.shared->tensor(0), tensors}, &engine);
-  if (status == CoreStatus::kOk) status = MeasureProvenPass(loader, variant, tile_size, &pass);
+  CoreStatus status = MeasureProvenPass(loader, variant, tile_size, &pass);
   if (status == CoreStatus::kOk) {
-    status = BaseWeights::MemorySize(*parts.shared, parts.chunks, kPieceSize, &weights_size);
+    status = BaseWeights::MemorySize(*parts.shared, parts.chunks, LoaderWeights::kPieceSize, &weights_size);
   }
   if (status != CoreStatus::kOk) return status;
   scratch_size = 0;
@@ -141,7 +131,7 @@ CoreStatus Plan::Measure(mv_loader* loader, const mv_variant& variant, size_t ti
             AlignUp(engine.cache),
             AlignUp(engine.activations),
             AlignUp(engine.parameters),
-            has_base_layout ? tensors * sizeof(uint32_t) : 0};
+            has_base_layout ? (tensors + parts.chunks.header->chunk_count()) * sizeof(uint32_t) : 0};
   return CoreStatus::kOk;
 }
 
@@ -172,8 +162,7 @@ mv_engine::mv_engine(mv_loader* of, const mv_variant& its, size_t tile, const Pl
       scratch_size(plan.scratch_size),
       network(plan.network),
       tokenizer(plan.tokenizer),
-      sampler(0, 0, 0),
-      listed(plan.has_base_layout) {}
+      sampler(0, 0, 0) {}
 
 TensorConsumer mv_engine::Parameters() {
   return {[](void* self, size_t tensor, size_t offset, ByteView bytes) {
@@ -182,58 +171,13 @@ TensorConsumer mv_engine::Parameters() {
           this};
 }
 
-// The one pass over a variant with the base's layout: proves it all, makes the list, reads the parameters.
-mv_error mv_engine::Restore(ByteSpan list_memory) {
-  mv_error error = mv_start_proven(loader, &variant, tile_size, MV_WITH_DIGEST | MV_WITH_BASE);
-  if (error != MV_OK) return error;
-  struct Target {
-    mv_loader* loader;
-    DeltaListBuilder builder;
-  } target = {loader, DeltaListBuilder(PartsOf(loader).shared, list_memory, Parameters())};
-  error = mv_stream(
-      loader,
-      [](void* user, size_t offset, const uint8_t* bytes, size_t size) {
-        Target* const to = static_cast<Target*>(user);
-        return ToError(to->builder.Add(offset, {bytes, size}, mv_base_tile(to->loader)));
-      },
-      &target);
-  if (error != MV_OK) return error;
-  const CoreStatus finished = target.builder.Finish(&list, &memory.list);
-  listed = finished == CoreStatus::kOk;
-  if (!listed) memory.list = 0;
-  return finished == CoreStatus::kWorkspaceTooSmall ? MV_OK : ToError(finished);
-}
-
-// The same for a variant with a layout of its own, in two passes, as its tensors may stand in another order.
-mv_error mv_engine::ReadRestored() {
-  const mv_consumer nobody = [](void*, size_t, const uint8_t*, size_t) { return MV_OK; };
-  mv_error error = mv_start_proven(loader, &variant, tile_size, MV_WITH_DIGEST);
-  if (error == MV_OK) error = mv_stream(loader, nobody, nullptr);
-  if (error == MV_OK) error = BindWeights();
-  if (error != MV_OK) return error;
-  return ToError(ConsumeTensors(weights, *PartsOf(loader).shared, Parameters()));
-}
-
-// Makes `weights`, in the loader's memory.
-mv_error mv_engine::BindWeights() {
-  if (listed) {
-    modelvault::EndModel(loader);
-    const LoaderParts parts = PartsOf(loader);
-    weights = (new (At{base_weights}) BaseWeights(parts.shared, parts.chunks, parts.tables, parts.idle, kPieceSize))
-                  ->source(&list);
-    starts = parts.starts;
-    return MV_OK;
-  }
-  const mv_error error = mv_start_proven(loader, &variant, tile_size, 0);
-  if (error != MV_OK) return error;
-  const LoaderParts parts = PartsOf(loader);
-  weights = (new (At{restored_weights}) RestoredWeights(parts.stream, parts.layout, tile_size))->source();
-  starts = parts.starts;
-  return MV_OK;
+void mv_engine::BindWeights() {
+  weights = vault_weights.source();
+  starts = PartsOf(loader).starts;
 }
 
 mv_error mv_engine::PlaceScratch(ByteSpan list_memory) {
-  if (!listed) {
+  if (!listed()) {
     scratch = {list_memory.data, scratch_size};
     return scratch_size <= list_memory.size ? MV_OK : MV_WORKSPACE_TOO_SMALL;
   }
@@ -247,18 +191,13 @@ mv_error mv_engine::Load(mv_fault* its_fault) {
   const LoaderParts parts = PartsOf(loader);
   uint8_t* const begin = reinterpret_cast<uint8_t*>(this) + memory.engine;
   const size_t engine_size = memory.cache + memory.activations + memory.parameters;
-  const CoreStatus placed =
-      engine.Init(network, {&parts.shared->tensor(0), parts.shared->tensor_count()}, begin, engine_size);
+  const CoreStatus placed = engine.Init(network, ShapesOf(*parts.shared), begin, engine_size);
   if (placed != CoreStatus::kOk) return ToError(placed);
   const ByteSpan rest = {begin + engine_size, all_memory - (memory.loader + memory.engine + engine_size)};
-  mv_error error = MV_OK;
-  if (listed) {
-    error = Restore(rest);
-    if (error == MV_OK) error = BindWeights();
-  } else {
-    error = ReadRestored();
-  }
+  mv_error error = vault_weights.Open(loader, variant, {tile_size, rest, Parameters(), /*with_digest=*/true});
   *its_fault = mv_where(loader);
+  memory.list = vault_weights.memory_used();
+  if (error == MV_OK) BindWeights();
   if (error == MV_OK) error = PlaceScratch(rest);
   // A variant may lack what the network needs.
   if (error == MV_OK && !engine.ready()) error = MV_BAD_NETWORK;
@@ -289,16 +228,15 @@ mv_error mv_engine::RunWith(const Run& run) {
   fault = {MV_PLACE_UNKNOWN, 0};
   weights_failed = false;
   if (PartsOf(loader).starts != starts) {
-    const mv_error bound = BindWeights();
-    if (bound != MV_OK) {
+    const mv_error resumed = vault_weights.Resume();
+    if (resumed != MV_OK) {
       fault = mv_where(loader);
-      return bound;
+      return resumed;
     }
+    BindWeights();
   }
   const CoreStatus status = run(Source());
-  if (status != CoreStatus::kOk && weights_failed) {
-    fault = listed ? mv_fault{MV_PLACE_BASE, static_cast<uint32_t>(Base()->last_chunk())} : mv_where(loader);
-  }
+  if (status != CoreStatus::kOk && weights_failed) fault = vault_weights.where();
   return ToError(status);
 }
 
