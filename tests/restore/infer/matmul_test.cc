@@ -26,18 +26,18 @@ struct Problem {
   }
 
   // The layout that dot.h describes.
-  std::vector<int8_t> Interleaved() const {
-    std::vector<int8_t> x(QuantizedSize(cols, tokens));
+  std::vector<int16_t> Interleaved() const {
+    std::vector<int16_t> x(QuantizedSize(cols, tokens));
     for (size_t t = 0; t < tokens; ++t) {
       for (size_t i = 0; i < cols; ++i) {
-        const int8_t value = static_cast<int8_t>(activations[t][i]);
+        const int16_t value = static_cast<int16_t>(activations[t][i]);
         if (tokens == 1) {
           x[kDotPair * i] = value;
-          x[kDotPair * i + 1] = static_cast<int8_t>(-value);
+          x[kDotPair * i + 1] = static_cast<int16_t>(-value);
         } else {
-          int8_t* const at = &x[(t / kDotTokens * cols + i) * kDotPairs + t % kDotTokens];
+          int16_t* const at = &x[(t / kDotTokens * cols + i) * kDotPairs + t % kDotTokens];
           at[0] = value;
-          at[kDotTokens] = static_cast<int8_t>(-value);
+          at[kDotTokens] = static_cast<int16_t>(-value);
         }
       }
     }
@@ -63,12 +63,13 @@ std::vector<TestVector> Product(const Problem& p, const std::vector<double>* sta
   source.deltas = p.deltas;
   const TestParameters scales(p.scales);
   const TestParameters bias(p.bias.empty() ? std::vector<float>{0} : p.bias);
-  // At a multiple of 8.
-  std::vector<uint64_t> memory(QuantizedSize(p.cols, p.tokens) / 8 + 1);
-  const std::vector<int8_t> x = p.Interleaved();
-  std::copy(x.begin(), x.end(), reinterpret_cast<int8_t*>(memory.data()));
+  const std::vector<int16_t> x = p.Interleaved();
+  std::vector<int16_t> memory(x.size() + 8);
+  // At a multiple of 16.
+  int16_t* const aligned = memory.data() + (16 - reinterpret_cast<uintptr_t>(memory.data()) % 16) % 16 / 2;
+  std::copy(x.begin(), x.end(), aligned);
   QuantizedTokens quantized;
-  quantized.values = reinterpret_cast<const int8_t*>(memory.data());
+  quantized.values = aligned;
   quantized.cols = p.cols;
   quantized.count = p.tokens;
   std::vector<TestVector> out;
@@ -105,7 +106,7 @@ TEST(MatmulTest, IsExactToTheScales) {
       for (const std::vector<size_t>& pieces : {std::vector<size_t>{}, {1}, {5, 64, 700}}) {
         problem.pieces = pieces;
         const std::vector<TestVector> out = Product(problem);
-        for (size_t t = 0; t < tokens; ++t) ExpectNear(out[t], Expected(problem, t), 1e-6);
+        for (size_t t = 0; t < tokens; ++t) ExpectNear(out[t], Expected(problem, t), 2e-6);
       }
     }
   }
@@ -178,9 +179,9 @@ TEST(MatmulTest, ASourceThatFailsIsReported) {
   TestModel model;
   model.tensors.push_back(Int8Tensor("w", 8, 8, std::vector<int>(64, 1)));
   const TestParameters scales(std::vector<float>(8, 1));
-  const std::vector<int16_t> x(8, 1);
+  const std::vector<int16_t> x(16, 1);
   QuantizedTokens quantized;
-  quantized.values = reinterpret_cast<const int8_t*>(x.data());
+  quantized.values = x.data();
   quantized.cols = 8;
   quantized.count = 1;
   quantized.steps[0] = {1 << 30, -30};
