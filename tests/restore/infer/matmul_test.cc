@@ -21,7 +21,10 @@ struct Problem {
     for (size_t i = 0; i < rows; ++i) scales.push_back(static_cast<float>(random() % 1000 + 1) / 1000);
     activations.resize(tokens);
     for (std::vector<int>& token : activations) {
-      for (size_t i = 0; i < cols; ++i) token.push_back(static_cast<int>(random() % 255) - 127);
+      // Of all sizes that the quantiser gives.
+      for (size_t i = 0; i < cols; ++i) {
+        token.push_back((static_cast<int>(random() % 255) - 127) * (1 << MostActivationShift(cols)));
+      }
     }
   }
 
@@ -106,7 +109,7 @@ TEST(MatmulTest, IsExactToTheScales) {
       for (const std::vector<size_t>& pieces : {std::vector<size_t>{}, {1}, {5, 64, 700}}) {
         problem.pieces = pieces;
         const std::vector<TestVector> out = Product(problem);
-        for (size_t t = 0; t < tokens; ++t) ExpectNear(out[t], Expected(problem, t), 2e-6);
+        for (size_t t = 0; t < tokens; ++t) ExpectNear(out[t], Expected(problem, t), 1e-6);
       }
     }
   }
@@ -135,13 +138,15 @@ TEST(MatmulTest, AddsAndHasBiases) {
 }
 
 TEST(MatmulTest, NothingOverflows) {
-  // The widest matrix there can be, of the largest weights and activations.
+  // The widest matrices there can be with as many bits, of the largest weights and activations.
   for (const int sign : {-1, 1}) {
-    Problem problem(5, 65535, 1, 23);
-    problem.weights.assign(problem.weights.size(), -128);
-    problem.activations[0].assign(problem.cols, sign * 127);
-    problem.scales.assign(problem.rows, 3e38f);
-    ExpectNear(Product(problem)[0], Expected(problem, 0), 1e-6);
+    for (const size_t cols : {8191u, 8192u, 65535u}) {
+      Problem problem(5, cols, 1, 23);
+      problem.weights.assign(problem.weights.size(), -128);
+      problem.activations[0].assign(problem.cols, sign * (127 << MostActivationShift(problem.cols)));
+      problem.scales.assign(problem.rows, 3e38f);
+      ExpectNear(Product(problem)[0], Expected(problem, 0), 1e-6);
+    }
   }
 }
 
