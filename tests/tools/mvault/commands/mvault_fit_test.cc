@@ -194,6 +194,10 @@ TEST_F(MvaultFitTest, TheFastProfileIsPartOfWhatFits) {
   const nlohmann::json small = fit("small.mvlt", "small");
   const nlohmann::json fast = fit("fast.mvlt", "fast");
   EXPECT_LE(fast["bytes"], kBudget);
+  EXPECT_EQ(small["profile"], "small");
+  EXPECT_EQ(fast["profile"], "fast");
+  EXPECT_GT(small["other_profile_bytes"], small["bytes"]);
+  EXPECT_LT(fast["other_profile_bytes"], fast["bytes"]);
   EXPECT_GT(fast["base_bytes"], small["base_bytes"]);
   EXPECT_LT(fast["density"], small["density"]) << "less is left for the variants";
   ASSERT_EQ(Mvault({"pack", "--base", models_.File("int8-fast/base.safetensors"), "--variants",
