@@ -17,30 +17,32 @@ set(MODELVAULT_CODEC_CORE_SOURCES
     xxh64.cc)
 set(MODELVAULT_VAULT_CORE_SOURCES vault_view.cc)
 set(MODELVAULT_RESTORE_CORE_SOURCES
-    core/proven_chunks.cc
-    core/variant_stream.cc
-    infer/attention.cc
-    infer/attention_loops.cc
-    infer/buffer_layout.cc
-    infer/delta_list_builder.cc
-    infer/delta_rows.cc
-    infer/dot.cc
-    infer/engine.cc
-    infer/engine_run.cc
-    infer/fixed_point.cc
-    infer/functions.cc
-    infer/matmul.cc
-    infer/network_view.cc
-    infer/parameters.cc
-    infer/quantizer.cc
-    infer/sampler.cc
-    infer/tokenizer.cc
-    infer/vault_weights.cc
-    infer/vector.cc
-    infer/vector_operators.cc)
+    proven_chunks.cc
+    variant_stream.cc)
+set(MODELVAULT_INFER_CORE_SOURCES
+    attention.cc
+    attention_loops.cc
+    buffer_layout.cc
+    delta_list_builder.cc
+    delta_rows.cc
+    dot.cc
+    engine.cc
+    engine_run.cc
+    fixed_point.cc
+    functions.cc
+    matmul.cc
+    network_view.cc
+    parameters.cc
+    quantizer.cc
+    sampler.cc
+    tokenizer.cc
+    vault_weights.cc
+    vector.cc
+    vector_operators.cc)
 
 list(TRANSFORM MODELVAULT_CODEC_CORE_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/codec/core/)
 list(TRANSFORM MODELVAULT_VAULT_CORE_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/vault/core/)
-list(TRANSFORM MODELVAULT_RESTORE_CORE_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/restore/)
+list(TRANSFORM MODELVAULT_RESTORE_CORE_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/restore/core/)
+list(TRANSFORM MODELVAULT_INFER_CORE_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/restore/infer/)
 set(MODELVAULT_CORE_SOURCES ${MODELVAULT_CODEC_CORE_SOURCES} ${MODELVAULT_VAULT_CORE_SOURCES}
-                            ${MODELVAULT_RESTORE_CORE_SOURCES})
+                            ${MODELVAULT_RESTORE_CORE_SOURCES} ${MODELVAULT_INFER_CORE_SOURCES})

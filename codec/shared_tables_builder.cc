@@ -150,6 +150,18 @@ void LimitTables(const TensorPlan& plan, const std::vector<CodeLengths>& tables,
   }
 }
 
+// Where a parser stopped that was given `records`, of which it fills one after the other: those that it did not come to
+// have no element size.
+std::string StoppedAt(absl::Span<const TensorRecord> records) {
+  size_t read = 0;
+  while (read < records.size() && records[read].element_size != 0) ++read;
+  if (read == 0) return "in its counts, its tables of codes or its first tensor's record";
+  const TensorRecord& last = records[read - 1];
+  return absl::StrCat("at or after the record of tensor ", read - 1, " of ", records.size(), ": type ",
+                      static_cast<int>(last.dtype), ", ", last.rows, " x ", last.cols, " elements, flags ",
+                      static_cast<int>(last.flags), ", level ", static_cast<int>(last.level));
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> BuildSharedTables(absl::Span<const ModelTensor> base, DataSource* data,
@@ -216,11 +228,16 @@ absl::StatusOr<std::unique_ptr<const ParsedSharedTables>> ParsedSharedTables::Pa
   const ByteView view{reinterpret_cast<const uint8_t*>(parsed->section_.data()), parsed->section_.size()};
   size_t count = 0;
   CoreStatus status = SharedTables::CountTensors(view, &count);
-  if (status == CoreStatus::kOk) {
-    parsed->records_.resize(static_cast<size_t>(count));
-    status = parsed->tables_.Parse(view, parsed->records_.data(), parsed->records_.size());
+  if (status != CoreStatus::kOk) {
+    return absl::DataLossError(absl::StrCat("MODEL section: ", CoreStatusName(status), ": a count of ", count,
+                                            " tensors in ", view.size, " bytes"));
   }
-  if (status != CoreStatus::kOk) return absl::DataLossError(absl::StrCat("MODEL section: ", CoreStatusName(status)));
+  parsed->records_.resize(count);
+  status = parsed->tables_.Parse(view, parsed->records_.data(), parsed->records_.size());
+  if (status != CoreStatus::kOk) {
+    return absl::DataLossError(
+        absl::StrCat("MODEL section: ", CoreStatusName(status), ", ", StoppedAt(parsed->records_)));
+  }
   return std::unique_ptr<const ParsedSharedTables>(std::move(parsed));
 }
 

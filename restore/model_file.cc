@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "codec/text_bytes.h"
-#include "restore/file_kind.h"
+#include "vault/file_kind.h"
 
 namespace modelvault {
 namespace {

@@ -73,7 +73,7 @@ absl::Status AtomicFile::Probe() {
   for (const uint64_t offset : {1, 0}) {
     if (absl::Status status = WriteAt(offset, kByte); !status.ok()) return status;
   }
-  AtomicFile other(calls_, pool_, path_, target_, Durability::kNone, Overwrite::kAllowed);
+  AtomicFile other(calls_, pool_, unsynced_, path_, target_, Durability::kNone, Overwrite::kAllowed);
   if (absl::Status status = other.OpenTemp(0600); !status.ok()) return status;
   return Rename(other.temp_path_, Overwrite::kAllowed);
 }
@@ -267,9 +267,11 @@ absl::Status AtomicFile::Commit() {
   if (durability_ == Durability::kNone) return absl::OkStatus();
   // Where a folder cannot be synced, or not by one who may not read it, the rename is as durable as it gets.
   if (pool_.Open([&] { return calls_.SyncDirectory(FolderOf(target_)); }) != 0 && !IsRefused(errno)) {
-    return FailLocked(absl::UnknownError(
+    absl::Status why = absl::UnknownError(
         absl::StrCat(path_, ": the new file is in place and complete, but its folder could not be synced to disk: ",
-                     std::strerror(errno), "; a power cut now might bring the old one back")));
+                     std::strerror(errno), "; a power cut now might bring the old one back"));
+    if (!unsynced_) return FailLocked(std::move(why));
+    unsynced_(why);
   }
   return absl::OkStatus();
 }

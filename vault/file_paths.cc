@@ -25,4 +25,9 @@ std::string FolderOf(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+std::string PathIn(const std::string& folder, absl::string_view name) {
+  const bool apart = folder.empty() || folder.back() == '/';
+  return absl::StrCat(folder, apart ? "" : "/", name);
+}
+
 }  // namespace modelvault

@@ -1,4 +1,4 @@
-// What the parts of vault/file_system.h know of paths.
+// Paths, as vault/file_system.h takes them.
 #ifndef MODELVAULT_VAULT_FILE_PATHS_H_
 #define MODELVAULT_VAULT_FILE_PATHS_H_
 
@@ -19,6 +19,9 @@ absl::Status CheckRegular(const struct stat& info, absl::string_view path);
 
 // The folder `path` is in.
 std::string FolderOf(const std::string& path);
+
+// Where `name` is in `folder`; empty: the current one.
+std::string PathIn(const std::string& folder, absl::string_view name);
 
 }  // namespace modelvault
 

@@ -153,7 +153,7 @@ absl::StatusOr<std::unique_ptr<AtomicFile>> FileSystem::CreateAtomic(absl::strin
     if (overwrite == Overwrite::kNever) return NameTaken(path);
     if (absl::Status status = CheckReplaceable(path, *target, *replaced); !status.ok()) return status;
   }
-  std::unique_ptr<AtomicFile> file(new AtomicFile(calls_, pool_, path, *target, durability, overwrite));
+  std::unique_ptr<AtomicFile> file(new AtomicFile(calls_, pool_, unsynced_, path, *target, durability, overwrite));
   // What the old file had comes last: until then nobody else may open the new one.
   if (absl::Status status = file->OpenTemp(replaced.has_value() ? 0600 : 0666); !status.ok()) {
     return status;

@@ -6,9 +6,10 @@
 // kind (directory, pipe, device) kInvalidArgument, a file shorter than what is asked for kDataLoss, a lock held by
 // another process or a name that another one took (Overwrite::kNever) kAborted, everything else that storage refuses
 // (full or read-only disk, I/O error, permissions) kUnavailable. One more: kUnknown from AtomicFile::Commit, the new
-// file is in place but may not survive a power cut.
+// file is in place but may not survive a power cut; FileSystem::OnUnsynced makes a warning of it.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -54,6 +55,10 @@ enum class Overwrite {
   kNever,    // What has the name, or takes it before the commit, stays: kAborted.
 };
 
+// Told of a file that is in place, complete, and not known to survive a power cut. What AtomicFile::Commit would
+// return.
+using UnsyncedHandler = std::function<void(const absl::Status& why)>;
+
 // A file being written that takes its name only once it is complete: the bytes go to a temporary file in the
 // destination's folder, and Commit() moves it over the destination in one step. Destruction without a successful move
 // removes the temporary file and leaves the destination as it was.
@@ -87,16 +92,18 @@ class AtomicFile {
   const std::string& path() const { return path_; }
 
   // Puts the bytes on the disk, then the name on the bytes, then the folder on the disk. When only the last step fails
-  // the new file is in place and the error, kUnknown, says so; where folders cannot be synced at all there is no error.
+  // the new file is in place and the error, kUnknown, says so (see FileSystem::OnUnsynced); where folders cannot be
+  // synced at all there is no error.
   // Call once; nothing may be written afterwards.
   absl::Status Commit();
 
  private:
   friend class FileSystem;
-  AtomicFile(SystemCalls& calls, DescriptorPool& pool, std::string path, std::string target, Durability durability,
-             Overwrite overwrite)
+  AtomicFile(SystemCalls& calls, DescriptorPool& pool, const UnsyncedHandler& unsynced, std::string path,
+             std::string target, Durability durability, Overwrite overwrite)
       : calls_(calls),
         pool_(pool),
+        unsynced_(unsynced),
         path_(std::move(path)),
         target_(std::move(target)),
         durability_(durability),
@@ -114,8 +121,9 @@ class AtomicFile {
 
   SystemCalls& calls_;
   DescriptorPool& pool_;
-  const std::string path_;    // as given, for messages
-  const std::string target_;  // with symbolic links resolved
+  const UnsyncedHandler& unsynced_;  // the FileSystem's
+  const std::string path_;           // as given, for messages
+  const std::string target_;         // with symbolic links resolved
   const Durability durability_;
   const Overwrite overwrite_;
   std::string temp_path_;
@@ -164,6 +172,11 @@ class FileSystem {
   virtual ~FileSystem() = default;
   FileSystem(const FileSystem&) = delete;
   FileSystem& operator=(const FileSystem&) = delete;
+
+  // From now on AtomicFile::Commit tells `handler` of folders that could not be synced, and is OK, so that whoever has
+  // more to do goes on; with an empty one, as at first, it returns the error. Not while others use this object;
+  // `handler` is called by the threads that commit.
+  void OnUnsynced(UnsyncedHandler handler) { unsynced_ = std::move(handler); }
 
   // Opens a regular file.
   absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenForRead(absl::string_view path);
@@ -216,6 +229,7 @@ class FileSystem {
 
   SystemCalls& calls_;
   DescriptorPool pool_;
+  UnsyncedHandler unsynced_;
 };
 
 }  // namespace modelvault

@@ -10,8 +10,9 @@
 namespace modelvault {
 
 // The one of `names` nearest to `name`, or an empty string if none is near. At most a third of the characters differ,
-// are missing or are too many; the case of ASCII letters does not count, and neither do combining marks, so that an
-// accented letter and its decomposed form are at most one character apart. Looks at the first 4,096 names, and at none
+// are missing, are too many or change places with their neighbours; the case of ASCII letters counts only between names
+// that are as near, and combining marks do not, so that an accented letter and its decomposed form are at most one
+// character apart. Looks at the first 4,096 names, and at none
 // of more than 1,024 bytes.
 std::string NearestName(absl::string_view name, const std::vector<std::string>& names);
 

@@ -7,7 +7,9 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "codec/core/xxh64.h"
+#include "vault/file_kind.h"
 #include "vault/near_name.h"
 #include "vault/section_encoder.h"
 
@@ -45,16 +47,37 @@ absl::Status InFile(const std::string& path, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(path, ": ", status.message()));
 }
 
+// What the header field at `offset`, which is out of its range, should hold and does.
+std::string BadHeaderField(uint32_t offset, ByteView bytes) {
+  const uint8_t* const field = bytes.data + offset;
+  const auto size = [&](const char* name, uint32_t least, uint32_t most) {
+    return absl::StrCat(name, ": expected ", least, " to ", most, ", a multiple of ", kSizeGranularity, ", found ",
+                        LoadLe32(field));
+  };
+  switch (offset) {
+    case kChunkSizeField.offset:
+      return size("chunk size", kMinChunkSize, kMaxChunkSize);
+    case kSegmentSizeField.offset:
+      return size("segment size", kMinSegmentSize, kMaxSegmentSize);
+    case kBaseDataSizeField.offset:
+      return absl::StrCat("size of the base's data: expected at most ", kMaxDataSize, ", found ", LoadLe64(field));
+    case kMaxVariantTensorsField.offset: {
+      const bool free = (LoadLe32(bytes.data + kFeaturesField.offset) & kFeatureFreeLayouts) != 0;
+      return absl::StrCat("most tensors of a variant with a layout of its own: expected ",
+                          free ? absl::StrCat("1 to ", kMaxFreeLayoutTensors) : "0, without such variants", ", found ",
+                          LoadLe32(field));
+    }
+    case kReservedField.offset:
+      return "reserved bytes: expected zeros";
+    default:
+      return "section SIGNATURE: expected zeros";
+  }
+}
+
 // A core error about the header, with what a user can do something about spelled out.
 absl::Status HeaderError(const std::string& path, CoreStatus status, uint32_t bad_field, ByteView bytes,
                          uint64_t file_size) {
   switch (status) {
-    case CoreStatus::kBadMagic:
-      return Damaged(path, "not a vault: it begins with ",
-                     absl::BytesToHexString({reinterpret_cast<const char*>(bytes.data),
-                                             std::min<size_t>(bytes.size, sizeof(kVaultMagic))}),
-                     ", a vault with ",
-                     absl::BytesToHexString({reinterpret_cast<const char*>(kVaultMagic), sizeof(kVaultMagic)}));
     case CoreStatus::kUnknownVersion:
       if (bad_field == kFeaturesField.offset) {
         const uint16_t minor = LoadLe16(bytes.data + kVersionMinorField.offset);
@@ -86,9 +109,27 @@ absl::Status HeaderError(const std::string& path, CoreStatus status, uint32_t ba
       }
       return Damaged(path, "header at offset ", bad_field, ": the last section does not end with the file's ",
                      LoadLe64(bytes.data + kFileSizeField.offset), " bytes");
+    case CoreStatus::kBadHeader:
+      return Damaged(path, "header at offset ", bad_field, ": ", BadHeaderField(bad_field, bytes));
     default:
       return Damaged(path, "header at offset ", bad_field, ": ", CoreStatusName(status));
   }
+}
+
+// Whether a file begins with other bytes than a vault, as far as it goes.
+bool IsForeign(ByteView head) {
+  return !std::equal(head.data, head.data + std::min(head.size, sizeof(kVaultMagic)), kVaultMagic);
+}
+
+absl::Status ForeignFile(const RandomAccessFile& file) {
+  std::vector<uint8_t> head(static_cast<size_t>(std::min<uint64_t>(file.size(), kFileKindSize)));
+  if (absl::Status status = file.ReadAt(0, absl::MakeSpan(head)); !status.ok()) return status;
+  // The mark of a vault has line ends of both kinds, so that this is seen.
+  constexpr size_t kLetters = 4;
+  if (head.size() >= kLetters && std::equal(head.begin(), head.begin() + kLetters, kVaultMagic)) {
+    return Damaged(file.path(), "a vault whose line ends were changed, as a transfer of text does: copy it as binary");
+  }
+  return Damaged(file.path(), "not a vault: it is ", DescribeFileKind(head));
 }
 
 }  // namespace
@@ -130,6 +171,7 @@ absl::Status VaultReader::LoadHeader() {
   std::array<uint8_t, kHeaderSize> bytes;
   const size_t size = static_cast<size_t>(std::min<uint64_t>(file_->size(), bytes.size()));
   if (absl::Status status = file_->ReadAt(0, absl::MakeSpan(bytes.data(), size)); !status.ok()) return status;
+  if (IsForeign({bytes.data(), size})) return ForeignFile(*file_);
   uint32_t bad_field;
   const CoreStatus status = ParseHeader({bytes.data(), size}, file_->size(), &header_, &bad_field);
   if (status != CoreStatus::kOk) return HeaderError(path(), status, bad_field, {bytes.data(), size}, file_->size());

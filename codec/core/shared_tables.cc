@@ -73,7 +73,7 @@ CoreStatus SharedTables::ReadTables(ByteView section, ByteReader* reader, size_t
   if (counted != CoreStatus::kOk) return counted;
   if (!reader->ReadSize(tensor_count) || !reader->ReadSize(&table_count_)) return CoreStatus::kTruncated;
   if (table_count_ > kMaxTables) return CoreStatus::kBadModel;
-  code_bits_ = kShortCodeLength;
+  code_bits_ = table_count_ == 0 ? 0 : kShortCodeLength;
   for (size_t i = 0; i < table_count_; ++i) {
     table_offset_[i] = static_cast<uint32_t>(reader->position());
     uint8_t lengths[256];

@@ -53,7 +53,8 @@ class SharedTables {
   size_t table_count() const { return table_count_; }
   // Every byte of the base is stored as it is: without tables there is neither a coded plane nor a dictionary.
   bool all_raw() const { return table_count_ == 0; }
-  unsigned code_bits() const { return code_bits_; }  // Bits that index a PrefixTable of any of the tables.
+  // Bits that index a PrefixTable of any of the tables; 0 without any.
+  unsigned code_bits() const { return code_bits_; }
   size_t max_prior_cols() const { return max_prior_cols_; }  // Widest tensor with a column prior; 0 without any.
 
   // Fills `lengths` and `only` (ReadCodeLengths) from stored table `number` < table_count().

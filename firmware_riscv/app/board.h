@@ -24,6 +24,10 @@ const mv_flash* BoardFlash();
 // Instructions retired since reset. Exact under QEMU's -icount.
 uint64_t InstructionsRetired();
 
+// Cycles since reset; always 0 where the board cannot count them. And how many there are in a second.
+uint64_t CyclesElapsed();
+inline constexpr uint32_t kClockHz = 120000000;
+
 // What the firmware is doing, for whoever measures from outside. A board without such an observer leaves this empty.
 void BeginPhase(Phase phase);
 
@@ -41,7 +45,7 @@ uint32_t RamCodeBytes();
 uint32_t StackBytesUsed();
 uint32_t StackBytes();
 
-// The boot strap block: 256 bytes that automation puts beside the code (straps.h).
+// The boot strap blocks: kAnswerStrapSize bytes that automation puts beside the code (straps.h).
 ByteView StrapBlock();
 
 }  // namespace modelvault

@@ -2,38 +2,63 @@
 
 #include "firmware_riscv/app/board.h"
 #include "firmware_riscv/app/print.h"
+#include "firmware_riscv/app/talk.h"
+#include "firmware_riscv/app/words.h"
 
 namespace modelvault {
 namespace {
 
-// The longest command is "select " and a name.
-constexpr size_t kLineSize = 7 + MV_MAX_NAME_SIZE;
+// The longest command has a text behind it.
+constexpr size_t kLineSize = sizeof("classify") + MV_ENGINE_MAX_TEXT;
 
 constexpr char kHelpText[] =
     "list           the variants in the vault\n"
     "select NAME    put a variant, or \"base\", on test: the next boot tries it\n"
     "boot           boot what is selected\n"
     "verify         restore the base and every variant and prove them\n"
+    "ask TEXT       have the running model go on with a text, token by token\n"
+    "generate N     N more tokens of it\n"
+    "classify X ... have the running model classify numbers\n"
+    "set NAME X     tokens, seed, top-k or temperature of answers; \"set\" shows them\n"
+    "reset          forget the text\n"
     "stats          memory, instructions, selection, the last error\n"
     "help           this\n"
     "exit           leave the firmware\n";
 
-enum class Does : uint8_t { kList, kSelect, kBoot, kVerify, kStats, kHelp, kExit };
+enum class Does : uint8_t {
+  kList,
+  kSelect,
+  kBoot,
+  kVerify,
+  kAsk,
+  kGenerate,
+  kClassify,
+  kSet,
+  kReset,
+  kStats,
+  kHelp,
+  kExit
+};
+// What a command needs: what stands behind its name, if anything must; nothing may where there is no `takes`.
 struct Command {
-  char name[7];
+  char name[9];
   Does does;
   bool needs_vault;
+  bool optional;
+  const char* takes;
 };
-constexpr Command kCommands[] = {{"list", Does::kList, true},    {"select", Does::kSelect, true},
-                                 {"boot", Does::kBoot, true},    {"verify", Does::kVerify, true},
-                                 {"stats", Does::kStats, false}, {"help", Does::kHelp, false},
-                                 {"exit", Does::kExit, false}};
-
-bool Is(ByteView text, const char* word) {
-  size_t i = 0;
-  while (i < text.size && word[i] != '\0' && text.data[i] == static_cast<uint8_t>(word[i])) ++i;
-  return i == text.size && word[i] == '\0';
-}
+constexpr Command kCommands[] = {{"list", Does::kList, true, false, nullptr},
+                                 {"select", Does::kSelect, true, false, "a name; \"list\" shows them"},
+                                 {"boot", Does::kBoot, true, false, nullptr},
+                                 {"verify", Does::kVerify, true, false, nullptr},
+                                 {"ask", Does::kAsk, true, false, "a text"},
+                                 {"generate", Does::kGenerate, true, false, "a number of tokens"},
+                                 {"classify", Does::kClassify, true, false, "numbers"},
+                                 {"set", Does::kSet, false, true, "a name and a value"},
+                                 {"reset", Does::kReset, false, false, nullptr},
+                                 {"stats", Does::kStats, false, false, nullptr},
+                                 {"help", Does::kHelp, false, false, nullptr},
+                                 {"exit", Does::kExit, false, false, nullptr}};
 
 void Field(const char* name, uint64_t value, const char* unit) {
   Print(name);
@@ -72,9 +97,17 @@ bool ReadLine(ByteSpan line, ByteView* text) {
   return fits;
 }
 
+void PrintEngine(const mv_engine_memory& memory) {
+  Field("engine: state ", memory.engine, "");
+  Field(", cache ", memory.cache, "");
+  Field(", activations ", memory.activations, "");
+  Field(", parameters ", memory.parameters, "");
+  Field(", differences from the base ", memory.list, memory.list == 0 ? " (restored each time)\n" : "\n");
+}
+
 class Console {
  public:
-  explicit Console(Firmware* firmware) : firmware_(firmware) {}
+  explicit Console(Firmware* firmware) : firmware_(firmware), talk_(firmware) {}
 
   // False after `exit`.
   bool Obey(ByteView line);
@@ -88,6 +121,7 @@ class Console {
   bool VerifyOne(const mv_variant& variant);
 
   Firmware* firmware_;
+  Talk talk_;
 };
 
 bool Console::HaveVault() const {
@@ -157,13 +191,18 @@ void Console::Verify() {
 void Console::Stats() {
   static const char* const kStates[] = {"erased", "no record", "on test", "confirmed", "rejected"};
   const mv_loader* const loader = firmware_->loader();
-  const size_t loader_bytes = loader != nullptr ? mv_memory_used(loader) : 0;
+  const mv_engine* const engine = firmware_->open_engine();
+  mv_engine_memory memory = {};
+  if (engine != nullptr) mv_engine_memory_used(engine, &memory);
+  const size_t engine_bytes = memory.engine + memory.cache + memory.activations + memory.parameters + memory.list;
+  const size_t loader_bytes = engine != nullptr ? memory.loader : loader != nullptr ? mv_memory_used(loader) : 0;
   Field("RAM: variables ", StaticBytes(), "");
   Field(", loader ", loader_bytes, "");
   Field(", code ", RamCodeBytes(), "");
   Field(", stack at most ", StackBytesUsed(), " of ");
   Field("", StackBytes(), "");
-  Field(", free for the application ", FreeRam().size - loader_bytes, "\n");
+  Field(", free for the application ", FreeRam().size - loader_bytes - engine_bytes, "\n");
+  if (engine != nullptr) PrintEngine(memory);
   Field("instructions since reset: ", InstructionsRetired(), "\n");
   for (unsigned sector = 0; sector < MV_SELECTION_SECTORS; ++sector) {
     const SelectionRecord& record = firmware_->selection()->record(sector);
@@ -182,14 +221,9 @@ void Console::Stats() {
 
 bool Console::Obey(ByteView line) {
   while (line.size > 0 && line.data[line.size - 1] == ' ') --line.size;
-  while (line.size > 0 && line.data[0] == ' ') line = line.Sub(1, line.size - 1);
-  size_t word = 0;
-  while (word < line.size && line.data[word] != ' ') ++word;
-  const ByteView command = line.Sub(0, word);
-  while (word < line.size && line.data[word] == ' ') ++word;
-  const ByteView argument = line.Sub(word, line.size - word);
-
   if (line.size == 0) return true;
+  ByteView argument = line;
+  const ByteView command = TakeWord(&argument);
   const Command* known = nullptr;
   for (const Command& each : kCommands) {
     if (Is(command, each.name)) known = &each;
@@ -200,10 +234,12 @@ bool Console::Obey(ByteView line) {
     Print("; \"help\" lists them\n");
     return true;
   }
-  if (known->does == Does::kSelect ? argument.size == 0 : argument.size > 0) {
+  if (argument.size == 0 ? known->takes != nullptr && !known->optional : known->takes == nullptr) {
     Print("error: ");
     Print(known->name);
-    Print(argument.size == 0 ? " takes a name; \"list\" shows them\n" : " takes nothing after it\n");
+    Print(known->takes != nullptr ? " takes " : " takes nothing after it");
+    if (known->takes != nullptr) Print(known->takes);
+    Print("\n");
     return true;
   }
   if (known->needs_vault && !HaveVault()) return true;
@@ -220,6 +256,21 @@ bool Console::Obey(ByteView line) {
     case Does::kVerify:
       Verify();
       break;
+    case Does::kAsk:
+      talk_.Ask(argument);
+      break;
+    case Does::kGenerate:
+      talk_.Generate(argument);
+      break;
+    case Does::kClassify:
+      talk_.Classify(argument);
+      break;
+    case Does::kSet:
+      talk_.Set(argument);
+      break;
+    case Does::kReset:
+      talk_.Reset();
+      break;
     case Does::kStats:
       Stats();
       break;
@@ -235,7 +286,7 @@ bool Console::Obey(ByteView line) {
 }  // namespace
 
 void RunConsole(Firmware* firmware) {
-  uint8_t line[kLineSize];
+  static uint8_t line[kLineSize];  // Too much for the stack.
   Console console(firmware);
   BeginPhase(Phase::kConsole);
   for (;;) {

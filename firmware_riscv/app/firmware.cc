@@ -22,6 +22,24 @@ const char* SourceName(BootSource source) {
   return "nothing";
 }
 
+const char* PassName(Pass pass) {
+  switch (pass) {
+    case Pass::kVerify:
+      return "  verify pass: ";
+    case Pass::kLoad:
+      return "  load pass: ";
+    default:
+      return "  use pass: ";
+  }
+}
+
+// Errors that say nothing against the model: it runs without an engine.
+bool IsOfEngine(mv_error error, const mv_fault& fault) {
+  return error == MV_BAD_NETWORK || error == MV_WORKSPACE_TOO_SMALL || fault.place == MV_PLACE_NETWORK;
+}
+
+}  // namespace
+
 void PrintFault(const mv_fault& fault) {
   Print(mv_place_name(fault.place));
   if (fault.place == MV_PLACE_BASE) {
@@ -32,8 +50,6 @@ void PrintFault(const mv_fault& fault) {
     PrintNumber(fault.number);
   }
 }
-
-}  // namespace
 
 void PrintName(ByteView name) {
   if (name.size == 0) {
@@ -47,6 +63,7 @@ Firmware::Firmware(ByteView partition, ByteSpan memory, const mv_flash* flash, s
     : partition_(partition),
       memory_(memory),
       tile_size_(tile_size != 0 ? tile_size : MV_DEFAULT_TILE_SIZE),
+      engine_tile_size_(tile_size != 0 ? tile_size : MV_ENGINE_TILE_SIZE),
       selection_(flash) {}
 
 void Firmware::PrintOpenFailure(const mv_fault& fault) {
@@ -81,37 +98,66 @@ mv_error Firmware::Open() {
   return MV_OK;
 }
 
-void Firmware::PrintFailure(const PassResult& failed, const mv_variant& variant) {
+void Firmware::PrintFailure(const PassResult& failed, const mv_variant& variant, mv_fault fault) {
   last_error_ = failed.error;
-  Print(failed.pass == Pass::kVerify ? "  verify pass: " : "  use pass: ");
+  Print(PassName(failed.pass));
   Print(mv_error_name(failed.error));
   if (failed.error != MV_WORKSPACE_TOO_SMALL && failed.error != MV_BAD_ARGUMENT) {
     Print(" in ");
-    PrintFault(mv_diagnose(loader_, &variant));
+    PrintFault(fault.place != MV_PLACE_UNKNOWN ? fault : mv_diagnose(loader_, &variant));
   }
   Print("\n");
 }
 
 PassResult Firmware::Verify(const mv_variant& variant) {
+  CloseEngine();
   const PassResult result = RunPass(loader_, variant, tile_size_, Pass::kVerify, nullptr);
   if (result.verdict != MV_VERIFIED) PrintFailure(result, variant);
   return result;
 }
 
+void Firmware::CloseEngine() {
+  if (engine_ != nullptr) mv_engine_close(engine_);
+  engine_ = nullptr;
+}
+
+mv_error Firmware::Load(const mv_variant& variant) {
+  CloseEngine();
+  BeginPhase(Phase::kLoad);
+  const mv_error error = mv_engine_open(loader_, &variant, engine_tile_size_, &engine_, &engine_fault_);
+  BeginPhase(Phase::kOther);
+  ++loads_;
+  return error;
+}
+
+mv_engine* Firmware::Engine(mv_error* error) {
+  *error = runs_ ? MV_OK : MV_NOT_FINISHED;
+  if (runs_ && engine_ == nullptr) *error = Load(running_);
+  return engine_;
+}
+
 uint32_t Firmware::Run(ByteView name, mv_error* error) {
-  mv_variant variant;
+  runs_ = false;
   if (name.size == 0) {
-    mv_base(loader_, &variant);
+    mv_base(loader_, &running_);
   } else {
-    *error = mv_find(loader_, reinterpret_cast<const char*>(name.data), name.size, &variant);
+    *error = mv_find(loader_, reinterpret_cast<const char*>(name.data), name.size, &running_);
     if (*error != MV_OK) {
       last_error_ = *error;
       return MV_REJECTED;
     }
   }
-  // Where an application would compute with the weights.
-  last_pass_ = VerifyThenUse(loader_, variant, tile_size_, kTouch);
-  if (last_pass_.verdict != MV_VERIFIED) PrintFailure(last_pass_, variant);
+  *error = Load(running_);
+  if (IsOfEngine(*error, engine_fault_)) {
+    // Where an application would compute with the weights.
+    last_pass_ = VerifyThenUse(loader_, running_, tile_size_, kTouch);
+    engine_fault_ = {MV_PLACE_UNKNOWN, 0};
+  } else {
+    last_pass_ = {Pass::kLoad, *error, *error == MV_OK ? MV_VERIFIED : MV_REJECTED, mv_model_size(loader_),
+                  mv_digest(loader_)};
+  }
+  if (last_pass_.verdict != MV_VERIFIED) PrintFailure(last_pass_, running_, engine_fault_);
+  runs_ = last_pass_.verdict == MV_VERIFIED;
   *error = last_pass_.error;
   return last_pass_.verdict;
 }

@@ -5,28 +5,39 @@
 #include "firmware_riscv/app/restore_pass.h"
 #include "firmware_riscv/boot/boot.h"
 #include "firmware_riscv/boot/boot_selection.h"
+#include "firmware_riscv/engine/modelvault_engine.h"
 #include "firmware_riscv/loader/modelvault_loader.h"
 
 namespace modelvault {
 
 class Firmware {
  public:
-  // `tile_size` 0: the default.
+  // `tile_size` 0: the defaults.
   Firmware(ByteView partition, ByteSpan memory, const mv_flash* flash, size_t tile_size);
 
   // Opens the vault and says so on the console; where its index is damaged, for the base alone. Where this fails there
   // is nothing to boot.
   mv_error Open();
 
-  // Boots what is selected, or what there is to fall back to, and says so. The last line is for automation:
+  // Boots what is selected, or what there is to fall back to, and says so. Where the vault says what its models
+  // compute, that is one pass, which loads the engine; else a pass that proves the model and one that uses it. The last
+  // line is for automation:
   //
   //   boot status=S source=selected|trial|last-good|base|nothing bytes=N xxh64=HEX name=NAME
   //
   // With source=nothing no model runs, and the name is "-".
   mv_error Boot();
 
-  // Restores a model and proves it, without using it; says what is wrong.
+  // Restores a model and proves it, without using it; says what is wrong. Takes the engine's memory.
   PassResult Verify(const mv_variant& variant);
+
+  // The running model's engine, which is loaded again if its memory has been taken. Null, and *error: nothing runs
+  // (MV_NOT_FINISHED); the vault does not say what its models compute (MV_NOT_FOUND); or it cannot be loaded.
+  mv_engine* Engine(mv_error* error);
+  // Null while it is not loaded.
+  const mv_engine* open_engine() const { return engine_; }
+  // How often an engine was loaded: one of another number knows nothing of an earlier one's text.
+  uint32_t loads() const { return loads_; }
 
   // Null while no vault is open.
   mv_loader* loader() const { return loader_; }
@@ -35,22 +46,33 @@ class Firmware {
 
  private:
   void PrintOpenFailure(const mv_fault& fault);
+  mv_error Load(const mv_variant& variant);
+  void CloseEngine();
   uint32_t Run(ByteView name, mv_error* error);
   void Tell(const BootReport& report);
-  void PrintFailure(const PassResult& failed, const mv_variant& variant);
+  void PrintFailure(const PassResult& failed, const mv_variant& variant, mv_fault fault = {MV_PLACE_UNKNOWN, 0});
 
   ByteView partition_;
   ByteSpan memory_;
   size_t tile_size_;
+  size_t engine_tile_size_;
   mv_loader* loader_ = nullptr;
   bool base_only_ = false;
   BootSelection selection_;
   PassResult last_pass_{};
+  mv_variant running_{};
+  bool runs_ = false;
+  mv_engine* engine_ = nullptr;
+  mv_fault engine_fault_{};  // Of the last Load().
+  uint32_t loads_ = 0;
   mv_error last_error_ = MV_OK;
 };
 
 // 'name' as the console shows it; "base" for an empty one.
 void PrintName(ByteView name);
+
+// A place and its number.
+void PrintFault(const mv_fault& fault);
 
 }  // namespace modelvault
 

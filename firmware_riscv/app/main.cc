@@ -1,5 +1,6 @@
 // Boots what is selected, then serves the console; or does what the straps say. Exit codes: 0 done; 1 nothing could be
 // proven, or the straps ask for what there is not; 2 a trap (virt_board.cc).
+#include "firmware_riscv/app/answer.h"
 #include "firmware_riscv/app/board.h"
 #include "firmware_riscv/app/console.h"
 #include "firmware_riscv/app/firmware.h"
@@ -19,6 +20,7 @@ int main() {
     return 1;
   }
   if (straps.command == StrapCommand::kMeasure) return modelvault::Measure(straps);
+  if (straps.command == StrapCommand::kAnswer) return modelvault::Answer(straps);
 
   modelvault::Firmware firmware(modelvault::VaultPartition(), modelvault::FreeRam(), modelvault::BoardFlash(),
                                 straps.tile_size);

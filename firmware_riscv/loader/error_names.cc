@@ -77,6 +77,8 @@ const char* mv_place_name(mv_place place) {
       return "delta";
     case MV_PLACE_MEMORY:
       return "memory";
+    case MV_PLACE_NETWORK:
+      return "network";
   }
   return "unknown place";
 }

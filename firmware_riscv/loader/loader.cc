@@ -4,10 +4,12 @@
 #include "firmware_riscv/loader/core_errors.h"
 #include "firmware_riscv/loader/loader_parts.h"
 #include "firmware_riscv/loader/modelvault_loader.h"
+#include "firmware_riscv/loader/placement.h"
 #include "restore/core/proven_chunks.h"
 #include "restore/core/variant_stream.h"
 #include "vault/core/vault_view.h"
 
+using modelvault::At;
 using modelvault::BlobHead;
 using modelvault::ByteSpan;
 using modelvault::ByteView;
@@ -38,17 +40,6 @@ using modelvault::Xxh64;
 static_assert(MV_DEFAULT_TILE_SIZE == modelvault::kDefaultTileSize);
 static_assert(MV_MIN_TILE_SIZE == modelvault::kMinTileSize);
 static_assert(MV_MAX_NAME_SIZE == modelvault::kMaxVariantNameSize);
-
-namespace {
-
-// Placement new of our own: the board's compiler comes without <new>.
-struct At {
-  void* place;
-};
-
-}  // namespace
-
-inline void* operator new(size_t, At at) noexcept { return at.place; }
 
 namespace {
 
@@ -185,7 +176,8 @@ struct Request {
   bool hashed;
   bool with_base;
   // For proven tiles, so that whoever does not ask for them does not link it: ProveChunks. Else null.
-  CoreStatus (*prove_chunks)(mv_loader* loader, ChunkSource* chunks);
+  CoreStatus (*prove_chunks)(mv_loader* loader, uint32_t* seals, ChunkSource* chunks);
+  uint32_t* seals;  // Of ProvenChunks, or null.
 
   bool proven() const { return prove_chunks != nullptr; }
 };
@@ -221,6 +213,7 @@ struct mv_loader {
 
   void (*observe)(void* context, mv_step step);
   void* observe_context;
+  uint32_t starts;  // How often a model was begun.
 
   mv_loader(const Contents& of, const Arena& memory) : contents(of), arena(memory) {}
   CoreStatus Open(mv_place* place);
@@ -375,7 +368,7 @@ CoreStatus mv_loader::ProveBlob(const mv_variant& variant) {
 }
 
 // Sets *chunks to a source of chunks that are compared with their checksums.
-static CoreStatus ProveChunks(mv_loader* loader, ChunkSource* chunks) {
+static CoreStatus ProveChunks(mv_loader* loader, uint32_t* seals, ChunkSource* chunks) {
   const StoredChunks from = loader->contents.Chunks();
   size_t chunk_size;
   const CoreStatus measured = ProvenChunks::BufferSize(from, &chunk_size);
@@ -384,7 +377,7 @@ static CoreStatus ProveChunks(mv_loader* loader, ChunkSource* chunks) {
   if (buffer == nullptr) return loader->Fail(CoreStatus::kWorkspaceTooSmall, MV_PLACE_MEMORY);
   const mv_watchdog& watchdog = loader->contents.watchdog.its;
   new (At{loader->proven_chunks})
-      ProvenChunks(from, {static_cast<uint8_t*>(buffer), chunk_size}, nullptr, {watchdog.feed, watchdog.context});
+      ProvenChunks(from, {static_cast<uint8_t*>(buffer), chunk_size}, seals, {watchdog.feed, watchdog.context});
   *chunks = {FetchProvenChunk, loader};
   return CoreStatus::kOk;
 }
@@ -410,6 +403,7 @@ CoreStatus mv_loader::Start(const mv_variant& variant, const Request& request) {
   size = 0;
   if (request.tile_size < MV_MIN_TILE_SIZE || request.tile_size > kMaxVaultSize) return CoreStatus::kBadArgument;
   arena.used = fixed;
+  ++starts;
   next_segment = 0;
   hash.Reset();
   expected = variant.digest;
@@ -418,7 +412,7 @@ CoreStatus mv_loader::Start(const mv_variant& variant, const Request& request) {
   const CoreStatus prepared = Prepare(variant, request);
   if (prepared != CoreStatus::kOk) return prepared;
   ChunkSource chunks = {FetchChunk, this};
-  const CoreStatus proved = proven ? request.prove_chunks(this, &chunks) : CoreStatus::kOk;
+  const CoreStatus proved = proven ? request.prove_chunks(this, request.seals, &chunks) : CoreStatus::kOk;
   if (proved != CoreStatus::kOk) return proved;
   VariantLayout* const tensors = Layout();
   size = tensors->data_size();
@@ -501,6 +495,7 @@ static mv_error Open(const uint8_t* vault, size_t vault_size, void* memory, size
   opened->error = MV_NOT_FINISHED;  // Nothing has been started.
   opened->fault = {MV_PLACE_UNKNOWN, 0};
   opened->base_tile = nullptr;
+  opened->starts = 0;
   opened->position = 0;
   opened->hashed = false;
   opened->at_end = false;
@@ -570,17 +565,23 @@ static mv_error Start(mv_loader* loader, const mv_variant* variant, const Reques
 }
 
 mv_error mv_start(mv_loader* loader, const mv_variant* variant, size_t tile_size) {
-  return Start(loader, variant, {0, SIZE_MAX, tile_size, true, false, nullptr});
+  return Start(loader, variant, {0, SIZE_MAX, tile_size, true, false, nullptr, nullptr});
+}
+
+mv_error modelvault::StartSealed(mv_loader* loader, const mv_variant* variant, size_t tile_size, uint32_t flags,
+                                 uint32_t* seals) {
+  return Start(
+      loader, variant,
+      {0, SIZE_MAX, tile_size, (flags & MV_WITH_DIGEST) != 0, (flags & MV_WITH_BASE) != 0, ProveChunks, seals});
 }
 
 mv_error mv_start_proven(mv_loader* loader, const mv_variant* variant, size_t tile_size, uint32_t flags) {
-  return Start(loader, variant,
-               {0, SIZE_MAX, tile_size, (flags & MV_WITH_DIGEST) != 0, (flags & MV_WITH_BASE) != 0, ProveChunks});
+  return modelvault::StartSealed(loader, variant, tile_size, flags, nullptr);
 }
 
 mv_error mv_start_range(mv_loader* loader, const mv_variant* variant, size_t offset, size_t length, size_t tile_size) {
   if (length > kMaxVaultSize) return MV_BAD_ARGUMENT;
-  return Start(loader, variant, {offset, length, tile_size, false, false, ProveChunks});
+  return Start(loader, variant, {offset, length, tile_size, false, false, ProveChunks, nullptr});
 }
 
 mv_error mv_next(mv_loader* loader, const uint8_t** tile, size_t* size) {
@@ -639,6 +640,8 @@ mv_error mv_finish(mv_loader* loader, uint32_t* verdict) {
   return MV_OK;
 }
 
+mv_fault mv_where(const mv_loader* loader) { return loader->fault; }
+
 mv_error mv_network(const mv_loader* loader, const uint8_t** bytes, size_t* size) {
   *bytes = nullptr;
   *size = 0;
@@ -652,8 +655,6 @@ mv_error mv_network(const mv_loader* loader, const uint8_t** bytes, size_t* size
   *size = section.size;
   return MV_OK;
 }
-
-mv_fault mv_where(const mv_loader* loader) { return loader->fault; }
 
 uint64_t mv_model_size(const mv_loader* loader) { return loader->size; }
 
@@ -677,7 +678,69 @@ void mv_observe(mv_loader* loader, void (*observe)(void* context, mv_step step),
   loader->observe_context = context;
 }
 
+// Where segment `number` of a variant is in its blob; 0 if there is no such segment.
+static size_t SegmentOffset(const Contents& contents, const mv_variant& variant, uint32_t number) {
+  ByteView blob;
+  BlobHead head;
+  SegmentPlace place;
+  if (contents.OpenBlob(variant, &blob, &head) != CoreStatus::kOk) return 0;
+  CoreStatus found = FirstSegment(head, blob.size, &place);
+  for (uint32_t i = 1; found == CoreStatus::kOk && i <= number; ++i) found = NextSegment(head, i, &place);
+  return found == CoreStatus::kOk ? static_cast<size_t>(place.offset) : 0;
+}
+
+size_t mv_offset_of(const mv_loader* loader, const mv_variant* variant, mv_fault fault) {
+  const Contents& contents = loader->contents;
+  const auto section = [&](Section s) { return static_cast<size_t>(contents.header.section(s).offset); };
+  ChunkPlace chunk;
+  switch (fault.place) {
+    case MV_PLACE_MODEL:
+      return section(Section::kModel);
+    case MV_PLACE_CHUNKS:
+      return section(Section::kChunks);
+    case MV_PLACE_INDEX:
+      return section(Section::kIndex);
+    case MV_PLACE_NETWORK:
+      return section(Section::kNetwork) + fault.number;
+    case MV_PLACE_BASE:
+      if (FindChunk(contents.header, contents.chunks, fault.number, &chunk) != CoreStatus::kOk) return 0;
+      return section(Section::kBase) + static_cast<size_t>(chunk.offset);
+    case MV_PLACE_DELTA:
+      return variant->blob_offset + (fault.number > 0 ? SegmentOffset(contents, *variant, fault.number) : 0);
+    default:
+      return 0;
+  }
+}
+
 modelvault::LoaderParts modelvault::PartsOf(mv_loader* loader) {
-  return {&loader->shared,  loader->contents.Chunks(), &loader->tables, loader->arena.From(loader->fixed),
+  return {&loader->shared,  loader->contents.Chunks(), loader->contents.watchdog.its,
+          loader->starts,   &loader->tables,           loader->arena.From(loader->fixed),
           loader->Layout(), loader->Stream()};
 }
+
+CoreStatus modelvault::MeasureProvenPass(const mv_loader* loader, const mv_variant& variant, size_t tile_size,
+                                         ProvenPassMemory* memory) {
+  const Contents& contents = loader->contents;
+  ByteView blob;
+  BlobHead head;
+  CoreStatus status = contents.OpenBlob(variant, &blob, &head);
+  size_t chunk_size = 0;
+  if (status == CoreStatus::kOk) status = ProvenChunks::BufferSize(contents.Chunks(), &chunk_size);
+  if (status != CoreStatus::kOk) return status;
+  memory->has_base_layout = head.layout.form == LayoutForm::kBase;
+  const size_t own_tensors = memory->has_base_layout ? 0 : head.layout.tensor_count;
+  const auto measure = [&](bool with_base) {
+    return MemoryFor(contents.header.tensor_count, loader->shared.max_prior_cols(), loader->shared.code_bits(),
+                     own_tensors, tile_size, chunk_size, with_base);
+  };
+  memory->bytes = measure(false);
+  memory->with_base = measure(true);
+  memory->fixed = loader->fixed;
+  return memory->with_base != 0 ? CoreStatus::kOk : CoreStatus::kWorkspaceTooSmall;
+}
+
+void modelvault::EndModel(mv_loader* loader) { loader->error = MV_NOT_FINISHED; }
+
+ByteSpan modelvault::MemoryOf(const mv_loader* loader) { return {loader->arena.begin, loader->arena.size}; }
+
+void modelvault::LimitMemory(mv_loader* loader, size_t size) { loader->arena.size = size; }

@@ -12,6 +12,8 @@ namespace modelvault {
 struct LoaderParts {
   const SharedTables* shared;
   StoredChunks chunks;
+  mv_watchdog watchdog;
+  uint32_t starts;  // Another number than before: what was idle has been used, and another model is in progress.
   // Free while no model is in progress, and lost to whatever starts one: the tables of a decoder, and memory at a
   // multiple of 8.
   TableCache* tables;
@@ -22,6 +24,27 @@ struct LoaderParts {
 };
 
 LoaderParts PartsOf(mv_loader* loader);
+
+// mv_start_proven() with `seals` for ProvenChunks, which outlive the model in progress.
+mv_error StartSealed(mv_loader* loader, const mv_variant* variant, size_t tile_size, uint32_t flags, uint32_t* seals);
+
+// What mv_start_proven() with a variant and a tile size takes of the loader's memory, from its beginning, in bytes.
+struct ProvenPassMemory {
+  size_t fixed;      // In use while nothing is in progress.
+  size_t bytes;      // Without MV_WITH_BASE, and
+  size_t with_base;  // with it.
+  bool has_base_layout;
+};
+[[nodiscard]] CoreStatus MeasureProvenPass(const mv_loader* loader, const mv_variant& variant, size_t tile_size,
+                                           ProvenPassMemory* memory);
+
+// Forgets the model in progress, whose memory is idle from here on.
+void EndModel(mv_loader* loader);
+
+// The loader's memory.
+ByteSpan MemoryOf(const mv_loader* loader);
+// From here on it is the first `size` bytes. At least what is in use; at most what mv_open() was given.
+void LimitMemory(mv_loader* loader, size_t size);
 
 }  // namespace modelvault
 

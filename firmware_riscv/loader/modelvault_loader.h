@@ -75,8 +75,9 @@ typedef enum mv_place {
   MV_PLACE_CHUNKS = 3,
   MV_PLACE_BASE = 4, /* `number`: the chunk. */
   MV_PLACE_INDEX = 5,
-  MV_PLACE_DELTA = 6,  /* The variant's blob. `number`: the segment, 0 where the head is at fault. */
-  MV_PLACE_MEMORY = 7, /* Not the vault: the caller's memory. */
+  MV_PLACE_DELTA = 6,   /* The variant's blob. `number`: the segment, 0 where the head is at fault. */
+  MV_PLACE_MEMORY = 7,  /* Not the vault: the caller's memory. */
+  MV_PLACE_NETWORK = 8, /* `number`: about which byte of it. */
 } mv_place;
 
 typedef struct mv_fault {
@@ -156,10 +157,6 @@ mv_error mv_list(const mv_loader* loader, mv_cursor* cursor, mv_variant* variant
 
 mv_error mv_find(const mv_loader* loader, const char* name, size_t name_size, mv_variant* variant);
 
-/* Sets *bytes and *size to NETWORK, what the vault's models compute (docs/format.md), in the vault at a multiple of 4.
- * Compares its checksum; what it says is for whoever runs it to check. MV_NOT_FOUND: the vault has none. */
-mv_error mv_network(const mv_loader* loader, const uint8_t** bytes, size_t* size);
-
 /* A tensor of the base, in the order of its bytes. */
 typedef struct mv_tensor_record {
   uint8_t dtype;   /* As docs/format.md numbers them: 3 is I8, 12 is F32. */
@@ -173,6 +170,10 @@ uint32_t mv_tensor_count(const mv_loader* loader);
 
 /* MV_BAD_ARGUMENT for a number that is not below mv_tensor_count(). */
 mv_error mv_tensor(const mv_loader* loader, uint32_t number, mv_tensor_record* record);
+
+/* Sets *bytes and *size to NETWORK, what the vault's models compute (docs/format.md), in the vault at a multiple of 4.
+ * Compares its checksum; what it says is for whoever runs it to check. MV_NOT_FOUND: the vault has none. */
+mv_error mv_network(const mv_loader* loader, const uint8_t** bytes, size_t* size);
 
 /* Begins handing over `variant` in tiles of `tile_size` bytes, at least MV_MIN_TILE_SIZE. Whatever was in progress is
  * forgotten. */
@@ -227,6 +228,9 @@ size_t mv_memory_used(const mv_loader* loader);
 /* After a pass that failed: compares every stored checksum on the way of `variant` and says which is wrong. Takes about
  * as long as hashing the stored base. */
 mv_fault mv_diagnose(const mv_loader* loader, const mv_variant* variant);
+
+/* Where in the vault that begins which a fault of `variant` names; 0 for none. */
+size_t mv_offset_of(const mv_loader* loader, const mv_variant* variant, mv_fault fault);
 
 /* For measurements: `observe` (may be NULL) is called where mv_start() and mv_next() begin to decode, begin to hash,
  * and return. */

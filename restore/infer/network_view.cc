@@ -66,7 +66,7 @@ class OperatorChecker {
     const bool alike = !rotates_ || op.b == pairs_;
     rotates_ = true;
     pairs_ = op.b;
-    return alike && op.b <= static_cast<uint8_t>(RopePairs::kHalves) && IsWritten(op.out) && op.a > 0 &&
+    return alike && op.b <= static_cast<uint8_t>(RopePairs::kHalves) && IsWritten(op.out) &&
            Width(op.out) == size_t{2} * network_.rope_pair_count * op.a;
   }
 

@@ -352,7 +352,13 @@ TEST(ParsedModelTest, OwnsItsSectionAndReportsDataLoss) {
   EXPECT_THAT(ParsedSharedTables::Parse(section.substr(0, 9)),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("MODEL")));
   EXPECT_THAT(ParsedSharedTables::Parse(""), StatusIs(absl::StatusCode::kDataLoss));
-  EXPECT_THAT(ParsedSharedTables::Parse(section + "x"), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("model")));
+  EXPECT_THAT(ParsedSharedTables::Parse(section + "x"),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       HasSubstr("model section malformed, at or after the record of tensor 4 of 5: type ")));
+  EXPECT_THAT(ParsedSharedTables::Parse(std::string("\x01\x7f\0\0\0\0\0\0", 8)),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("in its counts, its tables of codes or its first")));
+  EXPECT_THAT(ParsedSharedTables::Parse(std::string("\x7f\0", 2)),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("a count of 127 tensors in 2 bytes")));
 }
 
 }  // namespace

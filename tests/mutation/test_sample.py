@@ -27,7 +27,7 @@ class SampleTest(unittest.TestCase):
     def test_mutants_are_killed_where_a_test_looks_and_survive_where_none_does(self):
         view = "vault/core/vault_view.cc"
         killed = [mutant_in(view, "return size >= low && size <= high", "<=", "<"),
-                  mutant_in(view, "lead < 0xC2 || lead > 0xF4", "0xF4", "0xF3"),
+                  mutant_in("vault/core/utf8.h", "lead < 0xC2 || lead > 0xF4", "0xF4", "0xF3"),
                   mutant_in(view, "if (name.size == 0) return NameFault::kEmpty;",
                             "if (name.size == 0) return NameFault::kEmpty;", ";")]
         survivor = mutant_in("codec/core/column_order.cc", "for (", "<", "<=")

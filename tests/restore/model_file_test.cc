@@ -172,7 +172,7 @@ TEST(ModelFormatsTest, AForeignFileIsCalledWhatItIs) {
       {"{\"weight_map\": {}}", "join the shards first"},
       {std::string(600, '\0'), "zeros"},
       {"Access denied\n", "text that begins with 'Access denied\\n'"},
-      {"\x01\xff\x02", "its first bytes are 01ff02"},
+      {"\x01\xff\x02", "it is a binary file of no kind known here"},
   };
   for (const auto& [content, expected] : kinds) {
     const std::string path = folder.Write("model.safetensors", content);

@@ -12,6 +12,7 @@ TEST(NearNameTest, FindsWhatDiffersByCaseAccentsOrATypo) {
   EXPECT_EQ(NearestName("cafe", names), "caf\xC3\xA9");
   EXPECT_EQ(NearestName("kidny-urine", names), "kidney-urine");
   EXPECT_EQ(NearestName("LEGAL", names), "legal");
+  EXPECT_EQ(NearestName("embde", {"embed"}), "embed") << "one slip, not two";
 }
 
 TEST(NearNameTest, FindsNothingWhereNothingIsNear) {
@@ -23,6 +24,9 @@ TEST(NearNameTest, FindsNothingWhereNothingIsNear) {
 
 TEST(NearNameTest, TheNearestIsTaken) {
   EXPECT_EQ(NearestName("department-3", {"department-12", "department-31", "DEPARTMENT-3"}), "DEPARTMENT-3");
+  EXPECT_EQ(NearestName("radiolgy", {"Radiology", "radiology", "RADIOLOGY"}), "radiology") << "case comes second";
+  EXPECT_EQ(NearestName("Radiolgy", {"radiology", "Radiology"}), "Radiology");
+  EXPECT_EQ(NearestName("RADIOLOGY", {"radiolog", "radiology"}), "radiology") << "and never first";
 }
 
 TEST(NearNameTest, BytesThatAreNoTextAreComparedAsBytes) {

@@ -105,10 +105,20 @@ TEST(VaultReaderTest, RefusesEveryTruncationAndExtension) {
 }
 
 TEST(VaultReaderTest, SaysWhatIsNotAVault) {
-  EXPECT_THAT(OpenBytes("PK\3\4 something else"), StatusIs(StatusCode::kDataLoss, HasSubstr("not a vault")));
+  EXPECT_THAT(OpenBytes("PK\3\4 something else"),
+              StatusIs(StatusCode::kDataLoss, HasSubstr("v.mvlt: not a vault: it is a ZIP archive")));
+  EXPECT_THAT(OpenBytes("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"),
+              StatusIs(StatusCode::kDataLoss, HasSubstr("not a vault: it is a git-LFS pointer")));
+  for (const std::string& length : {std::string("\x02\0", 2), std::string("\x80\x02"), std::string("PK")}) {
+    EXPECT_THAT(OpenBytes(length + std::string(6, '\0') + "{}" + std::string(300, 'x')),
+                StatusIs(StatusCode::kDataLoss, HasSubstr("not a vault: it is a safetensors file")));
+  }
+  EXPECT_THAT(OpenBytes(std::string(257, 'x') + "ustar" + std::string(300, 'x')),
+              StatusIs(StatusCode::kDataLoss, HasSubstr("not a vault: it is a tar archive")));
+  EXPECT_THAT(OpenBytes(std::string(300, '\x01')), StatusIs(StatusCode::kDataLoss, HasSubstr("it is a binary file")));
   std::string text_mode = PlainVault();
   text_mode.erase(4, 1);
-  EXPECT_THAT(OpenBytes(text_mode), StatusIs(StatusCode::kDataLoss, HasSubstr("begins with 4d564c540a1a0a01")));
+  EXPECT_THAT(OpenBytes(text_mode), StatusIs(StatusCode::kDataLoss, HasSubstr("a vault whose line ends were changed")));
   const TempFolder folder;
   FileSystem& files = FileSystem::Default();
   EXPECT_THAT(VaultReader::Open(files, folder.File("none")), StatusIs(StatusCode::kNotFound, HasSubstr("none")));
@@ -223,6 +233,16 @@ TEST(VaultReaderTest, RefusesLiesUnderRightChecksums) {
   };
   const auto entry = [](std::string* v, size_t i, size_t field) { return IndexEntry(*v, i) + field; };
   const Case cases[] = {
+      {"chunk size", [](std::string* v) { Store<uint32_t>(v, 24, 100); },
+       "header at offset 24: chunk size: expected 256 to 16777216, a multiple of 256, found 100"},
+      {"segment size", [](std::string* v) { Store<uint32_t>(v, 28, 0); },
+       "header at offset 28: segment size: expected 4096 to 16777216, a multiple of 256, found 0"},
+      {"base size", [](std::string* v) { Store<uint64_t>(v, 32, (uint64_t{1} << 60) + 1); },
+       "size of the base's data: expected at most 1152921504606846976, found 1152921504606846977"},
+      {"free layouts", [](std::string* v) { Store<uint32_t>(v, 216, 7); },
+       "expected 0, without such variants, found 7"},
+      {"reserved", [](std::string* v) { Store<uint8_t>(v, 230, 7); }, "reserved bytes: expected zeros"},
+      {"signature", [](std::string* v) { Store<uint8_t>(v, SectionField(5), 8); }, "section SIGNATURE: expected zeros"},
       {"absurd number of variants", [](std::string* v) { Store<uint32_t>(v, 68, 0xFFFFFFFF); }, "section INDEX"},
       {"a variant fewer", [](std::string* v) { Store<uint32_t>(v, 68, 4); }, "INDEX"},
       {"absurd base", [](std::string* v) { Store<uint64_t>(v, 32, uint64_t{1} << 60); }, "section CHUNKS"},

@@ -1,5 +1,6 @@
 #include "tools/eval/eval_input.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -8,6 +9,7 @@
 #include "absl/types/span.h"
 #include "codec/core/bytes.h"
 #include "tools/formats/model_config.h"
+#include "vault/file_kind.h"
 
 namespace modelvault {
 namespace {
@@ -61,9 +63,10 @@ absl::StatusOr<std::vector<uint16_t>> ReadTokens(FileSystem& file_system, absl::
   if (!bytes.ok()) return bytes.status();
   const size_t record_size = 2 * (config.context + 1);
   if (bytes->empty() || bytes->size() % record_size != 0) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": ", bytes->size(), " bytes; expected a multiple of ",
-                                                   record_size, ": records of ", config.context + 1,
-                                                   " token ids of 2 bytes"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": ", bytes->size(), " bytes; expected a multiple of ", record_size, ": records of ",
+                     config.context + 1, " token ids of 2 bytes; it is ",
+                     DescribeFileKind(absl::MakeConstSpan(*bytes).first(std::min(bytes->size(), kFileKindSize)))));
   }
   std::vector<uint16_t> tokens(bytes->size() / 2);
   for (size_t i = 0; i < tokens.size(); ++i) {

@@ -13,6 +13,7 @@
 #include "absl/strings/strip.h"
 #include "tools/fitting/fitted_model.h"
 #include "tools/packing/match_report.h"
+#include "tools/packing/rule_use.h"
 #include "tools/packing/variant_analysis.h"
 #include "vault/model_digester.h"
 #include "vault/ordered_parallel.h"
@@ -202,6 +203,7 @@ absl::Status FitInput::ReadVariants(int threads) {
   std::vector<Sum> sums;
   for (const FitTensor& tensor : tensors_) sums.push_back({std::vector<double>(tensor.base.size()), 0});
   std::vector<Mismatch> refused;
+  RuleUse use(&files_.names, layout_);
   const absl::Status status = OrderedParallel<AlignedModel>(
       variant_count(), ThreadCount(threads),
       [&](uint64_t v) -> absl::StatusOr<AlignedModel> {
@@ -210,6 +212,7 @@ absl::Status FitInput::ReadVariants(int threads) {
         return Align(*std::move(variant), files_.variants[v].path);
       },
       [&](uint64_t v, AlignedModel variant) {
+        use.AddVariant(variant.layout);
         const bool shard = IsShardName(files_.variants[v].path) && variant.pairs.matched() < layout_.size();
         if (variant.pairs.complete() && !shard) {
           AddVariant(variant, &sums);
@@ -219,11 +222,10 @@ absl::Status FitInput::ReadVariants(int threads) {
         return absl::OkStatus();
       });
   if (!status.ok()) return status;
+  if (absl::Status unused = use.Check(); !unused.ok()) return unused;
   if (!refused.empty()) {
     const std::string& base = has_base() ? files_.base : files_.variants.front().path;
-    const std::string heading =
-        absl::StrCat(refused.size(), " of ", variant_count(), " variants do not match the base ", base, ", which has ",
-                     layout_.size(), " tensors");
+    const std::string heading = MismatchHeading(refused.size(), variant_count(), base, layout_.size());
     std::string text = DescribeMismatches(heading, base, layout_, refused, files_.names);
     const std::string ignore = IgnoreOptions(base, layout_, refused, files_.names);
     if (!ignore.empty()) {
@@ -312,7 +314,10 @@ absl::Status FitInput::SetWeights(const CurvatureOptions& options, const KnownCu
   for (const auto& [part, weight] : options.tensor_weights) {
     const auto has_part = [&](const FitTensor& t) { return t.name.find(part) != std::string::npos; };
     if (std::none_of(tensors_.begin(), tensors_.end(), has_part)) {
-      return absl::NotFoundError(absl::StrCat("no tensor has '", part, "' in its name"));
+      std::vector<std::string> names;
+      for (const FitTensor& tensor : tensors_) names.push_back(tensor.name);
+      return absl::NotFoundError(
+          absl::StrCat("no tensor that is fitted has '", part, "' in its name", NearestPartHint(part, names)));
     }
     if (!(weight > 0) || !std::isfinite(weight)) {
       return absl::InvalidArgumentError(absl::StrCat("tensors '", part, "': a weight must be positive"));

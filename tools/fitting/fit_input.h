@@ -50,7 +50,8 @@ class FitInput {
   // no floats to fit, tensors that do not match the base's (without a base: the first variant's) by the rules, with all
   // that differ in all variants, a tensor of the name that another's steps get (ScaleName), values that are not finite,
   // a curvature that is none (Curvature::Kronecker,
-  // ::Diagonal); kNotFound for a file that is not there. `file_system` must outlive the result.
+  // ::Diagonal); kNotFound for a file that is not there, a rule for names or a tensor weight that no name fits.
+  // `file_system` must outlive the result.
   static absl::StatusOr<FitInput> Open(FileSystem& file_system, FitFiles files, const CurvatureOptions& options,
                                        int threads);
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -14,11 +13,10 @@
 #include "tools/fitting/int8_files.h"
 #include "tools/fitting/work_folder.h"
 #include "tools/packing/pack.h"
+#include "vault/file_paths.h"
 
 namespace modelvault {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr int kMostFits = 20;
 constexpr int kMostTrials = 10;
@@ -101,7 +99,7 @@ class Search {
     return *std::move(best);
   }
 
-  std::string vault_path() const { return (fs::path(work_.scratch()) / "vault").string(); }
+  std::string vault_path() const { return PathIn(work_.scratch(), "vault"); }
 
  private:
   // Of all variants; those that were not fitted take what the others take on average.
@@ -138,6 +136,11 @@ class Search {
   }
 
   absl::Status OverBudget(uint64_t size) const {
+    if (options_.lambda > 0) {
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "at ", options_.lambda, " a bit (--lambda) the base and ", input_.variant_count(), " variants take ", size,
+          " bytes; the budget is ", options_.budget, "; without --lambda a price that fits is looked for"));
+    }
     return absl::ResourceExhaustedError(absl::StrCat("the base and the least of ", input_.variant_count(),
                                                      " variants take ", size, " bytes; the budget is ",
                                                      options_.budget));
@@ -294,7 +297,7 @@ class Search {
 
   // In the work folder, so that what a killed run leaves of it goes with the folder.
   absl::Status Pack(FitRun* run) {
-    const std::string models = (fs::path(work_.scratch()) / "models").string();
+    const std::string models = PathIn(work_.scratch(), "models");
     absl::Status status = file_system_.RemoveTree(models);  // Of a run that was killed.
     if (status.ok()) status = WriteAndPack(models, run);
     file_system_.RemoveTree(models).IgnoreError();
@@ -319,6 +322,7 @@ class Search {
         report->bytes.file <= options_.budget ? file_system_.Move(next, vault_path()) : file_system_.Remove(next);
     if (!status.ok()) return status;
     run->vault_size = report->bytes.file;
+    run->profile = report->profile.value_or(ProfileBill());
     run->stored_sizes.clear();
     for (const PackedVariant& v : report->variants) run->stored_sizes.push_back(v.stored_size);
     return absl::OkStatus();

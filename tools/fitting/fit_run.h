@@ -14,6 +14,7 @@
 #include "tools/fitting/lost_rows.h"
 #include "tools/fitting/packed_size.h"
 #include "tools/packing/network_builder.h"
+#include "tools/packing/pack.h"
 #include "vault/file_system.h"
 
 namespace modelvault {
@@ -46,6 +47,7 @@ struct FitRun {
   FittedModels models;
   double lambda = 0;
   uint64_t vault_size = 0;
+  ProfileBill profile;
   PackedSize size;                     // Of its parts.
   std::vector<uint64_t> stored_sizes;  // Of each variant in the vault.
   int fits = 0;                        // At how many prices everything was fitted.

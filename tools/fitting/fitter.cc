@@ -10,6 +10,7 @@
 #include "codec/delta_statistics.h"
 #include "tools/fitting/fitted_model.h"
 #include "tools/fitting/packed_size.h"
+#include "vault/near_name.h"
 #include "vault/ordered_parallel.h"
 
 namespace modelvault {
@@ -64,9 +65,12 @@ absl::StatusOr<Fitter> Fitter::Create(const FitInput* input, const FitOptions& o
   if (options.rounds < 1) return absl::InvalidArgumentError("an option of the fit is out of range");
   for (const auto* named : {&options.weights, &options.floors}) {
     for (const auto& [name, value] : *named) {
-      bool exists = false;
-      for (size_t v = 0; v < input->variant_count(); ++v) exists = exists || input->variant_name(v) == name;
-      if (!exists) return absl::NotFoundError(absl::StrCat("there is no variant '", name, "' to protect"));
+      std::vector<std::string> names;
+      for (size_t v = 0; v < input->variant_count(); ++v) names.push_back(input->variant_name(v));
+      if (std::find(names.begin(), names.end(), name) == names.end()) {
+        return absl::NotFoundError(
+            absl::StrCat("there is no variant '", name, "' to protect", NearestNameHint(name, names)));
+      }
       if (!(value > 0) || !std::isfinite(value)) {
         return absl::InvalidArgumentError(absl::StrCat("variant '", name, "': a weight or floor must be positive"));
       }

@@ -1,15 +1,21 @@
 #include "tools/fitting/int8_files.h"
 
+#include <signal.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <memory>
 #include <set>
 
 #include "absl/status/status.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "tools/formats/safetensors.h"
+#include "vault/file_paths.h"
 #include "vault/near_name.h"
 
 namespace modelvault {
@@ -17,11 +23,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kExtension[] = ".safetensors";
-
-std::string In(const std::string& folder, const std::string& name) { return (fs::path(folder) / name).string(); }
-
-std::string VariantsIn(const std::string& folder) { return In(folder, "variants"); }
+// Of the folder in which a process tries the variants' names; its number follows.
+constexpr char kTrial[] = ".names.";
 
 absl::Status Write(FileSystem& file_system, const std::string& path, const std::string& header,
                    const std::vector<uint8_t>& data, Durability durability) {
@@ -37,7 +40,7 @@ absl::Status TryNames(FileSystem& file_system, const FitInput& input, const std:
   std::vector<std::string> taken;
   for (size_t v = 0; v < input.variant_count(); ++v) {
     const std::string& name = input.variant_name(v);
-    const absl::Status status = file_system.CreateEmpty(In(folder, name + kExtension));
+    const absl::Status status = file_system.CreateEmpty(PathIn(folder, name + kSafetensorsExtension));
     if (absl::IsAlreadyExists(status)) {
       const std::string other = NearestName(name, taken);
       return absl::AlreadyExistsError(
@@ -49,6 +52,13 @@ absl::Status TryNames(FileSystem& file_system, const FitInput& input, const std:
     taken.push_back(name);
   }
   return absl::OkStatus();
+}
+
+// Whether `name` is that of a trial's folder whose process is no more, killed before it could remove it.
+bool IsStaleTrial(absl::string_view name) {
+  pid_t process = 0;
+  return absl::ConsumePrefix(&name, kTrial) && absl::SimpleAtoi(name, &process) && process > 0 &&
+         ::kill(process, 0) != 0 && errno == ESRCH;
 }
 
 // Folders that are made for a trial: removed at its end, unless somebody's files are in them.
@@ -72,18 +82,20 @@ class TrialFolders {
 
 }  // namespace
 
+std::string Int8VariantsIn(const std::string& folder) { return PathIn(folder, "variants"); }
+
 Int8Files Int8FilesIn(const std::string& folder, const std::vector<std::string>& variants) {
   Int8Files files;
-  files.base = In(folder, "base.safetensors");
+  files.base = PathIn(folder, absl::StrCat("base", kSafetensorsExtension));
   for (const std::string& name : variants) {
-    files.variants.push_back({name, In(VariantsIn(folder), name + kExtension)});
+    files.variants.push_back({name, PathIn(Int8VariantsIn(folder), name + kSafetensorsExtension)});
   }
   return files;
 }
 
 absl::StatusOr<Int8Files> WriteInt8Files(FileSystem& file_system, const FitInput& input, const FittedModels& models,
                                          const std::string& folder, Durability durability) {
-  if (absl::Status status = file_system.MakeFolders(VariantsIn(folder)); !status.ok()) return status;
+  if (absl::Status status = file_system.MakeFolders(Int8VariantsIn(folder)); !status.ok()) return status;
   const absl::StatusOr<std::string> header = SafetensorsHeaderFor(
       ExportedTensors(input.tensors(), input.carried()), {{"quantization", "symmetric int8, one F32 scale per row"}});
   if (!header.ok()) return header.status();
@@ -109,7 +121,7 @@ absl::StatusOr<Int8Files> WriteInt8Files(FileSystem& file_system, const FitInput
 }
 
 absl::Status CheckInt8Folder(FileSystem& file_system, const FitInput& input, const std::string& folder) {
-  const std::string variants = VariantsIn(folder);
+  const std::string variants = Int8VariantsIn(folder);
   TrialFolders folders(file_system);
   if (absl::Status status = folders.Make(variants); !status.ok()) return status;
   const absl::StatusOr<std::vector<std::string>> there = file_system.List(variants);
@@ -119,7 +131,9 @@ absl::Status CheckInt8Folder(FileSystem& file_system, const FitInput& input, con
   std::set<std::string> others;
   for (const fs::path file : *there) {
     const std::string name = file.stem().string();
-    if (file.extension() == kExtension && name[0] != '.' && ours.count(name) == 0) others.insert(name);
+    if (file.extension() == kSafetensorsExtension && name[0] != '.' && ours.count(name) == 0) others.insert(name);
+    if (!IsStaleTrial(file.native())) continue;
+    if (absl::Status status = file_system.RemoveTree(PathIn(variants, file.native())); !status.ok()) return status;
   }
   if (!others.empty()) {
     return absl::AlreadyExistsError(absl::StrCat(
@@ -128,7 +142,7 @@ absl::Status CheckInt8Folder(FileSystem& file_system, const FitInput& input, con
   }
   // Of its own, so that files of an earlier export are in nobody's way; in the folder, whose rules it inherits.
   // Other processes may try theirs at the same time.
-  const std::string trial = In(variants, absl::StrCat(".names.", ::getpid()));
+  const std::string trial = PathIn(variants, absl::StrCat(kTrial, ::getpid()));
   absl::Status status = file_system.RemoveTree(trial);
   if (status.ok()) status = file_system.MakeFolders(trial);
   if (status.ok()) status = TryNames(file_system, input, trial);

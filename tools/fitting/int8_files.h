@@ -19,6 +19,9 @@ struct Int8Files {
   std::vector<VariantInput> variants;
 };
 
+// The folder of the variants' files in `folder`.
+std::string Int8VariantsIn(const std::string& folder);
+
 // Where the files of `variants` are in `folder`: base.safetensors and variants/NAME.safetensors.
 Int8Files Int8FilesIn(const std::string& folder, const std::vector<std::string>& variants);
 

@@ -1,7 +1,6 @@
 #include "tools/fitting/work_folder.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -12,12 +11,11 @@
 #include "absl/strings/strip.h"
 #include "absl/types/span.h"
 #include "codec/text_bytes.h"
+#include "vault/file_paths.h"
 #include "vault/model_digester.h"
 
 namespace modelvault {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr char kExtension[] = ".fitted";
 constexpr char kMark[] = "mvault-fit-work";  // An empty file.
@@ -37,16 +35,14 @@ bool IsOurs(absl::string_view name) {
   return absl::ConsumePrefix(&name, kExtension) && name.find_first_not_of(".-0123456789") == absl::string_view::npos;
 }
 
-std::string In(const std::string& folder, absl::string_view name) {
-  return (fs::path(folder) / std::string(name)).string();
-}
-
-// Makes the folder and its mark unless they are there. kNotFound if another run removed the folder meanwhile.
-absl::Status MakeMarked(FileSystem& file_system, const std::string& path, const std::string& mark) {
+// Makes the folder and its mark unless they are there; `*made_mark` tells of the mark. kNotFound if another run removed
+// the folder meanwhile.
+absl::Status MakeMarked(FileSystem& file_system, const std::string& path, const std::string& mark, bool* made_mark) {
+  *made_mark = false;
   std::vector<std::string> made_folders;
   if (absl::Status status = file_system.MakeFolders(path, &made_folders); !status.ok()) return status;
   if (!made_folders.empty()) {
-    const absl::Status made = file_system.CreateEmpty(In(path, kMade));
+    const absl::Status made = file_system.CreateEmpty(PathIn(path, kMade));
     if (!made.ok()) {
       file_system.RemoveFolder(path).IgnoreError();
       return made;
@@ -62,6 +58,7 @@ absl::Status MakeMarked(FileSystem& file_system, const std::string& path, const 
   }
   // Another run may just have made it.
   const absl::Status made = file_system.CreateEmpty(mark);
+  *made_mark = made.ok();
   return absl::IsAlreadyExists(made) ? absl::OkStatus() : made;
 }
 
@@ -74,15 +71,17 @@ WorkFolder::Key KeyOf(absl::string_view bytes) {
 }
 
 absl::StatusOr<WorkFolder> WorkFolder::Open(FileSystem& file_system, std::string path) {
-  const std::string mark = In(path, kMark);
+  const std::string mark = PathIn(path, kMark);
   for (int attempt = 1;; ++attempt) {
-    absl::Status status = MakeMarked(file_system, path, mark);
+    bool made_mark = false;
+    absl::Status status = MakeMarked(file_system, path, mark, &made_mark);
     if (status.ok()) {
       // A fit takes long: no use to wait for it.
       absl::StatusOr<std::unique_ptr<FileLock>> lock = file_system.Lock(mark, {2, 10});
       if (lock.ok()) return WorkFolder(file_system, std::move(path), *std::move(lock));
       status = lock.status();
       if (absl::IsUnavailable(status)) {
+        if (made_mark) WorkFolder(file_system, path, nullptr).RemoveIfEmpty();
         return absl::UnavailableError(absl::StrCat(status.message(), "; --work names another work folder"));
       }
     }
@@ -94,7 +93,7 @@ absl::StatusOr<WorkFolder> WorkFolder::Open(FileSystem& file_system, std::string
 }
 
 std::string WorkFolder::FileOf(const Key& key) const {
-  return In(path_, absl::StrCat(absl::BytesToHexString(TextOf(key)), kExtension));
+  return PathIn(path_, absl::StrCat(absl::BytesToHexString(TextOf(key)), kExtension));
 }
 
 std::optional<std::string> WorkFolder::Load(const Key& key) const {
@@ -119,11 +118,11 @@ absl::Status WorkFolder::Store(const Key& key, absl::string_view contents) const
   return status.ok() ? (*file)->Commit() : status;
 }
 
-std::string WorkFolder::scratch() const { return In(path_, "scratch"); }
+std::string WorkFolder::scratch() const { return PathIn(path_, "scratch"); }
 
 void WorkFolder::Remove() const {
   for (const std::string& name : file_system_->List(path_).value_or(std::vector<std::string>())) {
-    if (IsOurs(name)) file_system_->Remove(In(path_, name)).IgnoreError();
+    if (IsOurs(name)) file_system_->Remove(PathIn(path_, name)).IgnoreError();
   }
   file_system_->RemoveTree(scratch()).IgnoreError();
   RemoveIfEmpty();
@@ -135,8 +134,8 @@ void WorkFolder::RemoveIfEmpty() const {
   if (!names.ok()) return;
   const bool made = *names == std::vector<std::string>{kMade, kMark};
   if (!made && *names != std::vector<std::string>{kMark}) return;
-  if (made) file_system_->Remove(In(path_, kMade)).IgnoreError();
-  file_system_->Remove(In(path_, kMark)).IgnoreError();
+  if (made) file_system_->Remove(PathIn(path_, kMade)).IgnoreError();
+  file_system_->Remove(PathIn(path_, kMark)).IgnoreError();
   if (made) file_system_->RemoveFolder(path_).IgnoreError();
 }
 

@@ -11,6 +11,7 @@
 #include "absl/strings/str_replace.h"
 #include "nlohmann/json.hpp"
 #include "tools/formats/text_file.h"
+#include "vault/file_kind.h"
 
 namespace modelvault {
 namespace {
@@ -168,6 +169,7 @@ std::string ModelConfig::TensorName(absl::string_view name, size_t layer) const 
 absl::StatusOr<ModelConfig> ReadModelConfig(FileSystem& file_system, const std::string& path) {
   const absl::StatusOr<std::string> text = ReadTextFile(file_system, path, kMaxModelFile);
   if (!text.ok()) return text.status();
+  if (absl::Status status = CheckIsText(*text, path); !status.ok()) return status;
   const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || !json.contains("config") || !json["config"].is_object()) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": expected a JSON object with an object \"config\" in it"));

@@ -16,6 +16,8 @@ std::string Grouped(uint64_t n) {
   return grouped;
 }
 
+std::string Counted(uint64_t n, absl::string_view one) { return absl::StrCat(Grouped(n), " ", one, n == 1 ? "" : "s"); }
+
 std::string Percent(double share) { return absl::StrFormat("%.1f %%", 100 * share); }
 
 std::string EscapedForHtml(absl::string_view text) {

@@ -12,6 +12,9 @@ namespace modelvault {
 // "1,048,576".
 std::string Grouped(uint64_t n);
 
+// "1,048,576 bytes", "1 byte": `one` is the word for one thing, which takes an s for more or none.
+std::string Counted(uint64_t n, absl::string_view one);
+
 // 0 where there is nothing to have a part of.
 inline double Share(double part, double whole) { return whole > 0 ? part / whole : 0; }
 inline double Share(uint64_t part, uint64_t whole) {

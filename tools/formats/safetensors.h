@@ -55,11 +55,14 @@ absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(absl::Span<const uint8_
 absl::StatusOr<std::string> SafetensorsHeaderFor(absl::Span<const ModelTensor> tensors,
                                                  const SafetensorsMetadata& metadata);
 
+// How names of such files end.
+inline constexpr char kSafetensorsExtension[] = ".safetensors";
+
 // The format: the frame is the header, the data section all that follows it.
 class SafetensorsFormat : public ModelFormat {
  public:
   absl::string_view name() const override { return "safetensors"; }
-  absl::string_view extension() const override { return ".safetensors"; }
+  absl::string_view extension() const override { return kSafetensorsExtension; }
   bool Recognises(absl::Span<const uint8_t> head) const override;
   absl::StatusOr<std::string> ReadFrame(const RandomAccessFile& file) const override;
   absl::StatusOr<ModelStructure> ParseFrame(absl::Span<const uint8_t> frame, uint64_t data_size,

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <exception>
+#include <mutex>
 #include <new>
 #include <string>
 #include <vector>
@@ -23,6 +24,33 @@ ExitCode UsageError(Session& session, absl::string_view message) {
 }
 
 namespace {
+
+// The files of a command whose folders could not be synced. They are no reason not to go on.
+class UnsyncedFiles {
+ public:
+  explicit UnsyncedFiles(FileSystem& file_system) : file_system_(file_system) {
+    file_system_.OnUnsynced([this](const absl::Status& why) {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (count_++ == 0) first_ = std::string(why.message());
+    });
+  }
+  ~UnsyncedFiles() { file_system_.OnUnsynced(nullptr); }
+  UnsyncedFiles(const UnsyncedFiles&) = delete;
+  UnsyncedFiles& operator=(const UnsyncedFiles&) = delete;
+
+  // Warns of them, if there are any, and gives the code to end with instead of `code`.
+  int Warn(Console* console, int code) const {
+    if (count_ == 0) return code;
+    console->PrintWarning(count_ == 1 ? first_ : absl::StrCat(first_, "; the same of ", count_ - 1, " more"));
+    return code == 0 ? static_cast<int>(ExitCode::kNotSynced) : code;
+  }
+
+ private:
+  FileSystem& file_system_;
+  std::mutex mutex_;  // Guards what follows.
+  std::string first_;
+  size_t count_ = 0;
+};
 
 int Exit(Console* console, ExitCode code) {
   if (absl::Status status = console->Flush(); !status.ok()) {
@@ -57,7 +85,9 @@ int Run(int argc, const char* const* argv, Session* session) {
   AddDiffCommand(program, *session);
   AddPlanCommand(program, *session);
   AddEvalCommand(program, *session);
+  AddRunCommand(program, *session);
   AddBoardCommand(program, *session);
+  AddChatCommand(program, *session);
   AddHelpCommand(program, *session);
   // CLI11 would only say that a command is required.
   if (argc > 1 && argv[1][0] != '-' &&
@@ -85,21 +115,27 @@ int Run(int argc, const char* const* argv, Session* session) {
   return Exit(&session->console, ExitCodeFor(code.status()));
 }
 
+int RunAndCatch(int argc, const char* const* argv, Session* session) {
+  // Libraries of ours do not throw, but memory may run out in any of them.
+  try {
+    return Run(argc, argv, session);
+  } catch (const std::bad_alloc&) {
+    session->console.PrintOutOfMemory();
+    return Exit(&session->console, ExitCode::kIoFailure);
+  } catch (const std::exception& error) {
+    session->console.PrintError(absl::InternalError(error.what()));
+  }
+  return Exit(&session->console, ExitCode::kInternal);
+}
+
 }  // namespace
 
 int RunMvault(int argc, const char* const* argv, FileSystem& file_system, FILE* out, FILE* err) {
   Console console(out, err);
+  const UnsyncedFiles unsynced(file_system);
   Session session{file_system, console};
-  // Libraries of ours do not throw, but memory may run out in any of them.
-  try {
-    return Run(argc, argv, &session);
-  } catch (const std::bad_alloc&) {
-    console.PrintOutOfMemory();
-    return Exit(&console, ExitCode::kIoFailure);
-  } catch (const std::exception& error) {
-    console.PrintError(absl::InternalError(error.what()));
-  }
-  return Exit(&console, ExitCode::kInternal);
+  const int code = RunAndCatch(argc, argv, &session);
+  return unsynced.Warn(&console, code);
 }
 
 }  // namespace modelvault

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "tools/formats/readable_text.h"
 #include "tools/packing/rename_guess.h"
 
 namespace modelvault {
@@ -59,7 +60,8 @@ class Kinds {
                       kind.text);
       if (kind.count > 1) absl::StrAppend(&text, " (", kind.count, " tensors)");
     }
-    if (kinds_.size() > kShownKinds) absl::StrAppend(&text, " and ", kinds_.size() - kShownKinds, " kinds more");
+    if (kinds_.size() > kShownKinds)
+      absl::StrAppend(&text, " and ", Counted(kinds_.size() - kShownKinds, "kind"), " more");
     return text;
   }
 
@@ -103,6 +105,45 @@ std::vector<std::string> Differences(absl::Span<const ModelTensor> base, const M
   return lines;
 }
 
+// What a parametrization, weight norm as a rule, leaves in place of a weight.
+bool IsParametrized(const ModelTensor& tensor) {
+  return absl::StrContains(tensor.name, "parametrizations.") || absl::EndsWith(tensor.name, "weight_g") ||
+         absl::EndsWith(tensor.name, "weight_v");
+}
+
+// How weight norm keeps the variant from its base; empty if it does not.
+std::string WeightNormCause(absl::Span<const ModelTensor> base, const Mismatch& m) {
+  const auto extra =
+      std::any_of(m.pairs.extra.begin(), m.pairs.extra.end(), [&](size_t v) { return IsParametrized(m.tensors[v]); });
+  const auto missing =
+      std::any_of(m.pairs.missing.begin(), m.pairs.missing.end(), [&](size_t b) { return IsParametrized(base[b]); });
+  if (extra == missing) return "";
+  return absl::StrCat("weight norm, which keeps a weight as two tensors, is on in ", extra ? "it" : "the base",
+                      " and off in ", extra ? "the base" : "it",
+                      ": take it off and save that model again, in PyTorch with "
+                      "torch.nn.utils.parametrize.remove_parametrizations(module, 'weight') or, of the old form, "
+                      "torch.nn.utils.remove_weight_norm(module)");
+}
+
+// A command that makes one file of a model's shards, of which `path` is one.
+std::string JoinCommand(absl::string_view path) {
+  const size_t of = path.rfind("-of-");
+  const absl::string_view prefix = path.substr(0, path.find_last_not_of("0123456789", of - 1) + 1);
+  const bool plain = std::all_of(path.begin(), path.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+           absl::string_view("._-/").find(c) != absl::string_view::npos;
+  });
+  const std::string shards = plain ? absl::StrCat(prefix, "*", path.substr(of)) : "SHARDS*";
+  return absl::StrCat(
+      "python3 -c \"from glob import glob; from safetensors.torch import load_file, save_file; "
+      "save_file({n: t for f in glob('",
+      shards, "') for n, t in load_file(f).items()}, 'joined.safetensors')\"");
+}
+
+std::string ShardCause(absl::string_view what, absl::string_view path) {
+  return absl::StrCat(what, " is one shard of a model: join all shards into one file first\n    ", JoinCommand(path));
+}
+
 // What the cause seems to be; empty if nothing is known.
 std::string Cause(absl::string_view base_path, absl::Span<const ModelTensor> base, const Mismatch& m,
                   const RenameGuess& guess) {
@@ -110,8 +151,9 @@ std::string Cause(absl::string_view base_path, absl::Span<const ModelTensor> bas
     return !m.pairs.extra.empty() &&
            std::all_of(m.pairs.extra.begin(), m.pairs.extra.end(), [&](size_t v) { return is(m.tensors[v]); });
   };
-  if (IsShardName(base_path)) return "the base is one shard of a model: join all shards into one file first";
-  if (IsShardName(m.path)) return "this is one shard of a model: join all shards into one file first";
+  if (IsShardName(base_path)) return ShardCause("the base", base_path);
+  if (IsShardName(m.path)) return ShardCause("this", m.path);
+  if (const std::string cause = WeightNormCause(base, m); !cause.empty()) return cause;
   if (all_extra([](const ModelTensor& t) { return absl::StrContains(t.name, "lora_"); })) {
     return "this is an adapter, not a whole model: merge it into its base first";
   }
@@ -190,20 +232,28 @@ std::string DescribeMismatches(absl::string_view heading, absl::string_view base
   for (size_t i = 0; i < std::min(kShownGroups, groups.size()); ++i) {
     const auto& [lines, group] = groups[i];
     const Mismatch& m = *group.front();
-    const RenameGuess guess = GuessRenames(base, m.tensors, rules);
+    // Of a part of a model, or of other parts of its weights, no renaming makes the model.
+    const bool partial = IsShardName(base_path) || IsShardName(m.path) || !WeightNormCause(base, m).empty();
+    const RenameGuess guess = partial ? RenameGuess{rules, 0, m.pairs} : GuessRenames(base, m.tensors, rules);
     absl::StrAppend(&text, "\n", NamesOf(group));
-    if (!lines.empty()) absl::StrAppend(&text, ": ", m.pairs.matched(), " of ", m.tensors.size(), " tensors match");
+    if (!lines.empty())
+      absl::StrAppend(&text, ": ", m.pairs.matched(), " of ", Counted(m.tensors.size(), "tensor"), " match");
     for (const std::string& line : lines) absl::StrAppend(&text, "\n  ", line);
     const std::string cause = Cause(base_path, base, m, guess);
     if (!cause.empty()) absl::StrAppend(&text, "\n  ", cause);
     if (guess.found > 0) {
-      absl::StrAppend(&text, "\n  ", guess.pairs.matched(), " of ", m.tensors.size(), " tensors match with",
+      absl::StrAppend(&text, "\n  ", guess.pairs.matched(), " of ", Counted(m.tensors.size(), "tensor"), " match with",
                       Options(guess.rules));
     }
   }
   if (groups.size() > kShownGroups)
-    absl::StrAppend(&text, "\nand ", groups.size() - kShownGroups, " kinds of trouble more");
+    absl::StrAppend(&text, "\nand ", Counted(groups.size() - kShownGroups, "kind"), " of trouble more");
   return text;
+}
+
+std::string MismatchHeading(size_t mismatches, size_t variants, absl::string_view base_path, size_t base_tensors) {
+  return absl::StrCat(mismatches, " of ", Counted(variants, "variant"), mismatches == 1 ? " does" : " do",
+                      " not match the base ", base_path, ", which has ", Counted(base_tensors, "tensor"));
 }
 
 std::string IgnoreOptions(absl::string_view base_path, absl::Span<const ModelTensor> base,
@@ -216,6 +266,7 @@ std::string IgnoreOptions(absl::string_view base_path, absl::Span<const ModelTen
   std::set<std::string> names;
   for (const Mismatch& m : mismatches) {
     if (IsShardName(base_path) || IsShardName(m.path) || !m.pairs.reshaped.empty()) return "";
+    if (!WeightNormCause(base, m).empty()) return "";
     if (!IsOfBase(base, m.tensors, m.pairs) || GuessRenames(base, m.tensors, rules).found > 0) return "";
     for (const size_t v : m.pairs.extra) names.insert(m.tensors[v].name);
     for (const size_t b : m.pairs.missing) names.insert(base[b].name);

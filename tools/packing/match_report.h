@@ -2,6 +2,7 @@
 #ifndef MODELVAULT_TOOLS_PACKING_MATCH_REPORT_H_
 #define MODELVAULT_TOOLS_PACKING_MATCH_REPORT_H_
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,10 @@ bool IsShardName(absl::string_view path);
 std::string DescribeMismatches(absl::string_view heading, absl::string_view base_path,
                                absl::Span<const ModelTensor> base, absl::Span<const Mismatch> mismatches,
                                const NameRules& rules);
+
+// What that begins with where the variants are refused: "2 of 4 variants do not match the base BASE, which has 83
+// tensors".
+std::string MismatchHeading(size_t mismatches, size_t variants, absl::string_view base_path, size_t base_tensors);
 
 // " --ignore NAME" for each tensor without a match, where these alone keep the variants from a program that stores no
 // tensor but the base's: no shard, no wrong base, no other shape of a tensor that both have, no names that a renaming

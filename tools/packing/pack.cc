@@ -18,8 +18,10 @@
 #include "restore/named_vault.h"
 #include "restore/restorer.h"
 #include "tools/formats/model_formats.h"
+#include "tools/formats/readable_text.h"
 #include "tools/packing/coded_base.h"
 #include "tools/packing/match_report.h"
+#include "tools/packing/rule_use.h"
 #include "tools/packing/variant_analysis.h"
 #include "tools/packing/variant_match.h"
 #include "vault/ordered_parallel.h"
@@ -37,6 +39,7 @@ struct OpenInput {
   const VariantInput* input = nullptr;
   std::unique_ptr<ModelFile> file;
   VariantMatch match;
+  std::vector<size_t> unmatched;  // See PackedVariant.
   ModelDigests digests;
   bool is_base = false;  // Identical to the base, its layout included.
   std::vector<VariantTensor> tensors;
@@ -69,6 +72,7 @@ absl::StatusOr<std::vector<OpenInput>> OpenInputs(FileSystem& file_system, absl:
   std::vector<Mismatch> refused;
   std::vector<Mismatch> kept;
   uint64_t unmatched_size = 0;
+  RuleUse use(&rules, base);
   for (const VariantInput& v : variants) {
     absl::StatusOr<ModelFile> file = OpenModelFile(file_system, v.path);
     if (!file.ok()) return file.status();
@@ -76,6 +80,7 @@ absl::StatusOr<std::vector<OpenInput>> OpenInputs(FileSystem& file_system, absl:
     input.input = &v;
     input.file = std::make_unique<ModelFile>(*std::move(file));
     const std::vector<ModelTensor>& tensors = input.file->tensors();
+    use.AddVariant(tensors);
     const TensorPairs pairs = PairTensors(base, tensors, rules);
     // A shard is no model, whatever is to be ignored; a file that only has the name of one is.
     const bool shard = (IsShardName(v.path) || IsShardName(base_path)) && pairs.matched() < base.size();
@@ -85,23 +90,24 @@ absl::StatusOr<std::vector<OpenInput>> OpenInputs(FileSystem& file_system, absl:
       if (!keep) continue;
     }
     for (size_t i = 0; i < tensors.size(); ++i) {
-      if (!pairs.base_of[i].has_value()) unmatched_size += tensors[i].size();
+      if (pairs.base_of[i].has_value()) continue;
+      unmatched_size += tensors[i].size();
+      input.unmatched.push_back(i);
     }
     input.match = LayOut(base, tensors, pairs);
     inputs.push_back(std::move(input));
   }
+  if (absl::Status status = use.Check(); !status.ok()) return status;
   if (!refused.empty()) {
-    return absl::InvalidArgumentError(
-        DescribeMismatches(absl::StrFormat("%d of %d variants do not match the base %s, which has %d tensors",
-                                           refused.size(), variants.size(), base_path, base.size()),
-                           base_path, base, refused, rules));
+    return absl::InvalidArgumentError(DescribeMismatches(
+        MismatchHeading(refused.size(), variants.size(), base_path, base.size()), base_path, base, refused, rules));
   }
   if (!kept.empty()) {
-    *note =
-        DescribeMismatches(absl::StrFormat("%d of %d variants do not match the base entirely; what they lack is left "
-                                           "out, what has no match, %d bytes in all, is stored with them",
-                                           kept.size(), variants.size(), unmatched_size),
-                           base_path, base, kept, rules);
+    const std::string heading =
+        absl::StrCat(kept.size(), " of ", Counted(variants.size(), "variant"), kept.size() == 1 ? " does" : " do",
+                     " not match the base entirely; what is lacking is left out, what has no match, ",
+                     Counted(unmatched_size, "byte"), " in the files, is stored with it");
+    *note = DescribeMismatches(heading, base_path, base, kept, rules);
   }
   return inputs;
 }
@@ -315,7 +321,7 @@ absl::StatusOr<PackReport> MakeReport(const VaultWriter& writer, const std::vect
     absl::StatusOr<const VaultVariant*> variant = (*reader)->Find(input.input->name);
     if (!variant.ok()) return variant.status();
     const uint64_t file_size = input.file->size();
-    report.variants.push_back({input.input->name, file_size, (*variant)->stored_size});
+    report.variants.push_back({input.input->name, file_size, (*variant)->stored_size, input.unmatched});
     report.input_size += file_size;
   }
   return report;
@@ -380,7 +386,7 @@ struct NewVault {
   DeltaStatistics statistics;
   ModelDigests base_digests;
   std::vector<OpenInput> inputs;
-  std::string network;  // NETWORK; empty: none.
+  std::string network;  // Empty: the vault does not say what its models compute.
 
   uint32_t chunk_size() const {
     return options.chunk_size != 0 ? options.chunk_size : DefaultChunkSize(base.data_size());
@@ -469,11 +475,11 @@ absl::StatusOr<PackReport> PackVault(FileSystem& file_system, absl::string_view 
       OpenInputs(file_system, variants, base_path, tensors, options.names, &note);
   if (!inputs.ok()) return inputs.status();
 
-  NewVault vault{file_system, output, options, *base, DeltaStatistics(tensors), {}, *std::move(inputs), ""};
+  NewVault vault{file_system, output, options, *base, DeltaStatistics(tensors), {}, *std::move(inputs), {}};
   if (options.network.has_value()) {
-    absl::StatusOr<std::string> network = BuildNetwork(*options.network, tensors, base_path);
-    if (!network.ok()) return network.status();
-    vault.network = *std::move(network);
+    absl::StatusOr<std::string> built = BuildNetwork(*options.network, tensors, base_path);
+    if (!built.ok()) return built.status();
+    vault.network = *std::move(built);
   }
   const BaseFactory base_source = [&] { return std::make_unique<FileDataSource>(&*base); };
   if (absl::Status status = Analyze(tensors, base_source, options, &vault.inputs, &vault.statistics); !status.ok()) {

@@ -42,8 +42,9 @@ struct PackOptions {
 
 struct PackedVariant {
   std::string name;
-  uint64_t file_size = 0;    // Of the file that was packed.
-  uint64_t stored_size = 0;  // Of its blob in the vault.
+  uint64_t file_size = 0;         // Of the file that was packed.
+  uint64_t stored_size = 0;       // Of its blob in the vault.
+  std::vector<size_t> unmatched;  // Its tensors, by their place in its data, without a match in the base.
 };
 
 // How the base is stored, and the size that the vault would have with the other profile.
@@ -69,9 +70,9 @@ struct PackReport {
 
 // Packs a base and its variants into a new vault at `output`. A variant may lack tensors of the base and have others;
 // what has no match is stored on its own. Errors, besides those of files and vaults: names that are invalid
-// (InvalidArgument) or occur twice (AlreadyExists), variants that are not of this base (InvalidArgument, with all
-// differences of all of them), over budget (ResourceExhausted, listing the costliest variants and what would fit). On
-// any error `output` is as before.
+// (InvalidArgument) or occur twice (AlreadyExists), rules for tensors' names that match none (NotFound), variants that
+// are not of this base (InvalidArgument, with all differences of all of them), over budget (ResourceExhausted, listing
+// the costliest variants and what would fit). On any error `output` is as before.
 absl::StatusOr<PackReport> PackVault(FileSystem& file_system, absl::string_view base_path,
                                      absl::Span<const VariantInput> variants, absl::string_view output,
                                      const PackOptions& options);

@@ -2,6 +2,7 @@
 
 #include "codec/core/codec_format.h"
 #include "codec/core/xxh64.h"
+#include "vault/core/utf8.h"
 
 namespace modelvault {
 namespace {
@@ -30,30 +31,6 @@ bool IsNamed(ByteView name, const char* text, size_t size) {
 
 bool SizeInRange(uint32_t size, uint32_t low, uint32_t high) {
   return size >= low && size <= high && size % kSizeGranularity == 0;
-}
-
-// Reads one UTF-8 character at `*at` < name.size and steps over it; false for overlong forms, surrogates, numbers past
-// U+10FFFF and cut or stray bytes.
-bool ReadCharacter(ByteView name, size_t* at, uint32_t* character) {
-  const uint8_t lead = name.data[*at];
-  if (lead < 0x80) {
-    *character = lead;
-    ++*at;
-    return true;
-  }
-  const size_t more = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : 1;
-  if (lead < 0xC2 || lead > 0xF4 || more >= name.size - *at) return false;
-  uint32_t value = lead & (0x3Fu >> more);
-  for (size_t i = 1; i <= more; ++i) {
-    const uint8_t byte = name.data[*at + i];
-    if ((byte & 0xC0) != 0x80) return false;
-    value = (value << 6) | (byte & 0x3Fu);
-  }
-  if (more == 2 && (value < 0x800 || (value >= 0xD800 && value <= 0xDFFF))) return false;
-  if (more == 3 && (value < 0x10000 || value > 0x10FFFF)) return false;
-  *character = value;
-  *at += 1 + more;
-  return true;
 }
 
 // Reads the layout that `flags` announce. kTruncated if it needs more bytes.
@@ -227,7 +204,7 @@ NameFault CheckVariantName(ByteView name) {
   if (name.data[0] == '-') return NameFault::kLeadingDash;
   for (size_t at = 0; at < name.size;) {
     uint32_t c;
-    if (!ReadCharacter(name, &at, &c)) return NameFault::kNotUtf8;
+    if (!ReadUtf8(name, &at, &c)) return NameFault::kNotUtf8;
     if (c < 0x20 || (c >= 0x7F && c < 0xA0) || c == '/' || c == '\\') return NameFault::kBadCharacter;
   }
   return NameFault::kNone;

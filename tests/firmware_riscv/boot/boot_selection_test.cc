@@ -46,6 +46,16 @@ struct Board {
     BootSelection selection(&driver);
     return modelvault::Boot(&selection, {&Run, &Tell, this, confirm});
   }
+  // Boots as often as `name`, on trial, may be tried; each time the power goes right after the attempt is marked, as if
+  // the variant hung the board.
+  void CutAllAttemptsShort(const std::string& name) {
+    for (unsigned i = 0; i < kMaxAttempts; ++i) {
+      flash.CutAfter(1, CutKind::kBefore);
+      EXPECT_THROW(Boot(), PowerCut);
+      EXPECT_EQ(Log(), absl::StrCat("trial ", name, " ", i + 1, ", run ", name));
+      flash.PowerUp();
+    }
+  }
   // Boots, then selects from the console of that boot.
   mv_error BootAndSelect(const std::string& name) {
     log.clear();
@@ -195,13 +205,7 @@ TEST(BootSelectionTest, AChoiceThatNeverFinishesABootIsGivenUp) {
   ASSERT_EQ(board.Select("a"), MV_OK);
   ASSERT_EQ(board.Booted(), "a");
   ASSERT_EQ(board.Select("b"), MV_OK);
-  // The power goes right after the attempt is marked: as if the variant hung the board.
-  for (unsigned i = 0; i < kMaxAttempts; ++i) {
-    board.flash.CutAfter(1, CutKind::kBefore);
-    EXPECT_THROW(board.Boot(), PowerCut);
-    EXPECT_EQ(board.Log(), absl::StrCat("trial b ", i + 1, ", run b"));
-    board.flash.PowerUp();
-  }
+  board.CutAllAttemptsShort("b");
   EXPECT_EQ(board.Boot().source, BootSource::kLastGood);
   EXPECT_EQ(board.Log(), "given up b 3, rejected b, run a");
   EXPECT_EQ(board.Boot().source, BootSource::kSelected);
@@ -211,11 +215,7 @@ TEST(BootSelectionTest, AChoiceThatNeverFinishesABootIsGivenUp) {
 TEST(BootSelectionTest, AChoiceThatHadAllItsAttemptsCanBeSelectedAgain) {
   Board board;
   ASSERT_EQ(board.Select("b"), MV_OK);
-  for (unsigned i = 0; i < kMaxAttempts; ++i) {
-    board.flash.CutAfter(1, CutKind::kBefore);
-    EXPECT_THROW(board.Boot(), PowerCut);
-    board.flash.PowerUp();
-  }
+  board.CutAllAttemptsShort("b");
   ASSERT_EQ(board.Select("b"), MV_OK);
   EXPECT_EQ(board.Boot().source, BootSource::kTrial);
   EXPECT_EQ(board.Log(), "trial b 1, run b, confirmed b");
@@ -224,11 +224,7 @@ TEST(BootSelectionTest, AChoiceThatHadAllItsAttemptsCanBeSelectedAgain) {
 TEST(BootSelectionTest, TheBaseBootsEvenWhereItWasGivenUpAsAChoice) {
   Board board;
   ASSERT_EQ(board.Select(""), MV_OK);
-  for (unsigned i = 0; i < kMaxAttempts; ++i) {
-    board.flash.CutAfter(1, CutKind::kBefore);
-    EXPECT_THROW(board.Boot(), PowerCut);
-    board.flash.PowerUp();
-  }
+  board.CutAllAttemptsShort("");
   EXPECT_EQ(board.Boot().source, BootSource::kBase);
   EXPECT_EQ(board.Log(), "given up  3, rejected , run ");
 }
@@ -661,12 +657,7 @@ TEST_P(BootSelectionPowerTest, ResetsInTrialsUseUpNoGoodChoice) {
   ASSERT_EQ(board.Booted(), "a");
   for (int round = 0; round < 5; ++round) {
     ASSERT_EQ(board.BootAndSelect("b"), MV_OK);
-    for (unsigned i = 0; i < kMaxAttempts; ++i) {
-      board.flash.CutAfter(1, CutKind::kBefore);
-      EXPECT_THROW(board.Boot(), PowerCut);
-      EXPECT_EQ(board.Log(), absl::StrCat("trial b ", i + 1, ", run b"));
-      board.flash.PowerUp();
-    }
+    board.CutAllAttemptsShort("b");
     EXPECT_EQ(board.Booted(), "a");
     EXPECT_EQ(board.Record(0).state, RecordState::kConfirmed);
   }

@@ -252,6 +252,18 @@ TEST(LoaderTest, GivesTheNetworkAndProvesIt) {
   EXPECT_EQ(Restore(opened.loader(), variant, 4096).verdict, MV_VERIFIED);
 }
 
+// What a flipped bit at `at` hits, by the header's own table.
+mv_place PlaceOf(const std::string& vault, size_t at) {
+  if (at < kHeaderSize) return MV_PLACE_HEADER;
+  const mv_place kPlaces[] = {MV_PLACE_MODEL, MV_PLACE_CHUNKS, MV_PLACE_BASE, MV_PLACE_INDEX};
+  for (size_t s = 0; s < 4; ++s) {
+    const uint8_t* const entry = Data(vault) + kSectionsField.offset + s * kSectionEntrySize;
+    const uint64_t offset = LoadLe64(entry), size = LoadLe64(entry + 8);
+    if (at >= offset && at - offset < size) return kPlaces[s];
+  }
+  return MV_PLACE_UNKNOWN;
+}
+
 TEST(LoaderTest, NoFlippedBitIsEverMissed) {
   for (const CodedModels* models : {&Models(), &WholeModels()}) {
     const std::string vault = CodedVaultBytes(*models);

@@ -118,9 +118,11 @@ TEST(NetworkViewTest, RefusesHeadsThatLie) {
     EXPECT_EQ(Parse(reserved, SmallLanguageModelShapes()), CoreStatus::kBadNetwork);
     reserved[at] = 0;
   }
-  std::string padding = SmallClassifier().Bytes();
-  padding[32 + 6] = 1;
-  EXPECT_EQ(Parse(padding, SmallClassifierShapes()), CoreStatus::kBadNetwork);
+  for (const size_t at : {32 + 6, 32 + 7}) {
+    std::string padding = SmallClassifier().Bytes();
+    padding[at] = 1;
+    EXPECT_EQ(Parse(padding, SmallClassifierShapes()), CoreStatus::kBadNetwork);
+  }
 }
 
 TEST(NetworkViewTest, TakesTheMostThatItSays) {
@@ -133,6 +135,10 @@ TEST(NetworkViewTest, TakesTheMostThatItSays) {
   parts = SmallClassifier();
   parts.widths.resize(16, 65535);
   EXPECT_EQ(Parse(parts.Bytes(), SmallClassifierShapes()), CoreStatus::kOk);
+  ShapeList wide = SmallClassifierShapes();
+  parts.inputs = parts.widths[0] = 65535;
+  wide[0].cols = 65535;
+  EXPECT_EQ(Parse(parts.Bytes(), wide), CoreStatus::kOk);
 }
 
 TEST(NetworkViewTest, TokenizersAreForTokensAndNotNeeded) {
@@ -271,6 +277,37 @@ TEST(NetworkViewTest, TheFirstOperatorTakesTheFeatures) {
   size_t bad = 0;
   EXPECT_EQ(Parse(parts.Bytes(), SmallClassifierShapes(), &bad), CoreStatus::kBadNetwork);
   EXPECT_EQ(bad, 32u + 8);
+}
+
+TEST(NetworkViewTest, WhatFollowsTheWidthsIsNoWidth) {
+  NetworkParts parts = SmallLanguageModel();
+  parts.rope_steps[0] = 6;
+  parts.operators[15].out = 8;
+  EXPECT_EQ(Parse(parts.Bytes(), SmallLanguageModelShapes()), CoreStatus::kBadNetwork);
+  parts.operators[15].out = 7;
+  EXPECT_EQ(Parse(parts.Bytes(), SmallLanguageModelShapes()), CoreStatus::kOk);
+}
+
+TEST(NetworkViewTest, OneBufferIsEnough) {
+  NetworkParts parts = SmallClassifier();
+  parts.outputs = 3;
+  parts.widths = {3};
+  parts.operators = {{OperatorCode::kAdd, 0, 0, 0, kNone16, kNone16, kNone16, 0, 0, 0}};
+  EXPECT_EQ(Parse(parts.Bytes(), SmallClassifierShapes()), CoreStatus::kOk);
+}
+
+TEST(NetworkViewTest, IdsHave16Bits) {
+  NetworkParts parts;
+  parts.inputs = 65535;
+  parts.outputs = 2;
+  parts.window = 1;
+  parts.widths = {2};
+  parts.operators = {{OperatorCode::kEmbed, 0, kNone8, kNone8, 0, 1, kNone16, 0, 0, 0}};
+  ShapeList shapes({{DType::kI8, 65535, 2}, {DType::kF32, 1, 65535}});
+  EXPECT_EQ(Parse(parts.Bytes(), shapes), CoreStatus::kOk);
+  parts.inputs = 65536;
+  shapes[0].rows = shapes[1].cols = 65536;
+  EXPECT_EQ(Parse(parts.Bytes(), shapes), CoreStatus::kBadNetwork);
 }
 
 TEST(NetworkViewTest, TensorsMustBeOfTheirShapesAndTypes) {

@@ -198,6 +198,27 @@ TEST_F(FitFaultTest, TheUsersFoldersAndLinksForTheExportStay) {
   EXPECT_FALSE(fs::exists(models_.File("new"))) << "what the trial made";
 }
 
+TEST_F(FitFaultTest, WhatKilledTrialsLeftIsRemovedByTheNext) {
+  Restart();
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) _exit(0);
+  int result = 0;
+  ASSERT_EQ(waitpid(child, &result, 0), child);
+  options_.export_folder = models_.File("int8");
+  const std::string variants = "int8/variants/";
+  const std::string dead = absl::StrCat(variants, ".names.", child);
+  const std::string alive = absl::StrCat(variants, ".names.", getppid());
+  for (const std::string& folder : {dead, alive, variants + ".names.mine"}) {
+    std::filesystem::create_directories(models_.File(folder));
+    models_.folder().Write(folder + "/alpha.safetensors", "");
+  }
+  EXPECT_THAT(Trial(), IsOk());
+  EXPECT_FALSE(std::filesystem::exists(models_.File(dead)));
+  EXPECT_TRUE(std::filesystem::exists(models_.File(alive))) << "another's, at work";
+  EXPECT_TRUE(std::filesystem::exists(models_.File(variants + ".names.mine")));
+}
+
 // A file system on which some things are refused, and which knows names without regard to case.
 class FoldingCalls : public SystemCalls {
  public:

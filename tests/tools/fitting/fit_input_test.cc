@@ -165,8 +165,22 @@ TEST_F(FitInputTest, WithoutABaseATensorThatAVariantLacksIsTheMeanOfTheOthers) {
   ASSERT_OK_AND_ASSIGN(const Weights last, input.ReadVariant(3));
   EXPECT_THAT(last[0], testing::ElementsAre(2, 2));
   files_.variants.erase(files_.variants.begin() + 1, files_.variants.begin() + 3);  // Nobody's.
+  EXPECT_THAT(models_.Open(files_), StatusIs(absl::StatusCode::kNotFound, HasSubstr("--rename module.=")));
+  files_.names.renames.clear();
   ASSERT_OK_AND_ASSIGN(const FitInput ignored, models_.Open(files_));
   EXPECT_THAT(ignored.tensors()[0].base, testing::ElementsAre(100, 100));
+}
+
+TEST_F(FitInputTest, WhatNoNameFitsIsRefusedWithTheNearest) {
+  files_.names.ignore = {"layers.9.wq"};
+  EXPECT_THAT(models_.Open(files_),
+              StatusIs(absl::StatusCode::kNotFound,
+                       HasSubstr("--ignore layers.9.wq: no tensor has such a name; there is 'layers.0.wq'")));
+  files_.names.ignore.clear();
+  CurvatureOptions options;
+  options.tensor_weights = {{"embde", 2}};
+  EXPECT_THAT(FitInput::Open(FileSystem::Default(), files_, options, 1),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("has 'embde' in its name; there is 'embed'")));
 }
 
 TEST_F(FitInputTest, NoVariantsAreRefused) {
@@ -231,6 +245,7 @@ TEST_F(FitInputTest, ATensorNamedLikeTheStepsOfAnotherIsRefused) {
   use(Serialize({{{"w", "F32", {1, 2}, std::string(8, '\0')}, {"w.scale", "I64", {1}, std::string(8, '\0')}}, {}}));
   ExpectRefused(files_, "scaled.safetensors", problem);
   use(FloatFile({{"v", {{2}, {1, 2}}}, {"v.scale", {{2}, {1, 2}}}, {"w", {{2, 2}, {1, 2, 3, 4}}}}));
+  files_.names.ignore.clear();
   EXPECT_THAT(models_.Open(files_), IsOk());  // A vector has no steps.
 }
 

@@ -25,6 +25,7 @@ using ::testing::AllOf;
 using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 constexpr uint64_t kBudget = 12000;
 
@@ -381,7 +382,14 @@ TEST_F(FitRunTest, ABudgetBelowTheBaseIsRefusedAndLeavesTheOutput) {
   models_.folder().Write("v.mvlt", "as before");
   FitRunOptions options = Options();
   options.budget = 3000;
-  EXPECT_THAT(Fit("v.mvlt", options), StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("the budget is 3000")));
+  EXPECT_THAT(Fit("v.mvlt", options),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("the base and the least of 4 variants take ")));
+  options.lambda = 1e-12;
+  options.budget = 9000;
+  EXPECT_THAT(Fit("v.mvlt", options),
+              StatusIs(absl::StatusCode::kResourceExhausted,
+                       AllOf(HasSubstr("at 1e-12 a bit (--lambda) the base and 4 variants take "),
+                             HasSubstr("the budget is 9000"), Not(HasSubstr("least")))));
   EXPECT_EQ(models_.folder().Read("v.mvlt"), "as before");
 }
 

@@ -113,6 +113,13 @@ TEST(WorkFolderTest, AFileSystemWithoutLocksIsNamedWithAWayOut) {
   EXPECT_THAT(WorkFolder::Open(disk, folder.File("work")),
               StatusIs(absl::StatusCode::kUnavailable,
                        testing::AllOf(HasSubstr("gives no locks"), HasSubstr("--work names another"))));
+  EXPECT_THAT(folder.Names(), IsEmpty()) << "nothing is left of the attempt";
+  std::filesystem::create_directory(folder.File("work"));
+  EXPECT_THAT(WorkFolder::Open(disk, folder.File("work")), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_TRUE(std::filesystem::is_empty(folder.File("work"))) << "the user's";
+  folder.Write("work/mvault-fit-work", "");
+  EXPECT_THAT(WorkFolder::Open(disk, folder.File("work")), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_TRUE(std::filesystem::exists(folder.File("work/mvault-fit-work"))) << "another fit's";
 }
 
 TEST(WorkFolderTest, RemoveIfEmptyKeepsResults) {

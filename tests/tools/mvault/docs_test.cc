@@ -21,6 +21,7 @@
 #include "tests/tools/mvault/board/fake_board.h"
 #include "tests/tools/mvault/cli_models.h"
 #include "tests/tools/mvault/program_run.h"
+#include "tests/tools/mvault/talking_vaults.h"
 #include "tools/mvault/cli/exit_code.h"
 
 namespace modelvault {
@@ -228,13 +229,11 @@ TEST(DocsTest, KeysOfJsonDocumentsAreThoseDescribed) {
               {.see = "info", .no_keys = {"info"}});
   CompareKeys("ls", {{vault}});
   const EvalFiles talking;
-  const std::string talks = talking.File("talks.mvlt");
-  CompareKeys("pack",
-              {{"--base", talking.File("int8/base.safetensors"), "--variants", talking.File("int8/variants"), "--model",
-                talking.File("corpus.json"), "-o", talks}},
-              {.see = "info", .no_keys = {"info"}});
+  const std::string talks = PackLanguage(talking);
+  const std::string tells = PackClassifier(models.folder());
   CompareKeys("info", {{vault}, {vault, "free"}, {vault, "base"}, {talks}},
               {.see = "pack", .no_keys = {"diff", "features", "malformed", "pack", "tokens"}});
+  CompareKeys("run", {{talks, "alpha", "--prompt", "a"}, {tells, "ward", "--features", "1 2 3"}});
   CompareKeys("checksums", {{vault}});
   CompareKeys("restore", {{vault, "few", "-o", models.File("few")}}, {.see = "", .no_keys = {"checksums", "digests"}});
   CompareKeys("add", {{vault, "--variant", few}}, {.see = "", .no_keys = {"pack"}});
@@ -243,7 +242,8 @@ TEST(DocsTest, KeysOfJsonDocumentsAreThoseDescribed) {
   CompareKeys("rm", {{vault, "newer"}});
   CompareKeys("compact", {{vault}});
   CompareKeys("diff", {{vault, "few", "base"}});
-  CompareKeys("plan", {{"--base", models.base()}});
+  CompareKeys("plan", {{"--base", models.base()},
+                       {"--base", talking.File("int8/base.safetensors"), "--model", talking.File("corpus.json")}});
   CompareKeys("verify", {{vault, "--against", models.folder().Write("sums", std::string(32, '0') + "  data/few\n")}});
   const FakeBoard board({});
   std::vector<std::string> all = {vault, "--all", "--energy"}, few_functions = {vault, "few", "--functions"};

@@ -1,6 +1,5 @@
 #include "tests/tools/mvault/program_run.h"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -30,13 +29,16 @@ nlohmann::json ProgramRun::Json() const {
   return json;
 }
 
-ProgramRun Mvault(const std::vector<std::string>& arguments) {
+ProgramRun Mvault(const std::vector<std::string>& arguments, const std::string& input) {
+  FILE* const in = tmpfile();
   FILE* const out = tmpfile();
   FILE* const err = tmpfile();
-  if (out == nullptr || err == nullptr) abort();
+  if (in == nullptr || out == nullptr || err == nullptr) abort();
+  fwrite(input.data(), 1, input.size(), in);
+  rewind(in);  // Which writes it.
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, fileno(in), STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, fileno(out), STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, fileno(err), STDERR_FILENO);
   std::vector<char*> argv = {const_cast<char*>("mvault")};
@@ -45,6 +47,7 @@ ProgramRun Mvault(const std::vector<std::string>& arguments) {
   pid_t pid = 0;
   const int spawned = posix_spawn(&pid, MODELVAULT_PROGRAM, &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
+  fclose(in);
   EXPECT_EQ(spawned, 0) << "cannot start " << MODELVAULT_PROGRAM;
   ProgramRun run;
   int status = 0;

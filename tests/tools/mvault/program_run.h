@@ -24,8 +24,8 @@ inline std::ostream& operator<<(std::ostream& os, const ProgramRun& run) {
   return os << "exit code " << run.exit_code << "\nout: " << run.out << "\nerr: " << run.err;
 }
 
-// mvault with `arguments`; no shell, an empty standard input, no terminal.
-ProgramRun Mvault(const std::vector<std::string>& arguments);
+// mvault with `arguments` and `input` as its standard input; no shell, no terminal.
+ProgramRun Mvault(const std::vector<std::string>& arguments, const std::string& input = "");
 
 // The same inside this process, on `file_system`.
 ProgramRun MvaultOn(FileSystem& file_system, const std::vector<std::string>& arguments);

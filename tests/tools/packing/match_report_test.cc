@@ -195,12 +195,40 @@ TEST(MatchReportTest, TiedHeadsShardsAndAdaptersAreCalledSo) {
   other_shard.erase(other_shard.begin(), other_shard.begin() + 5);
   EXPECT_THAT(Report({Of("model-00001-of-00003", shard), Of("model-00002-of-00003", other_shard)}),
               AllOf(HasSubstr("model-00001-of-00003.safetensors, model-00002-of-00003.safetensors\n"),
-                    HasSubstr("one shard of a model: join all shards into one file first"), Not(HasSubstr("missing"))));
+                    HasSubstr("one shard of a model: join all shards into one file first\n    python3 -c"),
+                    HasSubstr("for f in glob('model-*-of-00003.safetensors')"), Not(HasSubstr("missing"))));
+  const std::string of_base = DescribeMismatches("heading", "a/base-00001-of-00002.safetensors", shard,
+                                                 {{Mismatch{"v", Base(), PairTensors(shard, Base(), {})}}}, {});
+  EXPECT_THAT(of_base, AllOf(HasSubstr("the base is one shard"), HasSubstr("glob('a/base-*-of-00002.safetensors')"),
+                             Not(HasSubstr("--rename"))));
+  EXPECT_THAT(Report({Of("it's-1-of-2", shard)}), HasSubstr("glob('SHARDS*')")) << "not to be quoted";
 
   const Tensors adapter = {{"model.layers.0.q_proj.lora_A.weight", DType::kF32, {4, 8}}};
   EXPECT_THAT(Report({Of("v", adapter)}), HasSubstr("an adapter, not a whole model"));
   const Tensors other = {{"blk.0.w", DType::kF32, {4, 9}}};
   EXPECT_THAT(Report({Of("v", other)}), HasSubstr("wrong base?"));
+}
+
+TEST(MatchReportTest, WeightNormOnOneSideIsToBeTakenOff) {
+  for (const auto& [g, v] : {std::pair{"parametrizations.weight.original0", "parametrizations.weight.original1"},
+                             {"weight_g", "weight_v"}}) {
+    Tensors plain, normed;
+    for (int i = 0; i < 3; ++i) {
+      const std::string layer = absl::StrCat("layers.", i, ".");
+      plain.emplace_back(layer + "weight", DType::kF32, std::vector<uint64_t>{4, 9});
+      normed.emplace_back(layer + g, DType::kF32, std::vector<uint64_t>{4, 1});
+      normed.emplace_back(layer + v, DType::kF32, std::vector<uint64_t>{4, 9});
+    }
+    const auto report = [](const Tensors& base, const Tensors& variant) {
+      return DescribeMismatches("heading", "base", base, {{Mismatch{"v", variant, PairTensors(base, variant, {})}}},
+                                {});
+    };
+    // A renaming would take the direction of a weight for the weight.
+    EXPECT_THAT(report(plain, normed), AllOf(HasSubstr("is on in it and off in the base: take it off"),
+                                             HasSubstr("remove_parametrizations"), Not(HasSubstr("--rename"))));
+    EXPECT_THAT(report(normed, plain), AllOf(HasSubstr("is on in the base and off in it: take it off"),
+                                             HasSubstr("remove_weight_norm"), Not(HasSubstr("--rename"))));
+  }
 }
 
 TEST(MatchReportTest, ShardsAreKnownByTheirFilesNames) {

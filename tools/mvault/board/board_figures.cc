@@ -124,10 +124,11 @@ void CycleCounts::Add(const CycleCounts& other) {
 }
 
 std::string BoardPhaseName(int phase) {
-  static constexpr std::array<const char*, 16> kNames = {
-      "start-up",    "open",           "verify: decode", "verify: hash",     "use: decode",  "use: hash",
-      "console",     "verify: else",   "use: else",      "proven: decode",   "proven: hash", "proven: else",
-      "list: build", "weights: first", "weights: again", "weights: unproven"};
+  static constexpr std::array<const char*, 18> kNames = {
+      "start-up",     "open",         "verify: decode", "verify: hash",    "use: decode",
+      "use: hash",    "console",      "verify: else",   "use: else",       "proven: decode",
+      "proven: hash", "proven: else", "list: build",    "weights: proven", "weights: unproven",
+      "load",         "prefill",      "token"};
   return phase >= 0 && static_cast<size_t>(phase) < kNames.size() ? kNames[static_cast<size_t>(phase)]
                                                                   : absl::StrCat("phase ", phase);
 }
@@ -160,6 +161,8 @@ CycleCounts VerifyCounts(const BoardPhases& phases) {
 CycleCounts UseCounts(const BoardPhases& phases) {
   return Sum(phases, {Phase::kUseDecode, Phase::kUseHash, Phase::kUseElse});
 }
+
+CycleCounts LoadCounts(const BoardPhases& phases) { return Sum(phases, {Phase::kLoad}); }
 
 CycleCounts ProvenCounts(const BoardPhases& phases) { return Sum(phases, {Phase::kProvenDecode, Phase::kProvenElse}); }
 

@@ -87,6 +87,7 @@ absl::StatusOr<BoardPhases> ParseCounts(absl::string_view report);
 CycleCounts OpenCounts(const BoardPhases& phases);
 CycleCounts VerifyCounts(const BoardPhases& phases);
 CycleCounts UseCounts(const BoardPhases& phases);
+CycleCounts LoadCounts(const BoardPhases& phases);
 CycleCounts ProvenCounts(const BoardPhases& phases);  // Without the digest of the whole.
 
 // Times of a restore in milliseconds at a clock. Start-up and printing are no part of them.

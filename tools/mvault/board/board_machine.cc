@@ -17,6 +17,21 @@ std::string MakeStraps(StrapCommand command, absl::string_view name, uint32_t ti
   return block;
 }
 
+std::string MakeAnswerStraps(absl::string_view name, const AnswerStraps& answer, uint32_t tile_size) {
+  std::string block = MakeStraps(StrapCommand::kAnswer, name, tile_size);
+  block.resize(kAnswerStrapSize, '\0');
+  uint8_t* const bytes = reinterpret_cast<uint8_t*>(block.data());
+  StoreLe32(bytes + kStrapTokensOffset, answer.tokens);
+  StoreLe32(bytes + kStrapFlagsOffset, answer.pass_ends ? kStrapPassEnds : 0);
+  StoreLe32(bytes + kStrapTopKOffset, answer.top_k);
+  StoreLe32(bytes + kStrapTemperatureOffset, answer.temperature);
+  StoreLe64(bytes + kStrapSeedOffset, answer.seed);
+  const size_t prompt_size = std::min(answer.prompt.size, kStrapPromptRoom);
+  StoreLe32(bytes + kStrapPromptSizeOffset, static_cast<uint32_t>(prompt_size));
+  std::copy_n(answer.prompt.data, prompt_size, bytes + kStrapPromptOffset);
+  return block;
+}
+
 std::vector<std::string> EmulatorArguments(const BoardImages& images, const std::string& plugin) {
   std::vector<std::string> arguments = {
 #include "firmware_riscv/virt_rv32/qemu_arguments.inc"

@@ -21,6 +21,9 @@ inline constexpr uint64_t kStrapOffset = 0x40000;
 // most kStrapNameRoom bytes) with tiles of `tile_size` bytes (0: the firmware's own size).
 std::string MakeStraps(StrapCommand command, absl::string_view name = "", uint32_t tile_size = 0);
 
+// The same for kAnswer; `answer.prompt` has at most kStrapPromptRoom bytes.
+std::string MakeAnswerStraps(absl::string_view name, const AnswerStraps& answer, uint32_t tile_size = 0);
+
 struct BoardImages {
   std::string code;   // Files of kFlashBankSize bytes. This one is only read.
   std::string vault;  // Keeps what the board writes, unless it is read only.

@@ -87,17 +87,20 @@ std::string ShortName(const std::string& name) {
 }
 
 // In the order of a run.
-constexpr Phase kOrder[] = {Phase::kOther,        Phase::kOpen,          Phase::kVerifyDecode,    Phase::kVerifyHash,
-                            Phase::kVerifyElse,   Phase::kUseDecode,     Phase::kUseHash,         Phase::kUseElse,
-                            Phase::kProvenDecode, Phase::kProvenHash,    Phase::kProvenElse,      Phase::kList,
-                            Phase::kWeightsFirst, Phase::kWeightsProven, Phase::kWeightsUnproven, Phase::kConsole};
+constexpr Phase kOrder[] = {
+    Phase::kOther,      Phase::kOpen,    Phase::kVerifyDecode,  Phase::kVerifyHash,      Phase::kVerifyElse,
+    Phase::kUseDecode,  Phase::kUseHash, Phase::kUseElse,       Phase::kProvenDecode,    Phase::kProvenHash,
+    Phase::kProvenElse, Phase::kList,    Phase::kWeightsProven, Phase::kWeightsUnproven, Phase::kLoad,
+    Phase::kPrefill,    Phase::kToken,   Phase::kConsole};
 
-std::string FormatPhases(const BoardResult& result, double mhz, bool functions) {
+}  // namespace
+
+std::string FormatPhases(const BoardPhases& phases, double mhz, bool functions) {
   TextTable table(
       {"phase", ">cycles", ">ms", ">executing", ">data wait", ">fetch wait", ">instructions", ">flash reads"});
   for (const Phase number : kOrder) {
-    const auto found = result.phases.find(static_cast<int>(number));
-    if (found == result.phases.end()) continue;
+    const auto found = phases.find(static_cast<int>(number));
+    if (found == phases.end()) continue;
     const PhaseCounts& phase = found->second;
     table.AddRow(Row(BoardPhaseName(static_cast<int>(number)), phase.counts, mhz));
     if (!functions) continue;
@@ -113,7 +116,23 @@ std::string FormatClock(const BoardClock& clock) {
   return absl::StrFormat("%g MHz, flash %g MB/s: %d wait states", clock.mhz, clock.flash_mbps, clock.wait_states());
 }
 
-}  // namespace
+Json PhasesToJson(const BoardPhases& phases, bool functions) {
+  Json json = Json::array();
+  for (const auto& [number, phase] : phases) {
+    Json entry = {{"phase", BoardPhaseName(number)}};
+    entry.update(CountsToJson(phase.counts));
+    if (functions) {
+      entry["functions"] = Json::array();
+      for (const FunctionCounts& function : Costliest(phase)) {
+        Json item = {{"name", function.name}};
+        item.update(CountsToJson(function.counts));
+        entry["functions"].push_back(std::move(item));
+      }
+    }
+    json.push_back(std::move(entry));
+  }
+  return json;
+}
 
 std::string BoardFailure(const BoardResult& result) {
   if (result.ok()) return "";
@@ -166,7 +185,8 @@ std::string FormatBoardResult(const BoardResult& result, const BoardClock& clock
   table.AddRow({"for an engine", absl::StrCat(Grouped(line.list), " bytes of differences, ", Grouped(line.weight_ram),
                                               " for the base's bytes")});
   table.AddRow({"window", absl::StrCat(Grouped(line.tile_size), " bytes")});
-  return counted ? absl::StrCat(table.Format(), "\n", FormatPhases(result, clock.mhz, functions)) : table.Format();
+  return counted ? absl::StrCat(table.Format(), "\n", FormatPhases(result.phases, clock.mhz, functions))
+                 : table.Format();
 }
 
 Json BoardResultToJson(const BoardResult& result, const BoardClock& clock, bool functions) {
@@ -196,20 +216,7 @@ Json BoardResultToJson(const BoardResult& result, const BoardClock& clock, bool 
                {"list_bytes", line.list},
                {"weight_ram_bytes", line.weight_ram},
                {"ram_bytes", line.static_ram + line.ram_code + line.stack},
-               {"phases", Json::array()}});
-  for (const auto& [number, phase] : result.phases) {
-    Json entry = {{"phase", BoardPhaseName(number)}};
-    entry.update(CountsToJson(phase.counts));
-    if (functions) {
-      entry["functions"] = Json::array();
-      for (const FunctionCounts& function : Costliest(phase)) {
-        Json item = {{"name", function.name}};
-        item.update(CountsToJson(function.counts));
-        entry["functions"].push_back(std::move(item));
-      }
-    }
-    json["phases"].push_back(std::move(entry));
-  }
+               {"phases", PhasesToJson(result.phases, functions)}});
   return json;
 }
 
@@ -260,8 +267,8 @@ std::string FormatBoardResults(const std::vector<BoardResult>& results, const Bo
     }
   }
   const std::string verified =
-      absl::StrFormat("%d of %d models verified on the board, equal to the host's; %s bytes of RAM at most\n", good,
-                      results.size(), Grouped(most_ram));
+      absl::StrFormat("%d of %s verified on the board, equal to the host's; %s bytes of RAM at most\n", good,
+                      Counted(results.size(), "model"), Grouped(most_ram));
   const BoardSummary summary = Summarize(results, clock.mhz);
   if (summary.models == 0) return absl::StrCat(table.Format(), "\n", verified, "cycles were not counted\n");
   add("median", summary.median, "");

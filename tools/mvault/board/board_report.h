@@ -33,6 +33,12 @@ struct BoardResult {
   bool ok() const { return board_ok && matches_host(); }
 };
 
+// "120 MHz, flash 38 MB/s: 12 wait states".
+std::string FormatClock(const BoardClock& clock);
+// The phases in the order of a run; with `functions` the costliest functions of each, too.
+std::string FormatPhases(const BoardPhases& phases, double mhz, bool functions);
+Json PhasesToJson(const BoardPhases& phases, bool functions);
+
 // What went wrong, in a line; empty if result.ok().
 std::string BoardFailure(const BoardResult& result);
 

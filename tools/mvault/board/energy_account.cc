@@ -15,7 +15,7 @@ constexpr uint64_t kWord = 4;
 double TimeOf(const CycleCounts& counts, double mhz) { return static_cast<double>(counts.cycles()) / (mhz * 1e6); }
 
 // Phases that are told as they are.
-constexpr Phase kOncePhases[] = {Phase::kOther, Phase::kOpen, Phase::kConsole};
+constexpr Phase kOncePhases[] = {Phase::kOther, Phase::kOpen, Phase::kLoad, Phase::kConsole};
 
 CycleCounts OneOf(CycleCounts counts, uint64_t times) {
   for (uint64_t CycleCounts::*count :
@@ -84,6 +84,7 @@ EnergyGroup BootOf(const BoardPhases& phases) {
   EnergyGroup boot{"boot", 1, OpenCounts(phases)};
   boot.counts.Add(VerifyCounts(phases));
   boot.counts.Add(UseCounts(phases));
+  boot.counts.Add(LoadCounts(phases));
   return boot;
 }
 

@@ -192,19 +192,13 @@ std::optional<EnergySummary> SummarizeEnergy(const std::vector<BoardResult>& res
 
 }  // namespace
 
-std::string FormatEnergy(const BoardResult& result, const BoardClock& clock, const EnergyOptions& options) {
-  std::string text = absl::StrCat("energy, modelled with ",
-                                  options.table.file.empty() ? "the built-in table" : Printable(options.table.file),
-                                  " (docs/energy.md)\n\n", FormatParts(result.phases, clock, options.table));
-  const std::vector<EnergyGroup> works = RepeatedWork(result.phases);
-  for (const EnergyGroup& work : works) absl::StrAppend(&text, "\n", FormatPeriods(work, clock, options));
-  const double pause = ShortestPowerDown(options.table);
-  absl::StrAppend(&text, "\npowering the flash down ",
-                  std::isfinite(pause) ? absl::StrFormat("pays in pauses of %.3g s or more", pause) : "never pays",
-                  "\n\n",
-                  FormatKept("weights", "pass",
-                             KeptWeights(UseCounts(result.phases), result.line.bytes, options.table, clock.mhz)));
-  // What a boot reads is what it restores from; that is told above.
+namespace {
+
+// What is read from flash each time, against the same kept.
+std::string FormatDataKept(const std::vector<EnergyGroup>& works, const BoardClock& clock,
+                           const EnergyOptions& options) {
+  std::string text;
+  // What a boot reads is what it restores from; that is told elsewhere.
   for (size_t i = 1; i < works.size(); ++i) {
     absl::StrAppend(
         &text, "\n",
@@ -213,18 +207,42 @@ std::string FormatEnergy(const BoardResult& result, const BoardClock& clock, con
   return text;
 }
 
-Json EnergyToJson(const BoardResult& result, const BoardClock& clock, const EnergyOptions& options) {
-  if (!result.uncounted.empty()) return nullptr;
+}  // namespace
+
+std::string FormatPhaseEnergy(const BoardPhases& phases, const BoardClock& clock, const EnergyOptions& options) {
+  std::string text = absl::StrCat("energy, modelled with ",
+                                  options.table.file.empty() ? "the built-in table" : Printable(options.table.file),
+                                  " (docs/energy.md)\n\n", FormatParts(phases, clock, options.table));
+  const std::vector<EnergyGroup> works = RepeatedWork(phases);
+  for (const EnergyGroup& work : works) absl::StrAppend(&text, "\n", FormatPeriods(work, clock, options));
+  const double pause = ShortestPowerDown(options.table);
+  absl::StrAppend(&text, "\npowering the flash down ",
+                  std::isfinite(pause) ? absl::StrFormat("pays in pauses of %.3g s or more", pause) : "never pays",
+                  "\n", FormatDataKept(works, clock, options));
+  return text;
+}
+
+Json PhaseEnergyToJson(const BoardPhases& phases, const BoardClock& clock, const EnergyOptions& options) {
   Json json = {{"groups", Json::array()}, {"works", Json::array()}};
-  for (const EnergyGroup& group : GroupPhases(result.phases)) {
+  for (const EnergyGroup& group : GroupPhases(phases)) {
     Json entry = {{"group", group.name}, {"times", group.divisor()}};
     entry.update(PartsToJson(group.counts, options.table, clock.mhz));
     json["groups"].push_back(std::move(entry));
   }
-  for (const EnergyGroup& work : RepeatedWork(result.phases)) {
-    json["works"].push_back(WorkToJson(work, clock, options));
-  }
+  for (const EnergyGroup& work : RepeatedWork(phases)) json["works"].push_back(WorkToJson(work, clock, options));
   json["power_down_pause_s"] = FiniteOrNull(ShortestPowerDown(options.table));
+  return json;
+}
+
+std::string FormatEnergy(const BoardResult& result, const BoardClock& clock, const EnergyOptions& options) {
+  return absl::StrCat(FormatPhaseEnergy(result.phases, clock, options), "\n",
+                      FormatKept("weights", "pass",
+                                 KeptWeights(UseCounts(result.phases), result.line.bytes, options.table, clock.mhz)));
+}
+
+Json EnergyToJson(const BoardResult& result, const BoardClock& clock, const EnergyOptions& options) {
+  if (!result.uncounted.empty()) return nullptr;
+  Json json = PhaseEnergyToJson(result.phases, clock, options);
   json["weights_kept"] = KeptToJson(KeptWeights(UseCounts(result.phases), result.line.bytes, options.table, clock.mhz));
   return json;
 }

@@ -20,6 +20,9 @@ struct EnergyOptions {
 std::string FormatEnergy(const BoardResult& result, const BoardClock& clock, const EnergyOptions& options);
 // Null where nothing was counted.
 Json EnergyToJson(const BoardResult& result, const BoardClock& clock, const EnergyOptions& options);
+// The same of a run in which no weights were only restored: by groups of phases, and for a boot and a token.
+std::string FormatPhaseEnergy(const BoardPhases& phases, const BoardClock& clock, const EnergyOptions& options);
+Json PhaseEnergyToJson(const BoardPhases& phases, const BoardClock& clock, const EnergyOptions& options);
 // The table, and the period.
 Json EnergyOptionsToJson(const EnergyOptions& options);
 

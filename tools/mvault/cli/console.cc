@@ -16,6 +16,11 @@ void Console::Print(absl::string_view text) {
   fwrite(text.data(), 1, text.size(), out_);  // Flush() finds out about errors.
 }
 
+void Console::PrintNow(absl::string_view text) {
+  Print(text);
+  fflush(out_);  // Again, Flush() finds out about errors.
+}
+
 void Console::PrintJson(const Json& json) {
   Print(absl::StrCat(json.dump(/*indent=*/2, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace), "\n"));
 }
@@ -23,6 +28,8 @@ void Console::PrintJson(const Json& json) {
 void Console::PrintError(const absl::Status& status) { PrintLine("error", status.message()); }
 
 void Console::PrintNote(absl::string_view text) { PrintLine("note", text); }
+
+void Console::PrintWarning(absl::string_view text) { PrintLine("warning", text); }
 
 void Console::PrintLine(absl::string_view kind, absl::string_view text) {
   progress_.Clear();

@@ -21,6 +21,8 @@ class Console {
 
   // Writes `text`, whose strings from elsewhere have gone through Printable(), to standard output.
   void Print(absl::string_view text);
+  // The same, for someone who waits for it.
+  void PrintNow(absl::string_view text);
   // Writes the one JSON document of a command with --json. Everything but ASCII is escaped.
   void PrintJson(const Json& json);
 
@@ -28,7 +30,9 @@ class Console {
   void PrintError(const absl::Status& status);
   // The same with "note": something that the user should know and that is no failure.
   void PrintNote(absl::string_view text);
-  // The same for memory that ran out, without asking for any.
+  // The same with "warning": all was done, but not as it should have been.
+  void PrintWarning(absl::string_view text);
+  // Like PrintError() for memory that ran out, without asking for any.
   void PrintOutOfMemory();
 
   Progress& progress() { return progress_; }

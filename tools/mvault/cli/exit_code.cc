@@ -22,8 +22,6 @@ ExitCode ExitCodeFor(const absl::Status& status) {
       return ExitCode::kExists;
     case absl::StatusCode::kUnimplemented:
       return ExitCode::kUnsupported;
-    case absl::StatusCode::kUnknown:
-      return ExitCode::kNotSynced;
     default:
       return ExitCode::kInternal;
   }

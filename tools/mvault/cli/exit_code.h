@@ -22,6 +22,7 @@ enum class ExitCode : int {
   kInternal = 70,    // A fault of mvault.
 };
 
+// Never kDifferent, kUsage and kNotSynced, which are of no error that a library returns.
 ExitCode ExitCodeFor(const absl::Status& status);
 
 // The list above for the end of a --help.

@@ -12,6 +12,7 @@
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/commands/variant_inputs.h"
+#include "tools/mvault/reports/unmatched_cost.h"
 #include "tools/packing/pack.h"
 #include "vault/vault_reader.h"
 
@@ -40,16 +41,13 @@ absl::StatusOr<ExitCode> Run(Session& session, const Arguments& arguments) {
   if (variants->empty()) return UsageError(session, "no variant is given: use --variants or --variant");
   const absl::StatusOr<uint64_t> old_size = FileSize(session.file_system, arguments.vault);
   if (!old_size.ok()) return old_size.status();
-  absl::StatusOr<NameRules> names = FindNameRules(arguments.names);
-  if (!names.ok()) return names.status();
-  PackOptions options;
-  options.budget = arguments.budget;
-  options.threads = arguments.threads;
-  options.names = *std::move(names);
-  options.progress = session.console.progress().Function();
-  const absl::StatusOr<PackReport> report =
-      AddVariants(session.file_system, arguments.vault, *variants, arguments.replace, options);
+  const absl::StatusOr<PackOptions> options =
+      FindPackOptions(arguments.names, arguments.budget, arguments.threads, session.console.progress().Function());
+  if (!options.ok()) return options.status();
+  absl::StatusOr<PackReport> report =
+      AddVariants(session.file_system, arguments.vault, *variants, arguments.replace, *options);
   if (!report.ok()) return WithWayOn(report.status(), *variants);
+  if (auto told = TellUnmatchedCost(session.file_system, arguments.vault, &*report); !told.ok()) return told;
   if (arguments.json) {
     Json json = {{"command", arguments.replace ? "replace" : "add"},
                  {"vault", arguments.vault},
@@ -65,7 +63,7 @@ absl::StatusOr<ExitCode> Run(Session& session, const Arguments& arguments) {
   }
   std::string text;
   for (const PackedVariant& v : report->variants) {
-    absl::StrAppend(&text, Printable(v.name), ": ", Grouped(v.stored_size), " bytes stored, restored and compared\n");
+    absl::StrAppend(&text, Printable(v.name), ": ", Counted(v.stored_size, "byte"), " stored, restored and compared\n");
   }
   if (!report->note.empty()) absl::StrAppend(&text, "note: ", PrintableLines(report->note));
   absl::StrAppend(&text, Printable(arguments.vault), ": ", Grouped(report->bytes.file),

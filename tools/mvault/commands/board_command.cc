@@ -20,6 +20,8 @@
 #include "tools/mvault/board/energy_table.h"
 #include "tools/mvault/cli/byte_size.h"
 #include "tools/mvault/cli/command_options.h"
+#include "tools/mvault/commands/board_arguments.h"
+#include "tools/mvault/commands/board_ask.h"
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/reports/formatting.h"
 #include "vault/format.h"
@@ -28,65 +30,20 @@
 namespace modelvault {
 namespace {
 
-constexpr uint64_t kDefaultPartition = 1 << 20;
 constexpr uint64_t kMaxTile = 64 << 10;
 
-struct Arguments {
-  std::string vault;
-  std::string name;
-  bool base = false;
-  bool all = false;
-  BoardClock clock;
-  std::optional<uint64_t> tile;
-  std::optional<uint64_t> partition;
-  int jobs = 0;
-  bool functions = false;
-  bool energy = false;
-  std::string energy_table;
-  double energy_period = EnergyOptions().period_s;
-  BoardFiles files;
-  bool json = false;
-};
-
-// The last line that is not empty, for messages.
-std::string LastLine(const std::string& text) {
-  size_t end = text.size();
-  while (end > 0 && (text[end - 1] == '\n' || text[end - 1] == '\r')) --end;
-  const size_t begin = end == 0 ? 0 : text.rfind('\n', end - 1) + 1;
-  return text.substr(begin, end - begin);
-}
-
-// The vault as it goes into the board's flash.
-absl::StatusOr<std::vector<uint8_t>> ReadForBoard(const VaultReader& vault, uint64_t partition) {
-  const uint64_t size = vault.file().size();
-  if (size > partition) {
-    return absl::ResourceExhaustedError(absl::StrCat(vault.path(), ": ", Grouped(size),
-                                                     " bytes do not fit into the board's partition of ",
-                                                     Grouped(partition), " (see --partition)"));
-  }
-  std::vector<uint8_t> bytes(static_cast<size_t>(size));
-  if (absl::Status status = vault.file().ReadAt(0, absl::MakeSpan(bytes)); !status.ok()) return status;
-  return bytes;
-}
-
 // Restores the model on the board and on the host.
-absl::StatusOr<BoardResult> Measure(const NamedVault& vault, const BoardEmulator& board, const Arguments& arguments,
-                                    const std::string& name) {
+absl::StatusOr<BoardResult> Measure(const NamedVault& vault, const BoardEmulator& board,
+                                    const BoardArguments& arguments, const std::string& name) {
   const bool is_base = name == kReservedVariantName;
-  if (name.size() > kStrapNameRoom) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("'", name, "': the board is asked for names of at most ", kStrapNameRoom, " bytes"));
-  }
+  if (absl::Status status = CheckBoardName(name); !status.ok()) return status;
   const absl::StatusOr<EmulatorRun> run = board.Run(
       MakeStraps(StrapCommand::kMeasure, is_base ? "" : name, static_cast<uint32_t>(arguments.tile.value_or(0))),
       arguments.clock.wait_states());
   if (!run.ok()) return run.status();
   absl::StatusOr<BoardLine> line = ParseBoardLine(run->output);
   if (!line.ok()) {
-    const std::string last = LastLine(run->output.empty() ? run->errors : run->output);
-    return absl::InternalError(absl::StrCat("'", name, "': ", std::string(line.status().message()),
-                                            "; it ended with code ", run->exit_code,
-                                            last.empty() ? "" : " and the words: ", last));
+    return NoLineError(name, line.status(), *run);
   }
   BoardResult result;
   result.name = name;
@@ -110,7 +67,7 @@ absl::StatusOr<BoardResult> Measure(const NamedVault& vault, const BoardEmulator
 }
 
 // The models to measure, the base as "base".
-absl::StatusOr<std::vector<std::string>> NamesOf(const VaultReader& vault, const Arguments& arguments) {
+absl::StatusOr<std::vector<std::string>> NamesOf(const VaultReader& vault, const BoardArguments& arguments) {
   if (!arguments.all && !arguments.base && arguments.name != kReservedVariantName) {
     if (absl::Status found = vault.Find(arguments.name).status(); !found.ok()) return found;
     return std::vector<std::string>{arguments.name};
@@ -122,24 +79,7 @@ absl::StatusOr<std::vector<std::string>> NamesOf(const VaultReader& vault, const
   return names;
 }
 
-// What --energy needs; nothing without it.
-absl::StatusOr<std::optional<EnergyOptions>> ReadEnergyOptions(FileSystem& file_system, const Arguments& arguments) {
-  if (!arguments.energy) return std::nullopt;
-  std::string text = kEnergyTableText;
-  if (!arguments.energy_table.empty()) {
-    absl::StatusOr<std::string> given = ReadTextFile(file_system, arguments.energy_table);
-    if (!given.ok()) return given.status();
-    text = *std::move(given);
-  }
-  absl::StatusOr<EnergyTable> table = ParseEnergyTable(text, arguments.energy_table);
-  if (!table.ok()) return table.status();
-  EnergyOptions options;
-  options.table = *std::move(table);
-  options.period_s = arguments.energy_period;
-  return options;
-}
-
-std::string ToText(const std::vector<BoardResult>& results, const Arguments& arguments,
+std::string ToText(const std::vector<BoardResult>& results, const BoardArguments& arguments,
                    const std::optional<EnergyOptions>& energy) {
   if (arguments.all) {
     return absl::StrCat(FormatBoardResults(results, arguments.clock),
@@ -152,13 +92,14 @@ std::string ToText(const std::vector<BoardResult>& results, const Arguments& arg
   return text;
 }
 
-Json ResultToJson(const BoardResult& result, const Arguments& arguments, const std::optional<EnergyOptions>& energy) {
+Json ResultToJson(const BoardResult& result, const BoardArguments& arguments,
+                  const std::optional<EnergyOptions>& energy) {
   Json json = BoardResultToJson(result, arguments.clock, arguments.functions);
   if (energy.has_value()) json["energy"] = EnergyToJson(result, arguments.clock, *energy);
   return json;
 }
 
-Json ToJson(const std::vector<BoardResult>& results, const Arguments& arguments,
+Json ToJson(const std::vector<BoardResult>& results, const BoardArguments& arguments,
             const std::optional<EnergyOptions>& energy) {
   Json json = {{"vault", arguments.vault},
                {"mhz", arguments.clock.mhz},
@@ -178,7 +119,8 @@ Json ToJson(const std::vector<BoardResult>& results, const Arguments& arguments,
   return json;
 }
 
-absl::StatusOr<ExitCode> Board(Session& session, const Arguments& arguments) {
+absl::StatusOr<ExitCode> Board(Session& session, const BoardArguments& arguments) {
+  if (arguments.all && arguments.ask.has_value()) return UsageError(session, "--ask asks one model");
   if ((arguments.name.empty() ? 0 : 1) + (arguments.base ? 1 : 0) + (arguments.all ? 1 : 0) != 1) {
     return UsageError(session, "give the name of a variant, or --base, or --all");
   }
@@ -188,7 +130,7 @@ absl::StatusOr<ExitCode> Board(Session& session, const Arguments& arguments) {
   if (!arguments.energy && !arguments.energy_table.empty()) {
     return UsageError(session, "--energy-table goes with --energy");
   }
-  const uint64_t partition = arguments.partition.value_or(kDefaultPartition);
+  const uint64_t partition = arguments.partition.value_or(kDefaultBoardPartition);
   if (partition == 0 || partition > kFlashBankSize) {
     return UsageError(session, absl::StrCat("--partition: expected 1 to ", kFlashBankSize, " bytes"));
   }
@@ -196,14 +138,10 @@ absl::StatusOr<ExitCode> Board(Session& session, const Arguments& arguments) {
   if (!energy.ok()) return energy.status();
   const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault, KnownModelFormats());
   if (!vault.ok()) return vault.status();
+  if (arguments.ask.has_value()) return AskBoard(session, *vault, arguments, *energy);
   const absl::StatusOr<std::vector<std::string>> names = NamesOf(vault->vault(), arguments);
   if (!names.ok()) return names.status();
-  const absl::StatusOr<BoardFiles> files = FindBoardFiles(arguments.files);
-  if (!files.ok()) return files.status();
-  if (!files->uncounted.empty()) session.console.PrintNote(absl::StrCat(files->uncounted, ": cycles are not counted"));
-  const absl::StatusOr<std::vector<uint8_t>> bytes = ReadForBoard(vault->vault(), partition);
-  if (!bytes.ok()) return bytes.status();
-  const absl::StatusOr<std::unique_ptr<BoardEmulator>> board = BoardEmulator::Create(*files, *bytes);
+  const absl::StatusOr<std::unique_ptr<BoardEmulator>> board = MakeBoard(session, vault->vault(), arguments);
   if (!board.ok()) return board.status();
 
   bool ok = true;
@@ -232,7 +170,7 @@ absl::StatusOr<ExitCode> Board(Session& session, const Arguments& arguments) {
 
 void AddBoardCommand(Command& app, Session& session) {
   Command command = app.AddCommand("board", "Restore a variant on the emulated board and count its cycles");
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<BoardArguments>();
   AddVaultArgument(&command, &arguments->vault);
   command.AddOption("NAME", &arguments->name, "The variant; 'base' is the base");
   command.AddFlag("--base", &arguments->base, "The base instead of a variant");
@@ -245,6 +183,16 @@ void AddBoardCommand(Command& app, Session& session) {
       .TypeName("MBPS")
       .Range(0.1, 100000.0)
       .ShowDefault();
+  command
+      .AddOption(
+          "--ask",
+          [arguments](const std::string& text) {
+            arguments->ask = text;
+            return std::string();
+          },
+          "Have the model answer this prompt, or tell the class of these numbers, instead")
+      .TypeName("TEXT|NUMBERS|FILE");
+  AddAnswerOptions(&command, &arguments->answer);
   AddSizeOption(&command, "--tile", &arguments->tile, "Bytes handed over at a time; default: the firmware's, 4096");
   AddSizeOption(&command, "--partition", &arguments->partition, "Flash for the vault; default: 1MiB");
   command.AddFlag("--functions", &arguments->functions, "Tell the program's functions apart");
@@ -267,14 +215,16 @@ void AddBoardCommand(Command& app, Session& session) {
       .TypeName("FILE");
   command.AddOption("--plugin", &arguments->files.plugin, "The cycle plugin; default: the one built or installed")
       .TypeName("FILE");
+  command.AddFlag("--uncounted", &arguments->uncounted, "Without the plugin, so without times: quicker");
   AddJsonFlag(&command, &arguments->json);
   SetFooter(&command,
-            "  mvault board all.mvlt legal\n  mvault board all.mvlt legal --functions\n"
+            "  mvault board all.mvlt legal\n  mvault board talks.mvlt legal --ask 'What is'\n  mvault board all.mvlt "
+            "legal --functions\n"
             "  mvault board all.mvlt --all --json\n",
             "The vault goes into the flash of an emulated RV32IMAC board with 128 KiB of RAM, whose firmware restores\n"
             "the model twice: a pass that verifies, a pass that uses. Times are cycles counted with the table of\n"
             "docs/design.md, divided by --mhz; the machine this runs on does not matter. Exit code 1: a model was not\n"
-            "verified on the board, or is not what the host restores.");
+            "verified on the board, or is not what the host restores; with --ask: its answer is not the host's.");
   command.OnParsed(
       [&session, arguments] { session.command = [&session, arguments] { return Board(session, *arguments); }; });
 }

@@ -41,7 +41,9 @@ void AddDiffCommand(Command& app, Session& session);
 void AddPlanCommand(Command& app, Session& session);
 void AddEvalCommand(Command& app, Session& session);
 void AddFitCommand(Command& app, Session& session);
+void AddRunCommand(Command& app, Session& session);
 void AddBoardCommand(Command& app, Session& session);
+void AddChatCommand(Command& app, Session& session);
 void AddHelpCommand(Command& app, Session& session);
 
 }  // namespace modelvault

@@ -74,9 +74,10 @@ std::string ToText(const std::vector<TensorDifference>& tensors, const Totals& t
     table.AddRow({Printable(t.name), Printable(dtype), Grouped(t.elements), Grouped(t.differing),
                   Percent(t.differing, t.elements), FormatMax(t)});
   }
-  return absl::StrFormat("%s%d of %d tensors differ, in %s of %s elements (%s); file headers are %s\n",
-                         totals.tensors_differing > 0 ? table.Format() : "", totals.tensors_differing, tensors.size(),
-                         Grouped(totals.differing), Grouped(totals.elements),
+  return absl::StrFormat("%s%d of %s %s, in %s of %s (%s); file headers are %s\n",
+                         totals.tensors_differing > 0 ? table.Format() : "", totals.tensors_differing,
+                         Counted(tensors.size(), "tensor"), totals.tensors_differing == 1 ? "differs" : "differ",
+                         Grouped(totals.differing), Counted(totals.elements, "element"),
                          Percent(totals.differing, totals.elements), same_header ? "the same" : "different");
 }
 

@@ -9,17 +9,20 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "nlohmann/json.hpp"
 #include "tools/eval/comparison.h"
 #include "tools/eval/eval_input.h"
 #include "tools/eval/integer_model.h"
 #include "tools/eval/transformer.h"
+#include "tools/formats/safetensors.h"
 #include "tools/formats/text_file.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/eval_models.h"
 #include "tools/mvault/reports/eval_report.h"
 #include "tools/packing/network_builder.h"
+#include "vault/file_paths.h"
 #include "vault/ordered_parallel.h"
 
 namespace modelvault {
@@ -41,10 +44,16 @@ struct Arguments {
 };
 
 // `file` in the folder of `path`.
-std::string Beside(const std::string& path, const char* file) { return (fs::path(path).parent_path() / file).string(); }
+std::string Beside(const std::string& path, absl::string_view file) {
+  return PathIn(fs::path(path).parent_path().string(), file);
+}
 
-std::string In(const std::string& folder, const std::string& name, const char* extension) {
-  return (fs::path(folder) / absl::StrCat(name, extension)).string();
+// The tokens and the fine-tune of department `name`.
+std::string TokensOf(const Arguments& arguments, const std::string& name) {
+  return PathIn(arguments.tokens, absl::StrCat(name, ".tok"));
+}
+std::string FinetuneOf(const Arguments& arguments, const std::string& name) {
+  return PathIn(arguments.finetunes, absl::StrCat(name, kSafetensorsExtension));
 }
 
 absl::StatusOr<Transformer> MakeModel(const TransformerConfig& config, absl::StatusOr<FloatTensors> tensors,
@@ -96,8 +105,7 @@ absl::StatusOr<std::optional<NetworkInput>> ReadNetwork(FileSystem& file_system,
 // Everything that is needed exists: better said now than after minutes.
 absl::Status CheckFiles(FileSystem& file_system, const Arguments& arguments, const EvalModels& models) {
   for (const EvalModels::Model& m : models.models()) {
-    for (const std::string& path :
-         {In(arguments.tokens, m.name, ".tok"), In(arguments.finetunes, m.name, ".safetensors")}) {
+    for (const std::string& path : {TokensOf(arguments, m.name), FinetuneOf(arguments, m.name)}) {
       const absl::StatusOr<bool> exists = file_system.Exists(path);
       if (!exists.ok()) return exists.status();
       if (!*exists) return absl::NotFoundError(absl::StrCat("department '", m.name, "': there is no ", path));
@@ -123,12 +131,11 @@ absl::StatusOr<EvalReport> Evaluate(Session& session, const Arguments& arguments
   const std::vector<EvalModels::Model>& list = models->models();
   const auto compare = [&](uint64_t i) -> absl::StatusOr<DepartmentScores> {
     const EvalModels::Model& m = list[i];
-    const absl::StatusOr<std::vector<uint16_t>> tokens =
-        ReadTokens(file_system, In(arguments.tokens, m.name, ".tok"), config);
+    const absl::StatusOr<std::vector<uint16_t>> tokens = ReadTokens(file_system, TokensOf(arguments, m.name), config);
     if (!tokens.ok()) return tokens.status();
     const absl::StatusOr<TokenScores> by_base = Score(base, arguments.base, *tokens);
     if (!by_base.ok()) return by_base.status();
-    const std::string path = In(arguments.finetunes, m.name, ".safetensors");
+    const std::string path = FinetuneOf(arguments, m.name);
     const absl::StatusOr<TokenScores> by_finetune =
         Score(MakeModel(config, ReadFloatModel(file_system, path), path), path, *tokens);
     if (!by_finetune.ok()) return by_finetune.status();
@@ -160,7 +167,7 @@ absl::StatusOr<ExitCode> Eval(Session& session, Arguments arguments) {
   if (!arguments.activation_bits.empty() && !arguments.integer) {
     return UsageError(session, "--activation-bits is for --integer");
   }
-  if (arguments.base.empty()) arguments.base = Beside(arguments.model, "base.safetensors");
+  if (arguments.base.empty()) arguments.base = Beside(arguments.model, absl::StrCat("base", kSafetensorsExtension));
   if (arguments.finetunes.empty()) arguments.finetunes = Beside(arguments.model, "variants");
   if (!arguments.report.empty()) {
     if (absl::Status status = session.file_system.TryOutput(arguments.report); !status.ok()) return status;

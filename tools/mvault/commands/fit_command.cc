@@ -29,6 +29,7 @@
 #include "tools/mvault/commands/profile_option.h"
 #include "tools/mvault/commands/variant_inputs.h"
 #include "tools/mvault/reports/fit_report.h"
+#include "vault/file_kind.h"
 
 namespace modelvault {
 namespace {
@@ -71,6 +72,7 @@ absl::Status ReadTensorWeights(FileSystem& file_system, Arguments* a) {
   if (path.empty()) return absl::OkStatus();
   const absl::StatusOr<std::string> text = ReadTextFile(file_system, path);
   if (!text.ok()) return text.status();
+  if (absl::Status status = CheckIsText(*text, path); !status.ok()) return status;
   absl::string_view lines = *text;
   absl::ConsumePrefix(&lines, "\xEF\xBB\xBF");  // Some editors begin UTF-8 with it.
   size_t number = 0;
@@ -142,15 +144,26 @@ bool Replaces(const std::string& path, const Arguments& a) {
                      [&](const VariantInput& v) { return SameFile(path, v.path); });
 }
 
+// Where `path`, which need not exist, is or would be; empty if that cannot be told.
+std::filesystem::path PlaceOf(const std::string& path) {
+  std::error_code error;
+  std::filesystem::path place = std::filesystem::absolute(path, error);
+  if (!error) place = std::filesystem::weakly_canonical(place, error);
+  return error ? std::filesystem::path() : place;
+}
+
 // Whether files written to `a` and `b`, which need not exist, would be one.
 bool SameOutput(const std::string& a, const std::string& b) {
   if (SameFile(a, b)) return true;
-  std::error_code error;
-  const auto place = [&](const std::string& path) {
-    return std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
-  };
-  const std::filesystem::path first = place(a);
-  return !error && first == place(b) && !error;
+  const std::filesystem::path place = PlaceOf(a);
+  return !place.empty() && place == PlaceOf(b);
+}
+
+// Whether `folder` is `path`, or lies below it, so that `path` cannot be a file. Neither need exist.
+bool IsOrContains(const std::string& path, const std::string& folder) {
+  const std::filesystem::path outer = PlaceOf(path);
+  const std::filesystem::path inner = PlaceOf(folder);
+  return !outer.empty() && std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }
 
 // kInvalidArgument if a file that is written would replace one that is read, or another one that is written.
@@ -170,6 +183,15 @@ absl::Status CheckOutputs(const Arguments& a) {
     }
   }
   const std::string& folder = a.run.export_folder;
+  const std::string variants = folder.empty() ? "" : Int8VariantsIn(folder);
+  const std::pair<const char*, const std::string&> folders[] = {{"--export-int8", variants},
+                                                                {"--work", a.run.work_folder}};
+  for (const auto& [option, path] : outputs) {
+    for (const auto& [maker, made] : folders) {
+      if (path.empty() || made.empty() || !IsOrContains(path, made)) continue;
+      return absl::InvalidArgumentError(absl::StrCat(option, " ", path, " would be a folder: that of ", maker));
+    }
+  }
   if (folder.empty()) return absl::OkStatus();
   std::vector<std::string> names;
   for (const VariantInput& v : a.files.variants) names.push_back(v.name);

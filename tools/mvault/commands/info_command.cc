@@ -175,13 +175,13 @@ absl::StatusOr<ExitCode> InfoOfVault(Session& session, const Arguments& argument
     return ExitCode::kOk;
   }
   std::string text = absl::StrFormat(
-      "%s: %s bytes, format %d.%d, a base and %d variants of %s weights\n"
+      "%s: %s bytes, format %d.%d, a base and %s of %s\n"
       "chunks of %s bytes, segments of %s bytes\n"
-      "base: %s bytes of data, XXH3-128 %s, XXH64 %s\n%s\n%s\n",
-      Printable(arguments.vault), Grouped(account->file), kVersionMajor, header.version_minor(), variant_count,
-      Grouped(vault.weights()), Grouped(header.chunk_size), Grouped(header.segment_size),
-      Grouped(header.base_data_size), Hex(digests.xxh3), FormatXxh64(digests.xxh64), NetworkTextOf(vault),
-      FormatParts(Parts(*account), account->file));
+      "base: %s of data, XXH3-128 %s, XXH64 %s\n%s\n%s\n",
+      Printable(arguments.vault), Grouped(account->file), kVersionMajor, header.version_minor(),
+      Counted(variant_count, "variant"), Counted(vault.weights(), "weight"), Grouped(header.chunk_size),
+      Grouped(header.segment_size), Counted(header.base_data_size, "byte"), Hex(digests.xxh3),
+      FormatXxh64(digests.xxh64), NetworkTextOf(vault), FormatParts(Parts(*account), account->file));
   std::vector<std::string> modes;
   for (size_t m = 0; m < kTensorModeCount; ++m) {
     if (account->tensors_by_mode[m] == 0) continue;
@@ -253,9 +253,11 @@ std::string VariantTensorsText(const NamedModel& open, const VariantAccount& acc
                   Grouped(tensor.scale_bytes), FormatBits(BitsPerWeight(tensor.bytes(), difference.elements))});
   }
   std::string text = same < open.tensors.size() ? table.Format() : "";
-  if (same > 0) absl::StrAppendFormat(&text, "%d tensors more have the base's values and take no bytes\n", same);
-  absl::StrAppendFormat(&text, "head of the blob: %s bytes; tensors' bytes are rounded shares of the rest\n",
-                        Grouped(account.head_bytes));
+  if (same > 0)
+    absl::StrAppendFormat(&text, "%s more with the base's values, which take%s no bytes\n", Counted(same, "tensor"),
+                          same == 1 ? "s" : "");
+  absl::StrAppendFormat(&text, "head of the blob: %s; tensors' bytes are rounded shares of the rest\n",
+                        Counted(account.head_bytes, "byte"));
   return text;
 }
 

@@ -70,8 +70,8 @@ absl::StatusOr<ExitCode> Ls(Session& session, const Arguments& arguments) {
   };
   add(base);
   for (const Row& row : variants) add(row);
-  session.console.Print(absl::StrFormat("%s%d variants, %s bytes%s\n", table.Format(), variants.size(),
-                                        Grouped(sections.file),
+  session.console.Print(absl::StrFormat("%s%s, %s%s\n", table.Format(), Counted(variants.size(), "variant"),
+                                        Counted(sections.file, "byte"),
                                         answers.empty() ? "" : absl::StrCat("; they answer ", answers)));
   return ExitCode::kOk;
 }

@@ -17,6 +17,7 @@
 #include "tools/mvault/commands/variant_inputs.h"
 #include "tools/mvault/reports/accounting.h"
 #include "tools/mvault/reports/formatting.h"
+#include "tools/mvault/reports/unmatched_cost.h"
 #include "tools/packing/pack.h"
 #include "vault/format.h"
 
@@ -62,12 +63,12 @@ Json ToJson(const Arguments& arguments, const PackReport& report, const std::opt
 }
 
 std::string ToText(const Arguments& arguments, const PackReport& report, const std::optional<VaultAccount>& account) {
-  std::string text = absl::StrFormat("%s: %s bytes: a base and %d variants, %s bytes of files (%.1f times as much)\n",
-                                     Printable(arguments.output), Grouped(report.bytes.file), report.variants.size(),
-                                     Grouped(report.input_size),
+  std::string text = absl::StrFormat("%s: %s bytes: a base and %s, %s bytes of files (%.1f times as much)\n",
+                                     Printable(arguments.output), Grouped(report.bytes.file),
+                                     Counted(report.variants.size(), "variant"), Grouped(report.input_size),
                                      static_cast<double>(report.input_size) / static_cast<double>(report.bytes.file));
   if (arguments.budget.has_value()) {
-    absl::StrAppend(&text, "budget: ", Grouped(*arguments.budget), " bytes, ",
+    absl::StrAppend(&text, "budget: ", Counted(*arguments.budget, "byte"), ", ",
                     Grouped(*arguments.budget - report.bytes.file), " of them left\n");
   }
   if (report.profile.has_value()) {
@@ -104,29 +105,26 @@ absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
   if (overwrites)
     return UsageError(session, absl::StrCat("-o ", arguments.output, " is one of the files to be packed"));
 
-  absl::StatusOr<NameRules> names = FindNameRules(arguments.names);
-  if (!names.ok()) return names.status();
   absl::StatusOr<std::optional<NetworkInput>> network = FindNetwork(session.file_system, arguments.network);
   if (!network.ok()) return network.status();
-  PackOptions options;
-  options.network = *std::move(network);
-  options.budget = arguments.budget;
-  options.profile = ParseProfile(arguments.profile);
-  options.threads = arguments.threads;
-  options.names = *std::move(names);
-  if (arguments.chunk_size.has_value()) options.chunk_size = static_cast<uint32_t>(*arguments.chunk_size);
-  if (arguments.segment_size.has_value()) options.segment_size = static_cast<uint32_t>(*arguments.segment_size);
-  options.progress = session.console.progress().Function();
-  const absl::StatusOr<PackReport> report =
-      PackVault(session.file_system, arguments.base, *variants, arguments.output, options);
+  absl::StatusOr<PackOptions> options =
+      FindPackOptions(arguments.names, arguments.budget, arguments.threads, session.console.progress().Function());
+  if (!options.ok()) return options.status();
+  options->network = *std::move(network);
+  options->profile = ParseProfile(arguments.profile);
+  if (arguments.chunk_size.has_value()) options->chunk_size = static_cast<uint32_t>(*arguments.chunk_size);
+  if (arguments.segment_size.has_value()) options->segment_size = static_cast<uint32_t>(*arguments.segment_size);
+  absl::StatusOr<PackReport> report =
+      PackVault(session.file_system, arguments.base, *variants, arguments.output, *options);
   if (!report.ok()) return WithWayOn(report.status(), *variants);
+  if (auto told = TellUnmatchedCost(session.file_system, arguments.output, &*report); !told.ok()) return told;
 
   std::optional<VaultAccount> account;
   if (report->input_size <= kMostToAccount) {
     const absl::StatusOr<NamedVault> vault =
         NamedVault::Open(session.file_system, arguments.output, KnownModelFormats());
     if (!vault.ok()) return vault.status();
-    absl::StatusOr<VaultAccount> made = AccountVault(*vault, arguments.threads, options.progress);
+    absl::StatusOr<VaultAccount> made = AccountVault(*vault, arguments.threads, options->progress);
     if (!made.ok()) return made.status();
     account = *std::move(made);
   }

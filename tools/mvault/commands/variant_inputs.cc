@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
@@ -101,6 +102,18 @@ absl::StatusOr<NameRules> FindNameRules(const NameRuleArguments& arguments) {
     rules.renames.push_back(*std::move(rule));
   }
   return rules;
+}
+
+absl::StatusOr<PackOptions> FindPackOptions(const NameRuleArguments& names, std::optional<uint64_t> budget, int threads,
+                                            ProgressFunction progress) {
+  absl::StatusOr<NameRules> rules = FindNameRules(names);
+  if (!rules.ok()) return rules.status();
+  PackOptions options;
+  options.budget = budget;
+  options.threads = threads;
+  options.names = *std::move(rules);
+  options.progress = std::move(progress);
+  return options;
 }
 
 absl::StatusOr<std::vector<VariantInput>> FindVariants(const VariantArguments& arguments) {

@@ -2,11 +2,14 @@
 #ifndef MODELVAULT_TOOLS_MVAULT_COMMANDS_VARIANT_INPUTS_H_
 #define MODELVAULT_TOOLS_MVAULT_COMMANDS_VARIANT_INPUTS_H_
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "codec/progress_function.h"
 #include "tools/mvault/cli/command_line.h"
 #include "tools/packing/name_rules.h"
 #include "tools/packing/pack.h"
@@ -32,6 +35,10 @@ void AddNameRuleOptions(Command* command, NameRuleArguments* arguments);
 
 // kInvalidArgument for text that is no rule.
 absl::StatusOr<NameRules> FindNameRules(const NameRuleArguments& arguments);
+
+// What `pack`, `add` and `replace` pack with, as far as they have it in common; kInvalidArgument as FindNameRules.
+absl::StatusOr<PackOptions> FindPackOptions(const NameRuleArguments& names, std::optional<uint64_t> budget, int threads,
+                                            ProgressFunction progress);
 
 // `status` and, if it says what is wrong with the file of one of several `variants` (kInvalidArgument, kDataLoss,
 // kNotFound), how to go on without that one.

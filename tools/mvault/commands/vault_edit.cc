@@ -112,9 +112,9 @@ absl::StatusOr<ExitCode> EditAndPrint(Session& session, const std::string& comma
                                {"old_variants", edit->old_variants},
                                {"new_variants", edit->new_variants}});
   } else {
-    session.console.Print(absl::StrFormat("%s: %s bytes, %d variants (before: %s bytes, %d variants)\n",
-                                          Printable(path), Grouped(edit->new_size), edit->new_variants,
-                                          Grouped(edit->old_size), edit->old_variants));
+    session.console.Print(absl::StrFormat("%s: %s, %s (before: %s, %s)\n", Printable(path),
+                                          Counted(edit->new_size, "byte"), Counted(edit->new_variants, "variant"),
+                                          Counted(edit->old_size, "byte"), Counted(edit->old_variants, "variant")));
   }
   return ExitCode::kOk;
 }

@@ -12,6 +12,7 @@
 #include "nlohmann/json.hpp"
 #include "restore/named_vault.h"
 #include "tools/formats/model_formats.h"
+#include "tools/formats/readable_text.h"
 #include "tools/formats/text_file.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
@@ -150,12 +151,12 @@ absl::StatusOr<ExitCode> Verify(Session& session, const Arguments& arguments) {
     }
     session.console.PrintJson(json);
   } else if (ok) {
-    session.console.Print(absl::StrFormat("%s: %d models restored, all digests verified%s\n",
-                                          Printable(arguments.vault), names.size(),
+    session.console.Print(absl::StrFormat("%s: %s restored, all digests verified%s\n", Printable(arguments.vault),
+                                          Counted(names.size(), "model"),
                                           expected.has_value() ? ", all checksums as listed" : ""));
   } else {
-    session.console.Print(absl::StrFormat("%s: %d failures in %d models\n", Printable(arguments.vault),
-                                          failures.list().size(), names.size()));
+    session.console.Print(absl::StrFormat("%s: %s in %s\n", Printable(arguments.vault),
+                                          Counted(failures.list().size(), "failure"), Counted(names.size(), "model")));
   }
   return ok ? ExitCode::kOk : ExitCode::kDifferent;
 }

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "vault/file_kind.h"
 #include "vault/format.h"
 #include "vault/model_digester.h"
 
@@ -24,12 +25,6 @@ Xxh3Digest HashOf(const std::string& bytes) {
   ModelDigester digester;
   digester.Update({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
   return digester.Digests().xxh3;
-}
-
-bool IsUtf16(absl::string_view text) {
-  if (absl::StartsWith(text, "\xFF\xFE") || absl::StartsWith(text, "\xFE\xFF")) return true;
-  // Without a mark: every other byte of such text is zero.
-  return text.size() >= 2 && (text[0] == '\0') != (text[1] == '\0');
 }
 
 }  // namespace
@@ -59,16 +54,15 @@ std::string FormatChecksums(const ChecksumList& list) {
 }
 
 absl::StatusOr<ChecksumList> ParseChecksums(absl::string_view text, absl::string_view file_name) {
-  if (IsUtf16(text)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        file_name,
-        ": text in UTF-16, as some shells write it; expected UTF-8 (PowerShell: | Out-File -Encoding utf8)"));
-  }
+  if (absl::Status status = CheckIsText(text, file_name); !status.ok()) return status;
   ChecksumList list;
   size_t number = 0;
-  for (absl::string_view line : absl::StrSplit(absl::StripPrefix(text, "\xEF\xBB\xBF"), '\n')) {
+  absl::ConsumePrefix(&text, "\xEF\xBB\xBF");
+  // Of old Macs, and of editors told so: carriage returns alone.
+  const char line_end = absl::StrContains(text, '\n') ? '\n' : '\r';
+  for (absl::string_view line : absl::StrSplit(text, line_end)) {
     ++number;
-    line = absl::StripSuffix(line, "\r");
+    if (line_end == '\n') line = absl::StripSuffix(line, "\r");
     if (line.empty() || line.front() == '#') continue;
     const auto bad = [&](absl::string_view what) {
       return absl::InvalidArgumentError(absl::StrCat(file_name, ": line ", number, ": ", what));

@@ -29,7 +29,7 @@ absl::StatusOr<ChecksumList> StoredChecksums(const NamedVault& vault);
 std::string FormatChecksums(const ChecksumList& list);
 
 // Reads such text. Empty lines and lines that begin with '#' are passed over. kInvalidArgument, naming `file_name` and
-// the line, for anything else, a hash given twice, and no hashes at all.
+// the line, for anything else, with what the file is where it is no text, a hash given twice, and no hashes at all.
 absl::StatusOr<ChecksumList> ParseChecksums(absl::string_view text, absl::string_view file_name);
 
 }  // namespace modelvault

@@ -65,10 +65,10 @@ std::vector<std::vector<std::string>> DepartmentRows(const EvalReport& report) {
 std::string Notes(const EvalReport& report) {
   const EvalSummary& s = report.summary;
   std::string text = absl::StrFormat(
-      "%s: %d departments, %s tokens, nats a token: base %.4f, fine-tune %.4f, restored "
+      "%s: %s, %s, nats a token: base %.4f, fine-tune %.4f, restored "
       "%.4f (pooled)\n",
-      Printable(report.source), s.departments, Grouped(s.tokens), s.pooled.base.nll, s.pooled.finetune.nll,
-      s.pooled.restored.nll);
+      Printable(report.source), Counted(s.departments, "department"), Counted(s.tokens, "token"), s.pooled.base.nll,
+      s.pooled.finetune.nll, s.pooled.restored.nll);
   if (report.activation_bits.has_value()) {
     absl::StrAppend(&text, "restored variants run in integers, activations of ", *report.activation_bits, " bits\n");
   }

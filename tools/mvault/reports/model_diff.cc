@@ -43,7 +43,7 @@ void CompareValues(DType dtype_a, const std::vector<uint8_t>& a, DType dtype_b, 
   for (size_t i = 0; i < a.size() / size_a; ++i) {
     const double x = ElementValue(dtype_a, &a[i * size_a]);
     const double y = ElementValue(dtype_b, &b[i * size_b]);
-    if (x == y || (std::isnan(x) && std::isnan(y))) continue;
+    if (SameValue(x, y)) continue;
     ++difference->differing;
     Include(std::abs(x - y), difference);
   }

@@ -125,6 +125,9 @@ TEST_F(MvaultEvalTest, BadInputIsRefusedByName) {
   const std::string tokens = files_.folder().Read("heldout/beta.tok");
   files_.folder().Write("heldout/beta.tok", tokens.substr(1));
   ExpectError(Eval("int8"), 3, "beta.tok: 63 bytes; expected a multiple of 16");
+  const std::string pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n";
+  files_.folder().Write("heldout/beta.tok", pointer + "\n");
+  ExpectError(Eval("int8"), 3, "token ids of 2 bytes; it is a git-LFS pointer");
   files_.folder().Write("heldout/beta.tok", tokens.substr(0, 32) + std::string(32, '\xFF'));
   ExpectError(Eval("int8"), 3, "beta.tok: token 16 is 65535, the vocabulary has 29");
   files_.folder().Write("heldout/beta.tok", tokens);
@@ -141,6 +144,8 @@ TEST_F(MvaultEvalTest, BadInputIsRefusedByName) {
   files_.folder().Write("variants/beta.safetensors", FloatFile(odd));
   ExpectError(Eval("int8"), 3, "beta.safetensors: there is no tensor norm");
 
+  files_.folder().Write("corpus.json", pointer);
+  ExpectError(Eval("int8"), 3, "corpus.json: expected text; it is a git-LFS pointer");
   files_.folder().Write("corpus.json", "{}");
   ExpectError(Eval("int8"), 3, "corpus.json: expected a JSON object");
   ExpectError(Eval("none"), 3, "corpus.json");

@@ -17,7 +17,9 @@
 namespace modelvault {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 class MvaultFaultTest : public testing::Test {
@@ -32,6 +34,8 @@ class MvaultFaultTest : public testing::Test {
     ASSERT_EQ(good.exit_code, exit_code) << good;
     const int count = disk.count();
     ASSERT_GT(count, 3);
+    const std::string vault_after = models_.folder().Read("all.mvlt");
+    const std::vector<std::string> names_after = models_.folder().Names();
     Restore(vault, names);
     for (int n = 1; n <= count; ++n) {
       SCOPED_TRACE(absl::StrCat(arguments[0], ": fault at operation ", n, " of ", count));
@@ -42,9 +46,12 @@ class MvaultFaultTest : public testing::Test {
       EXPECT_TRUE(hit.has_value());
       const bool in_place = hit == DiskOperation::kSyncDirectory;
       EXPECT_TRUE(run.exit_code == (in_place ? 10 : 5) || (arguments[0] == "verify" && run.exit_code == 1)) << run;
-      EXPECT_THAT(run.err, StartsWith("mvault: error: "));
+      EXPECT_THAT(run.err, StartsWith(in_place ? "mvault: warning: " : "mvault: error: "));
       if (in_place) {
         EXPECT_THAT(run.err, HasSubstr("is in place"));
+        EXPECT_EQ(run.out, good.out);
+        EXPECT_EQ(models_.folder().Names(), names_after);
+        EXPECT_EQ(models_.folder().Read("all.mvlt"), vault_after);
       } else {
         EXPECT_EQ(models_.folder().Names(), names);
         EXPECT_EQ(models_.folder().Read("all.mvlt"), vault);
@@ -131,7 +138,9 @@ TEST_F(MvaultFaultTest, AFolderThatCannotBeSyncedHasAnExitCodeOfItsOwn) {
   disk.FailAt(DiskOperation::kSyncDirectory, 1, EIO);
   const ProgramRun run = MvaultOn(disk, {"rm", vault_, "few"});
   EXPECT_EQ(run.exit_code, 10) << run.err;
-  EXPECT_THAT(run.err, HasSubstr("in place and complete"));
+  EXPECT_THAT(run.out, HasSubstr(" variants (before: "));
+  EXPECT_THAT(run.err,
+              AllOf(StartsWith("mvault: warning: "), HasSubstr("in place and complete"), Not(HasSubstr("more\n"))));
   EXPECT_EQ(MvaultOn(disk, {"verify", vault_, "few"}).exit_code, 7) << "it is gone";
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <filesystem>
 #include <string>
@@ -12,6 +13,7 @@
 #include "nlohmann/json.hpp"
 #include "tests/tools/fitting/fitting_files.h"
 #include "tests/tools/mvault/program_run.h"
+#include "tests/vault/faulty_file_system.h"
 #include "vault/file_system.h"
 
 namespace modelvault {
@@ -68,6 +70,47 @@ TEST_F(MvaultFitTest, LeavesAVaultItsModelsAndTheBill) {
                     Not(HasSubstr("http"))));
   EXPECT_EQ(Mvault({"restore", models_.File("v.mvlt"), "beta", "-o", models_.File("beta")}).exit_code, 0);
   EXPECT_TRUE(models_.folder().Read("beta") == models_.folder().Read("int8/variants/beta.safetensors"));
+  EXPECT_THAT(models_.folder().Names(), Not(Contains("v.mvlt.fit-work")));
+}
+
+// Whatever of its files may not survive a power cut, a fit ends as others do.
+TEST_F(MvaultFitTest, FoldersThatCannotBeSyncedAreAWarning) {
+  const FitFiles files = models_.files();
+  const std::vector<std::string> arguments = {"fit",
+                                              "--base",
+                                              files.base,
+                                              "--variants",
+                                              models_.File("variants"),
+                                              "--lambda",
+                                              "0.01",
+                                              "--threads",
+                                              "1",
+                                              "--report",
+                                              models_.File("r.html"),
+                                              "--json-report",
+                                              models_.File("r.json"),
+                                              "--export-int8",
+                                              models_.File("int8"),
+                                              "-o",
+                                              models_.File("v.mvlt")};
+  FaultyFileSystem disk;
+  const ProgramRun good = MvaultOn(disk, arguments);
+  ASSERT_EQ(good.exit_code, 0) << good;
+  const std::vector<std::string> outputs = {"v.mvlt", "r.html", "r.json", "int8/base.safetensors",
+                                            "int8/variants/gamma.safetensors"};
+  std::vector<std::string> contents;
+  for (const std::string& output : outputs) {
+    contents.push_back(models_.folder().Read(output));
+    std::filesystem::remove(models_.File(output));
+  }
+  disk.FailAt(DiskOperation::kSyncDirectory, 1, EIO, /*lasting=*/true);
+  const ProgramRun run = MvaultOn(disk, arguments);
+  EXPECT_EQ(run.exit_code, 10) << run;
+  EXPECT_EQ(run.out, good.out);
+  EXPECT_THAT(run.err, AllOf(StartsWith("mvault: warning: "), HasSubstr("is in place and complete"),
+                             HasSubstr("; the same of 7 more\n")))
+      << "a base, four variants, the vault and two reports";
+  for (size_t i = 0; i < outputs.size(); ++i) EXPECT_EQ(models_.folder().Read(outputs[i]), contents[i]) << outputs[i];
   EXPECT_THAT(models_.folder().Names(), Not(Contains("v.mvlt.fit-work")));
 }
 
@@ -129,15 +172,39 @@ TEST_F(MvaultFitTest, TensorWeightsMayLieInAFile) {
               "weights.txt: line 3: 'wq=8': a weight is given twice for 'wq'");
   models_.folder().Write("weights.txt", "\xEF\xBB\xBFwq=8\nlayers.1=0.125");
   EXPECT_TRUE(of_file == fit("marked.mvlt", {"--tensor-weights", file})) << "a byte order mark";
-  for (const auto& [line, what] : std::vector<std::pair<std::string, std::string>>{
-           {"layers.1=much", "expected TEXT=number"},
-           {"wq=4", "a weight is given twice for 'wq'"},
-           {"layers.1=0", "a weight must be positive"},
-           {"layers.1=inf", "a weight must be positive"}}) {
+  for (const auto& [line, what] :
+       std::vector<std::pair<std::string, std::string>>{{"layers.1=much", "expected TEXT=number"},
+                                                        {"wq=4", "a weight is given twice for 'wq'"},
+                                                        {"layers.1=0", "a weight must be positive"},
+                                                        {"layers.1=inf", "a weight must be positive"}}) {
     models_.folder().Write("weights.txt", "wq=8\n" + line + "\n");
     ExpectError(Fit("v.mvlt", {"--tensor-weights", file}), 3, "weights.txt: line 2: '" + line + "': " + what);
   }
   ExpectError(Fit("v.mvlt", {"--tensor-weights", models_.File("no.txt")}), 7, "no.txt");
+}
+
+TEST_F(MvaultFitTest, TheFastProfileIsPartOfWhatFits) {
+  constexpr int kBudget = 16000;
+  const auto fit = [&](const std::string& name, const std::string& profile) {
+    const ProgramRun run = Fit(name, {"--budget", std::to_string(kBudget), "--profile", profile, "--export-int8",
+                                      models_.File("int8-" + profile), "--json"});
+    EXPECT_EQ(run.exit_code, 0) << run;
+    return run.Json();
+  };
+  const nlohmann::json small = fit("small.mvlt", "small");
+  const nlohmann::json fast = fit("fast.mvlt", "fast");
+  EXPECT_LE(fast["bytes"], kBudget);
+  EXPECT_EQ(small["profile"], "small");
+  EXPECT_EQ(fast["profile"], "fast");
+  EXPECT_GT(small["other_profile_bytes"], small["bytes"]);
+  EXPECT_LT(fast["other_profile_bytes"], fast["bytes"]);
+  EXPECT_GT(fast["base_bytes"], small["base_bytes"]);
+  EXPECT_LT(fast["density"], small["density"]) << "less is left for the variants";
+  ASSERT_EQ(Mvault({"pack", "--base", models_.File("int8-fast/base.safetensors"), "--variants",
+                    models_.File("int8-fast/variants"), "--profile", "fast", "-o", models_.File("packed.mvlt")})
+                .exit_code,
+            0);
+  EXPECT_TRUE(models_.folder().Read("packed.mvlt") == models_.folder().Read("fast.mvlt"));
 }
 
 TEST_F(MvaultFitTest, CommandLinesThatMakeNoSense) {
@@ -179,11 +246,19 @@ TEST_F(MvaultFitTest, CommandLinesThatMakeNoSense) {
     std::filesystem::create_directories(models_.File("int8/variants"));
   }
   std::filesystem::remove_all(models_.File("int8"));
+  for (const char* folder : {"new", "new/variants", "new/variants/../"}) {
+    ExpectError(Fit("new", {"--export-int8", models_.File(folder)}), 2, "new would be a folder: that of --export-int8");
+  }
+  ExpectError(Fit("new/variants", {"--export-int8", models_.File("new")}), 2, "would be a folder");
+  ExpectError(Fit("v.mvlt", {"--export-int8", models_.File("new"), "--report", models_.File("new")}), 2,
+              "--report " + models_.File("new") + " would be a folder");
+  ExpectError(Fit("new", {"--work", models_.File("new/work")}), 2, "new would be a folder: that of --work");
   ExpectError(Fit("v.mvlt", {"--json-report", models_.File("v.mvlt")}), 2, "is the file of -o");
   ExpectError(Fit("v.mvlt", {"--report", models_.File("r"), "--json-report", models_.File("r")}), 2,
               "is the file of --report");
   ExpectError(Mvault({"fit", "--base", models_.files().base, "-o", models_.File("v.mvlt")}), 2, "nothing to fit");
   ExpectError(Fit("v.mvlt", {"--floor", "nobody=1"}), 7, "'nobody'");
+  ExpectError(Fit("v.mvlt", {"--weight", "gama=2"}), 7, "no variant 'gama' to protect; there is 'gamma'");
 }
 
 TEST_F(MvaultFitTest, AnExportNeverLiesBesideOthersVariants) {
@@ -203,9 +278,9 @@ TEST_F(MvaultFitTest, AnExportNeverLiesBesideOthersVariants) {
 TEST_F(MvaultFitTest, AnExportNeverTakesTheBasesPlace) {
   std::filesystem::rename(models_.File("variants"), models_.File("tuned"));
   const std::string base = models_.folder().Read("base.safetensors");
-  const ProgramRun run = Mvault({"fit", "--base", models_.File("base.safetensors"), "--variants", models_.File("tuned"),
-                                 "--lambda", "1e-2", "-o", models_.File("v.mvlt"), "--export-int8",
-                                 models_.folder().path()});
+  const ProgramRun run =
+      Mvault({"fit", "--base", models_.File("base.safetensors"), "--variants", models_.File("tuned"), "--lambda",
+              "1e-2", "-o", models_.File("v.mvlt"), "--export-int8", models_.folder().path()});
   ExpectError(run, 2, "would replace files to be read");
   EXPECT_TRUE(models_.folder().Read("base.safetensors") == base);
 }

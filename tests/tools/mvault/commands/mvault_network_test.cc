@@ -9,6 +9,7 @@
 #include "nlohmann/json.hpp"
 #include "tests/tools/eval/tiny_models.h"
 #include "tests/tools/mvault/program_run.h"
+#include "tests/tools/mvault/talking_vaults.h"
 #include "tests/vault/test_vault.h"
 
 namespace modelvault {
@@ -29,16 +30,9 @@ class MvaultNetworkTest : public testing::Test {
   }
   ProgramRun PackWithModel(const std::vector<std::string>& more = {}) {
     std::vector<std::string> arguments = {"--model", files_.File("corpus.json"), "--tokenizer",
-                                          Vocabulary("tok.bin", 26)};
+                                          WriteVocabulary(files_.folder(), "tok.bin", 26)};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return Pack(arguments);
-  }
-  // Three tokens and more, of a letter each.
-  std::string Vocabulary(const std::string& name, int letters) {
-    std::string bytes("\1\0\0\0", 4);
-    for (int i = 0; i < 3; ++i) bytes += std::string("\0\0\0\0\0\0\0\0", 8);
-    for (int i = 0; i < letters; ++i) bytes += std::string("\0\0\0\0\1\0\0\0", 8) + static_cast<char>('a' + i);
-    return files_.folder().Write(name, bytes);
   }
   std::string vault() const { return files_.File("all.mvlt"); }
   std::string Bytes() const { return files_.folder().Read("all.mvlt"); }
@@ -134,10 +128,12 @@ TEST_F(MvaultNetworkTest, VerifySaysWhereItIsWrong) {
 }
 
 TEST_F(MvaultNetworkTest, WhatDoesNotFitIsRefusedAndNothingIsWritten) {
-  ExpectError(Pack({"--tokenizer", Vocabulary("tok.bin", 26)}), 2, "--tokenizer: there is no --model");
+  ExpectError(Pack({"--tokenizer", WriteVocabulary(files_.folder(), "tok.bin", 26)}), 2,
+              "--tokenizer: there is no --model");
   ExpectError(Pack({"--model", files_.File("none.json")}), 7, "none.json");
-  ExpectError(Pack({"--model", files_.File("corpus.json"), "--tokenizer", Vocabulary("tok.bin", 25)}), 3,
-              "tok.bin: 28 tokens, expected the 29 of config.vocab");
+  ExpectError(
+      Pack({"--model", files_.File("corpus.json"), "--tokenizer", WriteVocabulary(files_.folder(), "tok.bin", 25)}), 3,
+      "tok.bin: 28 tokens, expected the 29 of config.vocab");
   const std::string config = files_.folder().Read("corpus.json");
   const std::string wide =
       files_.folder().Write("wide.json", absl::StrReplaceAll(config, {{"\"hidden_dim\": 37", "\"hidden_dim\": 38"}}));
@@ -147,6 +143,35 @@ TEST_F(MvaultNetworkTest, WhatDoesNotFitIsRefusedAndNothingIsWritten) {
               3, "tensor 'embed' is F32 [29, 24], expected I8 [29, 24]");
   ExpectError(Pack({"--model", files_.File("corpus.json")}, "corpus.json"), 2, "is one of the files to be packed");
   EXPECT_EQ(files_.folder().Read("corpus.json"), config);
+}
+
+TEST_F(MvaultNetworkTest, APlanTellsWhatABoardNeeds) {
+  const auto plan = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"plan", "--base", files_.File("int8/base.safetensors")};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return Mvault(arguments);
+  };
+  const std::string model = files_.File("corpus.json");
+  EXPECT_EQ(plan({"--json"}).Json()["board"], nullptr);
+  EXPECT_EQ(plan({"--json"}).Json()["network_bytes"], 0);
+  const ProgramRun run = plan({"--model", model, "--json"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const nlohmann::json json = run.Json();
+  EXPECT_EQ(json["network_bytes"], 32 + 16 + 3 * 4 + 29 * 16);
+  EXPECT_EQ(json["board"]["ram_bytes"], 131072);
+  EXPECT_EQ(json["board"]["fits_board"], true);
+  EXPECT_EQ(json["board"]["advice"], nullptr);
+  EXPECT_GT(json["board"]["token_cycles_small"], json["board"]["token_cycles_fast"]);
+  EXPECT_THAT(plan({"--model", model}).out, AllOf(HasSubstr("\nkeys and values "), HasSubstr("profile fast: about ")));
+  const uint64_t least = json["board"]["taken_ram_bytes"].get<uint64_t>();
+  EXPECT_EQ(plan({"--model", model, "--ram", std::to_string(least)}).exit_code, 0);
+  const ProgramRun tight = plan({"--model", model, "--ram", std::to_string(least - 100)});
+  EXPECT_EQ(tight.exit_code, 4);
+  EXPECT_THAT(tight.err, AllOf(HasSubstr("a board cannot run it: "), HasSubstr("with config.window ")));
+  ExpectError(plan({"--ram", "60000"}), 2, "--ram: there is no --model");
+  ExpectError(plan({"--tokenizer", model}), 2, "--tokenizer: there is no --model");
+  ExpectError(Mvault({"plan", "--base", files_.File("base.safetensors"), "--model", model}), 3,
+              "tensor 'embed' is F32 [29, 24], expected I8 [29, 24]");
 }
 
 TEST_F(MvaultNetworkTest, AFitChecksItFirstAndKeepsWithinTheBudget) {
@@ -167,7 +192,8 @@ TEST_F(MvaultNetworkTest, AFitChecksItFirstAndKeepsWithinTheBudget) {
   ExpectError(run({"--model", wide}), 3,
               "wide.json does not describe the fitted models: tensor 'embed' is I8 [29, 24], expected I8 [30, 24]");
   ExpectError(run({"--tokenizer", wide}), 2, "--tokenizer: there is no --model");
-  ASSERT_EQ(run({"--model", files_.File("corpus.json"), "--tokenizer", Vocabulary("tok.bin", 26), "--budget", "13000"})
+  ASSERT_EQ(run({"--model", files_.File("corpus.json"), "--tokenizer", WriteVocabulary(files_.folder(), "tok.bin", 26),
+                 "--budget", "13000"})
                 .exit_code,
             0);
   const nlohmann::json info = Mvault({"info", files_.File("fit.mvlt"), "--json"}).Json();

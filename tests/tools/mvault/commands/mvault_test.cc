@@ -202,6 +202,27 @@ TEST_F(MvaultTest, PackReportsWhereTheBytesGo) {
                               HasSubstr("trits"), HasSubstr("scales"), HasSubstr("file headers"), HasSubstr("INDEX")));
 }
 
+TEST_F(MvaultTest, PackTellsTheProfileAndWhatTheOtherWouldTake) {
+  const std::string vault = models_.File("all.mvlt");
+  const auto pack = [&](const std::vector<std::string>& options) {
+    std::vector<std::string> arguments = {"pack", "--base", models_.base(), "--variants", models_.variants(),
+                                          "-o",   vault};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    return Mvault(arguments);
+  };
+  const nlohmann::json small = pack({"--json"}).Json();
+  EXPECT_EQ(small["profile"], "small");
+  const nlohmann::json fast = pack({"--profile", "fast", "--json"}).Json();
+  EXPECT_EQ(fast["profile"], "fast");
+  EXPECT_EQ(fast["bytes"], small["other_profile_bytes"]);
+  EXPECT_EQ(small["bytes"], fast["other_profile_bytes"]);
+  EXPECT_EQ(pack({"--budget", "1MiB", "--json"}).Json()["profile"], "fast");
+  EXPECT_EQ(pack({"--budget", "1MiB", "--profile", "small", "--json"}).Json()["profile"], "small");
+  EXPECT_THAT(pack({"--profile", "fast"}).out, HasSubstr("profile: fast; small would take "));
+  EXPECT_THAT(pack({"--profile", "quick"}), Fails(2, "--profile"));
+  EXPECT_EQ(Mvault({"verify", vault}).exit_code, 0);
+}
+
 TEST_F(MvaultTest, EqualInputGivesEqualBytesHoweverItIsNamed) {
   std::vector<std::string> arguments = {"pack", "--base", models_.base(), "-o", models_.File("pairs.mvlt")};
   for (const char* name : {"twin", "odd", "many", "half", "free", "few"}) {
@@ -383,7 +404,8 @@ TEST_F(MvaultTest, InfoAccountsForTheVaultAndItsModels) {
 
   EXPECT_THAT(Mvault({"info", vault}).out, AllOf(HasSubstr("chunks of 4,096 bytes"), HasSubstr("layer.w")));
   EXPECT_THAT(Mvault({"info", vault, "few"}).out, AllOf(HasSubstr("XXH3-128"), HasSubstr("layer.w"), HasSubstr("gap")));
-  EXPECT_THAT(Mvault({"info", vault, "twin"}).out, HasSubstr("9 tensors more have the base's values"));
+  EXPECT_THAT(Mvault({"info", vault, "twin"}).out,
+              HasSubstr("9 tensors more with the base's values, which take no bytes"));
   EXPECT_THAT(Mvault({"info", vault, "half"}).out, HasSubstr("F16"));
   EXPECT_THAT(Mvault({"info", vault, "nobody"}), Fails(7, "nobody"));
 }
@@ -398,7 +420,8 @@ TEST_F(MvaultTest, InfoTellsWhatIsTheVariantsOwn) {
   const std::string vault = models_.File("own.mvlt");
   ASSERT_EQ(Mvault({"pack", "--base", path, "--variant", "own=" + other, "-o", vault}).exit_code, 0);
   const ProgramRun info = Mvault({"info", vault, "own"});
-  EXPECT_THAT(info.out, AllOf(HasSubstr("\nnone "), HasSubstr("\n1 tensors more have the base's values")));
+  EXPECT_THAT(info.out,
+              AllOf(HasSubstr("\nnone "), HasSubstr("\n1 tensor more with the base's values, which takes no bytes")));
   const auto differing = [](const nlohmann::json& tensors) {
     for (const auto& t : tensors) {
       if (t["name"] == "v") return std::pair(t["elements"].get<uint64_t>(), t["differing"].get<uint64_t>());
@@ -494,7 +517,7 @@ TEST_F(MvaultTest, VerifyReportsEveryDifferenceFromAList) {
   EXPECT_EQ(Mvault({"verify", vault, "--against", list, "free", "base"}).exit_code, 0) << "only these count";
   EXPECT_EQ(Mvault({"verify", vault, "--against", list, "few"}).exit_code, 1);
 
-  EXPECT_THAT(Mvault({"verify", vault, "--against", models_.base()}), Fails(3, "line 1"));
+  EXPECT_THAT(Mvault({"verify", vault, "--against", models_.base()}), Fails(3, "expected text; it is a safetensors file"));
   EXPECT_THAT(Mvault({"verify", vault, "--against", models_.File("none")}), Fails(7, "none"));
   // Another vault of the same names.
   const CliModels others(/*seed=*/7);

@@ -52,6 +52,7 @@ TEST(ChecksumListTest, TakesLineEndsOfWindowsAndAByteOrderMark) {
     }
   }
   EXPECT_THAT(ParseChecksums(absl::StrCat("\xEF\xBB\xBF", first, "\n", second), "sums"), IsOkAndHolds(plain));
+  EXPECT_THAT(ParseChecksums(absl::StrCat("# c\r\r", first, "\r", second, "\r"), "sums"), IsOkAndHolds(plain));
 }
 
 TEST(ChecksumListTest, CallsUtf16ByItsName) {
@@ -63,7 +64,19 @@ TEST(ChecksumListTest, CallsUtf16ByItsName) {
   }
   for (const std::string& text : {"\xFF\xFE" + little, "\xFE\xFF" + big, little, big}) {
     EXPECT_THAT(ParseChecksums(text, "sums"),
-                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("sums: text in UTF-16")));
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("sums: expected text; it is text in UTF-16")));
+  }
+}
+
+TEST(ChecksumListTest, SaysWhatAFileIsThatIsNoList) {
+  const std::pair<std::string, std::string> kinds[] = {
+      {"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", "a git-LFS pointer"},
+      {"PK\x03\x04", "a ZIP archive"},
+      {"MVLT\r\n\x1a\n", "a vault"},
+      {"\x01\x02\xff", "a binary file of no kind known here"}};
+  for (const auto& [content, kind] : kinds) {
+    EXPECT_THAT(ParseChecksums(content, "sums"),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("sums: expected text; it is " + kind)));
   }
 }
 
