@@ -109,7 +109,8 @@ absl::Status ModelWeights::ReadStored() {
   const CoreStatus measured = BaseWeights::MemorySize(restorer_->shared(), stored, kPieceSize, &size);
   if (measured != CoreStatus::kOk) return Describe(measured);
   weights_memory_ = Words(size);
-  base_weights_ = std::make_unique<BaseWeights>(&restorer_->shared(), stored, &tables_,
+  seals_.resize(header.chunk_count());
+  base_weights_ = std::make_unique<BaseWeights>(&restorer_->shared(), stored, seals_.data(), &tables_,
                                                 ByteSpan{Bytes(weights_memory_), size}, kPieceSize);
   return absl::OkStatus();
 }
@@ -122,11 +123,10 @@ absl::Status ModelWeights::Describe(CoreStatus status) const {
   if (status == CoreStatus::kOk) return absl::OkStatus();
   if (status == CoreStatus::kReadFailed && !stream_memory_->error().ok()) return stream_memory_->error();
   const std::string model = model_->is_base() ? "base" : absl::StrCat("variant '", name_, "'");
-  const std::string where =
-      status == CoreStatus::kChecksumMismatch && is_listed() ? absl::StrCat(": base chunk ", base_weights_->last_chunk())
-                                                             : "";
-  const std::string message =
-      absl::StrCat(restorer_->vault().path(), ": ", model, where, ": ", CoreStatusName(status));
+  const std::string where = status == CoreStatus::kChecksumMismatch && is_listed()
+                                ? absl::StrCat(": base chunk ", base_weights_->last_chunk())
+                                : "";
+  const std::string message = absl::StrCat(restorer_->vault().path(), ": ", model, where, ": ", CoreStatusName(status));
   return status == CoreStatus::kBadArgument ? absl::InvalidArgumentError(message) : absl::DataLossError(message);
 }
 

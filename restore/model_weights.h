@@ -20,10 +20,10 @@ namespace modelvault {
 // Not thread-safe. The Restorer must outlive it.
 class ModelWeights {
  public:
-  // Restores model `name` ("base": the base) once, compares its XXH64, and hands its tensors to `consumer`; of a variant
-  // with a layout of its own those that the base has, in its order. At most `list_room` bytes go to the list of what
-  // differs from the base. Holds BASE, as stored, in memory. NotFound for no such model, DataLoss for a damaged one and for what
-  // the consumer refuses.
+  // Restores model `name` ("base": the base) once, compares its XXH64, and hands its tensors to `consumer`; of a
+  // variant with a layout of its own those that the base has, in its order. At most `list_room` bytes go to the list of
+  // what differs from the base. Holds BASE, as stored, in memory. NotFound for no such model, DataLoss for a damaged
+  // one and for what the consumer refuses.
   static absl::StatusOr<std::unique_ptr<ModelWeights>> Open(const Restorer& restorer, absl::string_view name,
                                                             TensorConsumer consumer, size_t list_room = kAnyList);
   static constexpr size_t kAnyList = SIZE_MAX;
@@ -57,6 +57,7 @@ class ModelWeights {
   std::vector<uint64_t> base_;
   std::vector<uint64_t> list_memory_;
   std::vector<uint64_t> weights_memory_;
+  std::vector<uint32_t> seals_;
   WideTableCache tables_;
   DeltaList list_;
   size_t list_size_ = 0;

@@ -97,6 +97,14 @@ bool ReadLine(ByteSpan line, ByteView* text) {
   return fits;
 }
 
+void PrintEngine(const mv_engine_memory& memory) {
+  Field("engine: state ", memory.engine, "");
+  Field(", cache ", memory.cache, "");
+  Field(", activations ", memory.activations, "");
+  Field(", parameters ", memory.parameters, "");
+  Field(", differences from the base ", memory.list, memory.list == 0 ? " (restored each time)\n" : "\n");
+}
+
 class Console {
  public:
   explicit Console(Firmware* firmware) : firmware_(firmware), talk_(firmware) {}
@@ -183,13 +191,18 @@ void Console::Verify() {
 void Console::Stats() {
   static const char* const kStates[] = {"erased", "no record", "on test", "confirmed", "rejected"};
   const mv_loader* const loader = firmware_->loader();
-  const size_t loader_bytes = loader != nullptr ? mv_memory_used(loader) : 0;
+  const mv_engine* const engine = firmware_->open_engine();
+  mv_engine_memory memory = {};
+  if (engine != nullptr) mv_engine_memory_used(engine, &memory);
+  const size_t engine_bytes = memory.engine + memory.cache + memory.activations + memory.parameters + memory.list;
+  const size_t loader_bytes = engine != nullptr ? memory.loader : loader != nullptr ? mv_memory_used(loader) : 0;
   Field("RAM: variables ", StaticBytes(), "");
   Field(", loader ", loader_bytes, "");
   Field(", code ", RamCodeBytes(), "");
   Field(", stack at most ", StackBytesUsed(), " of ");
   Field("", StackBytes(), "");
-  Field(", free for the application ", FreeRam().size - loader_bytes, "\n");
+  Field(", free for the application ", FreeRam().size - loader_bytes - engine_bytes, "\n");
+  if (engine != nullptr) PrintEngine(memory);
   Field("instructions since reset: ", InstructionsRetired(), "\n");
   for (unsigned sector = 0; sector < MV_SELECTION_SECTORS; ++sector) {
     const SelectionRecord& record = firmware_->selection()->record(sector);

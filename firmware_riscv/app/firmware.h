@@ -34,6 +34,8 @@ class Firmware {
   // The running model's engine, which is loaded again if its memory has been taken. Null, and *error: nothing runs
   // (MV_NOT_FINISHED); the vault does not say what its models compute (MV_NOT_FOUND); or it cannot be loaded.
   mv_engine* Engine(mv_error* error);
+  // Null while it is not loaded.
+  const mv_engine* open_engine() const { return engine_; }
   // How often an engine was loaded: one of another number knows nothing of an earlier one's text.
   uint32_t loads() const { return loads_; }
 

@@ -10,6 +10,8 @@
 namespace modelvault {
 namespace {
 
+constexpr size_t kListRoom = 32 << 10;  // A multiple of 8.
+
 void PrintField(const char* name, uint64_t value) {
   Print(name);
   PrintNumber(value);
@@ -19,7 +21,11 @@ void PrintField(const char* name, uint64_t value) {
 
 int Measure(const Straps& straps) {
   const ByteView vault = VaultBank();
-  const ByteSpan memory = FreeRam();
+  const ByteSpan free = FreeRam();
+  // The loader's, and an engine's list behind it.
+  const size_t list_size = free.size > 2 * kListRoom ? kListRoom : 0;
+  const ByteSpan memory = {free.data, free.size - list_size};
+  const ByteSpan list_memory = {memory.data + memory.size, list_size};
   const size_t tile_size = straps.tile_size != 0 ? straps.tile_size : MV_DEFAULT_TILE_SIZE;
   mv_loader* loader;
   mv_variant variant = {};
@@ -43,7 +49,7 @@ int Measure(const Straps& straps) {
     proven_used = mv_memory_used(loader);
   }
   WeightsResult weights = {MV_OK, 0, 0};
-  if (result.error == MV_OK) weights = MeasureWeights(loader, variant, tile_size);
+  if (result.error == MV_OK) weights = MeasureWeights(loader, variant, tile_size, list_memory);
   if (weights.error != MV_OK) result.error = weights.error;
   const bool ok = result.error == MV_OK && result.verdict == MV_VERIFIED;
 

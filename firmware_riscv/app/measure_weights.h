@@ -2,6 +2,7 @@
 #ifndef MODELVAULT_FIRMWARE_RISCV_APP_MEASURE_WEIGHTS_H_
 #define MODELVAULT_FIRMWARE_RISCV_APP_MEASURE_WEIGHTS_H_
 
+#include "codec/core/bytes.h"
 #include "firmware_riscv/loader/modelvault_loader.h"
 
 namespace modelvault {
@@ -12,9 +13,9 @@ struct WeightsResult {
   uint32_t weight_ram;  // What a source of the base's bytes takes beside the list.
 };
 
-// Builds the list, then reads all of the base three times: the first time, again, and without proof; each in a phase of
-// its own. Ends what the loader has in progress.
-WeightsResult MeasureWeights(mv_loader* loader, const mv_variant& variant, size_t tile_size);
+// Builds the list in `list_memory`, then, where there is one, reads all of the base twice: proven by its seals, and
+// without proof; each in a phase of its own. Ends what the loader has in progress.
+WeightsResult MeasureWeights(mv_loader* loader, const mv_variant& variant, size_t tile_size, ByteSpan list_memory);
 
 }  // namespace modelvault
 

@@ -1,9 +1,8 @@
 // The engine alone on the emulated board: runs what engine_image.h describes, with weights that are copied from flash
 // piece by piece, and prints a line for the prompt and for each token: the token that follows, and the FNV-1a of the
 // scores it was taken from. Then the bytes of memory. Exit codes: 0 done; 1 something failed; 2 a trap.
-#include "firmware_riscv/engine_check/engine_image.h"
-
 #include "firmware_riscv/app/phases.h"
+#include "firmware_riscv/engine_check/engine_image.h"
 #include "restore/infer/engine.h"
 #include "restore/infer/sampler.h"
 
@@ -117,12 +116,12 @@ uint16_t PrintScores(const NetworkScores& scores) {
   return token;
 }
 
-bool LoadParameters(const TensorList& tensors, FlashSource* source, Engine* engine) {
-  for (size_t i = 0; i < tensors.count; ++i) {
-    if (tensors.records[i].dtype == DType::kI8) continue;
+bool LoadParameters(size_t count, FlashSource* source, Engine* engine) {
+  for (size_t i = 0; i < count; ++i) {
+    if (source->records[i].dtype == DType::kI8) continue;
     ByteView piece;
-    FlashSource::Start(source, i, 0, tensors.records[i].size);
-    for (size_t offset = 0; offset < tensors.records[i].size; offset += piece.size) {
+    FlashSource::Start(source, i, 0, source->records[i].size);
+    for (size_t offset = 0; offset < source->records[i].size; offset += piece.size) {
       FlashSource::Next(source, &piece);
       if (engine->ConsumeRestored(i, offset, piece) != CoreStatus::kOk) return false;
     }
@@ -133,8 +132,12 @@ bool LoadParameters(const TensorList& tensors, FlashSource* source, Engine* engi
 int Check() {
   next_free = _arena_start;
   const size_t count = Word(EngineImageWord::kTensorCount);
-  const TensorList tensors = {ReadRecords(count), count};
-  FlashSource flash = {tensors.records, static_cast<uint8_t*>(Take(kPieceSize)), 0, 0};
+  const TensorRecord* const records = ReadRecords(count);
+  const TensorShapes shapes = {records, count, [](const void* context, size_t tensor) {
+                                 const TensorRecord& record = static_cast<const TensorRecord*>(context)[tensor];
+                                 return TensorShape{record.dtype, record.rows, record.cols};
+                               }};
+  FlashSource flash = {records, static_cast<uint8_t*>(Take(kPieceSize)), 0, 0};
   DeltaList deltas;
   WeightSource source = {&flash, &FlashSource::Start, &FlashSource::Next, nullptr};
   if (Word(EngineImageWord::kDeltasAt) != 0) {
@@ -147,13 +150,12 @@ int Check() {
     source.deltas = &deltas;
   }
   const Network network = ReadNetwork();
-  EngineMemory memory;
-  if (Engine::Measure(network, tensors, &memory) != CoreStatus::kOk) return 1;
+  const EngineMemory memory = Engine::Measure(network, shapes);
   Engine* const engine = static_cast<Engine*>(Take(sizeof(Engine)));
   *engine = Engine();
-  if (engine->Init(network, tensors, Take(memory.total()), memory.total()) != CoreStatus::kOk) return 1;
+  if (engine->Init(network, shapes, Take(memory.total()), memory.total()) != CoreStatus::kOk) return 1;
   BeginPhase(kEngineLoadPhase);
-  if (!LoadParameters(tensors, &flash, engine)) return 1;
+  if (!LoadParameters(count, &flash, engine)) return 1;
 
   uint16_t prompt[256];
   const size_t prompt_count = Word(EngineImageWord::kPromptCount), generate = Word(EngineImageWord::kGenerateCount);

@@ -176,7 +176,8 @@ struct Request {
   bool hashed;
   bool with_base;
   // For proven tiles, so that whoever does not ask for them does not link it: ProveChunks. Else null.
-  CoreStatus (*prove_chunks)(mv_loader* loader, ChunkSource* chunks);
+  CoreStatus (*prove_chunks)(mv_loader* loader, uint32_t* seals, ChunkSource* chunks);
+  uint32_t* seals;  // Of ProvenChunks, or null.
 
   bool proven() const { return prove_chunks != nullptr; }
 };
@@ -367,7 +368,7 @@ CoreStatus mv_loader::ProveBlob(const mv_variant& variant) {
 }
 
 // Sets *chunks to a source of chunks that are compared with their checksums.
-static CoreStatus ProveChunks(mv_loader* loader, ChunkSource* chunks) {
+static CoreStatus ProveChunks(mv_loader* loader, uint32_t* seals, ChunkSource* chunks) {
   const StoredChunks from = loader->contents.Chunks();
   size_t chunk_size;
   const CoreStatus measured = ProvenChunks::BufferSize(from, &chunk_size);
@@ -376,7 +377,7 @@ static CoreStatus ProveChunks(mv_loader* loader, ChunkSource* chunks) {
   if (buffer == nullptr) return loader->Fail(CoreStatus::kWorkspaceTooSmall, MV_PLACE_MEMORY);
   const mv_watchdog& watchdog = loader->contents.watchdog.its;
   new (At{loader->proven_chunks})
-      ProvenChunks(from, {static_cast<uint8_t*>(buffer), chunk_size}, nullptr, {watchdog.feed, watchdog.context});
+      ProvenChunks(from, {static_cast<uint8_t*>(buffer), chunk_size}, seals, {watchdog.feed, watchdog.context});
   *chunks = {FetchProvenChunk, loader};
   return CoreStatus::kOk;
 }
@@ -411,7 +412,7 @@ CoreStatus mv_loader::Start(const mv_variant& variant, const Request& request) {
   const CoreStatus prepared = Prepare(variant, request);
   if (prepared != CoreStatus::kOk) return prepared;
   ChunkSource chunks = {FetchChunk, this};
-  const CoreStatus proved = proven ? request.prove_chunks(this, &chunks) : CoreStatus::kOk;
+  const CoreStatus proved = proven ? request.prove_chunks(this, request.seals, &chunks) : CoreStatus::kOk;
   if (proved != CoreStatus::kOk) return proved;
   VariantLayout* const tensors = Layout();
   size = tensors->data_size();
@@ -564,17 +565,23 @@ static mv_error Start(mv_loader* loader, const mv_variant* variant, const Reques
 }
 
 mv_error mv_start(mv_loader* loader, const mv_variant* variant, size_t tile_size) {
-  return Start(loader, variant, {0, SIZE_MAX, tile_size, true, false, nullptr});
+  return Start(loader, variant, {0, SIZE_MAX, tile_size, true, false, nullptr, nullptr});
+}
+
+mv_error modelvault::StartSealed(mv_loader* loader, const mv_variant* variant, size_t tile_size, uint32_t flags,
+                                 uint32_t* seals) {
+  return Start(
+      loader, variant,
+      {0, SIZE_MAX, tile_size, (flags & MV_WITH_DIGEST) != 0, (flags & MV_WITH_BASE) != 0, ProveChunks, seals});
 }
 
 mv_error mv_start_proven(mv_loader* loader, const mv_variant* variant, size_t tile_size, uint32_t flags) {
-  return Start(loader, variant,
-               {0, SIZE_MAX, tile_size, (flags & MV_WITH_DIGEST) != 0, (flags & MV_WITH_BASE) != 0, ProveChunks});
+  return modelvault::StartSealed(loader, variant, tile_size, flags, nullptr);
 }
 
 mv_error mv_start_range(mv_loader* loader, const mv_variant* variant, size_t offset, size_t length, size_t tile_size) {
   if (length > kMaxVaultSize) return MV_BAD_ARGUMENT;
-  return Start(loader, variant, {offset, length, tile_size, false, false, ProveChunks});
+  return Start(loader, variant, {offset, length, tile_size, false, false, ProveChunks, nullptr});
 }
 
 mv_error mv_next(mv_loader* loader, const uint8_t** tile, size_t* size) {

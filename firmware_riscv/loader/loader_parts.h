@@ -25,6 +25,9 @@ struct LoaderParts {
 
 LoaderParts PartsOf(mv_loader* loader);
 
+// mv_start_proven() with `seals` for ProvenChunks, which outlive the model in progress.
+mv_error StartSealed(mv_loader* loader, const mv_variant* variant, size_t tile_size, uint32_t flags, uint32_t* seals);
+
 // What mv_start_proven() with a variant and a tile size takes of the loader's memory, from its beginning, in bytes.
 struct ProvenPassMemory {
   size_t fixed;      // In use while nothing is in progress.

@@ -8,26 +8,89 @@ namespace {
 
 constexpr size_t kObserved = 4096;
 
-// 32 bits of `bytes`, which lie at a multiple of 4: no step loses anything, so bytes that differ in one word have
-// another seal. Only this run of this program knows it.
-uint32_t Seal(ByteView bytes) {
-  constexpr uint32_t kOdd = 0x9E3779B1;
-  uint32_t seal = static_cast<uint32_t>(bytes.size);
-  const auto mix = [&](uint32_t word) __attribute__((always_inline)) {
-    seal = (seal ^ word) * kOdd;
-    seal ^= seal >> 15;
-  };
-  const uint8_t* p = bytes.data;
-  const uint8_t* const end = p + bytes.size;
-  for (; end - p >= 16; p += 16) {
-    const uint32_t a = LoadAligned32(p), b = LoadAligned32(p + 4), c = LoadAligned32(p + 8), d = LoadAligned32(p + 12);
-    mix(a);
-    mix(b);
-    mix(c);
-    mix(d);
+// 32 bits of a chunk's words as they lie in the vault. No step loses anything, so chunks that differ in one word have
+// different seals. Only this run of this program knows it.
+struct Seal {
+  uint32_t value;
+
+  [[gnu::always_inline]] void Mix(uint32_t word) {
+    constexpr uint32_t kOdd = 0x9E3779B1;
+    value = (value ^ word) * kOdd;
+    value ^= value >> 15;
   }
-  for (; p != end; ++p) mix(*p);
-  return seal;
+};
+
+// `count` words, four at a time for the sake of loads that wait.
+template <bool kSealed>
+[[gnu::always_inline]] inline void CopyWords(const uint8_t* from, uint8_t* to, size_t count, Seal* seal) {
+  const auto put = [&](size_t at, uint32_t value) __attribute__((always_inline)) {
+    StoreAligned32(to + at, value);
+    if (kSealed) seal->Mix(value);
+  };
+  for (const uint8_t* const end = from + count / 4 * 16; from != end; from += 16, to += 16) {
+    const uint32_t a = LoadAligned32(from), b = LoadAligned32(from + 4);
+    const uint32_t c = LoadAligned32(from + 8), d = LoadAligned32(from + 12);
+    put(0, a);
+    put(4, b);
+    put(8, c);
+    put(12, d);
+  }
+  for (size_t i = 0; i < count % 4; ++i) put(4 * i, LoadAligned32(from + 4 * i));
+}
+
+// Copies `stored`, which begins `shift` bytes after a multiple of 4, to as many bytes after `to`, itself a multiple
+// of 4.
+template <bool kSealed>
+uint32_t CopyAsItLies(ByteView stored, size_t shift, uint8_t* to, const ReadObserver& observer) {
+  Seal seal = {static_cast<uint32_t>(stored.size)};
+  size_t at = 0;
+  const auto byte = [&] {
+    to[shift + at] = stored.data[at];
+    if (kSealed) seal.Mix(stored.data[at]);
+    ++at;
+  };
+  while (at < stored.size && (shift + at) % 4 != 0) byte();
+  while (stored.size - at >= 4) {
+    if (observer.observe != nullptr) observer.observe(observer.context);
+    const size_t left = (stored.size - at) / 4;
+    const size_t count = left < kObserved / 4 ? left : kObserved / 4;
+    CopyWords<kSealed>(stored.data + at, to + shift + at, count, &seal);
+    at += 4 * count;
+  }
+  while (at < stored.size) byte();
+  return seal.value;
+}
+
+// What CopyAsItLies() makes of the same bytes, which lie at a multiple of 4 here, with three more behind them, and
+// there `shift` bytes after one.
+uint32_t SealOf(ByteView bytes, size_t shift) {
+  Seal seal = {static_cast<uint32_t>(bytes.size)};
+  const size_t head = (4 - shift) % 4 < bytes.size ? (4 - shift) % 4 : bytes.size;
+  for (size_t i = 0; i < head; ++i) seal.Mix(bytes.data[i]);
+  const size_t words_end = bytes.size - (bytes.size - head) % 4;
+  const unsigned down = 8 * static_cast<unsigned>(head);
+  const uint8_t* p = bytes.data;
+  const uint8_t* const end = p + (words_end - head);
+  if (head == 0) {
+    for (; p != end; p += 4) seal.Mix(LoadAligned32(p));
+  } else {
+    uint32_t low = LoadAligned32(p);
+    const auto next = [&](uint32_t high) __attribute__((always_inline)) {
+      seal.Mix((low >> down) | (high << (32 - down)));
+      low = high;
+    };
+    for (; end - p >= 16; p += 16) {
+      const uint32_t a = LoadAligned32(p + 4), b = LoadAligned32(p + 8);
+      const uint32_t c = LoadAligned32(p + 12), d = LoadAligned32(p + 16);
+      next(a);
+      next(b);
+      next(c);
+      next(d);
+    }
+    for (; p != end; p += 4) next(LoadAligned32(p + 4));
+  }
+  for (size_t i = words_end; i < bytes.size; ++i) seal.Mix(bytes.data[i]);
+  return seal.value;
 }
 
 }  // namespace
@@ -54,35 +117,41 @@ CoreStatus ProvenChunks::BufferSize(const StoredChunks& from, size_t* size) {
   return CoreStatus::kOk;
 }
 
-ProvenChunks::ProvenChunks(const StoredChunks& from, ByteSpan buffer, uint32_t* seals, ReadObserver observer)
-    : from_(from), buffer_(buffer), seals_(seals), observer_(observer) {
-  const size_t count = seals != nullptr ? from.header->chunk_count() : 0;
-  for (size_t i = 0; i < count; ++i) seals[i] = 0;
+// Copies a chunk to the buffer's front and hashes it there.
+CoreStatus ProvenChunks::CopyHashed(ByteView stored, uint32_t checksum32) {
+  PrefixDecoder from;  // Raw bytes of a stream: it reads the flash by aligned words.
+  if (!from.Start(stored)) return CoreStatus::kBadChunk;
+  held_bytes_ = {buffer_.data, stored.size};
+  Xxh64 hash;
+  for (size_t at = 0; at < stored.size; at += kObserved) {
+    if (observer_.observe != nullptr) observer_.observe(observer_.context);
+    const size_t size = stored.size - at < kObserved ? stored.size - at : kObserved;
+    from.RunRaw(buffer_.data + at, size);
+    hash.Update({buffer_.data + at, size});
+  }
+  return static_cast<uint32_t>(hash.Digest()) == checksum32 ? CoreStatus::kOk : CoreStatus::kChecksumMismatch;
 }
 
-// Copies a chunk into the buffer by words and proves it there.
-CoreStatus ProvenChunks::Copy(size_t chunk, ByteView stored, uint32_t checksum32) {
-  // Where it is not to be proven it may begin in the middle of a word: that spares shifting.
-  const size_t shift = proof_ == Proof::kNone ? reinterpret_cast<uintptr_t>(stored.data) % 4 : 0;
-  PrefixDecoder from;
-  if (!from.Start({stored.data - shift, stored.size + shift})) return CoreStatus::kBadChunk;
+// Copies a chunk as it lies in its words, which spares shifting, and compares its seal, if it has one.
+CoreStatus ProvenChunks::CopySealed(ByteView stored, const uint32_t* seal) {
+  const size_t shift = reinterpret_cast<uintptr_t>(stored.data) % 4;
   held_bytes_ = {buffer_.data + shift, stored.size};
-  uint32_t* const seal = seals_ != nullptr ? &seals_[chunk] : nullptr;
-  const bool sealed = seal != nullptr && *seal != 0;
-  Xxh64 hash;
-  for (size_t at = 0; at < stored.size + shift; at += kObserved) {
-    if (observer_.observe != nullptr) observer_.observe(observer_.context);
-    const size_t left = stored.size + shift - at;
-    const size_t size = left < kObserved ? left : kObserved;
-    from.RunRaw(buffer_.data + at, size);
-    if (proof_ == Proof::kEachTime && !sealed) hash.Update({buffer_.data + at, size});
+  if (seal == nullptr) {
+    CopyAsItLies<false>(stored, shift, buffer_.data, observer_);
+    return CoreStatus::kOk;
   }
-  if (proof_ == Proof::kNone) return CoreStatus::kOk;
-  const uint32_t now = seal != nullptr ? Seal(held_bytes_) : 0;
-  const bool proven = sealed ? now == *seal : static_cast<uint32_t>(hash.Digest()) == checksum32;
-  if (!proven) return CoreStatus::kChecksumMismatch;
-  if (seal != nullptr) *seal = now;
-  return CoreStatus::kOk;
+  const uint32_t now = CopyAsItLies<true>(stored, shift, buffer_.data, observer_);
+  return now == *seal ? CoreStatus::kOk : CoreStatus::kChecksumMismatch;
+}
+
+CoreStatus ProvenChunks::Copy(size_t chunk, ByteView stored, uint32_t checksum32) {
+  if (proof_ == Proof::kNone) return CopySealed(stored, nullptr);
+  if (seals_ != nullptr && seals_[chunk] != 0) return CopySealed(stored, &seals_[chunk]);
+  const CoreStatus copied = CopyHashed(stored, checksum32);
+  if (copied == CoreStatus::kOk && seals_ != nullptr) {
+    seals_[chunk] = SealOf(held_bytes_, reinterpret_cast<uintptr_t>(stored.data) % 4);
+  }
+  return copied;
 }
 
 CoreStatus ProvenChunks::Fetch(size_t chunk, ByteView* stored) {

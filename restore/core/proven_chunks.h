@@ -31,15 +31,16 @@ struct ReadObserver {
 class ProvenChunks {
  public:
   // Whether a chunk's bytes are proven. Each time: by their checksum when they are read first, later by a seal of 32
-  // bits, taken when the checksum was right: it costs a third. Without room for seals it is the checksum each time.
+  // bits, taken when the checksum was right: it costs a quarter. Without room for seals it is the checksum each time.
   enum class Proof : uint8_t { kEachTime, kNone };
 
   // Bytes that the largest chunk takes at most. Fails as FindChunk does.
   [[nodiscard]] static CoreStatus BufferSize(const StoredChunks& from, size_t* size);
 
-  // `buffer` lies at a multiple of 4, has BufferSize() bytes, and outlives this. `seals` is null or has room for one a
-  // chunk.
-  ProvenChunks(const StoredChunks& from, ByteSpan buffer, uint32_t* seals = nullptr, ReadObserver observer = {});
+  // `buffer` lies at a multiple of 4, has BufferSize() bytes, and outlives this. `seals` is null or has one for each
+  // chunk: 0, or what another ProvenChunks of these chunks has made of it.
+  ProvenChunks(const StoredChunks& from, ByteSpan buffer, uint32_t* seals = nullptr, ReadObserver observer = {})
+      : from_(from), buffer_(buffer), seals_(seals), observer_(observer) {}
   ProvenChunks(const ProvenChunks&) = delete;
   ProvenChunks& operator=(const ProvenChunks&) = delete;
 
@@ -56,6 +57,8 @@ class ProvenChunks {
  private:
   static constexpr size_t kNoChunk = SIZE_MAX;
 
+  CoreStatus CopyHashed(ByteView stored, uint32_t checksum32);
+  CoreStatus CopySealed(ByteView stored, const uint32_t* seal);
   CoreStatus Copy(size_t chunk, ByteView stored, uint32_t checksum32);
 
   StoredChunks from_;

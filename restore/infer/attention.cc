@@ -161,9 +161,9 @@ void Attend(const AttentionShape& shape, const AttentionCache& cache, const Vect
     const uint8_t* const codes = cache.entries + 2 * shape.kv_dim() + shape.kv_heads + h;
     top = LargestCodeExponent({nullptr, codes, cache.stride, cache.used}, top);
   }
-  // A weight has at most 20 bits; so many less that the sum over all positions of weight · 127 fits.
+  // A weight has at most 20 bits; so many less, at least one, that the sum over all positions of weight · 127 fits.
   const int extra = BitCount(static_cast<uint32_t>(cache.used - 1)) - 4;
-  const int drop = extra > 0 ? extra : 0;
+  const int drop = extra > 1 ? extra : 1;
   const size_t per_kv = shape.heads / shape.kv_heads;
   for (size_t h = 0; h < shape.heads;) {
     const size_t left = per_kv - h % per_kv;

@@ -38,7 +38,7 @@ constexpr size_t AttentionScratchSize(const AttentionShape& shape, size_t positi
 }
 
 // A head's step is (8 + code % 8) · 2^(code / 8 - 26), the smallest that does not clip; a head whose largest value is
-// above 61,440 is clipped to it, and one below 1.5e-5 loses bits.
+// above 60,960 is clipped to it, and one below 1.5e-5 loses bits.
 void StoreEntry(const AttentionShape& shape, const Vector& keys, const Vector& values, uint8_t* entry);
 
 // log2(e) / √head_dim: mantissa · 2^exponent.

@@ -84,7 +84,7 @@ uint32_t WeighPositions(const CachedHead& head, int32_t most, int top, int drop,
   uint32_t sum = 0;
   const uint8_t* codes = head.codes;
   const size_t stride = head.stride;
-  const int most_down = top + drop;
+  const int most_down = top + drop - 1;
   for (int32_t* const end = scores + head.count; scores != end; ++scores, codes += stride) {
     const uint32_t power = Exp2Negative(static_cast<uint32_t>(most) - static_cast<uint32_t>(*scores));
     if (power == 0) {
@@ -94,7 +94,8 @@ uint32_t WeighPositions(const CachedHead& head, int32_t most, int top, int drop,
     sum += power;
     const int code = *codes;
     const int down = most_down - (code >> 3);
-    *scores = static_cast<int32_t>(power * (8u + (code & 7u)) >> (down > 31 ? 31 : down));
+    // To the nearest: what is lost of many small weights would be missed.
+    *scores = static_cast<int32_t>(((power * (8u + (code & 7u)) >> (down > 31 ? 31 : down)) + 1) >> 1);
   }
   return sum;
 }

@@ -40,7 +40,7 @@ void ScorePositions(const CachedHead& head, size_t first, size_t heads, const in
 int32_t LargestScore(const int32_t* scores, size_t count);
 
 // scores[p] becomes 2^(scores[p] - most), times 2^16, times the step of p's code in units of 2^(top + drop). `top` is
-// the largest code / 8. Returns the sum of the powers; so there are fewer than 2^16 positions.
+// the largest code / 8, `drop` at least 1. Returns the sum of the powers; so there are fewer than 2^16 positions.
 uint32_t WeighPositions(const CachedHead& head, int32_t most, int top, int drop, int32_t* scores);
 
 // The largest code / 8, and `most`.

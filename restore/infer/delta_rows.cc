@@ -87,40 +87,57 @@ void DeltaRows::AddRows(const int8_t* x, size_t rows, int32_t* sums) {
   next_ = next, at_ = at, pending_ = pending;
 }
 
-void DeltaRows::AddGroup(const int8_t* x, int32_t* sums) {
-  int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-  while (next_ < row_size_) {
-    if (pending_ != Pending::kStep) {
-      FindStep([&](size_t place, int32_t difference) {
-        for (size_t t = 0; t < kDotTokens; ++t) sums[t] += difference * x[2 * place + t];
-      });
-      continue;
-    }
-    const int8_t* const p = x + 2 * (next_ & ~size_t{1});
-    if ((next_ & 1) != 0) {
-      s0 -= p[0], s1 -= p[1], s2 -= p[2], s3 -= p[3];
-    } else {
-      s0 += p[0], s1 += p[1], s2 += p[2], s3 += p[3];
-    }
-    next_ = (next_ | 1) + 1;
-    const uint8_t byte = *at_;
-    if (byte < kDeltaSkip) {
-      ++at_;
-      next_ += byte;
-    } else {
-      pending_ = Pending::kNone;
-    }
-  }
-  sums[0] += s0 * step_, sums[1] += s1 * step_, sums[2] += s2 * step_, sums[3] += s3 * step_;
+[[gnu::noinline]] void DeltaRows::AddOthersOfTokens(const int8_t* x, int32_t* sums) {
+  FindStep([&](size_t place, int32_t difference) {
+    for (size_t t = 0; t < kDotTokens; ++t) sums[t] += difference * x[kDotTokens * place + t];
+  });
 }
 
-void DeltaRows::AddRowOfTokens(const int8_t* x, size_t groups, int32_t* sums) {
-  next_ -= row_size_;
-  if (next_ >= row_size_) return;
-  const DeltaRows row = *this;
-  for (size_t g = 0; g < groups; ++g) {
-    *this = row;
-    AddGroup(x + g * kDotTokens * (row_size_ / 2), sums + g * kDotTokens);
+// As AddRows(), with kDotTokens bytes for each of its.
+void DeltaRows::AddGroup(const int8_t* x, size_t rows, size_t stride, int32_t* sums) {
+  const size_t row_size = row_size_;
+  const int32_t step = step_;
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(x), end = begin + kDotTokens * row_size;
+  const uint8_t* at = at_;
+  size_t next = next_;
+  Pending pending = pending_;
+  for (int32_t* const sums_end = sums + rows * stride; sums != sums_end; sums += stride) {
+    next -= row_size;
+    while (next < row_size) {
+      if (pending != Pending::kStep) {
+        next_ = next, at_ = at, pending_ = pending;
+        AddOthersOfTokens(x, sums);
+        next = next_, at = at_, pending = pending_;
+        continue;
+      }
+      uintptr_t place = begin + kDotTokens * next;
+      int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+      uint8_t byte;
+      do {
+        const int8_t* const p = reinterpret_cast<const int8_t*>(place);
+        byte = *at++;
+        s0 += p[0], s1 += p[1], s2 += p[2], s3 += p[3];
+        place = (place | kDotTokens) + kDotTokens;
+        if (byte >= kDeltaSkip) [[unlikely]]
+          break;
+        place += kDotTokens * byte;
+      } while (place < end);
+      next = (place - begin) / kDotTokens;
+      sums[0] += s0 * step, sums[1] += s1 * step, sums[2] += s2 * step, sums[3] += s3 * step;
+      if (byte < kDeltaSkip) break;
+      --at;
+      pending = Pending::kNone;
+    }
+  }
+  next_ = next, at_ = at, pending_ = pending;
+}
+
+void DeltaRows::AddRowsOfTokens(const int8_t* x, size_t groups, size_t rows, size_t stride, int32_t* sums) {
+  // Each group begins where the first row does.
+  const DeltaRows before = *this;
+  for (size_t g = 0; g < groups; ++g, x += kDotTokens * row_size_, sums += kDotTokens) {
+    if (g > 0) *this = before;
+    AddGroup(x, rows, stride, sums);
   }
 }
 

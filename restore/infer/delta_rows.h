@@ -18,9 +18,9 @@ class DeltaRows {
   // negatives at the next byte; x is at a multiple of 2.
   void AddRows(const int8_t* x, size_t rows, int32_t* sums);
 
-  // Goes on by a row, for `groups` groups of kDotTokens tokens, interleaved as in dot.h, a group of `cols` columns
-  // after the other: adds to sums[t].
-  void AddRowOfTokens(const int8_t* x, size_t groups, int32_t* sums);
+  // The same for `groups` groups of kDotTokens tokens, each of `cols` columns (dot.h), at a multiple of 8: adds to
+  // sums[r · stride + t].
+  void AddRowsOfTokens(const int8_t* x, size_t groups, size_t rows, size_t stride, int32_t* sums);
 
  private:
   enum class Pending : uint8_t { kNone, kStep, kExplicit };
@@ -28,7 +28,8 @@ class DeltaRows {
   template <typename Add>
   void FindStep(Add add);
   void AddOthers(const int8_t* x, int32_t* sum);
-  void AddGroup(const int8_t* x, int32_t* sums);
+  void AddOthersOfTokens(const int8_t* x, int32_t* sums);
+  void AddGroup(const int8_t* x, size_t rows, size_t stride, int32_t* sums);
 
   const uint8_t* at_;
   size_t row_size_;  // 2 · columns.

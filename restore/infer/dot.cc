@@ -18,18 +18,26 @@ struct RowSums {
   asm volatile("" : "+r"(*a), "+r"(*b), "+r"(*c), "+r"(*d) : : "memory");
 }
 
-// A column of four rows.
-[[gnu::always_inline]] inline void Column(const int8_t* a, const int8_t* b, const int8_t* c, const int8_t* d,
-                                          const int8_t* x, RowSums* sums) {
-  const int32_t value = *x;
-  int32_t of_a = *a, of_b = *b, of_c = *c, of_d = *d;
-  Loaded(&of_a, &of_b, &of_c, &of_d);
-  sums->a += of_a * value;
-  sums->b += of_b * value;
-  sums->c += of_c * value;
-  sums->d += of_d * value;
-  Step(sums);
-}
+// A column of four rows, weights i of each.
+struct Rows {
+  Rows(const int8_t* weights, size_t cols) : a(weights), b(a + cols), c(b + cols), d(c + cols) {}
+
+  [[gnu::always_inline]] void Add(size_t i, int32_t x, RowSums* sums) const {
+    int32_t of_a = a[i], of_b = b[i], of_c = c[i], of_d = d[i];
+    Loaded(&of_a, &of_b, &of_c, &of_d);
+    sums->a += of_a * x;
+    sums->b += of_b * x;
+    sums->c += of_c * x;
+    sums->d += of_d * x;
+    Step(sums);
+  }
+  [[gnu::always_inline]] void Advance(size_t by) { a += by, b += by, c += by, d += by; }
+
+  const int8_t* a;
+  const int8_t* b;
+  const int8_t* c;
+  const int8_t* d;
+};
 
 // A weight of kDotTokens tokens.
 [[gnu::always_inline]] inline void Tokens(int32_t w, const int8_t* x, RowSums* sums) {
@@ -67,29 +75,59 @@ struct RowSums {
 
 }  // namespace
 
-void DotRows(const int8_t* weights, size_t cols, const int8_t* x, int32_t sums[kDotRows]) {
+void DotEightRows(const int8_t* weights, size_t cols, const int8_t* x, int32_t sums[8]) {
   constexpr size_t kStep = 8;
-  const int8_t* a = weights;
-  const int8_t* b = a + cols;
-  const int8_t* c = b + cols;
-  const int8_t* d = c + cols;
   const int8_t* const end = x + kDotPair * cols;
   const int8_t* const steps_end = x + kDotPair * (cols / kStep * kStep);
-  RowSums s;
+  Rows rows(weights, cols), more(rows.d + cols, cols);
+  RowSums s, t;
+  const auto column = [&](size_t i) __attribute__((always_inline)) {
+    const int32_t value = x[kDotPair * i];
+    rows.Add(i, value, &s);
+    more.Add(i, value, &t);
+  };
   while (x != steps_end) {
-    Column(a, b, c, d, x, &s);
-    Column(a + 1, b + 1, c + 1, d + 1, x + kDotPair, &s);
-    Column(a + 2, b + 2, c + 2, d + 2, x + 2 * kDotPair, &s);
-    Column(a + 3, b + 3, c + 3, d + 3, x + 3 * kDotPair, &s);
-    Column(a + 4, b + 4, c + 4, d + 4, x + 4 * kDotPair, &s);
-    Column(a + 5, b + 5, c + 5, d + 5, x + 5 * kDotPair, &s);
-    Column(a + 6, b + 6, c + 6, d + 6, x + 6 * kDotPair, &s);
-    Column(a + 7, b + 7, c + 7, d + 7, x + 7 * kDotPair, &s);
-    x += kStep * kDotPair, a += kStep, b += kStep, c += kStep, d += kStep;
+    column(0);
+    column(1);
+    column(2);
+    column(3);
+    column(4);
+    column(5);
+    column(6);
+    column(7);
+    x += kStep * kDotPair;
+    rows.Advance(kStep);
+    more.Advance(kStep);
   }
   while (x != end) {
-    Column(a++, b++, c++, d++, x, &s);
+    column(0);
     x += kDotPair;
+    rows.Advance(1);
+    more.Advance(1);
+  }
+  Store(s, sums);
+  Store(t, sums + 4);
+}
+
+void DotFourRows(const int8_t* weights, size_t cols, const int8_t* x, int32_t sums[4]) {
+  constexpr size_t kStep = 4;
+  const int8_t* const end = x + kDotPair * cols;
+  const int8_t* const steps_end = x + kDotPair * (cols / kStep * kStep);
+  Rows rows(weights, cols);
+  RowSums s;
+  const auto column = [&](size_t i) __attribute__((always_inline)) { rows.Add(i, x[kDotPair * i], &s); };
+  while (x != steps_end) {
+    column(0);
+    column(1);
+    column(2);
+    column(3);
+    x += kStep * kDotPair;
+    rows.Advance(kStep);
+  }
+  while (x != end) {
+    column(0);
+    x += kDotPair;
+    rows.Advance(1);
   }
   Store(s, sums);
 }
@@ -98,7 +136,10 @@ int32_t DotPart(const int8_t* weights, size_t count, const int8_t* x, int32_t su
   const int8_t* const steps_end = weights + count / 4 * 4;
   const int8_t* const end = weights + count;
   while (weights != steps_end) {
-    sum += weights[0] * x[0] + weights[1] * x[kDotPair] + weights[2] * x[2 * kDotPair] + weights[3] * x[3 * kDotPair];
+    const int32_t x0 = x[0], x1 = x[kDotPair], x2 = x[2 * kDotPair], x3 = x[3 * kDotPair];
+    int32_t a = weights[0], b = weights[1], c = weights[2], d = weights[3];
+    Loaded(&a, &b, &c, &d);
+    sum += a * x0 + b * x1 + c * x2 + d * x3;
     weights += 4, x += 4 * kDotPair;
   }
   while (weights != end) {
@@ -110,16 +151,16 @@ int32_t DotPart(const int8_t* weights, size_t count, const int8_t* x, int32_t su
 
 void DotRowsOfTokens(const int8_t* weights, size_t cols, const int8_t* x, size_t stride, int32_t* sums) {
   constexpr size_t kStep = 8;
-  const int8_t* const end = x + kDotTokens * cols;
-  const int8_t* const steps_end = x + kDotTokens * (cols / kStep * kStep);
+  const int8_t* const end = x + kDotPairs * cols;
+  const int8_t* const steps_end = x + kDotPairs * (cols / kStep * kStep);
   // Two rows at a time: the sums of more do not fit the registers.
-  for (size_t r = 0; r < kDotRows; r += 2, weights += 2 * cols, sums += 2 * stride) {
+  for (size_t r = 0; r < kTokenRows; r += 2, weights += 2 * cols, sums += 2 * stride) {
     const int8_t* a = weights;
     const int8_t* b = a + cols;
     const int8_t* p = x;
     RowSums of_a, of_b;
     const auto column = [&](size_t i) __attribute__((always_inline)) {
-      Tokens(a[i], b[i], p + kDotTokens * i, &of_a, &of_b);
+      Tokens(a[i], b[i], p + kDotPairs * i, &of_a, &of_b);
     };
     while (p != steps_end) {
       column(0);
@@ -130,11 +171,11 @@ void DotRowsOfTokens(const int8_t* weights, size_t cols, const int8_t* x, size_t
       column(5);
       column(6);
       column(7);
-      p += kStep * kDotTokens, a += kStep, b += kStep;
+      p += kStep * kDotPairs, a += kStep, b += kStep;
     }
     while (p != end) {
       column(0);
-      p += kDotTokens, ++a, ++b;
+      p += kDotPairs, ++a, ++b;
     }
     Store(of_a, sums);
     Store(of_b, sums + stride);
@@ -143,7 +184,7 @@ void DotRowsOfTokens(const int8_t* weights, size_t cols, const int8_t* x, size_t
 
 void DotPartOfTokens(const int8_t* weights, size_t count, const int8_t* x, int32_t sums[kDotTokens]) {
   RowSums s = {sums[0], sums[1], sums[2], sums[3]};
-  for (const int8_t* const end = weights + count; weights != end; ++weights, x += kDotTokens) Tokens(*weights, x, &s);
+  for (const int8_t* const end = weights + count; weights != end; ++weights, x += kDotPairs) Tokens(*weights, x, &s);
   Store(s, sums);
 }
 

@@ -8,18 +8,21 @@
 
 namespace modelvault {
 
-inline constexpr size_t kDotRows = 4;    // Rows that one call does.
 inline constexpr size_t kDotTokens = 4;  // Tokens whose activations lie side by side.
-// Of a single token: each activation is followed by its negative (delta_rows.h), which these functions pass over.
-inline constexpr size_t kDotPair = 2;
 
-// sums[r] = Σ over i < cols of weights[r · cols + i] · x[kDotPair · i].
-void DotRows(const int8_t* weights, size_t cols, const int8_t* x, int32_t sums[kDotRows]);
+// Activations are followed by their negatives (delta_rows.h), which these functions pass over: activation i of a single
+// token is x[kDotPair · i]; that of token t of kDotTokens is x[kDotPairs · i + t].
+inline constexpr size_t kDotPair = 2;
+inline constexpr size_t kDotPairs = 2 * kDotTokens;
+
+// sums[r] = Σ over i < cols of weights[r · cols + i] · x[kDotPair · i], for eight rows or four.
+void DotEightRows(const int8_t* weights, size_t cols, const int8_t* x, int32_t sums[8]);
+void DotFourRows(const int8_t* weights, size_t cols, const int8_t* x, int32_t sums[4]);
 // sum + Σ over i < count of weights[i] · x[kDotPair · i].
 int32_t DotPart(const int8_t* weights, size_t count, const int8_t* x, int32_t sum);
 
-// The same for kDotTokens tokens: activation i of token t is x[kDotTokens · i + t]. Sums of row r begin at
-// sums[r · stride].
+// The same for kDotTokens tokens and kTokenRows rows. Sums of row r begin at sums[r · stride].
+inline constexpr size_t kTokenRows = 4;
 void DotRowsOfTokens(const int8_t* weights, size_t cols, const int8_t* x, size_t stride, int32_t* sums);
 // Adds to sums[t].
 void DotPartOfTokens(const int8_t* weights, size_t count, const int8_t* x, int32_t sums[kDotTokens]);

@@ -5,8 +5,6 @@
 namespace modelvault {
 namespace {
 
-constexpr size_t kMaxPositions = 65535;
-
 constexpr size_t Aligned(size_t size) {
   return (size + Engine::kAlignment - 1) / Engine::kAlignment * Engine::kAlignment;
 }
@@ -28,50 +26,42 @@ ParameterNumbers FindParameters(const NetworkOperator& op) {
   }
 }
 
-size_t Elements(const TensorRecord& record) { return record.rows * record.cols; }
-
 AttentionShape ShapeOf(const Network& network, const NetworkOperator& op) {
   return {op.a, op.b, network.width(op.in) / op.a};
 }
 
 }  // namespace
 
-CoreStatus Engine::PrepareOperator(const NetworkOperator& op) {
-  for (const uint16_t number : FindParameters(op).numbers) {
-    if (number != kNoTensor && !IsParameterType(tensors_.records[number].dtype)) return CoreStatus::kBadNetwork;
-  }
+size_t Engine::Elements(size_t tensor) const {
+  const TensorShape s = shape(tensor);
+  return s.rows * s.cols;
+}
+
+void Engine::PrepareOperator(const NetworkOperator& op) {
   if (op.code == OperatorCode::kMatmul) {
-    const size_t cols = tensors_.records[op.weights].cols;
+    const size_t cols = shape(op.weights).cols;
     if (cols > max_cols_) max_cols_ = cols;
   } else if (op.code == OperatorCode::kRope) {
-    const RopePairs pairs = static_cast<RopePairs>(op.b);
-    if (has_rope_ && pairs != pairs_) return CoreStatus::kBadNetwork;
     has_rope_ = true;
-    pairs_ = pairs;
+    pairs_ = static_cast<RopePairs>(op.b);
   } else if (op.code == OperatorCode::kAttention) {
     const AttentionShape shape = ShapeOf(network_, op);
     cache_stride_ += shape.entry_size();
     const size_t scratch = AttentionScratchSize(shape, positions()) + network_.width(op.in) * sizeof(int32_t);
     if (scratch > scratch_size_) scratch_size_ = scratch;
   }
-  return CoreStatus::kOk;
 }
 
-CoreStatus Engine::Prepare(const Network& network, const TensorList& tensors) {
+void Engine::Prepare(const Network& network, const TensorShapes& shapes) {
   *this = Engine();
   network_ = network;
-  tensors_ = tensors;
-  if (positions() > kMaxPositions) return CoreStatus::kBadNetwork;
-  for (size_t i = 0; i < network.operator_count; ++i) {
-    const CoreStatus status = PrepareOperator(network.op(i));
-    if (status != CoreStatus::kOk) return status;
-  }
+  shapes_ = shapes;
+  for (size_t i = 0; i < network.operator_count; ++i) PrepareOperator(network.op(i));
   const size_t quantized = QuantizedSize(max_cols_, 1);
   if (quantized > scratch_size_) scratch_size_ = quantized;
   layout_.Plan(network);
   tail_ = FirstOperatorOfLastToken(network);
   row_bytes_ = sizeof(int32_t) * (network.buffer_count + layout_.row_size());
-  return CoreStatus::kOk;
 }
 
 // Whether an operator before number `op` has `tensor` as a parameter.
@@ -88,7 +78,7 @@ size_t Engine::CountParameters() const {
   size_t count = 0;
   for (size_t i = 0; i < network_.operator_count; ++i) {
     for (const uint16_t number : FindParameters(network_.op(i)).numbers) {
-      if (number != kNoTensor && !UsedBefore(i, number)) count += Elements(tensors_.records[number]);
+      if (number != kNoTensor && !UsedBefore(i, number)) count += Elements(number);
     }
   }
   return count;
@@ -102,27 +92,28 @@ size_t Engine::CacheBytes() const {
   return cache_stride_ == 0 ? 0 : Aligned(positions() * cache_stride_ + kCacheOverread);
 }
 
-CoreStatus Engine::Measure(const Network& network, const TensorList& tensors, EngineMemory* memory) {
+EngineMemory Engine::Measure(const Network& network, const TensorShapes& shapes) {
   Engine engine;
-  const CoreStatus status = engine.Prepare(network, tensors);
-  if (status != CoreStatus::kOk) return status;
-  memory->cache = engine.CacheBytes();
-  memory->activations = engine.ActivationBytes();
-  memory->parameters = Aligned(tensors.count * sizeof(ParameterTensor) + engine.CountParameters() * sizeof(uint16_t));
-  return CoreStatus::kOk;
+  engine.Prepare(network, shapes);
+  EngineMemory memory;
+  memory.cache = engine.CacheBytes();
+  memory.activations = engine.ActivationBytes();
+  memory.parameters = Aligned(shapes.count * sizeof(ParameterTensor) + engine.CountParameters() * sizeof(uint16_t));
+  return memory;
 }
 
-CoreStatus Engine::PlaceParameters(uint8_t* memory, size_t size) {
-  const size_t index_size = tensors_.count * sizeof(ParameterTensor);
+CoreStatus Engine::PlaceParameters(uint8_t* memory, size_t size, size_t* used) {
+  const size_t index_size = shapes_.count * sizeof(ParameterTensor);
   if (size < index_size) return CoreStatus::kWorkspaceTooSmall;
   parameters_ = reinterpret_cast<ParameterTensor*>(memory);
-  for (size_t i = 0; i < tensors_.count; ++i) parameters_[i] = ParameterTensor();
-  uint16_t* codes = reinterpret_cast<uint16_t*>(memory + index_size);
+  for (size_t i = 0; i < shapes_.count; ++i) parameters_[i] = ParameterTensor();
+  uint16_t* const first = reinterpret_cast<uint16_t*>(memory + index_size);
+  uint16_t* codes = first;
   size_t left = (size - index_size) / sizeof(uint16_t);
   for (size_t i = 0; i < network_.operator_count; ++i) {
     for (const uint16_t number : FindParameters(network_.op(i)).numbers) {
       if (number == kNoTensor || parameters_[number].codes != nullptr) continue;
-      const size_t count = Elements(tensors_.records[number]);
+      const size_t count = Elements(number);
       if (left < count) return CoreStatus::kWorkspaceTooSmall;
       parameters_[number].codes = codes;
       codes += count;
@@ -130,12 +121,12 @@ CoreStatus Engine::PlaceParameters(uint8_t* memory, size_t size) {
       ++missing_;
     }
   }
+  *used = Aligned(index_size + sizeof(uint16_t) * static_cast<size_t>(codes - first));
   return CoreStatus::kOk;
 }
 
-CoreStatus Engine::Init(const Network& network, const TensorList& tensors, void* memory, size_t size) {
-  CoreStatus status = Prepare(network, tensors);
-  if (status != CoreStatus::kOk) return status;
+CoreStatus Engine::Init(const Network& network, const TensorShapes& shapes, void* memory, size_t size) {
+  Prepare(network, shapes);
   if (reinterpret_cast<uintptr_t>(memory) % kAlignment != 0) return CoreStatus::kBadArgument;
   uint8_t* const begin = static_cast<uint8_t*>(memory);
   // The parameters, whose size takes long to find, come last.
@@ -145,7 +136,9 @@ CoreStatus Engine::Init(const Network& network, const TensorList& tensors, void*
   single_ = reinterpret_cast<int32_t*>(begin + row_bytes_);
   scratch_ = begin + row_bytes_ + SingleBytes();
   cache_ = begin + ActivationBytes();
-  status = PlaceParameters(cache_ + CacheBytes(), size - before);
+  size_t parameters = 0;
+  const CoreStatus status = PlaceParameters(cache_ + CacheBytes(), size - before, &parameters);
+  memory_used_ = before + parameters;
   Reset();
   return status;
 }
@@ -159,13 +152,12 @@ void Engine::Reset() {
 }
 
 CoreStatus Engine::ConsumeRestored(size_t tensor, size_t offset, ByteView bytes) {
-  if (tensor >= tensors_.count) return CoreStatus::kBadArgument;
+  if (tensor >= shapes_.count) return CoreStatus::kBadArgument;
   ParameterTensor* const parameters = &parameters_[tensor];
   if (parameters->codes == nullptr) return CoreStatus::kOk;
   if (offset == 0) {
     if (parameters->complete) ++missing_;
-    const TensorRecord& record = tensors_.records[tensor];
-    reader_.Start(parameters, record.dtype, Elements(record));
+    reader_.Start(parameters, shape(tensor).dtype, Elements(tensor));
     reading_ = tensor;
   }
   if (tensor != reading_ || offset != reader_.position()) return CoreStatus::kBadArgument;
@@ -174,7 +166,7 @@ CoreStatus Engine::ConsumeRestored(size_t tensor, size_t offset, ByteView bytes)
     reading_ = SIZE_MAX;
     return status;
   }
-  if (parameters->complete && reader_.position() == tensors_.records[tensor].size) {
+  if (parameters->complete) {
     --missing_;
     reading_ = SIZE_MAX;
   }

@@ -3,21 +3,14 @@
 #ifndef MODELVAULT_RESTORE_INFER_ENGINE_H_
 #define MODELVAULT_RESTORE_INFER_ENGINE_H_
 
-#include "codec/core/shared_tables.h"
 #include "restore/infer/attention.h"
 #include "restore/infer/buffer_layout.h"
 #include "restore/infer/delta_list.h"
 #include "restore/infer/matmul.h"
-#include "restore/infer/network.h"
+#include "restore/infer/network_view.h"
 #include "restore/infer/parameters.h"
 
 namespace modelvault {
-
-// The tensors of MODEL, by number.
-struct TensorList {
-  const TensorRecord* records = nullptr;
-  size_t count = 0;
-};
 
 // Bytes of caller's memory that an engine takes.
 struct EngineMemory {
@@ -39,12 +32,15 @@ class Engine {
  public:
   static constexpr size_t kAlignment = alignof(void*);
 
-  // `network` was checked against these tensors. kBadNetwork for one that this engine cannot run: a parameter of a type
-  // that is none, window + sinks above 65,535 positions, kRope operators with different layouts.
-  [[nodiscard]] static CoreStatus Measure(const Network& network, const TensorList& tensors, EngineMemory* memory);
+  // `network` was parsed with these shapes (network_view.h).
+  static EngineMemory Measure(const Network& network, const TensorShapes& shapes);
 
-  // `memory`, at a multiple of kAlignment, `network` and the records must outlive the engine. kWorkspaceTooSmall.
-  [[nodiscard]] CoreStatus Init(const Network& network, const TensorList& tensors, void* memory, size_t size);
+  // `memory`, at a multiple of kAlignment, what `network` and `shapes` refer to must outlive the engine.
+  // kWorkspaceTooSmall.
+  [[nodiscard]] CoreStatus Init(const Network& network, const TensorShapes& shapes, void* memory, size_t size);
+
+  // Of the memory: Measure()'s total, found without the time that Measure() takes.
+  size_t memory_used() const { return memory_used_; }
 
   // Takes the variant's bytes [offset, offset + bytes.size) of a tensor; those of each tensor from its first on and
   // without gaps, tensor after tensor. Bytes of tensors that are no parameters are ignored. A tensor that begins again
@@ -70,14 +66,16 @@ class Engine {
   uint32_t position() const { return position_; }
 
  private:
-  CoreStatus Prepare(const Network& network, const TensorList& tensors);
-  CoreStatus PrepareOperator(const NetworkOperator& op);
+  void Prepare(const Network& network, const TensorShapes& shapes);
+  void PrepareOperator(const NetworkOperator& op);
+  TensorShape shape(size_t tensor) const { return shapes_.shape(shapes_.context, tensor); }
+  size_t Elements(size_t tensor) const;
   size_t SingleBytes() const;
   size_t ActivationBytes() const;
   size_t CacheBytes() const;
   size_t CountParameters() const;
   bool UsedBefore(size_t op, uint16_t tensor) const;
-  CoreStatus PlaceParameters(uint8_t* memory, size_t size);
+  CoreStatus PlaceParameters(uint8_t* memory, size_t size, size_t* used);
   size_t BatchSize(size_t tokens) const;
   CoreStatus RunBatch(const uint16_t* tokens, size_t count, const WeightSource& source);
   CoreStatus RunOperators(const uint16_t* tokens, size_t first, size_t count, const WeightSource& source);
@@ -86,19 +84,22 @@ class Engine {
   CoreStatus Matmul(const NetworkOperator& op, const WeightSource& source);
   void Rope(const NetworkOperator& op, size_t token);
   void RunAttention(const NetworkOperator& op, size_t token);
-  void Quantize(size_t buffer, size_t cols, bool negatives);
+  void Quantize(size_t buffer, size_t cols);
   DeltaCursor DeltasOfRow(const NetworkOperator& op, size_t row_begin, const WeightSource& source);
 
+  // network_.op(i) by words: the section is at a multiple of 4, and every access to flash waits.
+  NetworkOperator OperatorAt(size_t i) const;
   Vector buffer(size_t b, size_t token) const;
   size_t positions() const { return size_t{network_.window} + network_.sinks; }
 
   Network network_;
-  TensorList tensors_;
+  TensorShapes shapes_;
   BufferLayout layout_;
   ParameterTensor* parameters_ = nullptr;  // For each tensor.
   ParameterReader reader_;
   size_t reading_ = SIZE_MAX;  // The tensor that reader_ reads.
   size_t missing_ = 0;         // Parameters that have not been read.
+  size_t memory_used_ = 0;
 
   uint8_t* cache_ = nullptr;  // For each position an entry of every kAttention.
   size_t cache_stride_ = 0;

@@ -3,6 +3,21 @@
 #include "restore/infer/vector_operators.h"
 
 namespace modelvault {
+namespace {
+
+constexpr uintptr_t Aligned8(uintptr_t v) { return (v + 7) / 8 * 8; }
+
+}  // namespace
+
+NetworkOperator Engine::OperatorAt(size_t i) const {
+  const uint8_t* const p = network_.operators.data + 16 * i;
+  const uint32_t a = LoadAligned32(p), b = LoadAligned32(p + 4), c = LoadAligned32(p + 8);
+  return {static_cast<OperatorCode>(a & 255), static_cast<uint8_t>(a >> 8),
+          static_cast<uint8_t>(a >> 16),      static_cast<uint8_t>(a >> 24),
+          static_cast<uint16_t>(b),           static_cast<uint16_t>(b >> 16),
+          static_cast<uint16_t>(c),           static_cast<uint8_t>(c >> 16),
+          static_cast<uint8_t>(c >> 24),      LoadAligned32(p + 12)};
+}
 
 CoreStatus Engine::Run(const uint16_t* tokens, size_t count, const WeightSource& source) {
   has_scores_ = false;
@@ -24,7 +39,7 @@ CoreStatus Engine::Run(const uint16_t* tokens, size_t count, const WeightSource&
 CoreStatus Engine::RunFeatures(const int32_t* features, size_t count, const WeightSource& source) {
   has_scores_ = false;
   if (network_.task != NetworkTask::kFeatures || count != network_.inputs || !ready()) return CoreStatus::kBadArgument;
-  const Vector in = buffer(network_.op(0).in, 0);
+  const Vector in = buffer(0, 0);
   for (size_t i = 0; i < count; ++i) in.values[i] = features[i];
   *in.exponent = -16;
   Normalise(in);
@@ -39,14 +54,14 @@ size_t Engine::BatchSize(size_t tokens) const {
   for (; batch > 1; --batch) {
     if (used_ + batch > positions()) continue;
     const size_t room = (positions() - used_ - batch) * cache_stride_;
-    if ((batch - 1) * row_bytes_ + QuantizedSize(max_cols_, batch) + sizeof(int32_t) <= room) break;
+    if ((batch - 1) * row_bytes_ + QuantizedSize(max_cols_, batch) + 2 * kDotPairs <= room) break;
   }
   return batch;
 }
 
 CoreStatus Engine::RunBatch(const uint16_t* tokens, size_t count, const WeightSource& source) {
   const uintptr_t free_cache = reinterpret_cast<uintptr_t>(cache_ + (used_ + count) * cache_stride_);
-  more_rows_ = reinterpret_cast<uint8_t*>((free_cache + 3) / 4 * 4);
+  more_rows_ = reinterpret_cast<uint8_t*>(Aligned8(free_cache));
   count_ = count;
   cache_offset_ = 0;
   first_ = 0;
@@ -56,7 +71,7 @@ CoreStatus Engine::RunBatch(const uint16_t* tokens, size_t count, const WeightSo
       first_ = count_ - 1;
       quantized_buffer_ = SIZE_MAX;
     }
-    const CoreStatus status = RunOperator(network_.op(i), tokens, source);
+    const CoreStatus status = RunOperator(OperatorAt(i), tokens, source);
     if (status != CoreStatus::kOk) return status;
   }
   score_token_ = count - 1;
@@ -110,7 +125,7 @@ CoreStatus Engine::RunOperator(const NetworkOperator& op, const uint16_t* tokens
 
 // The deltas of `op`'s embedding from byte `row_begin` on.
 DeltaCursor Engine::DeltasOfRow(const NetworkOperator& op, size_t row_begin, const WeightSource& source) {
-  const TensorRecord& weights = tensors_.records[op.weights];
+  const TensorShape weights = shape(op.weights);
   const size_t rows_per_mark = (weights.rows + kRowMarks - 1) / kRowMarks;
   const size_t bytes_per_mark = rows_per_mark * weights.cols;
   if (marked_tensor_ != op.weights) {
@@ -152,23 +167,21 @@ CoreStatus Engine::Embed(const NetworkOperator& op, uint16_t token, const Weight
 }
 
 // The activations of buffer `b` of all tokens that take part.
-void Engine::Quantize(size_t b, size_t cols, bool negatives) {
+void Engine::Quantize(size_t b, size_t cols) {
   if (quantized_buffer_ == b) return;
   const auto quantize = network_.activation_bits == 4 ? QuantizeTo4Bits : QuantizeToInt8;
   const size_t tokens = count_ - first_;
-  int8_t* const values = reinterpret_cast<int8_t*>(tokens == 1 ? scratch_ : more_rows_ + (count_ - 1) * row_bytes_);
+  int8_t* const values =
+      reinterpret_cast<int8_t*>(tokens == 1 ? scratch_ : more_rows_ + Aligned8((count_ - 1) * row_bytes_));
   if (tokens == 1) {
     quantized_.steps[0] = quantize(buffer(b, first_), values, kDotPair);
-    for (size_t i = 0; negatives && i < cols; ++i) {
-      values[kDotPair * i + 1] = static_cast<int8_t>(-values[kDotPair * i]);
-    }
   } else {
     const size_t size = QuantizedSize(cols, tokens);
     // The last group may not be full.
-    memset(values + size - kDotTokens * cols, 0, kDotTokens * cols);
+    memset(values + size - kDotPairs * cols, 0, kDotPairs * cols);
     for (size_t t = 0; t < tokens; ++t) {
-      int8_t* const out = values + t / kDotTokens * kDotTokens * cols + t % kDotTokens;
-      quantized_.steps[t] = quantize(buffer(b, first_ + t), out, kDotTokens);
+      int8_t* const out = values + t / kDotTokens * kDotPairs * cols + t % kDotTokens;
+      quantized_.steps[t] = quantize(buffer(b, first_ + t), out, kDotPairs);
     }
   }
   quantized_.values = values;
@@ -178,8 +191,8 @@ void Engine::Quantize(size_t b, size_t cols, bool negatives) {
 }
 
 CoreStatus Engine::Matmul(const NetworkOperator& op, const WeightSource& source) {
-  const TensorRecord& weights = tensors_.records[op.weights];
-  Quantize(op.in, weights.cols, source.deltas != nullptr);
+  const TensorShape weights = shape(op.weights);
+  Quantize(op.in, weights.cols);
   Vector out[kMaxBatch];
   for (size_t t = first_; t < count_; ++t) out[t - first_] = buffer(op.out, t);
   const Matrix matrix = {op.weights, weights.rows, weights.cols, &parameters_[op.scales],

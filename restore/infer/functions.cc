@@ -37,13 +37,6 @@ int32_t Sine(uint32_t phase) {
 
 }  // namespace
 
-uint32_t Sigmoid(int32_t x) {
-  constexpr uint32_t kLog2E = 94548;  // log2(e) · 2^16.
-  const uint32_t t = Exp2Negative(MulHighUnsigned(Magnitude(x) << 8, kLog2E << 8));
-  const uint32_t s = 0xFFFFFFFFu / (65536 + t);
-  return x < 0 ? 65536 - s : s;
-}
-
 SineCosine FindSineCosine(uint32_t phase) { return {Sine(phase), Sine(phase + (1u << 30))}; }
 
 uint32_t InverseSquareRoot(uint32_t a) {

@@ -15,7 +15,7 @@ struct Scaling {
 constexpr int kScaleShift = 31 - kParameterBits;
 constexpr int kBiasShift = kValueBits - kParameterBits;
 
-constexpr size_t kSums = kDotRows * kMaxBatch;
+constexpr size_t kSums = kTokenRows * kMaxBatch;
 
 uint8_t ShiftBy(int difference) { return static_cast<uint8_t>(difference > 31 ? 31 : difference); }
 
@@ -35,7 +35,7 @@ class Product {
  private:
   void PrepareToken(size_t t);
   void FinishRows(size_t count);
-  void FinishRowOfTokens(int32_t* sums);
+  void FinishRowsOfTokens(size_t count);
 
   const Matrix& matrix_;
   const QuantizedTokens& x_;
@@ -44,7 +44,7 @@ class Product {
   size_t row_ = 0;
   size_t col_ = 0;  // Of the row in progress, whose sums are the first of sums_.
   int up_;
-  uint32_t bits_ = 0;  // Of the values of a single token.
+  uint32_t bits_[kMaxBatch] = {};  // MagnitudeBits() of each token's results.
   bool add_;
   Scaling scaling_[kMaxBatch];
   int32_t sums_[kSums];
@@ -71,9 +71,11 @@ void Product::ConsumeOfToken(const int8_t* weights, size_t count) {
   const size_t cols = matrix_.cols;
   while (count > 0) {
     size_t taken = 0, rows = 0;
-    for (; col_ == 0 && count - taken >= kDotRows * cols && rows < kSums; rows += kDotRows) {
-      DotRows(weights + taken, cols, x_.values, sums_ + rows);
-      taken += kDotRows * cols;
+    for (; col_ == 0 && count - taken >= 8 * cols && rows + 8 <= kSums; rows += 8, taken += 8 * cols) {
+      DotEightRows(weights + taken, cols, x_.values, sums_ + rows);
+    }
+    for (; col_ == 0 && count - taken >= 4 * cols && rows + 4 <= kSums; rows += 4, taken += 4 * cols) {
+      DotFourRows(weights + taken, cols, x_.values, sums_ + rows);
     }
     if (rows > 0) {
       FinishRows(rows);
@@ -94,21 +96,21 @@ void Product::ConsumeOfToken(const int8_t* weights, size_t count) {
 void Product::ConsumeOfTokens(const int8_t* weights, size_t count) {
   const size_t cols = matrix_.cols;
   while (count > 0) {
-    size_t taken = kDotRows * cols;
+    size_t taken = kTokenRows * cols;
     if (col_ == 0 && count >= taken) {
       for (size_t t = 0; t < x_.count; t += kDotTokens) {
-        DotRowsOfTokens(weights, cols, x_.values + t * cols, kMaxBatch, sums_ + t);
+        DotRowsOfTokens(weights, cols, x_.values + t / kDotTokens * kDotPairs * cols, kMaxBatch, sums_ + t);
       }
-      for (size_t r = 0; r < kDotRows; ++r) FinishRowOfTokens(sums_ + r * kMaxBatch);
+      FinishRowsOfTokens(kTokenRows);
     } else {
       taken = count < cols - col_ ? count : cols - col_;
       for (size_t t = 0; t < kMaxBatch && col_ == 0; ++t) sums_[t] = 0;
       for (size_t t = 0; t < x_.count; t += kDotTokens) {
-        DotPartOfTokens(weights, taken, x_.values + t * cols + col_ * kDotTokens, sums_ + t);
+        DotPartOfTokens(weights, taken, x_.values + (t / kDotTokens * cols + col_) * kDotPairs, sums_ + t);
       }
       col_ += taken;
       if (col_ == cols) {
-        FinishRowOfTokens(sums_);
+        FinishRowsOfTokens(1);
         col_ = 0;
       }
     }
@@ -126,7 +128,7 @@ void Product::FinishRows(size_t count) {
   const uint16_t* bias = matrix_.bias == nullptr ? nullptr : matrix_.bias->codes + row_;
   int32_t* out = out_[0].values + row_;
   const bool add = add_;
-  uint32_t bits = bits_;
+  uint32_t bits = bits_[0];
   for (const int32_t *sum = sums_, *const end = sums_ + count; sum != end; ++sum, ++out) {
     const int32_t scale = DecodeParameter(*scales++) << kScaleShift;
     int32_t value = MulHigh(MulHigh(*sum << up, scale), scaling.mantissa) >> scaling.sum_shift;
@@ -135,32 +137,39 @@ void Product::FinishRows(size_t count) {
     bits |= MagnitudeBits(result);
     *out = result;
   }
-  bits_ = bits;
+  bits_[0] = bits;
   row_ += count;
 }
 
-// The next row, of several tokens.
-void Product::FinishRowOfTokens(int32_t* sums) {
-  deltas_.AddRowOfTokens(x_.values, (x_.count + kDotTokens - 1) / kDotTokens, sums);
-  const int32_t scale = DecodeParameter(matrix_.scales->codes[row_]) << kScaleShift;
-  const int32_t bias = matrix_.bias == nullptr ? 0 : DecodeParameter(matrix_.bias->codes[row_]) << kBiasShift;
+// The next `count` rows, at most kTokenRows, of several tokens; the sums of row r begin at sums_[r · kMaxBatch].
+void Product::FinishRowsOfTokens(size_t count) {
+  int32_t scales[kTokenRows], biases[kTokenRows] = {};
+  deltas_.AddRowsOfTokens(x_.values, (x_.count + kDotTokens - 1) / kDotTokens, count, kMaxBatch, sums_);
+  for (size_t r = 0; r < count; ++r) {
+    scales[r] = DecodeParameter(matrix_.scales->codes[row_ + r]) << kScaleShift;
+    if (matrix_.bias != nullptr) biases[r] = DecodeParameter(matrix_.bias->codes[row_ + r]) << kBiasShift;
+  }
+  const int up = up_;
+  const bool add = add_;
   for (size_t t = 0; t < x_.count; ++t) {
     const Scaling scaling = scaling_[t];
+    const int32_t* sum = sums_ + t;
     int32_t* const out = out_[t].values + row_;
-    int32_t value = MulHigh(MulHigh(sums[t] << up_, scale), scaling.mantissa) >> scaling.sum_shift;
-    if (add_) value += *out >> scaling.value_shift;
-    value += bias >> scaling.bias_shift;
-    *out = value;
+    uint32_t bits = bits_[t];
+    for (size_t r = 0; r < count; ++r, sum += kMaxBatch) {
+      int32_t value = MulHigh(MulHigh(*sum << up, scales[r]), scaling.mantissa) >> scaling.sum_shift;
+      if (add) value += out[r] >> scaling.value_shift;
+      value += biases[r] >> scaling.bias_shift;
+      bits |= MagnitudeBits(value);
+      out[r] = value;
+    }
+    bits_[t] = bits;
   }
-  ++row_;
+  row_ += count;
 }
 
 void Product::Finish() {
-  if (x_.count == 1) {
-    NormaliseOf(out_[0], bits_);
-  } else {
-    for (size_t t = 0; t < x_.count; ++t) Normalise(out_[t]);
-  }
+  for (size_t t = 0; t < x_.count; ++t) NormaliseOf(out_[t], bits_[t]);
 }
 
 }  // namespace

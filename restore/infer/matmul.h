@@ -12,8 +12,8 @@ namespace modelvault {
 
 inline constexpr size_t kMaxBatch = 16;
 
-// Quantised activations (dot.h). Of one token: pairs, the negatives only needed where the source has deltas; at a
-// multiple of 2. Of more: groups of kDotTokens tokens, interleaved, the last one filled with zeros.
+// Quantised activations and their negatives (dot.h). Of one token: at a multiple of 2. Of more: groups of kDotTokens
+// tokens, at a multiple of 8, the last one filled with zeros.
 struct QuantizedTokens {
   const int8_t* values = nullptr;
   size_t cols = 0;
@@ -22,7 +22,7 @@ struct QuantizedTokens {
 };
 
 constexpr size_t QuantizedSize(size_t cols, size_t tokens) {
-  return tokens == 1 ? kDotPair * cols : (tokens + kDotTokens - 1) / kDotTokens * kDotTokens * cols;
+  return tokens == 1 ? kDotPair * cols : (tokens + kDotTokens - 1) / kDotTokens * kDotPairs * cols;
 }
 
 struct Matrix {

@@ -48,10 +48,7 @@ class OperatorChecker {
                IsWritten(op.in) && (op.a == 0 || IsWritten(op.out)) && IsMatrix(op, Width(op.out), Width(op.in)) &&
                (op.bias == kNoTensor || IsVector(op.bias, Width(op.out)));
       case OperatorCode::kRope:
-        rotates_ = true;
-        return tokens && UsesOnly(op, kA | kB) && IsWritten(op.out) &&
-               op.b <= static_cast<uint8_t>(RopePairs::kHalves) && op.a > 0 &&
-               Width(op.out) == size_t{2} * network_.rope_pair_count * op.a;
+        return tokens && UsesOnly(op, kA | kB) && IsRope(op);
       case OperatorCode::kAttention:
         ++attentions_;
         return tokens && UsesOnly(op, kIn | kIn2 | kA | kB | kC) && IsAttention(op);
@@ -64,12 +61,23 @@ class OperatorChecker {
     return false;
   }
 
+  // All rotate alike: what has left the window is rotated once more.
+  bool IsRope(const NetworkOperator& op) {
+    const bool alike = !rotates_ || op.b == pairs_;
+    rotates_ = true;
+    pairs_ = op.b;
+    return alike && op.b <= static_cast<uint8_t>(RopePairs::kHalves) && IsWritten(op.out) &&
+           Width(op.out) == size_t{2} * network_.rope_pair_count * op.a;
+  }
+
   bool IsAttention(const NetworkOperator& op) const {
     if (op.c >= network_.buffer_count || op.a == 0 || op.b == 0 || op.a % op.b != 0) return false;
     const uint8_t values = static_cast<uint8_t>(op.c);
     const size_t head = Width(op.out) / op.a;
-    return head * op.a == Width(op.out) && head <= kMaxHeadWidth && op.out != op.in && op.out != op.in2 &&
-           op.out != values && Has(op.in, Width(op.out)) && Has(op.in2, head * op.b) && Has(values, head * op.b);
+    const size_t rotated = size_t{2} * network_.rope_pair_count;
+    return head * op.a == Width(op.out) && head <= kMaxHeadWidth && (rotated == 0 || head == rotated) &&
+           op.out != op.in && op.out != op.in2 && op.out != values && Has(op.in, Width(op.out)) &&
+           Has(op.in2, head * op.b) && Has(values, head * op.b);
   }
 
   size_t Width(uint8_t buffer) const { return network_.width(buffer); }
@@ -94,6 +102,7 @@ class OperatorChecker {
   uint32_t written_ = 0;  // A bit a buffer.
   size_t attentions_ = 0;
   bool rotates_ = false;
+  uint8_t pairs_ = 0;
 };
 
 // The head's fields, as far as they can be judged without the rest.
@@ -102,7 +111,7 @@ bool HeadIsSound(const Network& n) {
   if (n.operator_count == 0 || n.operator_count > kMaxNetworkOperators) return false;
   if (n.buffer_count == 0 || n.buffer_count > kMaxNetworkBuffers || n.rope_pair_count > kMaxRopePairs) return false;
   if (n.inputs == 0 || n.inputs > UINT16_MAX) return false;
-  if (n.task == NetworkTask::kTokens) return n.window > n.sinks;
+  if (n.task == NetworkTask::kTokens) return n.window > n.sinks && n.window + size_t{n.sinks} <= UINT16_MAX;
   return n.task == NetworkTask::kFeatures && n.window == 0 && n.sinks == 0 && n.cache_count == 0;
 }
 
@@ -166,6 +175,8 @@ CoreStatus ParseNetwork(ByteView section, const TensorShapes& shapes, Network* n
   *bad_offset = kNetworkHeadSize;
   if (!WidthsAreSound(n, padding)) return CoreStatus::kBadNetwork;
 
+  *bad_offset = static_cast<size_t>(n.operators.data - p);
+  if (n.task == NetworkTask::kFeatures && n.op(0).in != 0) return CoreStatus::kBadNetwork;
   OperatorChecker checker(n, shapes);
   for (size_t i = 0; i < n.operator_count; ++i) {
     *bad_offset = static_cast<size_t>(n.operators.data - p) + kNetworkOperatorSize * i;

@@ -24,27 +24,6 @@ Number FromFloat(uint32_t bits, unsigned exponent_bits, unsigned fraction_bits) 
   return n;
 }
 
-Number FromInteger(int64_t value) { return {static_cast<uint32_t>(value < 0 ? -value : value), 0, value < 0, true}; }
-
-Number ReadNumber(DType dtype, uint32_t bits) {
-  switch (dtype) {
-    case DType::kF32:
-      return FromFloat(bits, 8, kFractionBits);
-    case DType::kF16:
-      return FromFloat(bits, 5, 10);
-    case DType::kBf16:
-      return FromFloat(bits, 8, 7);
-    case DType::kI8:
-      return FromInteger(static_cast<int8_t>(bits));
-    case DType::kI16:
-      return FromInteger(static_cast<int16_t>(bits));
-    case DType::kI32:
-      return FromInteger(static_cast<int32_t>(bits));
-    default:
-      return FromInteger(bits);
-  }
-}
-
 // To kMantissaBits bits, the top one set; not for 0.
 void Round(Number* n) {
   const int extra = BitCount(n->mantissa) - static_cast<int>(kMantissaBits);
@@ -80,23 +59,6 @@ void RaiseExponent(ParameterTensor* tensor, size_t count, int by) {
 
 }  // namespace
 
-bool IsParameterType(DType dtype) {
-  switch (dtype) {
-    case DType::kF32:
-    case DType::kF16:
-    case DType::kBf16:
-    case DType::kI8:
-    case DType::kU8:
-    case DType::kI16:
-    case DType::kU16:
-    case DType::kI32:
-    case DType::kU32:
-      return true;
-    default:
-      return false;
-  }
-}
-
 void ParameterReader::Start(ParameterTensor* tensor, DType dtype, size_t count) {
   *this = ParameterReader();
   tensor_ = tensor;
@@ -119,7 +81,9 @@ CoreStatus ParameterReader::Consume(ByteView bytes) {
     } else {
       pending_ |= static_cast<uint32_t>(*at++) << (8 * pending_size_);
       if (++pending_size_ < element_size_) continue;
-      status = dtype_ == DType::kF32 ? AppendFloat(pending_) : Append(ReadNumber(dtype_, pending_));
+      status = dtype_ == DType::kF32
+                   ? AppendFloat(pending_)
+                   : Append(dtype_ == DType::kF16 ? FromFloat(pending_, 5, 10) : FromFloat(pending_, 8, 7));
       pending_ = 0;
       pending_size_ = 0;
     }

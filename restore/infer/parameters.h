@@ -24,9 +24,6 @@ struct ParameterTensor {
   bool complete = false;  // All codes are there.
 };
 
-// Whether values of this type can be parameters: F32, F16, BF16 and integers of up to 32 bits.
-bool IsParameterType(DType dtype);
-
 // Turns a tensor's little-endian bytes, handed over in order in pieces of any size, into codes.
 class ParameterReader {
  public:
@@ -38,7 +35,7 @@ class ParameterReader {
     bool finite;
   };
 
-  // `tensor` has room for `count` codes and must outlive the reading.
+  // `tensor` has room for `count` codes and must outlive the reading; `dtype` is F32, F16 or BF16.
   void Start(ParameterTensor* tensor, DType dtype, size_t count);
 
   // kOutOfRange: more bytes than the tensor has, or a value that is no finite number; the tensor stays incomplete.

@@ -22,14 +22,18 @@ Step StepOf(uint32_t most, uint32_t inverse, int32_t exponent) {
 Step QuantizeToInt8(const Vector& v, int8_t* out, size_t stride) {
   const uint32_t most = LargestMagnitude(v.values, v.size);
   const int32_t inverse = InverseStep(most, 127);
+  const size_t negative = stride / 2;
   for (const int32_t *value = v.values, *const end = v.values + v.size; value != end; ++value, out += stride) {
-    *out = static_cast<int8_t>((MulHigh(*value << 2, inverse) + (1 << (kPlaces - 1))) >> kPlaces);
+    const int32_t q = (MulHigh(*value << 2, inverse) + (1 << (kPlaces - 1))) >> kPlaces;
+    out[negative] = static_cast<int8_t>(-q);
+    out[0] = static_cast<int8_t>(q);
   }
   return StepOf(most, 2164392969u, *v.exponent);
 }
 
 Step QuantizeTo4Bits(const Vector& v, int8_t* out, size_t stride) {
   constexpr int kMostShift = 4;
+  const size_t negative = stride / 2;
   const uint32_t most = LargestMagnitude(v.values, v.size);
   const int32_t inverse = InverseStep(most, 7 << kMostShift);
   for (size_t begin = 0; begin < v.size; begin += kActivationGroup) {
@@ -39,7 +43,9 @@ Step QuantizeTo4Bits(const Vector& v, int8_t* out, size_t stride) {
     int shift = 0;
     while (RoundingShift(largest, kPlaces + shift) > 7) ++shift;
     for (size_t i = 0; i < size; ++i, out += stride) {
-      *out = static_cast<int8_t>(RoundingShift(MulHigh(values[i] << 2, inverse), kPlaces + shift) << shift);
+      const int32_t q = RoundingShift(MulHigh(values[i] << 2, inverse), kPlaces + shift) << shift;
+      out[negative] = static_cast<int8_t>(-q);
+      out[0] = static_cast<int8_t>(q);
     }
   }
   return StepOf(most, 2454267026u, *v.exponent);

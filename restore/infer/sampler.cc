@@ -29,9 +29,11 @@ size_t FindBest(const NetworkScores& scores, size_t count, Candidate* best) {
 }  // namespace
 
 uint16_t BestToken(const NetworkScores& scores) {
-  Candidate best;
-  FindBest(scores, 1, &best);
-  return best.id;
+  size_t best = 0;
+  for (size_t id = 1; id < scores.count; ++id) {
+    if (scores.values[id] > scores.values[best]) best = id;
+  }
+  return static_cast<uint16_t>(best);
 }
 
 Sampler::Sampler(uint64_t seed, uint32_t temperature, size_t top_k)
@@ -57,9 +59,10 @@ uint16_t Sampler::Pick(const NetworkScores& scores) {
   const int up = 31 - BitCount(temperature_);
   const uint32_t factor = kLog2E / ((temperature_ << up) >> 15) << 15;
   const int shift = scores.exponent + up + 4;
+  const int32_t most = best[0].score;
   uint32_t sum = 0;
   for (size_t i = 0; i < count; ++i) {
-    const uint32_t behind = static_cast<uint32_t>(best[0].score) - static_cast<uint32_t>(best[i].score);
+    const uint32_t behind = static_cast<uint32_t>(most) - static_cast<uint32_t>(best[i].score);
     const int32_t z = SaturatingShift(static_cast<int32_t>(MulHighUnsigned(behind, factor)), shift);
     best[i].score = static_cast<int32_t>(Exp2Negative(static_cast<uint32_t>(z)));
     sum += static_cast<uint32_t>(best[i].score);

@@ -122,8 +122,10 @@ bool Tokenizer::AppendCharacters(ByteView text, uint16_t* ids, size_t* count, si
     if (piece != kNoPiece) {
       ids[(*count)++] = PieceToken(piece);
     } else {
-      *bad_offset = at;
-      if (first_byte_token_ == kNoToken) return false;
+      if (first_byte_token_ == kNoToken) {
+        *bad_offset = at;
+        return false;
+      }
       for (size_t i = 0; i < size; ++i) {
         ids[(*count)++] = static_cast<uint16_t>(first_byte_token_ + text.data[at + i]);
       }
@@ -170,7 +172,6 @@ CoreStatus Tokenizer::Encode(ByteView text, uint16_t* scratch, size_t words, siz
     if (!AppendCharacters({&space, 1}, ids, &characters, bad_offset)) return CoreStatus::kNotFound;
   }
   if (!AppendCharacters(text, ids, &characters, bad_offset)) return CoreStatus::kNotFound;
-  *bad_offset = 0;
   *count = Merge(ids, scratch + text.size + 2, characters) + (begins ? 1 : 0);
   return CoreStatus::kOk;
 }

@@ -3,12 +3,8 @@
 namespace modelvault {
 namespace {
 
-// The memory of BaseWeights: a piece, where there is one, seals, a chunk.
-uint32_t* Seals(ByteSpan memory, size_t piece_size) { return reinterpret_cast<uint32_t*>(memory.data + piece_size); }
-ByteSpan Buffer(const VaultHeader& header, ByteSpan memory, size_t piece_size) {
-  const size_t before = piece_size + header.chunk_count() * sizeof(uint32_t);
-  return {memory.data + before, memory.size - before};
-}
+// What of BaseWeights' memory is for a chunk: what a piece, where there is one, leaves.
+ByteSpan Buffer(ByteSpan memory, size_t piece_size) { return {memory.data + piece_size, memory.size - piece_size}; }
 
 // The end of a stream that has decoded whole bytes: a one, and zeros to the end of the byte.
 constexpr uint8_t kRawEnd = 1;
@@ -18,17 +14,16 @@ constexpr uint8_t kRawEnd = 1;
 CoreStatus BaseWeights::MemorySize(const SharedTables& shared, const StoredChunks& from, size_t piece_size,
                                    size_t* size) {
   const CoreStatus measured = ProvenChunks::BufferSize(from, size);
-  *size += from.header->chunk_count() * sizeof(uint32_t);
   if (!shared.all_raw()) *size += piece_size;
   return measured;
 }
 
-BaseWeights::BaseWeights(const SharedTables* shared, const StoredChunks& from, TableCache* tables, ByteSpan memory,
-                         size_t piece_size)
+BaseWeights::BaseWeights(const SharedTables* shared, const StoredChunks& from, uint32_t* seals, TableCache* tables,
+                         ByteSpan memory, size_t piece_size)
     : shared_(shared),
       header_(from.header),
       piece_{memory.data, shared->all_raw() ? 0 : piece_size},
-      chunks_(from, Buffer(*from.header, memory, piece_.size), Seals(memory, piece_.size)),
+      chunks_(from, Buffer(memory, piece_.size), seals),
       decoder_(shared, from.header->chunk_size, chunks_.source(), tables) {}
 
 WeightSource BaseWeights::source(const DeltaList* deltas) {

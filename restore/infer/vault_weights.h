@@ -19,10 +19,10 @@ class BaseWeights {
   [[nodiscard]] static CoreStatus MemorySize(const SharedTables& shared, const StoredChunks& from, size_t piece_size,
                                              size_t* size);
 
-  // All of `shared`, `from`, `tables` and `memory` (at a multiple of 4, MemorySize() bytes) must outlive this; nobody
-  // else uses tables and memory meanwhile.
-  BaseWeights(const SharedTables* shared, const StoredChunks& from, TableCache* tables, ByteSpan memory,
-              size_t piece_size);
+  // All of `shared`, `from`, `seals` (ProvenChunks; null: none), `tables` and `memory` (at a multiple of 4,
+  // MemorySize() bytes) must outlive this; nobody else uses tables and memory meanwhile.
+  BaseWeights(const SharedTables* shared, const StoredChunks& from, uint32_t* seals, TableCache* tables,
+              ByteSpan memory, size_t piece_size);
 
   // `deltas` may be null: the weights are the base's.
   WeightSource source(const DeltaList* deltas);
@@ -72,8 +72,8 @@ class RestoredWeights {
   size_t tile_offset_ = 0;
 };
 
-// Hands all tensors of MODEL to `consumer`, in its order and as `source` has them; those that a variant lacks, or has in
-// another type or size, are left out.
+// Hands all tensors of MODEL to `consumer`, in its order and as `source` has them; those that a variant lacks, or has
+// in another type or size, are left out.
 [[nodiscard]] CoreStatus ConsumeTensors(const WeightSource& source, const SharedTables& shared,
                                         const TensorConsumer& consumer);
 

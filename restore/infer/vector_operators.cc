@@ -56,14 +56,16 @@ void RmsNorm(const Vector& in, const ParameterTensor& gains, uint32_t epsilon, c
   const uint32_t a = static_cast<uint32_t>(mean.mantissa >> 31) >> odd;
   const int k = (mean.exponent + 63 + odd) / 2;
   const int32_t factor = static_cast<int32_t>(InverseSquareRoot(a));
-  const bool zero = mean.mantissa == 0;
+  uint32_t bits = 0;
   for (size_t i = 0; i < in.size; ++i) {
     const int32_t gain = DecodeParameter(gains.codes[i]) << kScaleShift;
-    out.values[i] = zero ? 0 : MulHigh(MulHigh(in.values[i] << 2, factor), gain);
+    const int32_t value = MulHigh(MulHigh(in.values[i] << 2, factor), gain);
+    bits |= MagnitudeBits(value);
+    out.values[i] = value;
   }
   // The products were divided by 2^64 and multiplied by 2^(30 + 2 + kScaleShift).
   *out.exponent = *in.exponent - k + gains.exponent + 64 - 32 - kScaleShift;
-  Normalise(out);
+  NormaliseOf(out, bits);
 }
 
 void Add(const Vector& a, const Vector& b, const Vector& out) {
@@ -84,17 +86,23 @@ void Relu(const Vector& out) {
 }
 
 void SiluGate(const Vector& in, const Vector& gate, const Vector& out) {
-  constexpr int32_t kMost = 32 << 16;  // Sigmoid() is flat from there on.
-  const int shift = *in.exponent + 16;
+  constexpr int32_t kMost = 1 << 21;  // Sigmoid() is flat long before.
+  // x is `in` times 2^16. Where it is shifted up, most of it is beyond kMost; where it vanishes, sigmoid is a half.
+  const int shift = -(*in.exponent + 16);
+  const int down = shift < 31 ? shift : 31;
+  uint32_t bits = 0;
   for (size_t i = 0; i < out.size; ++i) {
-    int32_t x = SaturatingShift(in.values[i], shift);
+    const int32_t value = in.values[i];
+    int32_t x = down >= 0 ? value >> down : SaturatingShift(value, -down);
     if (x > kMost) x = kMost;
     if (x < -kMost) x = -kMost;
-    const int32_t silu = MulHigh(in.values[i] << 2, static_cast<int32_t>(Sigmoid(x) << 14));
-    out.values[i] = MulHigh(silu << 2, gate.values[i] << 2);
+    const int32_t silu = MulHigh(value << 2, static_cast<int32_t>(Sigmoid(x) << 14));
+    const int32_t product = MulHigh(silu << 2, gate.values[i] << 2);
+    bits |= MagnitudeBits(product);
+    out.values[i] = product;
   }
   *out.exponent = *in.exponent + *gate.exponent + 28;
-  Normalise(out);
+  NormaliseOf(out, bits);
 }
 
 void RotateHeads(const Network& network, RopePairs pairs, uint32_t position, size_t heads, size_t head_dim,

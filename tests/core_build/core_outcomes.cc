@@ -9,6 +9,7 @@
 #include "codec/core/bytes.h"
 #include "codec/core/xxh64.h"
 #include "firmware_riscv/loader/modelvault_loader.h"
+#include "restore/infer/network_view.h"
 #include "vault/format.h"
 
 namespace {
@@ -87,6 +88,24 @@ void Pass(mv_loader* loader, const mv_variant& variant) {
   if (error == MV_OK) printf("/%llx", static_cast<unsigned long long>(mv_digest(loader)));
 }
 
+// What is to be said of the vault's network.
+void PrintNetwork(const mv_loader* loader) {
+  const uint8_t* bytes;
+  size_t size;
+  const mv_error error = mv_network(loader, &bytes, &size);
+  printf(" network %d", static_cast<int>(error));
+  if (error != MV_OK) return;
+  static modelvault::TensorRecord records[64];
+  modelvault::SharedTables shared;
+  const Range model = SectionRange(modelvault::Section::kModel, kMaxVault);
+  if (shared.Parse({vault + model.offset, model.size}, records, 64) != modelvault::CoreStatus::kOk) return;
+  modelvault::Network network;
+  size_t bad_offset;
+  const modelvault::CoreStatus parsed =
+      ParseNetwork({bytes, size}, modelvault::ShapesOf(shared), &network, &bad_offset);
+  printf("/%d at %u", static_cast<int>(parsed), static_cast<unsigned>(bad_offset));
+}
+
 void PrintOutcome(size_t size) {
   size_t needed = 0;
   const mv_error measured = mv_memory_needed(vault, size, MV_MIN_TILE_SIZE, nullptr, &needed);
@@ -106,6 +125,7 @@ void PrintOutcome(size_t size) {
       Pass(loader, variant);
     }
     printf(" %d", static_cast<int>(error));
+    PrintNetwork(loader);
   }
   printf("\n");
 }

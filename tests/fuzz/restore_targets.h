@@ -17,6 +17,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "restore/core/variant_stream.h"
+#include "restore/infer/delta_list.h"
+#include "restore/model_weights.h"
 #include "restore/restorer.h"
 #include "tests/fuzz/codec_targets.h"
 #include "tests/restore/forged_vault.h"
@@ -112,6 +114,46 @@ inline CoreStatus FuzzVariantStream(const uint8_t* data, size_t size) {
   return CoreStatus::kOk;
 }
 
+// The weights of a model that restores to `data`, as an engine takes them: listed, and restored each time.
+inline void FuzzWeights(const Restorer& restorer, const VaultModel& model, const std::vector<uint8_t>& data) {
+  using Tensors = std::vector<std::vector<uint8_t>>;
+  const SharedTables& shared = restorer.shared();
+  for (const size_t room : {ModelWeights::kAnyList, size_t{8} * shared.tensor_count()}) {
+    Tensors consumed(shared.tensor_count());
+    const TensorConsumer consumer = {[](void* tensors, size_t tensor, size_t offset, ByteView bytes) {
+                                       std::vector<uint8_t>& to = (*static_cast<Tensors*>(tensors))[tensor];
+                                       Check(to.size() == offset);
+                                       to.insert(to.end(), bytes.data, bytes.data + bytes.size);
+                                       return CoreStatus::kOk;
+                                     },
+                                     &consumed};
+    const auto weights = ModelWeights::Open(restorer, model.name(), consumer, room);
+    Check(weights.ok());
+    std::vector<uint8_t> all;
+    for (const std::vector<uint8_t>& tensor : consumed) all.insert(all.end(), tensor.begin(), tensor.end());
+    if (model.layout().is_base_layout()) Check(all == data);
+    const WeightSource source = (*weights)->source();
+    for (size_t i = 0; i < shared.tensor_count(); ++i) {
+      if (shared.tensor(i).dtype != DType::kI8 || consumed[i].size() != shared.tensor(i).size) continue;
+      std::vector<uint8_t> bytes;
+      ByteView piece;
+      CoreStatus status = source.start(source.context, i, 0, consumed[i].size());
+      if (status != CoreStatus::kOk && consumed[i].empty()) continue;  // The variant has it not, or in another type.
+      do {
+        if (status == CoreStatus::kOk) status = source.next(source.context, &piece);
+        Check(status == CoreStatus::kOk);
+        bytes.insert(bytes.end(), piece.data, piece.data + piece.size);
+      } while (piece.size > 0);
+      DeltaCursor cursor = source.deltas != nullptr ? source.deltas->tensor(i) : DeltaCursor();
+      for (; cursor.place() != SIZE_MAX; cursor.Step()) {
+        Check(cursor.place() < bytes.size());
+        bytes[cursor.place()] = static_cast<uint8_t>(static_cast<int8_t>(bytes[cursor.place()]) + cursor.difference());
+      }
+      Check(bytes == consumed[i]);
+    }
+  }
+}
+
 // What `mvault verify` does, as far as a fuzzer has time for: the first error.
 inline absl::Status FuzzVaultFile(const uint8_t* data, size_t size) {
   constexpr size_t kMostModels = 8;
@@ -139,6 +181,7 @@ inline absl::Status FuzzVaultFile(const uint8_t* data, size_t size) {
   note((*restorer)->vault().CheckBaseSection());
 
   const VaultHeader& header = (*restorer)->vault().header();
+  if (header.has_network()) note((*restorer)->network().status());
   const auto check_model = [&](const VaultModel& model) {
     const uint64_t data_size = model.data_size();
     if (data_size > kMostBytes && std::max(header.chunk_size, header.segment_size) > kMostPiece) return;
@@ -164,6 +207,7 @@ inline absl::Status FuzzVaultFile(const uint8_t* data, size_t size) {
     const uint64_t begin = at = data_size / 3;
     Check(model.ReadRange(begin, data_size, {}, gather).ok());
     Check(std::equal(whole.begin(), whole.end(), all.begin() + static_cast<ptrdiff_t>(begin), all.end()));
+    FuzzWeights(**restorer, model, all);
   };
   const auto base = (*restorer)->OpenBase();
   check_model(**base);

@@ -29,15 +29,20 @@ TESTS = [
     "format_doc_test",
     "golden_restore_test",
     "loader_test",
+    "network_view_test",
     "restore_far_test",
     "restorer_test",
+    "tokenizer_builder_test",
+    "tokenizer_test",
     "variant_stream_test",
     "vault_reader_test",
     "vault_view_test",
     "base_chunk_replay",
     "layout_replay",
     "model_replay",
+    "network_replay",
     "segment_replay",
+    "tokenizer_replay",
     "variant_stream_replay",
     "vault_file_replay",
     "vault_view_replay",
@@ -56,7 +61,8 @@ _MEMORY = 8 << 30  # Bytes of address space for a test: a mutant may ask for any
 
 def mutable_files(root):
     """The sources that are mutated, and their headers, as paths relative to `root`. Tables (.inc) are data."""
-    patterns = ["codec/core/*", "vault/core/*", "restore/core/*", "firmware_riscv/boot/*"]
+    patterns = ["codec/core/*", "vault/core/*", "restore/core/*", "restore/infer/network_view.*",
+                "restore/infer/tokenizer.*", "firmware_riscv/boot/*"]
     paths = sorted(path for pattern in patterns for path in root.glob(pattern) if path.suffix in (".cc", ".h"))
     return [str(path.relative_to(root)) for path in paths]
 

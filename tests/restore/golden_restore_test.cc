@@ -6,8 +6,10 @@
 #include <iterator>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "restore/infer/tokenizer.h"
 #include "restore/restorer.h"
 #include "tests/status_matchers.h"
 
@@ -37,21 +39,24 @@ std::string RestoredFile(const VaultModel& model, std::string header) {
 
 struct Golden {
   const char* vault;
-  const char* inputs;  // Of the variants.
+  const char* base;    // The folder of its file,
+  const char* inputs;  // and of the variants'.
   size_t variants;
 };
 
 class GoldenRestoreTest : public testing::TestWithParam<Golden> {};
 
 INSTANTIATE_TEST_SUITE_P(Versions, GoldenRestoreTest,
-                         testing::Values(Golden{"v1.0.mvlt", "inputs/", 3}, Golden{"v1.1.mvlt", "inputs-1.1/", 1}));
+                         testing::Values(Golden{"v1.0.mvlt", "inputs/", "inputs/", 3},
+                                         Golden{"v1.1.mvlt", "inputs/", "inputs-1.1/", 1},
+                                         Golden{"v1.2.mvlt", "inputs-1.2/", "inputs-1.2/", 1}));
 
 TEST_P(GoldenRestoreTest, TheFilesComeBack) {
   ASSERT_OK_AND_ASSIGN(const auto restorer,
                        Restorer::Open(FileSystem::Default(), absl::StrCat(kGolden, GetParam().vault)));
   ASSERT_OK_AND_ASSIGN(const auto base, restorer->OpenBase());
   EXPECT_EQ(RestoredFile(*base, restorer->vault().base_header()),
-            ReadFile(absl::StrCat(kGolden, "inputs/base.safetensors")));
+            ReadFile(absl::StrCat(kGolden, GetParam().base, "base.safetensors")));
   ASSERT_THAT(restorer->vault().variants(), SizeIs(GetParam().variants));
   for (const VaultVariant& variant : restorer->vault().variants()) {
     SCOPED_TRACE(variant.name);
@@ -59,6 +64,37 @@ TEST_P(GoldenRestoreTest, TheFilesComeBack) {
     ASSERT_OK_AND_ASSIGN(const std::string header, restorer->vault().variant_header(variant.name));
     EXPECT_EQ(RestoredFile(*model, header),
               ReadFile(absl::StrCat(kGolden, GetParam().inputs, variant.name, ".safetensors")));
+  }
+}
+
+// What docs/format.md tells of it.
+TEST(GoldenNetworkTest, IsReadAsTheDocumentDoes) {
+  ASSERT_OK_AND_ASSIGN(const auto restorer, Restorer::Open(FileSystem::Default(), absl::StrCat(kGolden, "v1.2.mvlt")));
+  ASSERT_OK_AND_ASSIGN(const Network network, restorer->network());
+  EXPECT_EQ(network.task, NetworkTask::kTokens);
+  EXPECT_EQ(network.window, 16);
+  EXPECT_EQ(network.sinks, 2);
+  const OperatorCode kCodes[] = {
+      OperatorCode::kEmbed,    OperatorCode::kRmsNorm, OperatorCode::kMatmul,  OperatorCode::kMatmul,
+      OperatorCode::kMatmul,   OperatorCode::kRope,    OperatorCode::kRope,    OperatorCode::kAttention,
+      OperatorCode::kMatmul,   OperatorCode::kRmsNorm, OperatorCode::kMatmul,  OperatorCode::kMatmul,
+      OperatorCode::kSiluGate, OperatorCode::kMatmul,  OperatorCode::kRmsNorm, OperatorCode::kMatmul};
+  ASSERT_EQ(network.operator_count, std::size(kCodes));
+  for (size_t i = 0; i < std::size(kCodes); ++i) EXPECT_EQ(network.op(i).code, kCodes[i]) << i;
+  Tokenizer tokenizer;
+  size_t bad = 0, count = 0;
+  ASSERT_EQ(tokenizer.Parse(network.tokenizer, &bad), CoreStatus::kOk);
+  std::vector<uint16_t> ids(Tokenizer::ScratchWords(5));
+  const uint8_t text[] = {'a', 'b', ' ', 'a', 'b'};
+  ASSERT_EQ(tokenizer.Encode({text, sizeof(text)}, ids.data(), ids.size(), &count, &bad), CoreStatus::kOk);
+  ids.resize(count);
+  EXPECT_THAT(ids, testing::ElementsAre(1, 3, 7, 3));
+}
+
+TEST(GoldenNetworkTest, EarlierVaultsHaveNone) {
+  for (const char* const vault : {"v1.0.mvlt", "v1.1.mvlt"}) {
+    ASSERT_OK_AND_ASSIGN(const auto restorer, Restorer::Open(FileSystem::Default(), absl::StrCat(kGolden, vault)));
+    EXPECT_THAT(restorer->network(), StatusIs(absl::StatusCode::kNotFound, testing::HasSubstr(vault)));
   }
 }
 

@@ -69,6 +69,17 @@ PlainModels FreeModels() {
   return plain;
 }
 
+// A classifier, which the vault says to be one.
+PlainModels TalkingModels() {
+  TestRandom random(63);
+  PlainModels plain;
+  plain.specs = {{DType::kI8, 4, 3}, {DType::kF32, 1, 4}, {DType::kI8, 2, 4}, {DType::kF32, 1, 2}};
+  plain.base = RandomData(plain.specs, &random);
+  plain.variants = {{"talks", {}, plain.base, true}};
+  for (const size_t i : {1, 7, 30}) plain.variants[0].data[i] = static_cast<uint8_t>(plain.base[i] ^ 1);
+  return plain;
+}
+
 // Several segments.
 PlainModels LongModels() {
   TestRandom random(61);
@@ -154,7 +165,12 @@ bool Write(const std::string& corpus) {
 
   done = done && Put(corpus + "/vault_file/all", '\0' + CodedVaultBytes(small));
   done = done && Put(corpus + "/vault_file/all_repaired", '\1' + CodedVaultBytes(small));
+  const CodedModels fast = Encode(SeedModels(), 512, 4096, BaseProfile::kFast);
+  done = done && Put(corpus + "/vault_file/fast_repaired", '\1' + CodedVaultBytes(fast));
   done = done && Put(corpus + "/vault_file/long_repaired", '\1' + CodedVaultBytes(long_models));
+  CodedModels talking = Encode(TalkingModels(), 256, 4096);
+  talking.network = SmallClassifier().Bytes();
+  done = done && Put(corpus + "/vault_file/talking_repaired", '\1' + CodedVaultBytes(talking));
   const CodedModels empty = Encode({{}, {}, {{"none", {}, {}, false}}}, 256, 4096);
   return done && Put(corpus + "/vault_file/empty_repaired", '\1' + CodedVaultBytes(empty));
 }

@@ -27,7 +27,7 @@ const CodedModels& Models(BaseProfile profile) {
 // A vault in memory at a multiple of 8, and a source of its base's bytes.
 class OpenedBase {
  public:
-  explicit OpenedBase(const CodedModels& models, size_t piece_size = 64) : models_(models) {
+  explicit OpenedBase(const CodedModels& models, size_t piece_size = 64, bool with_seals = true) : models_(models) {
     const std::string vault = CodedVaultBytes(models);
     words_.resize(vault.size() / 8 + 1);
     std::copy(vault.begin(), vault.end(), bytes());
@@ -37,8 +37,10 @@ class OpenedBase {
     EXPECT_EQ(BaseWeights::MemorySize(models.shared->tables(), from, piece_size, &size), CoreStatus::kOk);
     memory_.resize(size / 4 + 2, kGuard);
     memory_size_ = size;
-    weights_ = std::make_unique<BaseWeights>(&models.shared->tables(), from, &tables_,
-                                             ByteSpan{reinterpret_cast<uint8_t*>(memory_.data()), size}, piece_size);
+    seals_.resize(models.chunks.size());
+    weights_ =
+        std::make_unique<BaseWeights>(&models.shared->tables(), from, with_seals ? seals_.data() : nullptr, &tables_,
+                                      ByteSpan{reinterpret_cast<uint8_t*>(memory_.data()), size}, piece_size);
   }
   ~OpenedBase() {
     const uint8_t* const end = reinterpret_cast<const uint8_t*>(memory_.data()) + memory_size_;
@@ -69,6 +71,7 @@ class OpenedBase {
   std::vector<uint64_t> words_;
   VaultHeader header_;
   WideTableCache tables_;
+  std::vector<uint32_t> seals_;
   std::vector<uint32_t> memory_;
   size_t memory_size_ = 0;
   std::unique_ptr<BaseWeights> weights_;
@@ -97,7 +100,7 @@ TEST(BaseWeightsTest, AnyPartOfAnyTensorComesInAnyOrder) {
   for (const BaseProfile profile : {BaseProfile::kSmall, BaseProfile::kFast}) {
     const CodedModels& models = Models(profile);
     for (const size_t piece_size : {4, 64, 4096}) {
-      OpenedBase base(models, piece_size);
+      OpenedBase base(models, piece_size, piece_size != 64);
       const WeightSource source = base.weights().source(nullptr);
       TestRandom random(2);
       for (int i = 0; i < 300; ++i) {
@@ -131,9 +134,9 @@ TEST(BaseWeightsTest, PlacesOutsideTensorsAreRefused) {
 }
 
 TEST(BaseWeightsTest, DamageIsFoundBeforeAByteOfItsChunkIsUsedAtAnyTime) {
-  for (const BaseProfile profile : {BaseProfile::kSmall, BaseProfile::kFast}) {
-    const CodedModels& models = Models(profile);
-    OpenedBase base(models);
+  for (int kind = 0; kind < 4; ++kind) {
+    const CodedModels& models = Models(kind % 2 == 0 ? BaseProfile::kSmall : BaseProfile::kFast);
+    OpenedBase base(models, 64, kind < 2);
     const WeightSource source = base.weights().source(nullptr);
     TestRandom random(4);
     const auto read_all = [&](CoreStatus* status) {
@@ -219,8 +222,7 @@ class OpenedVariant {
     order.order = order_.data();
     order.columns = order_.size();
     stream_ = std::make_unique<VariantStream>(variant.layout.get(), models.chunk_size, models.segment_size, chunks,
-                                              segments,
-                                              StreamWorkspace{&tables_, order, {tile_.data(), tile_.size()}});
+                                              segments, StreamWorkspace{&tables_, order, {tile_.data(), tile_.size()}});
     weights_ = std::make_unique<RestoredWeights>(stream_.get(), variant.layout.get(), 256);
   }
 

@@ -10,11 +10,14 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "codec/core/codec_format.h"
 #include "codec/core/gap_tables.h"
 #include "codec/core/rans_decoder.h"
+#include "restore/infer/network_view.h"
+#include "restore/infer/tokenizer.h"
 #include "tests/vault/format_document.h"
 #include "vault/format.h"
 
@@ -44,6 +47,13 @@ class FormatDocTest : public testing::Test {
   // Expects a sentence, or a piece of one, on the page.
   void ExpectSays(const std::string& words) {
     EXPECT_TRUE(text_.find(words) != std::string::npos) << "docs/format.md does not say: " << words;
+  }
+
+  // The page from the first place on where it says so.
+  absl::string_view From(const std::string& words) const {
+    const size_t at = document_.find(words);
+    EXPECT_NE(at, std::string::npos) << words;
+    return at == std::string::npos ? absl::string_view() : absl::string_view(document_).substr(at);
   }
 
   const std::string document_ = FormatDocument();
@@ -170,6 +180,59 @@ TEST_F(FormatDocTest, BlobsAndManifest) {
   ExpectSays(absl::StrCat("| varint, ", kSegmentEntrySize, " each | directory |"));
   EXPECT_EQ(kMaxManifestExtra, uint64_t{1} << 20);
   ExpectSays(absl::StrCat("at most ", kMaxManifestRatio, " times its stored size + 1 MiB"));
+}
+
+// Sizes of the rows of a table, which follow one another.
+uint64_t SizeOfFields(const TableRows& rows) {
+  uint64_t end = 0;
+  for (const auto& row : rows) {
+    EXPECT_EQ(row[0], absl::StrCat(end));
+    uint64_t size = 0;
+    EXPECT_TRUE(absl::SimpleAtoi(row[1], &size)) << row[1];
+    end += size;
+  }
+  return end;
+}
+
+TEST_F(FormatDocTest, Network) {
+  const TableRows head = TableBelow(From("## 9. NETWORK"), "| Offset | Size | Field | Valid |");
+  ASSERT_EQ(head.size(), 12u);
+  EXPECT_EQ(SizeOfFields(head), kNetworkHeadSize);
+  EXPECT_THAT(head[0][3], HasSubstr(absl::StrCat(static_cast<int>(NetworkTask::kTokens), " tokens")));
+  EXPECT_THAT(head[0][3], HasSubstr(absl::StrCat(static_cast<int>(NetworkTask::kFeatures), " features")));
+  EXPECT_EQ(head[2][3], absl::StrCat("1 … ", kMaxNetworkOperators));
+  EXPECT_EQ(head[7][3], absl::StrCat("1 … ", kMaxNetworkBuffers));
+  EXPECT_THAT(head[8][3], HasSubstr(absl::StrCat("at most ", kMaxRopePairs)));
+  ExpectSays(absl::StrCat("the operators, ", kNetworkOperatorSize, " bytes each"));
+  ExpectSays(absl::StrCat("What an operator does not use is ", kNoBuffer, " (buffers), ", Grouped(kNoTensor),
+                          " (tensors) or 0 (a, b, c)"));
+  const TableRows operators = TableBelow(document_, "| Code | Name | Computes |");
+  const std::pair<OperatorCode, const char*> names[] = {
+      {OperatorCode::kEmbed, "embed"},         {OperatorCode::kRmsNorm, "rmsnorm"},
+      {OperatorCode::kMatmul, "matmul"},       {OperatorCode::kRope, "rope"},
+      {OperatorCode::kAttention, "attention"}, {OperatorCode::kSiluGate, "silu-gate"},
+      {OperatorCode::kRelu, "relu"},           {OperatorCode::kAdd, "add"}};
+  ASSERT_EQ(operators.size(), std::size(names));
+  for (size_t i = 0; i < operators.size(); ++i) {
+    EXPECT_EQ(operators[i][0], absl::StrCat(static_cast<int>(names[i].first)));
+    EXPECT_EQ(operators[i][1], names[i].second);
+  }
+  EXPECT_THAT(operators[3][2], HasSubstr(absl::StrCat("b = ", static_cast<int>(RopePairs::kInterleaved),
+                                                      ": the pairs are elements (2i, 2i + 1); b = ",
+                                                      static_cast<int>(RopePairs::kHalves), ": (i, i + d/2)")));
+  EXPECT_THAT(operators[4][2], HasSubstr(absl::StrCat("a width of at most ", kMaxHeadWidth)));
+}
+
+TEST_F(FormatDocTest, Tokenizer) {
+  const TableRows head = TableBelow(From("**Tokenizer**"), "| Offset | Size | Field | Valid |");
+  ASSERT_EQ(head.size(), 8u);
+  EXPECT_EQ(SizeOfFields(head), kTokenizerHeadSize);
+  for (const size_t row : {2, 3, 4}) EXPECT_THAT(head[row][3], HasSubstr(absl::StrCat(Grouped(kNoToken), ": none")));
+  EXPECT_THAT(head[5][3], HasSubstr(absl::StrCat("bit ", Log2(kTokenizerLeadingSpace), ": ")));
+  EXPECT_EQ(kTokenEntrySize, 4u);
+  EXPECT_EQ(kPieceEntrySize, 2u + 2u);
+  ExpectSays(
+      absl::StrCat("(the lower ", kTokenOffsetBits, " bits) and their number (the upper ", 32 - kTokenOffsetBits));
 }
 
 TEST_F(FormatDocTest, Dtypes) {

@@ -22,6 +22,7 @@ using testing::HasSubstr;
 
 constexpr char kGoldenPath[] = MODELVAULT_SOURCE_DIR "/tests/vault/golden/v1.0.mvlt";
 constexpr char kFreeGoldenPath[] = MODELVAULT_SOURCE_DIR "/tests/vault/golden/v1.1.mvlt";
+constexpr char kNetworkGoldenPath[] = MODELVAULT_SOURCE_DIR "/tests/vault/golden/v1.2.mvlt";
 
 std::vector<uint8_t> GoldenBytes(const char* path) {
   std::vector<uint8_t> bytes;
@@ -34,11 +35,12 @@ std::vector<uint8_t> GoldenBytes(const char* path) {
 }
 
 TEST(GoldenVaultTest, IsWhole) {
-  for (const char* const path : {kGoldenPath, kFreeGoldenPath}) {
+  uint16_t minor = 0;
+  for (const char* const path : {kGoldenPath, kFreeGoldenPath, kNetworkGoldenPath}) {
     ASSERT_OK_AND_ASSIGN(const auto vault, VaultReader::Open(FileSystem::Default(), path));
     EXPECT_THAT(ReadAll(*vault), IsOk());
     EXPECT_FALSE(vault->variants().empty());
-    EXPECT_EQ(vault->header().version_minor(), path == kGoldenPath ? 0 : 1);
+    EXPECT_EQ(vault->header().version_minor(), minor++);
   }
 }
 
@@ -62,6 +64,22 @@ TEST(GoldenVaultTest, IsWhatTheDocumentShows) {
   for (const auto& [offset, byte] : dump) {
     ASSERT_LT(offset, golden.size());
     EXPECT_EQ(int{byte}, int{golden[offset]}) << "at offset " << offset;
+  }
+}
+
+TEST(GoldenVaultTest, TheNetworkIsWhatTheDocumentShows) {
+  ASSERT_OK_AND_ASSIGN(const auto vault, VaultReader::Open(FileSystem::Default(), kNetworkGoldenPath));
+  const VaultHeader& header = vault->header();
+  const SectionPlace& place = header.section(Section::kNetwork);
+  const std::string text = Unwrapped(FormatDocument());
+  EXPECT_THAT(text, HasSubstr(absl::StrCat("Its header has version 1.", header.version_minor(), " and features ",
+                                           header.features, "; its NETWORK of ", place.size, " bytes begins at 0x",
+                                           absl::Hex(place.offset), ":")));
+  const std::map<uint64_t, uint8_t> dump = DumpedBytes(FormatDocument(), "```network");
+  EXPECT_EQ(dump.size(), place.size);
+  for (const auto& [offset, byte] : dump) {
+    ASSERT_LT(offset, place.size);
+    EXPECT_EQ(int{byte}, int{vault->network_section().data[offset]}) << "at offset " << offset;
   }
 }
 

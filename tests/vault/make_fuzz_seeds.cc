@@ -64,6 +64,10 @@ bool Write(const std::string& corpus) {
   TestContents freely = MakeTestContents(75, 2, 300);
   freely.variants[1].layout = free;
   out.PutVault("reader_free", kReader, freely);
+  TestContents talking = MakeTestContents(76, 2, 300);
+  talking.network = "what they compute";
+  out.PutVault("network_repaired", kRepairedView, talking);
+  out.PutVault("reader_network", kReader, talking);
   out.Put("head_plain", kHead, "\3\2" + EncodeBlobHead({}, {}) + "abcdef");
   return out.ok();
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -25,45 +26,36 @@ void AddScore(const NetworkScores& scores, size_t target, TokenScores* out) {
 
 }  // namespace
 
-std::vector<TensorRecord> RecordsOf(absl::Span<const ModelTensor> tensors) {
-  std::vector<TensorRecord> records;
-  for (const ModelTensor& tensor : tensors) {
-    TensorRecord record = {};
-    record.offset = static_cast<size_t>(tensor.begin);
-    record.size = static_cast<size_t>(tensor.size());
-    record.rows = static_cast<size_t>(tensor.rows());
-    record.cols = static_cast<size_t>(tensor.cols());
-    record.dtype = tensor.dtype;
-    record.element_size = ElementSize(static_cast<uint8_t>(tensor.dtype));
-    records.push_back(record);
-  }
-  return records;
-}
-
-absl::StatusOr<std::unique_ptr<IntegerModel>> IntegerModel::Create(const Network& network,
+absl::StatusOr<std::unique_ptr<IntegerModel>> IntegerModel::Create(absl::string_view network,
                                                                    absl::Span<const ModelTensor> tensors,
                                                                    DataSource* data, absl::string_view model_name) {
-  std::unique_ptr<IntegerModel> model(new IntegerModel(model_name));
-  model->records_ = RecordsOf(tensors);
+  std::unique_ptr<IntegerModel> model(new IntegerModel(model_name, tensors));
   model->data_.resize(static_cast<size_t>(data->size()));
   if (absl::Status status = data->Read(0, absl::MakeSpan(model->data_)); !status.ok()) return status;
-  const TensorList list = {model->records_.data(), model->records_.size()};
-  EngineMemory memory;
-  CoreStatus status = Engine::Measure(network, list, &memory);
-  if (status != CoreStatus::kOk) return model->Error(status);
-  model->memory_.resize(memory.total() / sizeof(uint64_t) + 1);
-  status = model->engine_.Init(network, list, model->memory_.data(), model->memory_.size() * sizeof(uint64_t));
-  if (status != CoreStatus::kOk) return model->Error(status);
-  if (absl::Status loaded = model->Load(); !loaded.ok()) return loaded;
+  if (absl::Status status = model->Init(network); !status.ok()) return status;
   return model;
 }
 
-absl::Status IntegerModel::Load() {
-  for (size_t i = 0; i < records_.size(); ++i) {
-    const CoreStatus status = engine_.ConsumeRestored(i, 0, {data_.data() + records_[i].offset, records_[i].size});
-    if (status != CoreStatus::kOk) {
-      return absl::InvalidArgumentError(absl::StrCat(name_, ": tensor ", i, ": ", CoreStatusName(status)));
-    }
+absl::Status IntegerModel::Init(absl::string_view section) {
+  const TensorShapes shapes = {
+      this, tensors_.size(), [](const void* context, size_t tensor) {
+        const ModelTensor& t = static_cast<const IntegerModel*>(context)->tensors_[tensor];
+        return TensorShape{t.dtype, static_cast<size_t>(t.rows()), static_cast<size_t>(t.cols())};
+      }};
+  network_.resize(section.size() / sizeof(uint32_t) + 1);
+  std::memcpy(network_.data(), section.data(), section.size());
+  Network network;
+  CoreStatus status =
+      ParseNetwork({reinterpret_cast<const uint8_t*>(network_.data()), section.size()}, shapes, &network);
+  if (status != CoreStatus::kOk) return Error(status);
+  memory_.resize(Engine::Measure(network, shapes).total() / sizeof(uint64_t) + 1);
+  status = engine_.Init(network, shapes, memory_.data(), memory_.size() * sizeof(uint64_t));
+  if (status != CoreStatus::kOk) return Error(status);
+  for (size_t i = 0; i < tensors_.size(); ++i) {
+    const ModelTensor& t = tensors_[i];
+    status = engine_.ConsumeRestored(i, 0, {data_.data() + t.begin, static_cast<size_t>(t.size())});
+    if (status == CoreStatus::kOk) continue;
+    return absl::InvalidArgumentError(absl::StrCat(name_, ": tensor ", t.name, ": ", CoreStatusName(status)));
   }
   return absl::OkStatus();
 }
@@ -74,7 +66,7 @@ absl::Status IntegerModel::Error(CoreStatus status) const {
 
 CoreStatus IntegerModel::Start(void* context, size_t tensor, size_t begin, size_t end) {
   IntegerModel* const model = static_cast<IntegerModel*>(context);
-  model->rest_ = {model->data_.data() + model->records_[tensor].offset + begin, end - begin};
+  model->rest_ = {model->data_.data() + model->tensors_[tensor].begin + begin, end - begin};
   return CoreStatus::kOk;
 }
 

@@ -18,15 +18,12 @@
 
 namespace modelvault {
 
-// Tensors as the core has them, one after the other in the order of their data: what the engine looks at.
-std::vector<TensorRecord> RecordsOf(absl::Span<const ModelTensor> tensors);
-
 // Thread-compatible.
 class IntegerModel {
  public:
-  // `network` was checked against RecordsOf(tensors); what it views must outlive the model. Reads all of `data`. Errors
-  // are the engine's, and those of reading, with `model_name`.
-  static absl::StatusOr<std::unique_ptr<IntegerModel>> Create(const Network& network,
+  // `network` is a NETWORK section. Reads all of `data`. kInvalidArgument, with `model_name`, for a network that is not
+  // of these tensors or cannot be run, and for parameters that are no numbers; else the data's.
+  static absl::StatusOr<std::unique_ptr<IntegerModel>> Create(absl::string_view network,
                                                               absl::Span<const ModelTensor> tensors, DataSource* data,
                                                               absl::string_view model_name);
   IntegerModel(const IntegerModel&) = delete;
@@ -40,14 +37,16 @@ class IntegerModel {
   WeightSource source();
 
  private:
-  explicit IntegerModel(absl::string_view model_name) : name_(model_name) {}
-  absl::Status Load();
+  IntegerModel(absl::string_view model_name, absl::Span<const ModelTensor> tensors)
+      : name_(model_name), tensors_(tensors.begin(), tensors.end()) {}
+  absl::Status Init(absl::string_view network);
   absl::Status Error(CoreStatus status) const;
   static CoreStatus Start(void* context, size_t tensor, size_t begin, size_t end);
   static CoreStatus Next(void* context, ByteView* piece);
 
   std::string name_;
-  std::vector<TensorRecord> records_;
+  std::vector<ModelTensor> tensors_;
+  std::vector<uint32_t> network_;  // The section, at a multiple of 4.
   std::vector<uint8_t> data_;
   std::vector<uint64_t> memory_;  // The engine's.
   Engine engine_;

@@ -21,7 +21,7 @@ using Json = nlohmann::json;
 constexpr uint64_t kMaxModelFile = uint64_t{16} << 20;
 constexpr uint64_t kMaxDimension = uint64_t{1} << 20;
 constexpr uint64_t kMaxContext = uint64_t{1} << 14;
-constexpr uint64_t kMaxWindow = UINT16_MAX;  // Of a NETWORK section.
+constexpr size_t kMaxWindow = UINT16_MAX;  // Of a NETWORK section, with its sinks.
 
 // Takes what it knows out of the object "config"; remembers the first thing that is wrong.
 class ConfigReader {
@@ -146,7 +146,8 @@ void ReadLlama(ConfigReader* reader, const std::string& path, ModelConfig* c) {
   c->rope_halves = !reader->IsFirst("rope_pairs", "interleaved", "halves");
   c->tied_embeddings = reader->BoolOr("tied_embeddings", true);
   c->window = reader->SizeOr("window", c->window, 1, kMaxWindow);
-  c->sinks = reader->SizeOr("sinks", std::min<size_t>(c->sinks, c->window - 1), 0, c->window - 1);
+  const size_t most_sinks = std::min<size_t>(c->window - 1, kMaxWindow - c->window);
+  c->sinks = reader->SizeOr("sinks", std::min(c->sinks, most_sinks), 0, most_sinks);
   c->leading_space = reader->BoolOr("leading_space", false);
   const std::string tokenizer = reader->StringOr("tokenizer", "");
   if (!tokenizer.empty()) c->tokenizer = (std::filesystem::path(path).parent_path() / tokenizer).string();

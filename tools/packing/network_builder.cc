@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/types/span.h"
 #include "codec/core/bytes.h"
 #include "restore/infer/network.h"
 #include "restore/infer/network_view.h"
@@ -291,6 +292,13 @@ absl::StatusOr<NetworkInput> ReadNetworkInput(FileSystem& file_system, const std
   return input;
 }
 
+TensorShapes ShapesOf(const absl::Span<const ModelTensor>* tensors) {
+  return {tensors, tensors->size(), [](const void* context, size_t i) {
+            const ModelTensor& t = (*static_cast<const absl::Span<const ModelTensor>*>(context))[i];
+            return TensorShape{t.dtype, static_cast<size_t>(t.rows()), static_cast<size_t>(t.cols())};
+          }};
+}
+
 absl::StatusOr<std::string> BuildNetwork(const NetworkInput& input, absl::Span<const ModelTensor> tensors,
                                          absl::string_view base_name) {
   NetworkWriter writer(input, tensors, base_name);
@@ -299,15 +307,10 @@ absl::StatusOr<std::string> BuildNetwork(const NetworkInput& input, absl::Span<c
   std::string section = writer.Encode();
 
   // What readers will say of it.
-  const TensorShapes shapes = {
-      &tensors, tensors.size(), [](const void* context, size_t i) {
-        const ModelTensor& t = (*static_cast<const absl::Span<const ModelTensor>*>(context))[i];
-        return TensorShape{t.dtype, static_cast<size_t>(t.rows()), static_cast<size_t>(t.cols())};
-      }};
   Network network;
   size_t bad_offset;
   const ByteView bytes = {reinterpret_cast<const uint8_t*>(section.data()), section.size()};
-  if (ParseNetwork(bytes, shapes, &network, &bad_offset) != CoreStatus::kOk) {
+  if (ParseNetwork(bytes, ShapesOf(&tensors), &network, &bad_offset) != CoreStatus::kOk) {
     return absl::InternalError(absl::StrCat(input.path, ": a network that is no network at byte ", bad_offset));
   }
   return section;

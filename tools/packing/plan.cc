@@ -54,9 +54,13 @@ double AffordableDensity(double bits) {
 }
 
 absl::StatusOr<VaultPlan> PlanVault(FileSystem& file_system, const std::string& base_path, uint64_t budget,
-                                    uint32_t variants, int threads, const ProgressFunction& progress) {
+                                    uint32_t variants, const std::optional<NetworkPlan>& network, int threads,
+                                    const ProgressFunction& progress) {
   const absl::StatusOr<ModelFile> base = OpenModelFile(file_system, base_path);
   if (!base.ok()) return base.status();
+  absl::StatusOr<std::string> network_section = std::string();
+  if (network.has_value()) network_section = BuildNetwork(network->network, base->tensors(), base_path);
+  if (!network_section.ok()) return network_section.status();
   FileDataSource data(&*base);
   absl::StatusOr<std::string> section = BuildSharedTables(base->tensors(), &data, DeltaStatistics(base->tensors()));
   if (!section.ok()) return section.status();
@@ -71,6 +75,7 @@ absl::StatusOr<VaultPlan> PlanVault(FileSystem& file_system, const std::string& 
   plan.base_bytes = *coded;
   plan.chunks_bytes = ChunksSize(base->data_size(), chunk_size);
   plan.base_file_size = base->size();
+  plan.network_bytes = network_section->size();
 
   const uint32_t sampled = std::min(variants, kSampleVariants);
   const absl::StatusOr<uint64_t> alone = ManifestSize(base->frame(), 0);
@@ -86,7 +91,8 @@ absl::StatusOr<VaultPlan> PlanVault(FileSystem& file_system, const std::string& 
 
   const WeightCount count = CountWeights(base->tensors());
   plan.weights = count.weights;
-  plan.taken = plan.model_bytes + plan.chunks_bytes + plan.base_bytes + plan.fixed_bytes + plan.overhead_bytes;
+  plan.taken = plan.model_bytes + plan.chunks_bytes + plan.base_bytes + plan.network_bytes + plan.fixed_bytes +
+               plan.overhead_bytes;
   plan.bytes_left = budget > plan.taken ? budget - plan.taken : 0;
   plan.bytes_left_per_variant = plan.bytes_left / variants;
   plan.fits = plan.bytes_left > 0;
@@ -94,6 +100,12 @@ absl::StatusOr<VaultPlan> PlanVault(FileSystem& file_system, const std::string& 
     plan.bits_per_weight = 8 * static_cast<double>(plan.bytes_left_per_variant) / static_cast<double>(plan.weights);
   }
   if (count.int8) plan.density = AffordableDensity(plan.bits_per_weight);
+  if (network.has_value()) {
+    absl::StatusOr<BoardPlan> board =
+        PlanBoard(*network_section, base->tensors(), plan.density.value_or(0), network->ram);
+    if (!board.ok()) return board.status();
+    plan.board = *std::move(board);
+  }
   return plan;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "firmware_riscv/loader/loader_weights.h"
 #include "firmware_riscv/loader/modelvault_loader.h"
 #include "tests/firmware_riscv/loader/loader_fixture.h"
 #include "vault/core/vault_view.h"
@@ -15,8 +16,8 @@
 namespace modelvault {
 namespace {
 
-// Every kind of variant, in many chunks and segments, beside a base that is coded, and beside one that is not; and models
-// of one segment.
+// Every kind of variant, in many chunks and segments, beside a base that is coded, and beside one that is not; and
+// models of one segment.
 const std::vector<const CodedModels*>& AllModels() {
   static const auto* const all = new std::vector<const CodedModels*>{
       &Models(), new CodedModels(Encode(MakeFreeModels(4), kChunkSize, kSegmentSize, BaseProfile::kFast)),
@@ -263,6 +264,146 @@ TEST(LoaderProvenTest, TheWatchdogIsFedForEveryChunk) {
   ASSERT_EQ(mv_start_proven(loader, &variant, 4096, 0), MV_OK);
   EXPECT_EQ(StreamAll(loader).verdict, MV_VERIFIED);
   EXPECT_GE(fed, static_cast<int>(Models().chunks.size() + Models().variant("dense").segments.size()));
+}
+
+// Tensors as a consumer of LoaderWeights got them.
+using TensorBytes = std::vector<std::string>;
+
+TensorConsumer Into(TensorBytes* tensors) {
+  return {[](void* self, size_t tensor, size_t offset, ByteView bytes) {
+            std::string& to = (*static_cast<TensorBytes*>(self))[tensor];
+            EXPECT_EQ(to.size(), offset);
+            to += ToString(bytes);
+            return CoreStatus::kOk;
+          },
+          tensors};
+}
+
+// A tensor's weights, the differences included; what came before a failure.
+std::string Weights(const WeightSource& source, size_t tensor, size_t size, CoreStatus* status) {
+  std::string bytes;
+  *status = source.start(source.context, tensor, 0, size);
+  while (*status == CoreStatus::kOk) {
+    ByteView piece;
+    *status = source.next(source.context, &piece);
+    if (piece.size == 0) break;
+    bytes += ToString(piece);
+  }
+  if (source.deltas == nullptr || *status != CoreStatus::kOk) return bytes;
+  for (DeltaCursor cursor = source.deltas->tensor(tensor); cursor.place() != SIZE_MAX; cursor.Step()) {
+    bytes[cursor.place()] = static_cast<char>(static_cast<int8_t>(bytes[cursor.place()]) + cursor.difference());
+  }
+  return bytes;
+}
+
+TEST(LoaderWeightsTest, EveryModelIsReadAgainAndAgain) {
+  for (const CodedModels* models : AllModels()) {
+    const SharedTables& shared = models->shared->tables();
+    ProvenVault opened(CodedVaultBytes(*models));
+    for (const auto& [name, bytes] : Contents(*models)) {
+      mv_variant variant;
+      ASSERT_EQ(Find(opened.loader(), name, &variant), MV_OK);
+      const VariantLayout base_layout(&shared);
+      const VariantLayout& layout = name.empty() ? base_layout : *models->variant(name).layout;
+      for (const size_t room : {size_t{40}, size_t{200'000}}) {
+        SCOPED_TRACE(absl::StrCat("'", name, "', room ", room));
+        Memory list(room);
+        TensorBytes consumed(shared.tensor_count());
+        LoaderWeights weights;
+        LoaderWeights::Request request;
+        request.list_memory = {list.data(), room};
+        request.consumer = Into(&consumed);
+        request.with_digest = room > 40;
+        ASSERT_EQ(weights.Open(opened.loader(), variant, request), MV_OK);
+        EXPECT_EQ(weights.list_size() > 0, room > 40 && layout.is_base_layout());
+        for (int pass = 0; pass < 3; ++pass) {
+          if (pass == 2) weights.set_proof(ProvenChunks::Proof::kNone);
+          for (size_t i = 0; i < layout.tensor_count(); ++i) {
+            const VariantTensor t = layout.tensor(i);
+            if (t.base_index == kNoBaseTensor || t.prediction != Prediction::kCopy) continue;
+            const std::string expected = bytes.substr(t.offset, t.size);
+            if (consumed[t.base_index] != expected) continue;  // Used twice: the first place counts.
+            if (shared.tensor(t.base_index).dtype != DType::kI8) continue;
+            CoreStatus status;
+            EXPECT_TRUE(Weights(weights.source(), t.base_index, t.size, &status) == expected) << i;
+            EXPECT_EQ(status, CoreStatus::kOk);
+          }
+        }
+        std::string all;
+        for (const std::string& tensor : consumed) all += tensor;
+        if (layout.is_base_layout()) {
+          EXPECT_TRUE(all == bytes);
+        }
+      }
+    }
+  }
+}
+
+TEST(LoaderWeightsTest, DamageIsNamedWhenItIsReadWheneverItComes) {
+  for (const CodedModels* models : AllModels()) {
+    const SharedTables& shared = models->shared->tables();
+    const std::string vault = CodedVaultBytes(*models);
+    ProvenVault opened(vault);
+    const uint64_t base = LoadLe64(Data(vault) + kSectionsField.offset + 2 * kSectionEntrySize);
+    mv_variant variant;
+    ASSERT_EQ(Find(opened.loader(), "dense", &variant), MV_OK);
+    for (const size_t room : {size_t{40}, size_t{200'000}}) {
+      Memory list(room);
+      LoaderWeights weights;
+      LoaderWeights::Request request;
+      request.list_memory = {list.data(), room};
+      const auto read_all = [&](std::string* bytes) {
+        CoreStatus status = CoreStatus::kOk;
+        bytes->clear();
+        for (size_t i = 0; i < shared.tensor_count() && status == CoreStatus::kOk; ++i) {
+          *bytes += Weights(weights.source(), i, shared.tensor(i).size, &status);
+        }
+        return status;
+      };
+      ASSERT_EQ(weights.Open(opened.loader(), variant, request), MV_OK);
+      std::string whole, part;
+      ASSERT_EQ(read_all(&whole), CoreStatus::kOk);
+      for (const size_t chunk : {size_t{0}, models->chunks.size() / 2, models->chunks.size() - 1}) {
+        uint64_t at = base + 2;
+        for (size_t c = 0; c < chunk; ++c) at += models->chunks[c].size();
+        char& byte = opened.bytes()[at];
+        byte = static_cast<char>(byte ^ 0x10);
+        EXPECT_EQ(read_all(&part), CoreStatus::kChecksumMismatch);
+        EXPECT_EQ(weights.where().place, MV_PLACE_BASE);
+        EXPECT_EQ(weights.where().number, chunk);
+        LoaderWeights again;
+        EXPECT_EQ(again.Open(opened.loader(), variant, request), MV_CHECKSUM_MISMATCH);
+        EXPECT_EQ(again.where().place, MV_PLACE_BASE);
+        EXPECT_EQ(again.where().number, chunk);
+        byte = vault[at];
+        ASSERT_EQ(weights.Open(opened.loader(), variant, request), MV_OK);
+      }
+      char& byte = opened.bytes()[variant.blob_offset + variant.blob_size - 3];
+      byte = static_cast<char>(byte ^ 1);
+      EXPECT_EQ(weights.Open(opened.loader(), variant, request), MV_CHECKSUM_MISMATCH);
+      EXPECT_EQ(weights.where().place, MV_PLACE_DELTA);
+      byte = vault[variant.blob_offset + variant.blob_size - 3];
+    }
+  }
+}
+
+TEST(LoaderWeightsTest, TheDigestAndTheConsumerAreAsked) {
+  ProvenVault opened(CodedVaultBytes(Models()));
+  for (const char* name : {"ternary", "reordered"}) {
+    mv_variant variant;
+    ASSERT_EQ(Find(opened.loader(), name, &variant), MV_OK);
+    variant.digest ^= 1;
+    Memory list(100'000);
+    LoaderWeights weights;
+    LoaderWeights::Request request;
+    request.list_memory = {list.data(), list.size()};
+    request.with_digest = true;
+    EXPECT_EQ(weights.Open(opened.loader(), variant, request), MV_DIGEST_MISMATCH) << name;
+    request.with_digest = false;
+    EXPECT_EQ(weights.Open(opened.loader(), variant, request), MV_OK) << name;
+    request.consumer = {[](void*, size_t, size_t, ByteView) { return CoreStatus::kOutOfRange; }, nullptr};
+    EXPECT_EQ(weights.Open(opened.loader(), variant, request), MV_OUT_OF_RANGE) << name;
+  }
 }
 
 }  // namespace

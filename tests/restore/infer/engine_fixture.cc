@@ -42,7 +42,7 @@ TestDeltas::TestDeltas(const TestModel& base, const TestModel& variant, int step
   for (size_t t = 0; t < base.tensors.size(); ++t) {
     const std::vector<uint8_t>& from = base.tensors[t].bytes;
     const std::vector<uint8_t>& to = variant.tensors[t].bytes;
-    if (base.tensors[t].record.dtype != DType::kI8 || from == to) {
+    if (base.tensors[t].shape.dtype != DType::kI8 || from == to) {
       starts_.push_back(DeltaList::kNone);
       continue;
     }
@@ -78,12 +78,12 @@ std::vector<double> Scores::doubles() const {
   return result;
 }
 
-TestEngine::TestEngine(const Network& network, const TestModel& model) : records_(model.records()) {
-  const TensorList tensors = {records_.data(), records_.size()};
-  EXPECT_EQ(Engine::Measure(network, tensors, &memory_), CoreStatus::kOk);
+TestEngine::TestEngine(const NetworkParts& network, const TestModel& model) : network_(network, model.shapes()) {
+  const TensorShapes shapes = model.shapes();
+  memory_ = Engine::Measure(network_.network(), shapes);
   words_ = std::make_unique<uint64_t[]>(memory_.total() / 8 + 1);
-  EXPECT_EQ(engine_.Init(network, tensors, words_.get(), memory_.total()), CoreStatus::kOk);
-  for (size_t i = 0; i < records_.size(); ++i) {
+  EXPECT_EQ(engine_.Init(network_.network(), shapes, words_.get(), memory_.total()), CoreStatus::kOk);
+  for (size_t i = 0; i < model.tensors.size(); ++i) {
     const std::vector<uint8_t>& bytes = model.tensors[i].bytes;
     EXPECT_EQ(engine_.ConsumeRestored(i, 0, {bytes.data(), bytes.size()}), CoreStatus::kOk);
   }

@@ -45,6 +45,8 @@ class TestDeltas {
   TestDeltas(const TestModel& base, const TestModel& variant, int step);
   const DeltaList* list() const { return &list_; }
   size_t differences() const { return differences_; }
+  const std::vector<uint8_t>& bytes() const { return bytes_; }
+  const std::vector<uint32_t>& starts() const { return starts_; }
 
  private:
   std::vector<uint8_t> bytes_;
@@ -62,15 +64,15 @@ struct Scores {
 
 class TestEngine {
  public:
-  // Measures, takes exactly that memory, and reads all parameters.
-  TestEngine(const Network& network, const TestModel& model);
+  // Measures, takes exactly that memory, and reads all parameters. `model` must outlive it.
+  TestEngine(const NetworkParts& network, const TestModel& model);
 
   Engine* operator->() { return &engine_; }
   Scores scores() const;
   const EngineMemory& memory() const { return memory_; }
 
  private:
-  std::vector<TensorRecord> records_;
+  TestNetwork network_;
   EngineMemory memory_;
   std::unique_ptr<uint64_t[]> words_;
   Engine engine_;

@@ -7,77 +7,32 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
 
 namespace modelvault {
-namespace {
-
-void AppendLe(std::string* out, uint64_t value, size_t bytes) {
-  for (size_t i = 0; i < bytes; ++i) out->push_back(static_cast<char>(value >> (8 * i)));
+TestNetwork::TestNetwork(const NetworkParts& parts, const TensorShapes& shapes) : bytes_(parts.Bytes()) {
+  size_t bad_offset = 0;
+  EXPECT_EQ(ParseNetwork(bytes_.view(), shapes, &network_, &bad_offset), CoreStatus::kOk) << "at " << bad_offset;
 }
 
-ByteView View(const std::string& bytes) { return {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}; }
-
-TensorRecord RecordOf(DType dtype, size_t rows, size_t cols) {
-  TensorRecord record = {};
-  record.dtype = dtype;
-  record.element_size = ElementSize(static_cast<uint8_t>(dtype));
-  record.rows = rows;
-  record.cols = cols;
-  record.size = rows * cols * record.element_size;
-  return record;
-}
-
-}  // namespace
-
-NetworkBytes::NetworkBytes(NetworkTask task, uint32_t inputs, uint32_t outputs, const NetworkOptions& options) {
-  head_.task = task;
-  head_.inputs = inputs;
-  head_.outputs = outputs;
-  head_.window = options.window;
-  head_.sinks = options.sinks;
-  head_.activation_bits = options.activation_bits;
-}
-
-uint8_t NetworkBytes::AddBuffer(size_t width) {
-  AppendLe(&widths_, width, 2);
-  return head_.buffer_count++;
-}
-
-void NetworkBytes::AddRopeSteps(double theta, size_t head_dim) {
-  head_.rope_pair_count = static_cast<uint8_t>(head_dim / 2);
+std::vector<uint32_t> RopeSteps(double theta, size_t head_dim) {
+  std::vector<uint32_t> steps;
   for (size_t i = 0; i < head_dim / 2; ++i) {
     const double frequency = std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(head_dim));
     const double step = std::round(std::ldexp(frequency / (2 * std::numbers::pi), 32));
-    AppendLe(&rope_steps_, static_cast<uint64_t>(step), 4);
+    steps.push_back(static_cast<uint32_t>(step));
   }
-}
-
-void NetworkBytes::AddOperator(const NetworkOperator& op) {
-  for (const uint8_t byte : {static_cast<uint8_t>(op.code), op.out, op.in, op.in2}) AppendLe(&operators_, byte, 1);
-  for (const uint16_t tensor : {op.weights, op.scales, op.bias}) AppendLe(&operators_, tensor, 2);
-  AppendLe(&operators_, op.a, 1);
-  AppendLe(&operators_, op.b, 1);
-  AppendLe(&operators_, op.c, 4);
-  ++head_.operator_count;
-  if (op.code == OperatorCode::kAttention) ++head_.cache_count;
-}
-
-Network NetworkBytes::View() const {
-  Network network = head_;
-  network.widths = modelvault::View(widths_);
-  network.rope_steps = modelvault::View(rope_steps_);
-  network.operators = modelvault::View(operators_);
-  return network;
+  return steps;
 }
 
 TestTensor Int8Tensor(std::string name, size_t rows, size_t cols, const std::vector<int>& values) {
-  TestTensor tensor = {std::move(name), RecordOf(DType::kI8, rows, cols), {}};
+  TestTensor tensor = {std::move(name), {DType::kI8, rows, cols}, {}};
   for (const int value : values) tensor.bytes.push_back(static_cast<uint8_t>(value));
   return tensor;
 }
 
 TestTensor FloatTensorOf(std::string name, const std::vector<float>& values) {
-  TestTensor tensor = {std::move(name), RecordOf(DType::kF32, 1, values.size()), {}};
+  TestTensor tensor = {std::move(name), {DType::kF32, 1, values.size()}, {}};
   for (const float value : values) {
     const uint32_t bits = std::bit_cast<uint32_t>(value);
     for (size_t i = 0; i < 4; ++i) tensor.bytes.push_back(static_cast<uint8_t>(bits >> (8 * i)));
@@ -85,10 +40,10 @@ TestTensor FloatTensorOf(std::string name, const std::vector<float>& values) {
   return tensor;
 }
 
-std::vector<TensorRecord> TestModel::records() const {
-  std::vector<TensorRecord> records;
-  for (const TestTensor& tensor : tensors) records.push_back(tensor.record);
-  return records;
+TensorShapes TestModel::shapes() const {
+  return {this, tensors.size(), [](const void* context, size_t tensor) {
+            return static_cast<const TestModel*>(context)->tensors[tensor].shape;
+          }};
 }
 
 uint16_t TestModel::number(const std::string& name) const {
@@ -98,27 +53,35 @@ uint16_t TestModel::number(const std::string& name) const {
   return kNoTensor;
 }
 
-NetworkBytes LlamaNetwork(const TransformerConfig& c, const TestModel& model, const NetworkOptions& options) {
-  NetworkBytes network(NetworkTask::kTokens, static_cast<uint32_t>(c.vocab), static_cast<uint32_t>(c.vocab), options);
-  const uint8_t h = network.AddBuffer(c.dim), x = network.AddBuffer(c.dim), q = network.AddBuffer(c.dim);
-  const uint8_t k = network.AddBuffer(c.kv_dim()), v = network.AddBuffer(c.kv_dim());
-  const uint8_t gate = network.AddBuffer(c.hidden_dim), up = network.AddBuffer(c.hidden_dim);
-  const uint8_t scores = network.AddBuffer(c.vocab);
-  network.AddRopeSteps(c.rope_theta, c.head_dim());
+NetworkParts LlamaNetwork(const TransformerConfig& c, const TestModel& model, const NetworkOptions& options) {
+  NetworkParts network;
+  network.inputs = network.outputs = static_cast<uint32_t>(c.vocab);
+  network.window = options.window;
+  network.sinks = options.sinks;
+  network.activation_bits = options.activation_bits;
+  network.cache_count = static_cast<uint16_t>(c.layers);
+  network.rope_steps = RopeSteps(c.rope_theta, c.head_dim());
+  const auto buffer = [&](size_t width) {
+    network.widths.push_back(static_cast<uint16_t>(width));
+    return static_cast<uint8_t>(network.widths.size() - 1);
+  };
+  const uint8_t h = buffer(c.dim), x = buffer(c.dim), q = buffer(c.dim), y = buffer(c.dim);
+  const uint8_t k = buffer(c.kv_dim()), v = buffer(c.kv_dim());
+  const uint8_t gate = buffer(c.hidden_dim), up = buffer(c.hidden_dim), scores = buffer(c.vocab);
   const uint8_t heads = static_cast<uint8_t>(c.heads), kv_heads = static_cast<uint8_t>(c.kv_heads);
   const auto add = [&](OperatorCode code, uint8_t out, uint8_t in, uint8_t in2, uint8_t a, uint8_t b, uint32_t cc) {
-    network.AddOperator({code, out, in, in2, kNoTensor, kNoTensor, kNoTensor, a, b, cc});
+    network.operators.push_back({code, out, in, in2, kNoTensor, kNoTensor, kNoTensor, a, b, cc});
   };
   const auto norm = [&](uint8_t out, uint8_t in, const std::string& name) {
-    network.AddOperator({OperatorCode::kRmsNorm, out, in, kNoBuffer, model.number(name), kNoTensor, kNoTensor, 0, 0,
-                         static_cast<uint32_t>(std::round(std::ldexp(c.norm_eps, 32)))});
+    network.operators.push_back({OperatorCode::kRmsNorm, out, in, kNoBuffer, model.number(name), kNoTensor, kNoTensor,
+                                 0, 0, static_cast<uint32_t>(std::round(std::ldexp(c.norm_eps, 32)))});
   };
   const auto matmul = [&](uint8_t out, uint8_t in, const std::string& name, uint8_t added = 0) {
-    network.AddOperator({OperatorCode::kMatmul, out, in, kNoBuffer, model.number(name), model.number(name + ".scale"),
-                         model.number(name + ".bias"), added, 0, 0});
+    network.operators.push_back({OperatorCode::kMatmul, out, in, kNoBuffer, model.number(name),
+                                 model.number(name + ".scale"), model.number(name + ".bias"), added, 0, 0});
   };
-  network.AddOperator({OperatorCode::kEmbed, h, kNoBuffer, kNoBuffer, model.number("embed"),
-                       model.number("embed.scale"), kNoTensor, 0, 0, 0});
+  network.operators.push_back({OperatorCode::kEmbed, h, kNoBuffer, kNoBuffer, model.number("embed"),
+                               model.number("embed.scale"), kNoTensor, 0, 0, 0});
   for (size_t l = 0; l < c.layers; ++l) {
     const std::string p = absl::StrCat("layers.", l, ".");
     norm(x, h, p + "attn_norm");
@@ -127,8 +90,8 @@ NetworkBytes LlamaNetwork(const TransformerConfig& c, const TestModel& model, co
     matmul(v, x, p + "wv");
     add(OperatorCode::kRope, q, kNoBuffer, kNoBuffer, heads, 0, 0);
     add(OperatorCode::kRope, k, kNoBuffer, kNoBuffer, kv_heads, 0, 0);
-    add(OperatorCode::kAttention, q, q, k, heads, kv_heads, v);
-    matmul(h, q, p + "wo", 1);
+    add(OperatorCode::kAttention, y, q, k, heads, kv_heads, v);
+    matmul(h, y, p + "wo", 1);
     norm(x, h, p + "ffn_norm");
     matmul(gate, x, p + "w1");
     matmul(up, x, p + "w3");
@@ -186,8 +149,8 @@ FloatTensors ToFloats(const TestModel& model) {
   for (const TestTensor& t : model.tensors) {
     if (t.name.ends_with(".scale")) continue;
     FloatTensor out;
-    const size_t rows = t.record.rows, cols = t.record.cols;
-    if (t.record.dtype == DType::kI8) {
+    const size_t rows = t.shape.rows, cols = t.shape.cols;
+    if (t.shape.dtype == DType::kI8) {
       const std::vector<uint8_t>& scales = model.tensors[model.number(t.name + ".scale")].bytes;
       out.shape = {rows, cols};
       for (size_t i = 0; i < t.bytes.size(); ++i) {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "codec/core/shared_tables.h"
-#include "restore/infer/network.h"
+#include "restore/infer/network_view.h"
+#include "tests/restore/infer/network_bytes.h"
 #include "tools/eval/transformer.h"
 
 namespace modelvault {
@@ -18,28 +18,25 @@ struct NetworkOptions {
   uint8_t activation_bits = 8;
 };
 
-// Owns what its Network views.
-class NetworkBytes {
+// A section and what it says.
+class TestNetwork {
  public:
-  explicit NetworkBytes(NetworkTask task, uint32_t inputs, uint32_t outputs, const NetworkOptions& options = {});
-
-  // Its number.
-  uint8_t AddBuffer(size_t width);
-  void AddRopeSteps(double theta, size_t head_dim);
-  void AddOperator(const NetworkOperator& op);
-
-  // Valid while this is, and until something is added.
-  Network View() const;
+  // Expects that it parses.
+  TestNetwork(const NetworkParts& parts, const TensorShapes& shapes);
+  const Network& network() const { return network_; }
 
  private:
-  Network head_;
-  std::string widths_, rope_steps_, operators_;
+  AlignedBytes bytes_;
+  Network network_;
 };
+
+// Turns a position, times 2^32, of a head's pairs.
+std::vector<uint32_t> RopeSteps(double theta, size_t head_dim);
 
 // A tensor as MODEL and a model's data have it.
 struct TestTensor {
   std::string name;
-  TensorRecord record;
+  TensorShape shape;
   std::vector<uint8_t> bytes;
 };
 TestTensor Int8Tensor(std::string name, size_t rows, size_t cols, const std::vector<int>& values);
@@ -47,13 +44,14 @@ TestTensor FloatTensorOf(std::string name, const std::vector<float>& values);
 
 struct TestModel {
   std::vector<TestTensor> tensors;
-  std::vector<TensorRecord> records() const;
+  // Of these tensors, while they are there.
+  TensorShapes shapes() const;
   // kNoTensor: there is none.
   uint16_t number(const std::string& name) const;
 };
 
 // The operators of tools/eval/transformer.h's model, of tensors NAME and NAME.scale.
-NetworkBytes LlamaNetwork(const TransformerConfig& config, const TestModel& model, const NetworkOptions& options = {});
+NetworkParts LlamaNetwork(const TransformerConfig& config, const TestModel& model, const NetworkOptions& options = {});
 
 // A model with random weights, INT8 with random scales.
 TestModel RandomLlama(const TransformerConfig& config, uint32_t seed);

@@ -90,6 +90,11 @@ TEST(NetworkViewTest, RefusesHeadsThatLie) {
       {"inputs", [](NetworkParts* p) { p->inputs = 65536; }},
       {"outputs", [](NetworkParts* p) { p->outputs = 7; }},
       {"no window", [](NetworkParts* p) { p->window = 0; }},
+      {"more positions than a u16 counts",
+       [](NetworkParts* p) {
+         p->window = 65535;
+         p->sinks = 1;
+       }},
       {"sinks fill the window", [](NetworkParts* p) { p->sinks = 9; }},
       {"no caches", [](NetworkParts* p) { p->cache_count = 0; }},
       {"more caches", [](NetworkParts* p) { p->cache_count = 2; }},
@@ -113,9 +118,11 @@ TEST(NetworkViewTest, RefusesHeadsThatLie) {
     EXPECT_EQ(Parse(reserved, SmallLanguageModelShapes()), CoreStatus::kBadNetwork);
     reserved[at] = 0;
   }
-  std::string padding = SmallClassifier().Bytes();
-  padding[32 + 6] = 1;
-  EXPECT_EQ(Parse(padding, SmallClassifierShapes()), CoreStatus::kBadNetwork);
+  for (const size_t at : {32 + 6, 32 + 7}) {
+    std::string padding = SmallClassifier().Bytes();
+    padding[at] = 1;
+    EXPECT_EQ(Parse(padding, SmallClassifierShapes()), CoreStatus::kBadNetwork);
+  }
 }
 
 TEST(NetworkViewTest, TakesTheMostThatItSays) {
@@ -128,6 +135,10 @@ TEST(NetworkViewTest, TakesTheMostThatItSays) {
   parts = SmallClassifier();
   parts.widths.resize(16, 65535);
   EXPECT_EQ(Parse(parts.Bytes(), SmallClassifierShapes()), CoreStatus::kOk);
+  ShapeList wide = SmallClassifierShapes();
+  parts.inputs = parts.widths[0] = 65535;
+  wide[0].cols = 65535;
+  EXPECT_EQ(Parse(parts.Bytes(), wide), CoreStatus::kOk);
 }
 
 TEST(NetworkViewTest, TokenizersAreForTokensAndNotNeeded) {
@@ -194,6 +205,7 @@ TEST(NetworkViewTest, RefusesOperatorsThatDoNotFitAndSaysWhich) {
       {"rope without heads", 5, [](Op* o) { o->a = 0; }},
       {"rope of other heads", 5, [](Op* o) { o->a = 2; }},
       {"rope's pairs", 5, [](Op* o) { o->b = 2; }},
+      {"rope of other pairs than the one before", 6, [](Op* o) { o->b = 0; }},
       {"rope with in", 5, [](Op* o) { o->in = 2; }},
       {"attention without heads", 7, [](Op* o) { o->a = 0; }},
       {"attention without keys' heads", 7, [](Op* o) { o->b = 0; }},
@@ -245,6 +257,56 @@ TEST(NetworkViewTest, HeadsAreOfBoundedWidth) {
   EXPECT_EQ(Parse(parts.Bytes(), shapes), CoreStatus::kOk);
   parts.widths[0] = parts.widths[1] = 257;
   shapes[0].cols = shapes[2].cols = 257;
+  EXPECT_EQ(Parse(parts.Bytes(), shapes), CoreStatus::kBadNetwork);
+}
+
+TEST(NetworkViewTest, AttentionIsOfTheHeadsThatAreRotated) {
+  NetworkParts parts = SmallLanguageModel();
+  parts.operators[7].a = 2;
+  parts.operators[7].b = 1;
+  EXPECT_EQ(Parse(parts.Bytes(), SmallLanguageModelShapes()), CoreStatus::kBadNetwork);
+  parts.operators.erase(parts.operators.begin() + 5, parts.operators.begin() + 7);
+  parts.rope_steps.clear();
+  EXPECT_EQ(Parse(parts.Bytes(), SmallLanguageModelShapes()), CoreStatus::kOk);
+}
+
+TEST(NetworkViewTest, TheFirstOperatorTakesTheFeatures) {
+  NetworkParts parts = SmallClassifier();
+  parts.operators.insert(parts.operators.begin(),
+                         {OperatorCode::kRelu, 0, kNone8, kNone8, kNone16, kNone16, kNone16, 0, 0, 0});
+  size_t bad = 0;
+  EXPECT_EQ(Parse(parts.Bytes(), SmallClassifierShapes(), &bad), CoreStatus::kBadNetwork);
+  EXPECT_EQ(bad, 32u + 8);
+}
+
+TEST(NetworkViewTest, WhatFollowsTheWidthsIsNoWidth) {
+  NetworkParts parts = SmallLanguageModel();
+  parts.rope_steps[0] = 6;
+  parts.operators[15].out = 8;
+  EXPECT_EQ(Parse(parts.Bytes(), SmallLanguageModelShapes()), CoreStatus::kBadNetwork);
+  parts.operators[15].out = 7;
+  EXPECT_EQ(Parse(parts.Bytes(), SmallLanguageModelShapes()), CoreStatus::kOk);
+}
+
+TEST(NetworkViewTest, OneBufferIsEnough) {
+  NetworkParts parts = SmallClassifier();
+  parts.outputs = 3;
+  parts.widths = {3};
+  parts.operators = {{OperatorCode::kAdd, 0, 0, 0, kNone16, kNone16, kNone16, 0, 0, 0}};
+  EXPECT_EQ(Parse(parts.Bytes(), SmallClassifierShapes()), CoreStatus::kOk);
+}
+
+TEST(NetworkViewTest, IdsHave16Bits) {
+  NetworkParts parts;
+  parts.inputs = 65535;
+  parts.outputs = 2;
+  parts.window = 1;
+  parts.widths = {2};
+  parts.operators = {{OperatorCode::kEmbed, 0, kNone8, kNone8, 0, 1, kNone16, 0, 0, 0}};
+  ShapeList shapes({{DType::kI8, 65535, 2}, {DType::kF32, 1, 65535}});
+  EXPECT_EQ(Parse(parts.Bytes(), shapes), CoreStatus::kOk);
+  parts.inputs = 65536;
+  shapes[0].rows = shapes[1].cols = 65536;
   EXPECT_EQ(Parse(parts.Bytes(), shapes), CoreStatus::kBadNetwork);
 }
 

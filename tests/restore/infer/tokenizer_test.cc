@@ -18,7 +18,7 @@ using testing::ElementsAre;
 TokenizerParts Parts() {
   TokenizerParts parts;
   parts.tokens = {{0, 0}, {0, 0}, {0, 0}, {1, 2}, {1, 1}, {0, 1}, {0, 2}, {3, 1}};
-  parts.pieces = {{7, 4}, {4, 2}, {3, 1}, {5, 3}, {6, 0}};  // " ", "a", "ab", "b", "ba"
+  parts.pieces = {{7, 260}, {4, 2}, {3, 1}, {5, 3}, {6, 0}};  // " ", "a", "ab", "b", "ba"
   parts.text = "bab ";
   parts.longest = 2;
   return parts;
@@ -52,6 +52,15 @@ TEST(TokenizerTest, TheLowestRankGoesFirstAndTheFirstOfEqualOnes) {
   parts.pieces[4].rank = 1;
   EXPECT_THAT(Encode(parts, "baba"), ElementsAre(1, 5, 3, 4));
   EXPECT_THAT(Encode(parts, ""), ElementsAre(1));
+}
+
+TEST(TokenizerTest, RanksHave16Bits) {
+  TokenizerParts parts = Parts();
+  parts.pieces[2].rank = 0x0100;  // "ab"
+  parts.pieces[4].rank = 0x00FF;  // "ba"
+  EXPECT_THAT(Encode(parts, "aba"), ElementsAre(1, 4, 6));
+  parts.pieces[4].rank = 0x0101;
+  EXPECT_THAT(Encode(parts, "aba"), ElementsAre(1, 3, 4));
 }
 
 TEST(TokenizerTest, BeginsAndSpacesAreAsItSays) {
@@ -164,6 +173,30 @@ TEST(TokenizerTest, RefusesWhatIsWrongAndSaysAboutWhere) {
   padded.back() = 1;
   EXPECT_EQ(Parse(padded, &bad), CoreStatus::kBadNetwork);
   EXPECT_EQ(bad, padded.size() - 1);
+}
+
+TEST(TokenizerTest, PiecesAreNotNeeded) {
+  TokenizerParts parts;
+  parts.tokens.resize(3);
+  EXPECT_THAT(Encode(parts, ""), ElementsAre(1));
+}
+
+TEST(TokenizerTest, ACharacterHasAtMostFourBytes) {
+  TokenizerParts parts = Parts();
+  const std::string text = "\xF0\x80\x80\x80\x80";
+  parts.first_byte = 8;
+  for (int byte = 0; byte < 256; ++byte) {
+    parts.tokens.push_back({static_cast<uint32_t>(parts.text.size()), 1});
+    parts.text.push_back(static_cast<char>(byte));
+  }
+  // Its bytes and one more are a piece, and so is that one.
+  for (const uint8_t size : {uint8_t{4}, uint8_t{5}}) {
+    parts.pieces.push_back({static_cast<uint16_t>(parts.tokens.size()), 9});
+    parts.tokens.push_back({static_cast<uint32_t>(parts.text.size()), size});
+  }
+  parts.text += text;
+  parts.longest = 5;
+  EXPECT_THAT(Encode(parts, text), ElementsAre(1, 8 + 256, 8 + 0x80));
 }
 
 TEST(TokenizerTest, ByteTokensAreTheBytesInOrderAndStayApart) {

@@ -242,7 +242,8 @@ TEST(DocsTest, KeysOfJsonDocumentsAreThoseDescribed) {
   CompareKeys("rm", {{vault, "newer"}});
   CompareKeys("compact", {{vault}});
   CompareKeys("diff", {{vault, "few", "base"}});
-  CompareKeys("plan", {{"--base", models.base()}});
+  CompareKeys("plan", {{"--base", models.base()},
+                       {"--base", talking.File("int8/base.safetensors"), "--model", talking.File("corpus.json")}});
   CompareKeys("verify", {{vault, "--against", models.folder().Write("sums", std::string(32, '0') + "  data/few\n")}});
   const FakeBoard board({});
   std::vector<std::string> all = {vault, "--all", "--energy"}, few_functions = {vault, "few", "--functions"};

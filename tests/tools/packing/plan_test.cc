@@ -27,7 +27,7 @@ TEST(PlanTest, DensitySolvesItsEquation) {
 TEST(PlanTest, CountsTheBaseAsPackStoresIt) {
   const CliModels models;
   FileSystem& disk = FileSystem::Default();
-  ASSERT_OK_AND_ASSIGN(const VaultPlan plan, PlanVault(disk, models.base(), 1 << 20, 1, 2, nullptr));
+  ASSERT_OK_AND_ASSIGN(const VaultPlan plan, PlanVault(disk, models.base(), 1 << 20, 1, {}, 2, nullptr));
   // One variant like the base adds no priors, so MODEL is the plan's.
   const ProgramRun run = Mvault({"pack", "--base", models.base(), "--variant", "a-name-of-16-byt=" + models.base(),
                                  "-o", models.File("twin.mvlt")});
@@ -47,8 +47,8 @@ TEST(PlanTest, CountsTheBaseAsPackStoresIt) {
 TEST(PlanTest, ManyVariantsCostInProportion) {
   const CliModels models;
   FileSystem& disk = FileSystem::Default();
-  ASSERT_OK_AND_ASSIGN(const VaultPlan few, PlanVault(disk, models.base(), 1 << 30, 1000, 1, nullptr));
-  ASSERT_OK_AND_ASSIGN(const VaultPlan many, PlanVault(disk, models.base(), 1 << 30, 1'000'000, 1, nullptr));
+  ASSERT_OK_AND_ASSIGN(const VaultPlan few, PlanVault(disk, models.base(), 1 << 30, 1000, {}, 1, nullptr));
+  ASSERT_OK_AND_ASSIGN(const VaultPlan many, PlanVault(disk, models.base(), 1 << 30, 1'000'000, {}, 1, nullptr));
   EXPECT_DOUBLE_EQ(few.overhead_per_variant, many.overhead_per_variant);
   EXPECT_GT(few.overhead_per_variant, 40 + 1 + 16 + 8);  // Entry, name, the header's hash,
   EXPECT_LT(few.overhead_per_variant, 100);              // and not much more.
@@ -58,7 +58,7 @@ TEST(PlanTest, ManyVariantsCostInProportion) {
 TEST(PlanTest, SaysWhenNothingFits) {
   const CliModels models;
   FileSystem& disk = FileSystem::Default();
-  ASSERT_OK_AND_ASSIGN(const VaultPlan plan, PlanVault(disk, models.base(), 1000, 100, 1, nullptr));
+  ASSERT_OK_AND_ASSIGN(const VaultPlan plan, PlanVault(disk, models.base(), 1000, 100, {}, 1, nullptr));
   EXPECT_FALSE(plan.fits);
   EXPECT_EQ(plan.bytes_left, 0u);
   EXPECT_EQ(plan.bytes_left_per_variant, 0u);

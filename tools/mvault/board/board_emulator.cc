@@ -38,7 +38,9 @@ constexpr int kFirstEmulatorWithoutPlugin = 9;
 // A program that hangs must not hang us; the slowest honest one takes seconds.
 constexpr std::chrono::minutes kTimeLimit(10);
 constexpr std::chrono::seconds kVersionTimeLimit(30);
+constexpr std::chrono::hours kSessionLimit(24 * 365);  // A user's.
 constexpr std::chrono::milliseconds kPollInterval(5);
+constexpr char kNothing[] = "/dev/null";  // For standard input.
 constexpr char kVersionPrefix[] = "QEMU emulator version ";
 
 // A folder of ours that is removed unless it is kept.
@@ -137,9 +139,44 @@ absl::StatusOr<std::string> FindFile(const std::string& given, const char* name,
                    "): build the target firmware_riscv (with MODELVAULT_RISCV=ON), or give it with ", option));
 }
 
+// While it lives, `signal` does nothing to this process.
+class SignalIgnored {
+ public:
+  explicit SignalIgnored(int signal) : signal_(signal) {
+    struct sigaction ignored = {};
+    ignored.sa_handler = SIG_IGN;
+    sigaction(signal_, &ignored, &before_);
+  }
+  ~SignalIgnored() { sigaction(signal_, &before_, nullptr); }
+  SignalIgnored(const SignalIgnored&) = delete;
+  SignalIgnored& operator=(const SignalIgnored&) = delete;
+
+ private:
+  int signal_;
+  struct sigaction before_ = {};
+};
+
+// All of standard input, and a line "exit".
+absl::Status CopyInput(const std::string& path) {
+  std::string text;
+  char piece[4096];
+  for (;;) {
+    const ssize_t size = read(STDIN_FILENO, piece, sizeof(piece));
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return absl::UnavailableError(absl::StrCat("standard input: ", strerror(errno)));
+    if (size == 0) break;
+    text.append(piece, static_cast<size_t>(size));
+  }
+  absl::StrAppend(&text, text.empty() || text.back() == '\n' ? "" : "\n", "exit\n");
+  const absl::StatusOr<std::unique_ptr<AtomicFile>> file = FileSystem::Default().CreateAtomic(path, Durability::kNone);
+  if (!file.ok()) return file.status();
+  const absl::Status status = (*file)->Append({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+  return status.ok() ? (*file)->Commit() : status;
+}
+
 // Waits for `pid`, at most `limit`; then kills it. The result is as EmulatorRun::exit_code, or nothing.
 absl::StatusOr<int> WaitFor(pid_t pid, std::chrono::seconds limit) {
-  const auto deadline = std::chrono::steady_clock::now() + limit;
+  const auto begin = std::chrono::steady_clock::now();
   for (;;) {
     int status = 0;
     const pid_t ended = waitpid(pid, &status, WNOHANG);
@@ -147,7 +184,7 @@ absl::StatusOr<int> WaitFor(pid_t pid, std::chrono::seconds limit) {
     if (ended < 0 && errno != EINTR) {
       return absl::UnavailableError(absl::StrCat("cannot wait for the emulator: ", strerror(errno)));
     }
-    if (std::chrono::steady_clock::now() > deadline) {
+    if (std::chrono::steady_clock::now() - begin > limit) {
       kill(pid, SIGKILL);
       waitpid(pid, &status, 0);
       return absl::UnavailableError(
@@ -157,18 +194,37 @@ absl::StatusOr<int> WaitFor(pid_t pid, std::chrono::seconds limit) {
   }
 }
 
-absl::StatusOr<int> RunProgram(const std::vector<std::string>& arguments, const std::string& out,
-                               const std::string& err, std::chrono::seconds limit) {
+// Where a program's standard input, output and errors are; empty: this process's own.
+struct Streams {
+  std::string in;
+  std::string out;
+  std::string err;
+};
+
+absl::StatusOr<int> RunProgram(const std::vector<std::string>& arguments, const Streams& streams,
+                               std::chrono::seconds limit) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  const auto open = [&](int descriptor, const std::string& path, int flags) {
+    if (!path.empty()) posix_spawn_file_actions_addopen(&actions, descriptor, path.c_str(), flags, 0600);
+  };
+  open(STDIN_FILENO, streams.in, O_RDONLY);
+  open(STDOUT_FILENO, streams.out, O_WRONLY | O_CREAT | O_TRUNC);
+  open(STDERR_FILENO, streams.err, O_WRONLY | O_CREAT | O_TRUNC);
+  // A signal that this process ignores is the program's again.
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t defaults;
+  sigemptyset(&defaults);
+  sigaddset(&defaults, SIGINT);
+  posix_spawnattr_setsigdefault(&attributes, &defaults);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
   std::vector<char*> argv;
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   pid_t pid = 0;
-  const int error = posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(), environ);
+  const int error = posix_spawn(&pid, argv[0], &actions, &attributes, argv.data(), environ);
+  posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0) return absl::UnavailableError(absl::StrCat(argv[0], ": cannot be started: ", strerror(error)));
   return WaitFor(pid, limit);
@@ -182,7 +238,7 @@ std::string EmulatorVersion(const std::string& emulator) {
   if (!made.ok()) return "";
   const ScratchFolder folder(*std::move(made));
   const absl::StatusOr<int> exit_code =
-      RunProgram({emulator, "--version"}, folder.File("out"), folder.File("err"), kVersionTimeLimit);
+      RunProgram({emulator, "--version"}, {kNothing, folder.File("out"), folder.File("err")}, kVersionTimeLimit);
   if (!exit_code.ok() || *exit_code != 0) return "";
   const std::string said = ReadIfThere(folder.File("out"));
   const size_t at = said.find(kVersionPrefix);
@@ -252,18 +308,22 @@ absl::StatusOr<EmulatorRun> BoardEmulator::Run(absl::string_view strap, uint64_t
   return run;
 }
 
-absl::StatusOr<EmulatorRun> BoardEmulator::RunOnce(absl::string_view strap, uint64_t wait_states,
-                                                   const std::string& plugin) const {
+absl::Status BoardEmulator::WriteCode(const std::string& path, absl::string_view strap) const {
   const absl::StatusOr<std::string> firmware = ReadAll(files_.firmware);
   if (!firmware.ok()) return firmware.status();
   if (firmware->empty() || firmware->size() > kStrapOffset) {
     return absl::InvalidArgumentError(absl::StrCat(files_.firmware, ": ", firmware->size(),
                                                    " bytes: expected a firmware image of 1 to ", kStrapOffset));
   }
+  return WriteBank(path, *firmware, strap);
+}
+
+absl::StatusOr<EmulatorRun> BoardEmulator::RunOnce(absl::string_view strap, uint64_t wait_states,
+                                                   const std::string& plugin) const {
   absl::StatusOr<std::string> made = MakeFolder(folder_);
   if (!made.ok()) return made.status();
   const ScratchFolder folder(*std::move(made));
-  if (absl::Status status = WriteBank(folder.File("code.img"), *firmware, strap); !status.ok()) return status;
+  if (absl::Status status = WriteCode(folder.File("code.img"), strap); !status.ok()) return status;
   std::string loaded;
   if (!plugin.empty()) {
     loaded = absl::StrCat(EscapedForEmulator(plugin), ",out=", EscapedForEmulator(folder.File("counts")),
@@ -273,10 +333,29 @@ absl::StatusOr<EmulatorRun> BoardEmulator::RunOnce(absl::string_view strap, uint
   std::vector<std::string> command =
       EmulatorArguments({folder.File("code.img"), folder_ + "/vault.img", /*vault_read_only=*/true}, loaded);
   command.insert(command.begin(), files_.emulator);
-  const absl::StatusOr<int> exit_code = RunProgram(command, folder.File("out"), folder.File("err"), kTimeLimit);
+  const absl::StatusOr<int> exit_code =
+      RunProgram(command, {kNothing, folder.File("out"), folder.File("err")}, kTimeLimit);
   if (!exit_code.ok()) return exit_code.status();
   return EmulatorRun{*exit_code, ReadIfThere(folder.File("out")), ReadIfThere(folder.File("err")),
                      ReadIfThere(folder.File("counts")), ""};
+}
+
+absl::StatusOr<int> BoardEmulator::Connect() const {
+  absl::StatusOr<std::string> made = MakeFolder(folder_);
+  if (!made.ok()) return made.status();
+  const ScratchFolder folder(*std::move(made));
+  if (absl::Status status = WriteCode(folder.File("code.img"), ""); !status.ok()) return status;
+  std::string input;
+  if (isatty(STDIN_FILENO) == 0) {
+    input = folder.File("in");
+    if (absl::Status status = CopyInput(input); !status.ok()) return status;
+  }
+  std::vector<std::string> command =
+      EmulatorArguments({folder.File("code.img"), folder_ + "/vault.img", /*vault_read_only=*/false}, "");
+  command.insert(command.begin(), files_.emulator);
+  // Ctrl-C is the emulator's: it ends, and this process removes the folder.
+  const SignalIgnored interrupt(SIGINT);
+  return RunProgram(command, {input, "", ""}, kSessionLimit);
 }
 
 }  // namespace modelvault

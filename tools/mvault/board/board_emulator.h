@@ -52,8 +52,16 @@ class BoardEmulator {
   // not end (kUnavailable).
   absl::StatusOr<EmulatorRun> Run(absl::string_view strap, uint64_t wait_states) const;
 
+  // Boots the firmware without straps and connects its console to this process's standard input and output until it
+  // ends; the vault's bank keeps what it writes. Input that is no terminal is read to its end first, and `exit` follows
+  // it. The result is as EmulatorRun::exit_code.
+  absl::StatusOr<int> Connect() const;
+
  private:
   BoardEmulator(BoardFiles files, std::string folder) : files_(std::move(files)), folder_(std::move(folder)) {}
+
+  // Makes the code's bank.
+  absl::Status WriteCode(const std::string& path, absl::string_view strap) const;
 
   // One run, with the plugin or without.
   absl::StatusOr<EmulatorRun> RunOnce(absl::string_view strap, uint64_t wait_states, const std::string& plugin) const;

@@ -43,6 +43,7 @@ void AddEvalCommand(Command& app, Session& session);
 void AddFitCommand(Command& app, Session& session);
 void AddRunCommand(Command& app, Session& session);
 void AddBoardCommand(Command& app, Session& session);
+void AddChatCommand(Command& app, Session& session);
 void AddHelpCommand(Command& app, Session& session);
 
 }  // namespace modelvault

@@ -13,6 +13,7 @@
 #include "nlohmann/json.hpp"
 #include "tools/eval/comparison.h"
 #include "tools/eval/eval_input.h"
+#include "tools/eval/integer_model.h"
 #include "tools/eval/transformer.h"
 #include "tools/formats/safetensors.h"
 #include "tools/formats/text_file.h"
@@ -20,6 +21,7 @@
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/eval_models.h"
 #include "tools/mvault/reports/eval_report.h"
+#include "tools/packing/network_builder.h"
 #include "vault/file_paths.h"
 #include "vault/ordered_parallel.h"
 
@@ -35,6 +37,8 @@ struct Arguments {
   std::string base;       // Empty: beside the model's file.
   std::string finetunes;  // The same.
   std::string report;     // Empty: none.
+  bool integer = false;
+  std::string activation_bits;  // Empty: what the model's file says.
   int threads = 0;
   bool json = false;
 };
@@ -68,6 +72,36 @@ absl::StatusOr<TokenScores> Score(const absl::StatusOr<Transformer>& model, cons
                                                  bad - scores.nll.begin(), " is not a number"));
 }
 
+// By the integer engine.
+absl::StatusOr<TokenScores> ScoreIntegers(const EvalModels& models, const EvalModels::Model& model,
+                                          const NetworkInput& input, const std::vector<uint16_t>& tokens) {
+  TokenScores scores;
+  const auto run = [&](absl::Span<const ModelTensor> tensors, DataSource* data) -> absl::Status {
+    const std::string name = EvalModels::NameOf(model);
+    const absl::StatusOr<std::string> network = BuildNetwork(input, tensors, name);
+    if (!network.ok()) return network.status();
+    const absl::StatusOr<std::unique_ptr<IntegerModel>> integers = IntegerModel::Create(*network, tensors, data, name);
+    if (!integers.ok()) return integers.status();
+    absl::StatusOr<TokenScores> scored = (*integers)->Score(tokens, input.config.eval_context);
+    if (scored.ok()) scores = *std::move(scored);
+    return scored.status();
+  };
+  if (absl::Status status = models.Use(model, run); !status.ok()) return status;
+  return scores;
+}
+
+// What describes the network that the integer engine runs; nothing where it does not run any.
+absl::StatusOr<std::optional<NetworkInput>> ReadNetwork(FileSystem& file_system, const Arguments& arguments) {
+  if (!arguments.integer) return std::nullopt;
+  absl::StatusOr<NetworkInput> input = ReadNetworkInput(file_system, arguments.model, "");
+  if (!input.ok()) return input.status();
+  input->tokenizer.clear();
+  if (!arguments.activation_bits.empty()) input->config.activation_bits = arguments.activation_bits == "4" ? 4 : 8;
+  // Records are scored from their first token on.
+  input->config.window = std::max(input->config.window, input->config.eval_context);
+  return *std::move(input);
+}
+
 // Everything that is needed exists: better said now than after minutes.
 absl::Status CheckFiles(FileSystem& file_system, const Arguments& arguments, const EvalModels& models) {
   for (const EvalModels::Model& m : models.models()) {
@@ -85,6 +119,8 @@ absl::StatusOr<EvalReport> Evaluate(Session& session, const Arguments& arguments
   const absl::StatusOr<EvalModel> described = ReadEvalModel(file_system, arguments.model);
   if (!described.ok()) return described.status();
   const TransformerConfig& config = described->config;
+  const absl::StatusOr<std::optional<NetworkInput>> network = ReadNetwork(file_system, arguments);
+  if (!network.ok()) return network.status();
   const absl::StatusOr<EvalModels> models = EvalModels::Open(file_system, arguments.source);
   if (!models.ok()) return models.status();
   if (absl::Status status = CheckFiles(file_system, arguments, *models); !status.ok()) return status;
@@ -103,13 +139,15 @@ absl::StatusOr<EvalReport> Evaluate(Session& session, const Arguments& arguments
     const absl::StatusOr<TokenScores> by_finetune =
         Score(MakeModel(config, ReadFloatModel(file_system, path), path), path, *tokens);
     if (!by_finetune.ok()) return by_finetune.status();
-    const std::string restored = m.path.empty() ? absl::StrCat("variant '", m.name, "'") : m.path;
+    const std::string restored = EvalModels::NameOf(m);
     const absl::StatusOr<TokenScores> by_restored =
-        Score(MakeModel(config, models->Read(m), restored), restored, *tokens);
+        network->has_value() ? ScoreIntegers(*models, m, **network, *tokens)
+                             : Score(MakeModel(config, models->Read(m), restored), restored, *tokens);
     if (!by_restored.ok()) return by_restored.status();
     return CompareScores(m.name, m.bytes, config.context, *by_base, *by_finetune, *by_restored);
   };
-  EvalReport report{arguments.source, arguments.model, {}, {}, {}};
+  EvalReport report{arguments.source, arguments.model, {}, {}, {}, {}};
+  if (network->has_value()) report.activation_bits = (*network)->config.activation_bits;
   const absl::Status status = OrderedParallel<DepartmentScores>(
       list.size(), ThreadCount(arguments.threads), compare, [&](uint64_t i, DepartmentScores scores) {
         report.departments.push_back(std::move(scores));
@@ -126,6 +164,9 @@ absl::StatusOr<EvalReport> Evaluate(Session& session, const Arguments& arguments
 }
 
 absl::StatusOr<ExitCode> Eval(Session& session, Arguments arguments) {
+  if (!arguments.activation_bits.empty() && !arguments.integer) {
+    return UsageError(session, "--activation-bits is for --integer");
+  }
   if (arguments.base.empty()) arguments.base = Beside(arguments.model, absl::StrCat("base", kSafetensorsExtension));
   if (arguments.finetunes.empty()) arguments.finetunes = Beside(arguments.model, "variants");
   if (!arguments.report.empty()) {
@@ -164,12 +205,20 @@ void AddEvalCommand(Command& app, Session& session) {
       .AddOption("--finetunes", &arguments->finetunes,
                  "The fine-tunes in floats, NAME.safetensors; default: variants/ beside the model's file")
       .TypeName("DIR");
+  command.AddFlag("--integer", &arguments->integer,
+                  "Score the restored variants with the integer engine, as the board runs them");
+  command
+      .AddOption("--activation-bits", &arguments->activation_bits,
+                 "Of the integer engine: 8, or 4 in groups of 32; default: what the model's file says")
+      .TypeName("BITS")
+      .OneOf({"4", "8"});
   command.AddOption("--report", &arguments->report, "Also write the results as an HTML page").TypeName("FILE");
   AddThreadsOption(&command, &arguments->threads);
   AddJsonFlag(&command, &arguments->json);
   SetFooter(&command,
             "  mvault eval all.mvlt --model corpus.json --tokens heldout\n"
-            "  mvault eval int8 --model corpus.json --tokens heldout --report int8.html\n",
+            "  mvault eval int8 --model corpus.json --tokens heldout --report int8.html\n"
+            "  mvault eval all.mvlt --model corpus.json --tokens heldout --integer\n",
             "Predicts every token of each variant's held-out text with the base, the fine-tune (both as they were in\n"
             "floats) and the restored variant. top-1 is the share of tokens the model thought the most probable;\n"
             "change is restored less fine-tune, with a 95 % paired bootstrap interval over records.");

@@ -47,12 +47,32 @@ absl::StatusOr<EvalModels> EvalModels::Open(FileSystem& file_system, const std::
   return result;
 }
 
-absl::StatusOr<FloatTensors> EvalModels::Read(const Model& model) const {
-  if (!vault_.has_value()) return ReadFloatModel(*file_system_, model.path);
+std::string EvalModels::NameOf(const Model& model) {
+  return model.path.empty() ? absl::StrCat("variant '", model.name, "'") : model.path;
+}
+
+absl::Status EvalModels::Use(const Model& model, ModelUser use) const {
+  if (!vault_.has_value()) {
+    const absl::StatusOr<ModelFile> file = OpenModelFile(*file_system_, model.path);
+    if (!file.ok()) return file.status();
+    FileDataSource source(&*file);
+    return use(file->tensors(), &source);
+  }
   const absl::StatusOr<NamedModel> open = vault_->OpenModel(model.name);
   if (!open.ok()) return open.status();
   ModelSource source(open->model.get(), vault_->vault().header().segment_size);
-  return ReadFloatTensors(absl::StrCat("variant '", model.name, "'"), open->tensors, &source);
+  return use(open->tensors, &source);
+}
+
+absl::StatusOr<FloatTensors> EvalModels::Read(const Model& model) const {
+  FloatTensors floats;
+  const absl::Status status = Use(model, [&](absl::Span<const ModelTensor> tensors, DataSource* data) -> absl::Status {
+    absl::StatusOr<FloatTensors> read = ReadFloatTensors(NameOf(model), tensors, data);
+    if (read.ok()) floats = *std::move(read);
+    return read.status();
+  });
+  if (!status.ok()) return status;
+  return floats;
 }
 
 absl::StatusOr<FloatTensors> ReadFloatModel(FileSystem& file_system, absl::string_view path) {

@@ -8,8 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "codec/data_source.h"
+#include "codec/model_tensor.h"
 #include "restore/named_vault.h"
 #include "tools/eval/float_tensors.h"
 #include "vault/file_system.h"
@@ -31,8 +35,14 @@ class EvalModels {
   // Sorted by name.
   const std::vector<Model>& models() const { return models_; }
 
-  // Restores a variant of a vault: stored checksums are compared, the digest over the whole model is not.
+  // Gives `use` a model's tensors and data; the result is use's, or why there is no such model. Restores a variant of a
+  // vault: stored checksums are compared, the digest over the whole model is not.
+  using ModelUser = absl::FunctionRef<absl::Status(absl::Span<const ModelTensor> tensors, DataSource* data)>;
+  absl::Status Use(const Model& model, ModelUser use) const;
   absl::StatusOr<FloatTensors> Read(const Model& model) const;
+
+  // What messages call a model.
+  static std::string NameOf(const Model& model);
 
  private:
   explicit EvalModels(FileSystem& file_system) : file_system_(&file_system) {}

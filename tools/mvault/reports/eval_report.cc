@@ -69,6 +69,9 @@ std::string Notes(const EvalReport& report) {
       "%.4f (pooled)\n",
       Printable(report.source), Counted(s.departments, "department"), Counted(s.tokens, "token"), s.pooled.base.nll,
       s.pooled.finetune.nll, s.pooled.restored.nll);
+  if (report.activation_bits.has_value()) {
+    absl::StrAppend(&text, "restored variants run in integers, activations of ", *report.activation_bits, " bits\n");
+  }
   if (!report.missing.empty()) {
     std::vector<std::string> names;
     for (const std::string& name : report.missing) names.push_back(Printable(name));
@@ -174,6 +177,7 @@ Json EvalToJson(const EvalReport& report) {
   Json json = {{"source", report.source},
                {"model", report.model},
                {"variants", Json::array()},
+               {"activation_bits", report.activation_bits.has_value() ? Json(*report.activation_bits) : Json(nullptr)},
                {"missing", report.missing},
                {"summary",
                 {{"departments", s.departments},

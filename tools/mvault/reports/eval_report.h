@@ -2,6 +2,7 @@
 #ifndef MODELVAULT_TOOLS_MVAULT_REPORTS_EVAL_REPORT_H_
 #define MODELVAULT_TOOLS_MVAULT_REPORTS_EVAL_REPORT_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ struct EvalReport {
   std::vector<DepartmentScores> departments;  // At least one.
   std::vector<std::string> missing;           // Departments the model's file lists and the source has not.
   EvalSummary summary;
+  std::optional<unsigned> activation_bits;  // Restored variants were scored by the integer engine, with as many.
 };
 
 std::string EvalToText(const EvalReport& report);

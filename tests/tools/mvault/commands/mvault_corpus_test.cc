@@ -50,9 +50,10 @@ TEST(MvaultCorpusTest, AHundredDepartmentsFitIntoAMillionBytesAndComeBack) {
   const auto variants = VariantsIn(kCorpus + "int8/variants");
   ASSERT_EQ(variants.size(), 100u);
   const ProgramRun packed = Mvault({"pack", "--base", kCorpus + "int8/base.safetensors", "--variants",
-                                    kCorpus + "int8/variants", "--budget", "1MiB", "-o", vault, "--json"});
+                                    kCorpus + "int8/variants", "--budget", "1000000", "-o", vault, "--json"});
   ASSERT_EQ(packed.exit_code, 0) << packed.err;
   const nlohmann::json json = packed.Json();
+  EXPECT_EQ(json["profile"], "small");
   const auto part = [&](const char* key) { return json["parts"].at(key).get<uint64_t>(); };
   uint64_t sum = 0;
   for (const auto& [key, bytes] : json["parts"].items()) {
@@ -75,6 +76,21 @@ TEST(MvaultCorpusTest, AHundredDepartmentsFitIntoAMillionBytesAndComeBack) {
   const ProgramRun verified = Mvault({"verify", vault, "--json"});
   EXPECT_EQ(verified.exit_code, 0) << verified.err;
   EXPECT_EQ(verified.Json()["models"], 101);
+}
+
+TEST(MvaultCorpusTest, WithinAMebibyteTheBaseIsStoredAsItIs) {
+  const TempFolder folder;
+  const std::string vault = folder.File("all.mvlt");
+  const ProgramRun packed = Mvault({"pack", "--base", kCorpus + "int8/base.safetensors", "--variants",
+                                    kCorpus + "int8/variants", "--budget", "1MiB", "-o", vault, "--json"});
+  ASSERT_EQ(packed.exit_code, 0) << packed.err;
+  const nlohmann::json json = packed.Json();
+  EXPECT_EQ(json["profile"], "fast");
+  EXPECT_LE(json["bytes"], 1 << 20);
+  EXPECT_GE(json["other_profile_bytes"], 950'000);
+  EXPECT_LE(json["other_profile_bytes"], 1'000'000);
+  ExpectComesBack(folder, vault, "base", kCorpus + "int8/base.safetensors");
+  ExpectComesBack(folder, vault, "myopathy-weakness", kCorpus + "int8/variants/myopathy-weakness.safetensors");
 }
 
 // Order-0 cost in bytes of the INT8 residuals, tensor by tensor.

@@ -152,6 +152,34 @@ TEST_F(MvaultEvalTest, BadInputIsRefusedByName) {
   ExpectError(Mvault({"eval", files_.File("int8")}), 2, "--model");
 }
 
+TEST_F(MvaultEvalTest, IntegersScoreNearlyAsFloats) {
+  nlohmann::json floats = Eval("int8", {"--json"}).Json();
+  nlohmann::json integers = Eval("int8", {"--json", "--integer"}).Json();
+  nlohmann::json vault = Eval(Pack(), {"--json", "--integer", "--threads", "3"}).Json();
+  EXPECT_EQ(floats["activation_bits"], nullptr);
+  EXPECT_EQ(integers["activation_bits"], 8);
+  for (size_t i = 0; i < 3; ++i) {
+    const nlohmann::json& f = floats["variants"][i];
+    const nlohmann::json& n = integers["variants"][i];
+    EXPECT_EQ(n["base_nll"], f["base_nll"]);
+    EXPECT_EQ(n["finetune_nll"], f["finetune_nll"]);
+    EXPECT_NE(n["restored_nll"], f["restored_nll"]);
+    EXPECT_NEAR(n["restored_nll"].get<double>(), f["restored_nll"].get<double>(), 0.05);
+    EXPECT_EQ(vault["variants"][i]["restored_nll"], n["restored_nll"]);
+  }
+  const nlohmann::json four = Eval("int8", {"--json", "--integer", "--activation-bits", "4"}).Json();
+  EXPECT_EQ(four["activation_bits"], 4);
+  EXPECT_NE(four["variants"][0]["restored_nll"], integers["variants"][0]["restored_nll"]);
+  EXPECT_THAT(Eval("int8", {"--integer"}).out, HasSubstr("run in integers, activations of 8 bits"));
+}
+
+TEST_F(MvaultEvalTest, WhatIntegersCannotRun) {
+  ExpectError(Eval("int8", {"--activation-bits", "4"}), 2, "--activation-bits");
+  ExpectError(Eval("int8", {"--integer", "--activation-bits", "5"}), 2, "--activation-bits");
+  // Floats.
+  ExpectError(Eval("variants", {"--integer"}), 3, "alpha.safetensors");
+}
+
 TEST_F(MvaultEvalTest, TheReportIsAPageOfItsOwn) {
   std::filesystem::rename(files_.File("int8"), files_.File("<b>&"));
   const ProgramRun run = Eval("<b>&", {"--report", files_.File("report.html"), "--json"});

@@ -145,6 +145,35 @@ TEST_F(MvaultNetworkTest, WhatDoesNotFitIsRefusedAndNothingIsWritten) {
   EXPECT_EQ(files_.folder().Read("corpus.json"), config);
 }
 
+TEST_F(MvaultNetworkTest, APlanTellsWhatABoardNeeds) {
+  const auto plan = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"plan", "--base", files_.File("int8/base.safetensors")};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return Mvault(arguments);
+  };
+  const std::string model = files_.File("corpus.json");
+  EXPECT_EQ(plan({"--json"}).Json()["board"], nullptr);
+  EXPECT_EQ(plan({"--json"}).Json()["network_bytes"], 0);
+  const ProgramRun run = plan({"--model", model, "--json"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const nlohmann::json json = run.Json();
+  EXPECT_EQ(json["network_bytes"], 32 + 16 + 3 * 4 + 29 * 16);
+  EXPECT_EQ(json["board"]["ram_bytes"], 131072);
+  EXPECT_EQ(json["board"]["fits_board"], true);
+  EXPECT_EQ(json["board"]["advice"], nullptr);
+  EXPECT_GT(json["board"]["token_cycles_small"], json["board"]["token_cycles_fast"]);
+  EXPECT_THAT(plan({"--model", model}).out, AllOf(HasSubstr("\nkeys and values "), HasSubstr("profile fast: about ")));
+  const uint64_t least = json["board"]["taken_ram_bytes"].get<uint64_t>();
+  EXPECT_EQ(plan({"--model", model, "--ram", std::to_string(least)}).exit_code, 0);
+  const ProgramRun tight = plan({"--model", model, "--ram", std::to_string(least - 100)});
+  EXPECT_EQ(tight.exit_code, 4);
+  EXPECT_THAT(tight.err, AllOf(HasSubstr("a board cannot run it: "), HasSubstr("with config.window ")));
+  ExpectError(plan({"--ram", "60000"}), 2, "--ram: there is no --model");
+  ExpectError(plan({"--tokenizer", model}), 2, "--tokenizer: there is no --model");
+  ExpectError(Mvault({"plan", "--base", files_.File("base.safetensors"), "--model", model}), 3,
+              "tensor 'embed' is F32 [29, 24], expected I8 [29, 24]");
+}
+
 TEST_F(MvaultNetworkTest, AFitChecksItFirstAndKeepsWithinTheBudget) {
   const std::vector<std::string> fit = {"fit",
                                         "--base",

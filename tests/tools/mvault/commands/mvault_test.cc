@@ -202,6 +202,27 @@ TEST_F(MvaultTest, PackReportsWhereTheBytesGo) {
                               HasSubstr("trits"), HasSubstr("scales"), HasSubstr("file headers"), HasSubstr("INDEX")));
 }
 
+TEST_F(MvaultTest, PackTellsTheProfileAndWhatTheOtherWouldTake) {
+  const std::string vault = models_.File("all.mvlt");
+  const auto pack = [&](const std::vector<std::string>& options) {
+    std::vector<std::string> arguments = {"pack", "--base", models_.base(), "--variants", models_.variants(),
+                                          "-o",   vault};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    return Mvault(arguments);
+  };
+  const nlohmann::json small = pack({"--json"}).Json();
+  EXPECT_EQ(small["profile"], "small");
+  const nlohmann::json fast = pack({"--profile", "fast", "--json"}).Json();
+  EXPECT_EQ(fast["profile"], "fast");
+  EXPECT_EQ(fast["bytes"], small["other_profile_bytes"]);
+  EXPECT_EQ(small["bytes"], fast["other_profile_bytes"]);
+  EXPECT_EQ(pack({"--budget", "1MiB", "--json"}).Json()["profile"], "fast");
+  EXPECT_EQ(pack({"--budget", "1MiB", "--profile", "small", "--json"}).Json()["profile"], "small");
+  EXPECT_THAT(pack({"--profile", "fast"}).out, HasSubstr("profile: fast; small would take "));
+  EXPECT_THAT(pack({"--profile", "quick"}), Fails(2, "--profile"));
+  EXPECT_EQ(Mvault({"verify", vault}).exit_code, 0);
+}
+
 TEST_F(MvaultTest, EqualInputGivesEqualBytesHoweverItIsNamed) {
   std::vector<std::string> arguments = {"pack", "--base", models_.base(), "-o", models_.File("pairs.mvlt")};
   for (const char* name : {"twin", "odd", "many", "half", "free", "few"}) {

@@ -1,0 +1,95 @@
+#include "firmware_riscv/loader/loader_weights.h"
+
+#include "firmware_riscv/loader/core_errors.h"
+#include "firmware_riscv/loader/loader_parts.h"
+#include "firmware_riscv/loader/placement.h"
+
+namespace modelvault {
+namespace {
+
+struct Tiles {
+  mv_loader* loader;
+  DeltaListBuilder* builder;
+};
+
+mv_error AddTile(void* user, size_t offset, const uint8_t* bytes, size_t size) {
+  const Tiles* const tiles = static_cast<const Tiles*>(user);
+  return ToError(tiles->builder->Add(offset, {bytes, size}, mv_base_tile(tiles->loader)));
+}
+
+mv_error IgnoreTile(void*, size_t, const uint8_t*, size_t) { return MV_OK; }
+
+}  // namespace
+
+mv_error LoaderWeights::Open(mv_loader* loader, const mv_variant& variant, const Request& request) {
+  loader_ = loader;
+  list_size_ = 0;
+  const uint32_t digest = request.with_digest ? MV_WITH_DIGEST : 0;
+  const ByteSpan memory = TakeSeals(request.list_memory);
+  mv_error error = StartSealed(loader, &variant, request.tile_size, MV_WITH_BASE | digest, seals_);
+  if (error != MV_OK) return error;
+  const bool base_layout = mv_base_tile(loader) != nullptr;
+  if (base_layout) {
+    error = MakeList(request, memory);
+    if (error == MV_OK && list_size_ != 0) return UseBase();
+  } else if (request.with_digest) {
+    error = mv_stream(loader, IgnoreTile, nullptr);
+  }
+  if (error != MV_OK) return error;
+  return UseRestored(variant, request.tile_size, base_layout ? TensorConsumer{} : request.consumer);
+}
+
+// The seals at the memory's front, if it has room for them; what is left of it.
+ByteSpan LoaderWeights::TakeSeals(ByteSpan memory) {
+  const size_t count = PartsOf(loader_).chunks.header->chunk_count();
+  seals_ = nullptr;
+  if (count > memory.size / sizeof(*seals_)) return memory;
+  seals_ = reinterpret_cast<uint32_t*>(memory.data);
+  for (size_t i = 0; i < count; ++i) seals_[i] = 0;
+  return {memory.data + count * sizeof(*seals_), memory.size - count * sizeof(*seals_)};
+}
+
+// The pass in progress, and the list of it; list_size_ stays 0 where the list's memory does not suffice.
+mv_error LoaderWeights::MakeList(const Request& request, ByteSpan memory) {
+  DeltaListBuilder builder(PartsOf(loader_).shared, memory, request.consumer);
+  Tiles tiles = {loader_, &builder};
+  const mv_error error = mv_stream(loader_, AddTile, &tiles);
+  if (error != MV_OK) return error;
+  const CoreStatus finished = builder.Finish(&list_, &list_size_);
+  return finished == CoreStatus::kWorkspaceTooSmall ? MV_OK : ToError(finished);
+}
+
+mv_error LoaderWeights::UseBase() {
+  const LoaderParts parts = PartsOf(loader_);
+  size_t size;
+  CoreStatus status = BaseWeights::MemorySize(*parts.shared, parts.chunks, kPieceSize, &size);
+  if (status == CoreStatus::kOk && size > parts.idle.size) status = CoreStatus::kWorkspaceTooSmall;
+  if (status != CoreStatus::kOk) {
+    list_size_ = 0;
+    return ToError(status);
+  }
+  new (At{base_}) BaseWeights(parts.shared, parts.chunks, seals_, parts.tables, parts.idle, kPieceSize);
+  return MV_OK;
+}
+
+// A stream of its own, which stays; `consumer` gets what it restores.
+mv_error LoaderWeights::UseRestored(const mv_variant& variant, size_t tile_size, const TensorConsumer& consumer) {
+  const mv_error started = StartSealed(loader_, &variant, tile_size, 0, seals_);
+  if (started != MV_OK) return started;
+  const LoaderParts parts = PartsOf(loader_);
+  new (At{restored_}) RestoredWeights(parts.stream, parts.layout, tile_size);
+  if (consumer.consume == nullptr) return MV_OK;
+  return ToError(ConsumeTensors(restored()->source(), *parts.shared, consumer));
+}
+
+WeightSource LoaderWeights::source() { return list_size_ != 0 ? base()->source(&list_) : restored()->source(); }
+
+void LoaderWeights::set_proof(ProvenChunks::Proof proof) {
+  if (list_size_ != 0) base()->set_proof(proof);
+}
+
+mv_fault LoaderWeights::where() const {
+  return list_size_ != 0 ? mv_fault{MV_PLACE_BASE, static_cast<uint32_t>(base()->last_chunk())} : mv_where(loader_);
+}
+
+}  // namespace modelvault
