@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "restore/infer/network_view.h"
 #include "vault/format.h"
 
 namespace modelvault {
@@ -28,14 +29,9 @@ absl::Status ModelEngine::Init(const Restorer& restorer, absl::string_view name,
       return absl::InternalError(absl::StrCat(name_, ": the tokenizer"));
     }
   }
-  const SharedTables& shared = restorer.shared();
-  const TensorList tensors = {&shared.tensor(0), shared.tensor_count()};
-  EngineMemory memory;
-  CoreStatus status = Engine::Measure(network_, tensors, &memory);
-  if (status == CoreStatus::kOk) {
-    memory_.resize(memory.total() / sizeof(uint64_t) + 1);
-    status = engine_.Init(network_, tensors, memory_.data(), memory_.size() * sizeof(uint64_t));
-  }
+  const TensorShapes shapes = ShapesOf(restorer.shared());
+  memory_.resize(Engine::Measure(network_, shapes).total() / sizeof(uint64_t) + 1);
+  const CoreStatus status = engine_.Init(network_, shapes, memory_.data(), memory_.size() * sizeof(uint64_t));
   if (status != CoreStatus::kOk) {
     return absl::InvalidArgumentError(absl::StrCat(name_, ": the engine: ", CoreStatusName(status)));
   }

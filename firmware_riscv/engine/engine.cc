@@ -117,11 +117,10 @@ CoreStatus Plan::Parse(const LoaderParts& parts, ByteView section, size_t* bad_o
 CoreStatus Plan::Measure(mv_loader* loader, const mv_variant& variant, size_t tile_size) {
   const LoaderParts parts = PartsOf(loader);
   const size_t tensors = parts.shared->tensor_count();
-  EngineMemory engine;
+  const EngineMemory engine = Engine::Measure(network, ShapesOf(*parts.shared));
   ProvenPassMemory pass;
   size_t weights_size;
-  CoreStatus status = Engine::Measure(network, {&parts.shared->tensor(0), tensors}, &engine);
-  if (status == CoreStatus::kOk) status = MeasureProvenPass(loader, variant, tile_size, &pass);
+  CoreStatus status = MeasureProvenPass(loader, variant, tile_size, &pass);
   if (status == CoreStatus::kOk) {
     status = BaseWeights::MemorySize(*parts.shared, parts.chunks, kPieceSize, &weights_size);
   }
@@ -247,8 +246,7 @@ mv_error mv_engine::Load(mv_fault* its_fault) {
   const LoaderParts parts = PartsOf(loader);
   uint8_t* const begin = reinterpret_cast<uint8_t*>(this) + memory.engine;
   const size_t engine_size = memory.cache + memory.activations + memory.parameters;
-  const CoreStatus placed =
-      engine.Init(network, {&parts.shared->tensor(0), parts.shared->tensor_count()}, begin, engine_size);
+  const CoreStatus placed = engine.Init(network, ShapesOf(*parts.shared), begin, engine_size);
   if (placed != CoreStatus::kOk) return ToError(placed);
   const ByteSpan rest = {begin + engine_size, all_memory - (memory.loader + memory.engine + engine_size)};
   mv_error error = MV_OK;
