@@ -29,7 +29,8 @@ absl::Status ModelEngine::Init(const Restorer& restorer, absl::string_view name,
       return absl::InternalError(absl::StrCat(name_, ": the tokenizer"));
     }
   }
-  const TensorShapes shapes = ShapesOf(restorer.shared());
+  const SharedTables& shared = restorer.shared();
+  const TensorShapes shapes = ShapesOf(shared);
   memory_.resize(Engine::Measure(network_, shapes).total() / sizeof(uint64_t) + 1);
   const CoreStatus status = engine_.Init(network_, shapes, memory_.data(), memory_.size() * sizeof(uint64_t));
   if (status != CoreStatus::kOk) {

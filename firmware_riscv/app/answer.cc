@@ -105,7 +105,7 @@ void PrintMemory(const mv_engine_memory& memory) {
   PrintField(" activations=", memory.activations);
   PrintField(" parameters=", memory.parameters);
   PrintField(" list=", memory.list);
-  PrintField(" ram_code=", RamCodeBytes());
+  PrintField(" ram_code=", RamCodeBytes() - memory.more);
   PrintField(" stack=", StackBytesUsed());
 }
 
@@ -124,8 +124,8 @@ mv_error OpenEngine(const Straps& straps, mv_engine** engine, Answered* answered
     if (error != MV_OK) return error;
   }
   BeginPhase(Phase::kLoad);
-  error = mv_engine_open(loader, &variant, straps.tile_size != 0 ? straps.tile_size : MV_ENGINE_TILE_SIZE, engine,
-                         &answered->fault);
+  error = mv_engine_open(loader, &variant, straps.tile_size != 0 ? straps.tile_size : MV_ENGINE_TILE_SIZE,
+                         ReclaimableRam(), engine, &answered->fault);
   answered->offset = mv_offset_of(loader, &variant, answered->fault);
   return error;
 }

@@ -38,7 +38,12 @@ inline constexpr mv_watchdog kWatchdog = {FeedWatchdog, nullptr};
 // RAM that nothing else uses, aligned to 8 bytes: for the loader, and what it leaves is the application's.
 ByteSpan FreeRam();
 
-// RAM in use beside that, in bytes: variables; code and constants copied from flash; and the deepest the stack has been
+// How many bytes directly behind that hold code that only restores models. Whoever has used them calls ReloadCode()
+// before a model is restored again.
+size_t ReclaimableRam();
+void ReloadCode();
+
+// RAM in use beside FreeRam(), in bytes: variables; code and constants copied from flash; and the deepest the stack has been
 // since reset, of the bytes it has.
 uint32_t StaticBytes();
 uint32_t RamCodeBytes();

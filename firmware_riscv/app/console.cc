@@ -9,7 +9,7 @@ namespace modelvault {
 namespace {
 
 // The longest command has a text behind it.
-constexpr size_t kLineSize = sizeof("classify") + MV_ENGINE_MAX_TEXT;
+constexpr size_t kLineSize = sizeof("classify") + 512;
 
 constexpr char kHelpText[] =
     "list           the variants in the vault\n"
@@ -198,10 +198,10 @@ void Console::Stats() {
   const size_t loader_bytes = engine != nullptr ? memory.loader : loader != nullptr ? mv_memory_used(loader) : 0;
   Field("RAM: variables ", StaticBytes(), "");
   Field(", loader ", loader_bytes, "");
-  Field(", code ", RamCodeBytes(), "");
+  Field(", code ", RamCodeBytes() - memory.more, "");
   Field(", stack at most ", StackBytesUsed(), " of ");
   Field("", StackBytes(), "");
-  Field(", free for the application ", FreeRam().size - loader_bytes - engine_bytes, "\n");
+  Field(", free for the application ", FreeRam().size + memory.more - loader_bytes - engine_bytes, "\n");
   if (engine != nullptr) PrintEngine(memory);
   Field("instructions since reset: ", InstructionsRetired(), "\n");
   for (unsigned sector = 0; sector < MV_SELECTION_SECTORS; ++sector) {

@@ -117,14 +117,17 @@ PassResult Firmware::Verify(const mv_variant& variant) {
 }
 
 void Firmware::CloseEngine() {
-  if (engine_ != nullptr) mv_engine_close(engine_);
+  if (engine_ == nullptr) return;
+  mv_engine_close(engine_);
   engine_ = nullptr;
+  ReloadCode();
 }
 
 mv_error Firmware::Load(const mv_variant& variant) {
   CloseEngine();
   BeginPhase(Phase::kLoad);
-  const mv_error error = mv_engine_open(loader_, &variant, engine_tile_size_, &engine_, &engine_fault_);
+  const mv_error error =
+      mv_engine_open(loader_, &variant, engine_tile_size_, ReclaimableRam(), &engine_, &engine_fault_);
   BeginPhase(Phase::kOther);
   ++loads_;
   return error;

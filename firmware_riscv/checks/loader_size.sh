@@ -19,14 +19,14 @@ sizes=$(awk -v programs="$*" '
   /^Linker script and memory map/ { linked = 1 }
   !linked { next }
   /^[^ ]/ { section = $1; next }
-  section !~ /^\.(text|text\.flash|ram_code|rodata)$/ || /\*fill\*/ { next }
+  section !~ /^\.(text|text\.flash|ram_code|restore_code|rodata)$/ || /\*fill\*/ { next }
   {
     for (i = 1; i < NF - 1; ++i) {
       if ($i !~ /^0x[0-9a-f]+$/ || $(i + 1) !~ /^0x[0-9a-f]+$/) continue
       file = $(i + 2)
       if (file in skipped) break
       total += hex($(i + 1))
-      if (section == ".ram_code") in_ram += hex($(i + 1))
+      if (section ~ /_code$/) in_ram += hex($(i + 1))
       break
     }
   }

@@ -3,31 +3,27 @@
 #include "firmware_riscv/engine/modelvault_engine.h"
 #include "firmware_riscv/loader/core_errors.h"
 #include "firmware_riscv/loader/loader_parts.h"
+#include "firmware_riscv/loader/loader_weights.h"
 #include "firmware_riscv/loader/placement.h"
-#include "restore/infer/delta_list_builder.h"
 #include "restore/infer/network_view.h"
 #include "restore/infer/sampler.h"
 #include "restore/infer/tokenizer.h"
-#include "restore/infer/vault_weights.h"
 
 using modelvault::At;
 using modelvault::BaseWeights;
 using modelvault::ByteSpan;
 using modelvault::ByteView;
 using modelvault::CoreStatus;
-using modelvault::DeltaList;
-using modelvault::DeltaListBuilder;
 using modelvault::Engine;
 using modelvault::EngineMemory;
 using modelvault::LoaderParts;
+using modelvault::LoaderWeights;
 using modelvault::Network;
 using modelvault::NetworkScores;
 using modelvault::NetworkTask;
 using modelvault::PartsOf;
 using modelvault::ProvenPassMemory;
-using modelvault::RestoredWeights;
 using modelvault::Sampler;
-using modelvault::TensorConsumer;
 using modelvault::ToError;
 using modelvault::Tokenizer;
 using modelvault::VariantStream;
@@ -39,7 +35,6 @@ static_assert(MV_TASK_TOKENS == static_cast<int>(NetworkTask::kTokens) &&
 
 namespace {
 
-constexpr size_t kPieceSize = 1024;  // Where the base is coded.
 // Of a stream, which nobody needs once the list is made.
 constexpr size_t kSpareSize = sizeof(VariantStream);
 
@@ -50,7 +45,8 @@ struct Plan;
 
 }  // namespace
 
-// At the loader's end; the engine's memory and the list follow.
+// Behind what the loader keeps of its memory. Activations and parameters follow; then seals of the base's chunks, the
+// list, and, at the end, the cache. Without a list the cache follows the seals, and the scratch memory it.
 struct mv_engine {
   mv_loader* loader;
   size_t all_memory;  // What the loader had before.
@@ -58,32 +54,22 @@ struct mv_engine {
   size_t tile_size;
   mv_watchdog watchdog;  // The loader's.
   mv_engine_memory memory;
-  size_t scratch_size;
-  ByteSpan scratch;  // In the loader, in its memory, or where the list would be.
+  size_t scratch_size;  // Tokens of a prompt, or features.
+  uint8_t* scratch;
   Network network;
   Tokenizer tokenizer;
   Engine engine;
   Sampler sampler;
-
-  // Where the weights come from: base_weights and the list, or restored_weights.
-  bool listed;
-  DeltaList list;
-  uint32_t starts;  // LoaderParts::starts when it was made.
-  WeightSource weights;
-  bool weights_failed;  // What ended the last run.
+  LoaderWeights weights;
+  WeightSource source;  // Its.
+  uint32_t starts;      // LoaderParts::starts while the weights can be read.
+  bool source_failed;   // What ended the last run.
   mv_fault fault;
-  alignas(BaseWeights) uint8_t base_weights[sizeof(BaseWeights)];
-  alignas(RestoredWeights) uint8_t restored_weights[sizeof(RestoredWeights)];
 
   mv_engine(mv_loader* of, const mv_variant& its, size_t tile, const Plan& plan);
-  BaseWeights* Base() { return reinterpret_cast<BaseWeights*>(base_weights); }
   mv_error Load(mv_fault* its_fault);
-  mv_error Restore(ByteSpan list_memory);
-  mv_error ReadRestored();
-  mv_error BindWeights();
+  mv_error PlaceCache(uint8_t* seals, size_t seals_size, bool listed);
   WeightSource Source();
-  TensorConsumer Parameters();
-  mv_error PlaceScratch(ByteSpan list_memory);
   template <typename Run>
   mv_error RunWith(const Run& run);
 };
@@ -97,12 +83,11 @@ struct Plan {
   Network network;
   Tokenizer tokenizer;
   mv_engine_memory memory;
-  size_t scratch_size;  // Tokens of a prompt, or features.
-  bool has_base_layout;
+  size_t scratch_size;
 
   // Parses the vault's network; tokenizer, if there is one.
   CoreStatus Parse(const LoaderParts& parts, ByteView section, size_t* bad_offset);
-  CoreStatus Measure(mv_loader* loader, const mv_variant& variant, size_t tile_size);
+  CoreStatus Measure(mv_loader* loader, const mv_variant& variant, size_t tile_size, size_t more);
 };
 
 CoreStatus Plan::Parse(const LoaderParts& parts, ByteView section, size_t* bad_offset) {
@@ -114,15 +99,13 @@ CoreStatus Plan::Parse(const LoaderParts& parts, ByteView section, size_t* bad_o
   return status;
 }
 
-CoreStatus Plan::Measure(mv_loader* loader, const mv_variant& variant, size_t tile_size) {
+CoreStatus Plan::Measure(mv_loader* loader, const mv_variant& variant, size_t tile_size, size_t more) {
   const LoaderParts parts = PartsOf(loader);
-  const size_t tensors = parts.shared->tensor_count();
-  const EngineMemory engine = Engine::Measure(network, ShapesOf(*parts.shared));
   ProvenPassMemory pass;
   size_t weights_size;
   CoreStatus status = MeasureProvenPass(loader, variant, tile_size, &pass);
   if (status == CoreStatus::kOk) {
-    status = BaseWeights::MemorySize(*parts.shared, parts.chunks, kPieceSize, &weights_size);
+    status = BaseWeights::MemorySize(*parts.shared, parts.chunks, LoaderWeights::kPieceSize, &weights_size);
   }
   if (status != CoreStatus::kOk) return status;
   scratch_size = 0;
@@ -130,21 +113,26 @@ CoreStatus Plan::Measure(mv_loader* loader, const mv_variant& variant, size_t ti
   if (network.tokenizer.size > 0) {
     scratch_size = Larger(scratch_size, AlignUp(Tokenizer::ScratchWords(MV_ENGINE_MAX_TEXT) * sizeof(uint16_t)));
   }
-  has_base_layout = pass.has_base_layout;
-  size_t kept = pass.bytes;
-  if (has_base_layout) {
-    kept = Larger(pass.with_base, AlignUp(pass.fixed + weights_size) + (scratch_size > kSpareSize ? scratch_size : 0));
+  size_t kept = pass.with_base;
+  if (pass.has_base_layout) {
+    kept = Larger(kept, AlignUp(pass.fixed + weights_size) + (scratch_size > kSpareSize ? scratch_size : 0));
   }
+  const EngineMemory engine = Engine::Measure(network, ShapesOf(*parts.shared));
+  const size_t cache = AlignUp(engine.cache);
+  // Without a list, or with a base that is coded, restoring goes on.
+  const bool restores = !pass.has_base_layout || !parts.shared->all_raw();
   memory = {AlignUp(kept),
-            AlignUp(sizeof(mv_engine)),
-            AlignUp(engine.cache),
+            AlignUp(sizeof(mv_engine)) + AlignUp(parts.chunks.header->chunk_count() * sizeof(uint32_t)),
+            cache,
             AlignUp(engine.activations),
             AlignUp(engine.parameters),
-            has_base_layout ? tensors * sizeof(uint32_t) : 0};
+            pass.has_base_layout ? parts.shared->tensor_count() * sizeof(uint32_t) : 0,
+            restores ? 0 : (more < cache ? more : cache) / MV_MEMORY_ALIGNMENT * MV_MEMORY_ALIGNMENT};
   return CoreStatus::kOk;
 }
 
-mv_error MakePlan(mv_loader* loader, const mv_variant& variant, size_t tile_size, Plan* plan, mv_fault* fault) {
+mv_error MakePlan(mv_loader* loader, const mv_variant& variant, size_t tile_size, size_t more, Plan* plan,
+                  mv_fault* fault) {
   *fault = {MV_PLACE_UNKNOWN, 0};
   if (tile_size < MV_MIN_TILE_SIZE) return MV_BAD_ARGUMENT;
   *fault = {MV_PLACE_NETWORK, 0};
@@ -156,7 +144,24 @@ mv_error MakePlan(mv_loader* loader, const mv_variant& variant, size_t tile_size
   fault->number = static_cast<uint32_t>(bad_offset);
   if (parsed != CoreStatus::kOk) return ToError(parsed);
   *fault = {MV_PLACE_UNKNOWN, 0};
-  return ToError(plan->Measure(loader, variant, tile_size));
+  return ToError(plan->Measure(loader, variant, tile_size, more));
+}
+
+// Places the engine, where there is room for it and what it needs.
+mv_error Place(mv_loader* loader, const mv_variant& variant, size_t tile_size, size_t more, mv_engine** engine,
+               mv_fault* fault) {
+  Plan plan = {};
+  const mv_error planned = MakePlan(loader, variant, tile_size, more, &plan, fault);
+  if (planned != MV_OK) return planned;
+  const ByteSpan all = modelvault::MemoryOf(loader);
+  const mv_engine_memory& needed = plan.memory;
+  const size_t before = needed.loader + needed.engine + needed.activations + needed.parameters;
+  if (before + needed.cache > all.size + needed.more) {
+    *fault = {MV_PLACE_MEMORY, 0};
+    return MV_WORKSPACE_TOO_SMALL;
+  }
+  *engine = new (At{all.data + needed.loader}) mv_engine(loader, variant, tile_size, plan);
+  return MV_OK;
 }
 
 }  // namespace
@@ -171,93 +176,49 @@ mv_engine::mv_engine(mv_loader* of, const mv_variant& its, size_t tile, const Pl
       scratch_size(plan.scratch_size),
       network(plan.network),
       tokenizer(plan.tokenizer),
-      sampler(0, 0, 0),
-      listed(plan.has_base_layout) {}
+      sampler(0, 0, 0) {}
 
-TensorConsumer mv_engine::Parameters() {
-  return {[](void* self, size_t tensor, size_t offset, ByteView bytes) {
-            return static_cast<mv_engine*>(self)->engine.ConsumeRestored(tensor, offset, bytes);
-          },
-          this};
-}
-
-// The one pass over a variant with the base's layout: proves it all, makes the list, reads the parameters.
-mv_error mv_engine::Restore(ByteSpan list_memory) {
-  mv_error error = mv_start_proven(loader, &variant, tile_size, MV_WITH_DIGEST | MV_WITH_BASE);
-  if (error != MV_OK) return error;
-  struct Target {
-    mv_loader* loader;
-    DeltaListBuilder builder;
-  } target = {loader, DeltaListBuilder(PartsOf(loader).shared, list_memory, Parameters())};
-  error = mv_stream(
-      loader,
-      [](void* user, size_t offset, const uint8_t* bytes, size_t size) {
-        Target* const to = static_cast<Target*>(user);
-        return ToError(to->builder.Add(offset, {bytes, size}, mv_base_tile(to->loader)));
-      },
-      &target);
-  if (error != MV_OK) return error;
-  const CoreStatus finished = target.builder.Finish(&list, &memory.list);
-  listed = finished == CoreStatus::kOk;
-  if (!listed) memory.list = 0;
-  return finished == CoreStatus::kWorkspaceTooSmall ? MV_OK : ToError(finished);
-}
-
-// The same for a variant with a layout of its own, in two passes, as its tensors may stand in another order.
-mv_error mv_engine::ReadRestored() {
-  const mv_consumer nobody = [](void*, size_t, const uint8_t*, size_t) { return MV_OK; };
-  mv_error error = mv_start_proven(loader, &variant, tile_size, MV_WITH_DIGEST);
-  if (error == MV_OK) error = mv_stream(loader, nobody, nullptr);
-  if (error == MV_OK) error = BindWeights();
-  if (error != MV_OK) return error;
-  return ToError(ConsumeTensors(weights, *PartsOf(loader).shared, Parameters()));
-}
-
-// Makes `weights`, in the loader's memory.
-mv_error mv_engine::BindWeights() {
+// Where the cache and the scratch memory are is known once there is a list, or none.
+mv_error mv_engine::PlaceCache(uint8_t* seals, size_t seals_size, bool listed) {
+  const LoaderParts parts = PartsOf(loader);
+  uint8_t* const end = modelvault::MemoryOf(loader).data + all_memory;
   if (listed) {
     modelvault::EndModel(loader);
-    const LoaderParts parts = PartsOf(loader);
-    weights = (new (At{base_weights}) BaseWeights(parts.shared, parts.chunks, parts.tables, parts.idle, kPieceSize))
-                  ->source(&list);
-    starts = parts.starts;
+    engine.MoveCache(end + memory.more - memory.cache);
+    scratch = scratch_size > kSpareSize ? parts.idle.data + parts.idle.size - scratch_size
+                                        : reinterpret_cast<uint8_t*>(parts.stream);
+    memory.list = weights.list_size();
     return MV_OK;
   }
-  const mv_error error = mv_start_proven(loader, &variant, tile_size, 0);
-  if (error != MV_OK) return error;
-  const LoaderParts parts = PartsOf(loader);
-  weights = (new (At{restored_weights}) RestoredWeights(parts.stream, parts.layout, tile_size))->source();
-  starts = parts.starts;
-  return MV_OK;
-}
-
-mv_error mv_engine::PlaceScratch(ByteSpan list_memory) {
-  if (!listed) {
-    scratch = {list_memory.data, scratch_size};
-    return scratch_size <= list_memory.size ? MV_OK : MV_WORKSPACE_TOO_SMALL;
-  }
-  const LoaderParts parts = PartsOf(loader);
-  scratch = {reinterpret_cast<uint8_t*>(parts.stream), scratch_size};
-  if (scratch_size > kSpareSize) scratch.data = parts.idle.data + parts.idle.size - scratch_size;
-  return MV_OK;
+  engine.MoveCache(seals + seals_size);
+  scratch = seals + seals_size + memory.cache;
+  memory.list = memory.more = 0;
+  return scratch <= end && scratch_size <= static_cast<size_t>(end - scratch) ? MV_OK : MV_WORKSPACE_TOO_SMALL;
 }
 
 mv_error mv_engine::Load(mv_fault* its_fault) {
   const LoaderParts parts = PartsOf(loader);
-  uint8_t* const begin = reinterpret_cast<uint8_t*>(this) + memory.engine;
-  const size_t engine_size = memory.cache + memory.activations + memory.parameters;
-  const CoreStatus placed = engine.Init(network, ShapesOf(*parts.shared), begin, engine_size);
+  const size_t seals_size = AlignUp(parts.chunks.header->chunk_count() * sizeof(uint32_t));
+  uint8_t* const begin = reinterpret_cast<uint8_t*>(this) + (memory.engine - seals_size);
+  uint8_t* const seals = begin + memory.activations + memory.parameters;
+  const CoreStatus placed =
+      engine.Init(network, ShapesOf(*parts.shared), begin, memory.activations + memory.parameters + memory.cache);
   if (placed != CoreStatus::kOk) return ToError(placed);
-  const ByteSpan rest = {begin + engine_size, all_memory - (memory.loader + memory.engine + engine_size)};
-  mv_error error = MV_OK;
-  if (listed) {
-    error = Restore(rest);
-    if (error == MV_OK) error = BindWeights();
-  } else {
-    error = ReadRestored();
-  }
+  uint8_t* const list_end = modelvault::MemoryOf(loader).data + all_memory + memory.more - memory.cache;
+  LoaderWeights::Request request;
+  request.tile_size = tile_size;
+  request.list_memory = {seals, static_cast<size_t>(list_end - seals)};
+  request.consumer = {[](void* self, size_t tensor, size_t offset, ByteView bytes) {
+                        return static_cast<mv_engine*>(self)->engine.ConsumeRestored(tensor, offset, bytes);
+                      },
+                      this};
+  request.with_digest = true;
+  modelvault::LimitMemory(loader, memory.loader);
+  mv_error error = weights.Open(loader, variant, request);
   *its_fault = mv_where(loader);
-  if (error == MV_OK) error = PlaceScratch(rest);
+  if (error == MV_OK) error = PlaceCache(seals, seals_size, weights.list_size() > 0);
+  source = weights.source();
+  starts = PartsOf(loader).starts;
   // A variant may lack what the network needs.
   if (error == MV_OK && !engine.ready()) error = MV_BAD_NETWORK;
   return error;
@@ -268,72 +229,47 @@ WeightSource mv_engine::Source() {
   return {this,
           [](void* context, size_t tensor, size_t begin, size_t end) {
             mv_engine* const self = static_cast<mv_engine*>(context);
-            const CoreStatus status = self->weights.start(self->weights.context, tensor, begin, end);
-            self->weights_failed = status != CoreStatus::kOk;
+            const CoreStatus status = self->source.start(self->source.context, tensor, begin, end);
+            self->source_failed = status != CoreStatus::kOk;
             return status;
           },
           [](void* context, ByteView* piece) {
             mv_engine* const self = static_cast<mv_engine*>(context);
             if (self->watchdog.feed != nullptr) self->watchdog.feed(self->watchdog.context);
-            const CoreStatus status = self->weights.next(self->weights.context, piece);
-            self->weights_failed = status != CoreStatus::kOk;
+            const CoreStatus status = self->source.next(self->source.context, piece);
+            self->source_failed = status != CoreStatus::kOk;
             return status;
           },
-          weights.deltas};
+          source.deltas};
 }
 
 template <typename Run>
 mv_error mv_engine::RunWith(const Run& run) {
   fault = {MV_PLACE_UNKNOWN, 0};
-  weights_failed = false;
-  if (PartsOf(loader).starts != starts) {
-    const mv_error bound = BindWeights();
-    if (bound != MV_OK) {
-      fault = mv_where(loader);
-      return bound;
-    }
-  }
+  source_failed = false;
+  if (PartsOf(loader).starts != starts) return MV_BAD_ARGUMENT;
   const CoreStatus status = run(Source());
-  if (status != CoreStatus::kOk && weights_failed) {
-    fault = listed ? mv_fault{MV_PLACE_BASE, static_cast<uint32_t>(Base()->last_chunk())} : mv_where(loader);
-  }
+  if (status != CoreStatus::kOk && source_failed) fault = weights.where();
   return ToError(status);
 }
 
-mv_error mv_engine_memory_needed(mv_loader* loader, const mv_variant* variant, size_t tile_size,
+mv_error mv_engine_memory_needed(mv_loader* loader, const mv_variant* variant, size_t tile_size, size_t more,
                                  mv_engine_memory* memory) {
   Plan plan = {};
   mv_fault unused;
-  const mv_error error = MakePlan(loader, *variant, tile_size, &plan, &unused);
+  const mv_error error = MakePlan(loader, *variant, tile_size, more, &plan, &unused);
   *memory = plan.memory;
   return error;
 }
 
-// Places the engine, where there is room for it and what it needs.
-static mv_error Place(mv_loader* loader, const mv_variant& variant, size_t tile_size, mv_engine** engine,
-                      mv_fault* fault) {
-  Plan plan = {};
-  const mv_error planned = MakePlan(loader, variant, tile_size, &plan, fault);
-  if (planned != MV_OK) return planned;
-  const ByteSpan all = modelvault::MemoryOf(loader);
-  const mv_engine_memory& needed = plan.memory;
-  if (needed.loader + needed.engine + needed.cache + needed.activations + needed.parameters > all.size) {
-    *fault = {MV_PLACE_MEMORY, 0};
-    return MV_WORKSPACE_TOO_SMALL;
-  }
-  *engine = new (At{all.data + needed.loader}) mv_engine(loader, variant, tile_size, plan);
-  return MV_OK;
-}
-
-mv_error mv_engine_open(mv_loader* loader, const mv_variant* variant, size_t tile_size, mv_engine** engine,
+mv_error mv_engine_open(mv_loader* loader, const mv_variant* variant, size_t tile_size, size_t more, mv_engine** engine,
                         mv_fault* fault) {
   mv_fault unused;
   if (fault == nullptr) fault = &unused;
   *engine = nullptr;
   mv_engine* opened;
-  mv_error error = Place(loader, *variant, tile_size, &opened, fault);
+  mv_error error = Place(loader, *variant, tile_size, more, &opened, fault);
   if (error != MV_OK) return error;
-  modelvault::LimitMemory(loader, opened->memory.loader);
   error = opened->Load(fault);
   if (error != MV_OK) {
     mv_engine_close(opened);
@@ -343,7 +279,10 @@ mv_error mv_engine_open(mv_loader* loader, const mv_variant* variant, size_t til
   return MV_OK;
 }
 
-void mv_engine_close(mv_engine* engine) { modelvault::LimitMemory(engine->loader, engine->all_memory); }
+void mv_engine_close(mv_engine* engine) {
+  modelvault::EndModel(engine->loader);
+  modelvault::LimitMemory(engine->loader, engine->all_memory);
+}
 
 void mv_engine_memory_used(const mv_engine* engine, mv_engine_memory* memory) { *memory = engine->memory; }
 
@@ -370,9 +309,9 @@ mv_error mv_engine_encode(mv_engine* engine, const char* text, size_t size, cons
   *count = 0;
   if (engine->network.tokenizer.size == 0) return MV_NOT_FOUND;
   if (size > MV_ENGINE_MAX_TEXT) return MV_BAD_ARGUMENT;
-  uint16_t* const words = reinterpret_cast<uint16_t*>(engine->scratch.data);
+  uint16_t* const words = reinterpret_cast<uint16_t*>(engine->scratch);
   const CoreStatus status = engine->tokenizer.Encode({reinterpret_cast<const uint8_t*>(text), size}, words,
-                                                     engine->scratch.size / sizeof(uint16_t), count, bad_offset);
+                                                     engine->scratch_size / sizeof(uint16_t), count, bad_offset);
   if (status == CoreStatus::kOk) *tokens = words;
   return ToError(status);
 }
@@ -385,7 +324,7 @@ const char* mv_engine_text(const mv_engine* engine, uint16_t token, size_t* size
 
 int32_t* mv_engine_features(mv_engine* engine) {
   if (engine->network.task != NetworkTask::kFeatures) return nullptr;
-  return reinterpret_cast<int32_t*>(engine->scratch.data);
+  return reinterpret_cast<int32_t*>(engine->scratch);
 }
 
 mv_error mv_engine_run(mv_engine* engine, const uint16_t* tokens, size_t count) {

@@ -9,7 +9,7 @@
  *   const uint16_t* prompt;
  *   size_t count;
  *   uint16_t token;
- *   mv_error error = mv_engine_open(loader, &variant, MV_ENGINE_TILE_SIZE, &engine, NULL);
+ *   mv_error error = mv_engine_open(loader, &variant, MV_ENGINE_TILE_SIZE, 0, &engine, NULL);
  *   if (error == MV_OK) error = mv_engine_encode(engine, "What is", 7, &prompt, &count, NULL);
  *   if (error == MV_OK) error = mv_engine_run(engine, prompt, count);
  *   while (error == MV_OK && (error = mv_engine_pick(engine, &token)) == MV_OK) {
@@ -33,17 +33,18 @@ typedef struct mv_engine mv_engine;
 
 /* Bytes, of the memory that mv_open() was given. */
 typedef struct mv_engine_memory {
-  size_t loader;      /* The loader, its decoder and tiles; later chunks of the base, and what mv_engine_encode() gives. */
-  size_t engine;      /* The engine's own state. */
+  size_t loader;      /* The loader, its decoder and tiles; later a chunk of the base, and what mv_engine_encode() gives. */
+  size_t engine;      /* The engine's own state, and a word for each chunk of the base. */
   size_t cache;       /* Keys and values of all positions of the window. */
   size_t activations; /* Of one token; those of a batch lie in what is free of the cache. */
   size_t parameters;  /* Gains, row scales and biases. */
   size_t list;        /* Where the variant's weights differ from the base's. 0: they are restored each time. */
+  size_t more;        /* How much of `cache` is behind that memory: see mv_engine_open(). */
 } mv_engine_memory;
 
 /* What opening an engine of `variant` takes, with tiles of `tile_size` bytes; `list` is the least that it begins with,
  * and how much it becomes is known once it is open. Errors as of mv_engine_open(). */
-mv_error mv_engine_memory_needed(mv_loader* loader, const mv_variant* variant, size_t tile_size,
+mv_error mv_engine_memory_needed(mv_loader* loader, const mv_variant* variant, size_t tile_size, size_t more,
                                  mv_engine_memory* memory);
 
 /* Restores `variant` once, in proven tiles (mv_start_proven()) whose digest is compared at the end; keeps what differs
@@ -51,15 +52,21 @@ mv_error mv_engine_memory_needed(mv_loader* loader, const mv_variant* variant, s
  * weight is the base's, from a chunk that is proven each time it is read, and the list's. Where the list does not fit,
  * or the variant has a layout of its own, its weights are restored each time instead, with the same results, slower.
  *
+ * The `more` bytes directly behind the loader's memory are left alone until the model is loaded. From then on, and until
+ * the engine is closed, it keeps positions there, but only if nothing is restored any more: with a list, and a base that
+ * is stored as it is. So code and tables that only restore may lie there. mv_engine_memory_used() tells how much of it
+ * is in use.
+ *
  * MV_NOT_FOUND: the vault does not say what its models compute. MV_BAD_NETWORK: it says what does not fit the model.
  * MV_WORKSPACE_TOO_SMALL: the memory does not suffice. Others: the vault is damaged. After a failure *engine is NULL, the
  * loader as before, and *fault (if not NULL) tells where.
  *
- * While the engine is open the loader can do all it could, in the memory that the engine leaves it. */
-mv_error mv_engine_open(mv_loader* loader, const mv_variant* variant, size_t tile_size, mv_engine** engine,
+ * While the engine is open the loader has the memory that the engine leaves it. Starting a model there ends the engine:
+ * it can only be closed then. */
+mv_error mv_engine_open(mv_loader* loader, const mv_variant* variant, size_t tile_size, size_t more, mv_engine** engine,
                         mv_fault* fault);
 
-/* Gives the engine's memory back to the loader. */
+/* Gives the engine's memory back to the loader, with which no model is in progress then. */
 void mv_engine_close(mv_engine* engine);
 
 /* The memory in use. */
@@ -86,7 +93,7 @@ typedef struct mv_engine_info {
 
 void mv_engine_describe(const mv_engine* engine, mv_engine_info* info);
 
-#define MV_ENGINE_MAX_TEXT 512u
+#define MV_ENGINE_MAX_TEXT 1024u
 
 /* Sets *tokens and *count to the ids of `text` (at most MV_ENGINE_MAX_TEXT bytes), the one that begins a text first.
  * They stay until the next of these calls, and until the loader starts a model. MV_NOT_FOUND: there
@@ -104,7 +111,7 @@ int32_t* mv_engine_features(mv_engine* engine);
 
 /* Runs tokens at the positions that follow, up to 16 at once. Positions beyond the window push out the oldest but the
  * sinks. A stored byte that is not what was packed ends it: mv_engine_where() tells its place, and there are no scores.
- * MV_BAD_ARGUMENT: no tokens, one beyond the vocabulary, or a network of features. */
+ * MV_BAD_ARGUMENT: no tokens, one beyond the vocabulary, a network of features, or a loader that has started a model. */
 mv_error mv_engine_run(mv_engine* engine, const uint16_t* tokens, size_t count);
 
 /* The same for features, times 2^16, as many as the network's inputs. */

@@ -46,6 +46,7 @@ _start:
   addi a0, a0, 16
   bltu a0, sp, 1b
   copy _ram_code_load, _ram_code_start, _ram_code_end
+  copy _restore_code_load, _restore_code_start, _restore_code_end
   copy _data_load, _data_start, _data_end
   fence.i
 

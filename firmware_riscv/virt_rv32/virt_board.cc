@@ -12,6 +12,8 @@ extern const uint8_t _selection_start[];
 extern const uint32_t _stack_bottom[];
 extern const uint32_t _stack_top[];
 extern const uint8_t _ram_code_start[], _ram_code_end[];
+extern uint8_t _restore_code_start[], _restore_code_end[], _restore_code_room_end[];
+extern const uint8_t _restore_code_load[];
 extern const uint8_t _data_start[], _data_end[];
 extern const uint8_t _bss_start[], _bss_end[];
 extern uint8_t _arena_start[], _arena_end[];
@@ -76,9 +78,19 @@ void FeedWatchdog(void*) { *reinterpret_cast<volatile uint32_t*>(kWatchdogRegist
 
 ByteSpan FreeRam() { return {_arena_start, static_cast<size_t>(_arena_end - _arena_start)}; }
 
+size_t ReclaimableRam() { return static_cast<size_t>(_restore_code_room_end - _restore_code_start); }
+
+void ReloadCode() {
+  const size_t size = static_cast<size_t>(_restore_code_end - _restore_code_start);
+  memcpy(_restore_code_start, _restore_code_load, size);
+  asm volatile("fence.i" ::: "memory");
+}
+
 uint32_t StaticBytes() { return static_cast<uint32_t>((_data_end - _data_start) + (_bss_end - _bss_start)); }
 
-uint32_t RamCodeBytes() { return static_cast<uint32_t>(_ram_code_end - _ram_code_start); }
+uint32_t RamCodeBytes() {
+  return static_cast<uint32_t>((_ram_code_end - _ram_code_start) + (_restore_code_room_end - _restore_code_start));
+}
 
 uint32_t StackBytesUsed() {
   const uint32_t* p = _stack_bottom;

@@ -129,18 +129,21 @@ CoreStatus Engine::Init(const Network& network, const TensorShapes& shapes, void
   Prepare(network, shapes);
   if (reinterpret_cast<uintptr_t>(memory) % kAlignment != 0) return CoreStatus::kBadArgument;
   uint8_t* const begin = static_cast<uint8_t*>(memory);
-  // The parameters, whose size takes long to find, come last.
-  const size_t before = ActivationBytes() + CacheBytes();
-  if (size < before) return CoreStatus::kWorkspaceTooSmall;
+  const size_t besides = ActivationBytes() + CacheBytes();
+  if (size < besides) return CoreStatus::kWorkspaceTooSmall;
   row_ = begin;
   single_ = reinterpret_cast<int32_t*>(begin + row_bytes_);
   scratch_ = begin + row_bytes_ + SingleBytes();
-  cache_ = begin + ActivationBytes();
   size_t parameters = 0;
-  const CoreStatus status = PlaceParameters(cache_ + CacheBytes(), size - before, &parameters);
-  memory_used_ = before + parameters;
-  Reset();
+  const CoreStatus status = PlaceParameters(begin + ActivationBytes(), size - besides, &parameters);
+  memory_used_ = besides + parameters;
+  MoveCache(begin + ActivationBytes() + parameters);
   return status;
+}
+
+void Engine::MoveCache(void* cache) {
+  cache_ = static_cast<uint8_t*>(cache);
+  Reset();
 }
 
 void Engine::Reset() {

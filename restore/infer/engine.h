@@ -39,6 +39,10 @@ class Engine {
   // kWorkspaceTooSmall.
   [[nodiscard]] CoreStatus Init(const Network& network, const TensorShapes& shapes, void* memory, size_t size);
 
+  // Has the cache, EngineMemory::cache bytes, at another place than the end of Init()'s memory, at a multiple of
+  // kAlignment too; nothing was kept there until now. Forgets all positions.
+  void MoveCache(void* cache);
+
   // Of the memory: Measure()'s total, found without the time that Measure() takes.
   size_t memory_used() const { return memory_used_; }
 
