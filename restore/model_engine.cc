@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "restore/infer/network_view.h"
 #include "vault/format.h"
 
 namespace modelvault {

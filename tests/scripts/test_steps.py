@@ -29,6 +29,9 @@ case $asked in
     printf '<testcase name="<testsuite tests=9>"/></testsuite>\n' >>"$2" ;;
   "mvault_demo train"*) mkdir -p build/demo/int8/variants ;;
   "mvault fit"*) echo a >build/demo/hospital.mvlt; echo m >build/demo/int8/variants/radiology.safetensors ;;
+  "mvault_demo patient"*) printf 'radiology 3\ncardiology 5\n' ;;
+  "mvault board"*) case $asked in *cardiology*) echo class 5 ;; *) echo class "${CLASS:-3}" ;; esac
+    printf '\nRAM  1\nfirst token  2\n' ;;
   "mvault restore"*) echo m >build/demo/restored.safetensors ;;
 esac
 """
@@ -133,12 +136,14 @@ class Demo(Tree):
 
     def test_each_step_that_fails_is_named_with_a_way_on(self):
         whole, again = "run again: scripts/demo", "go on behind it: scripts/demo --again"
-        for command, title, way in (("install-deps", "1/7 Packages and build", whole),
-                                    ("cmake --preset", "1/7 Packages and build", whole),
-                                    ("cmake --build", "1/7 Packages and build", whole), ("train", "2/7 Train", whole),
-                                    ("mvault fit", "3/7 Fit", whole), ("verify", "4/7 Verify", again),
-                                    ("restore", "5/7 Restore", again), ("mvault_demo eval", "5/7 Restore", again),
-                                    ("table", "6/7 What", again), ("transcript", "7/7 The same", again)):
+        for command, title, way in (("install-deps", "1/8 Packages and build", whole),
+                                    ("cmake --preset", "1/8 Packages and build", whole),
+                                    ("cmake --build", "1/8 Packages and build", whole), ("train", "2/8 Train", whole),
+                                    ("mvault fit", "3/8 Fit", whole), ("verify", "4/8 Verify", again),
+                                    ("restore", "5/8 Restore", again), ("mvault_demo eval", "5/8 Restore", again),
+                                    ("table", "6/8 What", again), ("transcript", "7/8 The same", again),
+                                    ("mvault_demo patient", "8/8 The same patient", again),
+                                    ("mvault board", "8/8 The same patient", again)):
             with self.subTest(command):
                 run = self.run_script("scripts/demo", FAIL=command)
                 self.assertEqual(run.returncode, 7)
@@ -148,6 +153,13 @@ class Demo(Tree):
                 if command == "cmake --preset":
                     self.assertIn("stand-in fails: cmake", run.stderr)
                     self.assertIn("log: build/configure.log", run.stderr)
+
+    def test_a_model_that_breaks_its_rules_is_told(self):
+        run = self.run_script("scripts/demo")
+        self.assertIn("cardiology's own rules say class 5, its model on the board: class 5\n", run.stdout)
+        run = self.run_script("scripts/demo", CLASS="4")
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("the model of radiology does not follow its rules", run.stderr)
 
     def test_again_repeats_the_steps_behind_the_fit_alone(self):
         run = self.run_script("scripts/demo", "--again")

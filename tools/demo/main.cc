@@ -90,6 +90,25 @@ int Evaluate(const std::string& folder, const std::string& model_path, const std
                                name, *correct, record->heldout_samples, 100 * top1, 100 * finetune_top1));
 }
 
+// Writes a patient's measurements to `path`, and prints what each of two departments does by its own rules.
+int Patient(const std::string& folder, const std::string& name, const std::string& other, const std::string& path) {
+  FileSystem& file_system = FileSystem::Default();
+  const absl::StatusOr<TrainingRecord> record = ReadRecord(file_system, folder);
+  if (!record.ok()) return Fail(record.status());
+  const absl::StatusOr<size_t> first = FindDepartment(*record, name), second = FindDepartment(*record, other);
+  if (!first.ok()) return Fail(first.status());
+  if (!second.ok()) return Fail(second.status());
+  const std::optional<Disagreement> patient = Task(record->task).FindDisagreement(*first, *second);
+  if (!patient.has_value()) {
+    return Fail(absl::NotFoundError(absl::StrCat(name, " and ", other, " treat every finding alike")));
+  }
+  std::string text;
+  for (const float measurement : patient->measurements) absl::StrAppendFormat(&text, "%.1f ", measurement);
+  text.back() = '\n';
+  if (absl::Status written = WriteTextFile(file_system, path, text); !written.ok()) return Fail(written);
+  return Print(absl::StrCat(name, " ", patient->first_class, "\n", other, " ", patient->second_class, "\n"));
+}
+
 struct TableFiles {
   std::string folder;  // that train wrote
   std::string models;  // folder of the departments' models
@@ -133,6 +152,8 @@ int Run(int argc, char** argv) {
   int threads = 0;
   std::string model_path;
   std::string department;
+  std::string other;
+  std::string patient_path;
   bool json = false;
   uint64_t vault_size = 0;
   TableFiles files;
@@ -141,7 +162,8 @@ int Run(int argc, char** argv) {
     program.SetFooter(kExitCodes);
     Command train = program.AddCommand("train", "Train base and departments and write them as F32 safetensors");
     train.SetFooter(kExitCodes);
-    train.AddOption("--out", &folder, "Folder to write base, curvature, variants/ and demo.json to").Required();
+    train.AddOption("--out", &folder, "Folder to write base, model.json, curvature, variants/ and demo.json to")
+        .Required();
     train.AddOption("--seed", &options.task.seed, "The same seed gives the same files, byte for byte").ShowDefault();
     train.AddOption("--departments", &departments, "Departments to train")
         .Range(1, static_cast<int>(DepartmentNames().size()))
@@ -162,6 +184,15 @@ int Run(int argc, char** argv) {
     eval.AddOption("--department,--variant", &department, "Whose held-out samples").Required();
     eval.AddFlag("--json", &json, "Print the result as JSON");
     eval.OnParsed([&] { action = [&] { return Evaluate(folder, model_path, department, json); }; });
+
+    Command patient = program.AddCommand("patient", "Write measurements that two departments treat differently");
+    patient.SetFooter(
+        absl::StrCat("Prints a line a department: its name, and the class that its own rules say.\n", kExitCodes));
+    patient.AddOption("--data", &folder, "Folder that train wrote").Required();
+    patient.AddOption("--department", &department, "Whose patient it is").Required();
+    patient.AddOption("--other", &other, "Who treats it differently").Required();
+    patient.AddOption("--out", &patient_path, "File to write the numbers to").Required();
+    patient.OnParsed([&] { action = [&] { return Patient(folder, department, other, patient_path); }; });
 
     Command table = program.AddCommand("table", "Print bytes, ratio and accuracy before and after");
     table.SetFooter(kExitCodes);

@@ -98,6 +98,13 @@ std::string LayerName(size_t layer, size_t layer_count) {
   return layer + 1 == layer_count ? "output" : absl::StrCat("hidden", layer + 1);
 }
 
+std::string DescribeNetwork(size_t layer_count) {
+  std::vector<std::string> names;
+  for (size_t l = 0; l < layer_count; ++l) names.push_back(absl::StrCat("\"", LayerName(l, layer_count), "\""));
+  return absl::StrCat("{\"config\": {\"architecture\": \"mlp\", \"layers\": [", absl::StrJoin(names, ", "),
+                      "], \"activation\": \"relu\"}}\n");
+}
+
 absl::StatusOr<uint64_t> WriteNetwork(FileSystem& file_system, const std::string& path, const Network& network,
                                       const SafetensorsMetadata& metadata) {
   std::vector<TensorValues> tensors;

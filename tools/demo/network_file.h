@@ -25,6 +25,9 @@ std::string LayerName(size_t layer, size_t layer_count);
 absl::StatusOr<uint64_t> WriteNetwork(FileSystem& file_system, const std::string& path, const Network& network,
                                       const SafetensorsMetadata& metadata);
 
+// What describes such networks to `mvault fit --model` (docs/cli.md), as JSON.
+std::string DescribeNetwork(size_t layer_count);
+
 // Reads a network in F32 or I8; layers may have any names. A file of another form is kInvalidArgument: other tensors,
 // layers that do not fit one another, a scale that is not finite and above 0.
 absl::StatusOr<Network> ReadNetwork(FileSystem& file_system, const std::string& path);

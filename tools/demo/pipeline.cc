@@ -109,6 +109,8 @@ absl::StatusOr<TrainingRecord> TrainDemo(FileSystem& file_system, const DemoOpti
       WriteNetwork(file_system, folder + "/base.safetensors", base, {{"role", "base"}});
   if (!base_size.ok()) return base_size.status();
   record.base_file_size = *base_size;
+  if (auto s = WriteTextFile(file_system, folder + "/model.json", DescribeNetwork(base.layers.size())); !s.ok())
+    return s;
   if (auto s = WriteCurvature(file_system, folder + "/curvature.safetensors", base, task, options); !s.ok()) return s;
 
   std::vector<absl::StatusOr<DepartmentResult>> results(count);

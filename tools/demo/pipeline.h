@@ -34,10 +34,10 @@ struct DemoOptions {
   size_t threads = 1;               // changes the time, not one byte of the result
 };
 
-// Writes base.safetensors, curvature.safetensors, variants/NAME.safetensors and, once all is there, demo.json into
-// `folder`, which is created if needed. kAlreadyExists if its folder `variants` holds anything, because the pack that
-// follows would take it along; kInvalidArgument for a number of departments there are no names for. `progress` is
-// called from any thread, one call at a time.
+// Writes base.safetensors, model.json, curvature.safetensors, variants/NAME.safetensors and, once all is there,
+// demo.json into `folder`, which is created if needed. kAlreadyExists if its folder `variants` holds anything, because
+// the pack that follows would take it along; kInvalidArgument for a number of departments there are no names for.
+// `progress` is called from any thread, one call at a time.
 absl::StatusOr<TrainingRecord> TrainDemo(FileSystem& file_system, const DemoOptions& options, const std::string& folder,
                                          const ProgressFunction& progress);
 

@@ -61,6 +61,18 @@ Dataset Task::MixedSamples(uint64_t batch, size_t count) const {
   return dataset;
 }
 
+std::optional<Disagreement> Task::FindDisagreement(size_t first, size_t second) const {
+  const Department& a = departments_[first];
+  const Department& b = departments_[second];
+  for (size_t finding = 0; finding < options_.findings; ++finding) {
+    if (a.classes[finding] == b.classes[finding]) continue;
+    const auto begin = a.centres.begin() + static_cast<ptrdiff_t>(finding * options_.inputs);
+    return Disagreement{std::vector<float>(begin, begin + static_cast<ptrdiff_t>(options_.inputs)), a.classes[finding],
+                        b.classes[finding]};
+  }
+  return std::nullopt;
+}
+
 void Task::AppendSample(const Department& department, uint64_t stream, uint64_t index, Dataset* dataset) const {
   Random random(options_.seed, stream, index);
   const uint32_t finding = department.finding_draw[random.Below(static_cast<uint32_t>(department.finding_draw.size()))];

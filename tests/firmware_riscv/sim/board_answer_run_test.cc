@@ -28,7 +28,7 @@ TEST(BoardAnswerRunTest, TheBoardAnswersAsTheHost) {
       ASSERT_EQ(run.exit_code, 0) << run;
       EXPECT_THAT(run.Json()["prompt_ids"], SizeIs(17));
       EXPECT_THAT(run.Json()["ids"], SizeIs(150));
-      EXPECT_EQ(run.Json()["ram"]["list"] == 0, std::string(name) == "base");
+      EXPECT_GT(run.Json()["ram"]["list"], 0);
       answers.insert(run.Json()["scores"]);
     }
   }

@@ -167,5 +167,11 @@ TEST_F(NetworkFileTest, AnyFailingOperationIsReportedAndLeavesNoFile) {
   }
 }
 
+TEST(DescribeNetworkTest, NamesTheLayersInOrder) {
+  EXPECT_EQ(DescribeNetwork(3),
+            "{\"config\": {\"architecture\": \"mlp\", \"layers\": [\"hidden1\", \"hidden2\", \"output\"], "
+            "\"activation\": \"relu\"}}\n");
+}
+
 }  // namespace
 }  // namespace modelvault::demo

@@ -60,15 +60,15 @@ TEST_F(ProgramTest, HelpAndWrongCommandLines) {
   const Outcome help = Run("--help");
   EXPECT_EQ(help.exit_code, 0);
   EXPECT_THAT(help.output, testing::AllOf(HasSubstr("train"), HasSubstr("eval"), HasSubstr("table")));
-  for (const std::string command : {"train", "eval", "table"}) {
+  for (const std::string command : {"train", "eval", "patient", "table"}) {
     const Outcome outcome = Run(command + " --help");
     EXPECT_EQ(outcome.exit_code, 0);
     EXPECT_THAT(outcome.output, HasSubstr("Exit codes: 0 done; 1 failed"));
   }
   for (const std::string arguments :
        {"", "fly", "train", "train --out x --departments 101", "train --out x --departments 0",
-        "train --out x --seed y", "eval --data x --model y", "table --data x --models y",
-        "table --data x --models y --vault-bytes 0", "table --data x --vault-bytes 1",
+        "train --out x --seed y", "eval --data x --model y", "patient --data x --department y --other z",
+        "table --data x --models y", "table --data x --models y --vault-bytes 0", "table --data x --vault-bytes 1",
         "table --data x --models y --vault-bytes 1 --page z", "table --data x --models y --vault-bytes 1 --info z"}) {
     const Outcome outcome = Run(arguments);
     EXPECT_EQ(outcome.exit_code, 2) << arguments;
@@ -93,6 +93,21 @@ TEST_F(ProgramTest, EvalPrintsWhatTheModelScoredWhenItWasTrained) {
   EXPECT_EQ(result["top1"], department.finetune_top1);
   EXPECT_EQ(result["finetune_top1"], department.finetune_top1);
   EXPECT_EQ(result["samples"], record_.heldout_samples);
+}
+
+TEST_F(ProgramTest, APatientIsWrittenAndBothClassesArePrinted) {
+  MakeData();
+  const std::string& name = record_.departments[0].name;
+  const std::string& other = record_.departments[1].name;
+  const std::string command =
+      "patient --data " + data_.path() + " --out " + scratch_.File("patient") + " --department " + name + " --other ";
+  const Outcome outcome = Run(command + other);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+  EXPECT_THAT(outcome.output, testing::MatchesRegex(name + " [0-4]\n" + other + " [0-4]\n"));
+  EXPECT_THAT(scratch_.Read("patient"), testing::MatchesRegex("(-?[0-9]+\\.[0-9] ){20}-?[0-9]+\\.[0-9]\n"));
+  const Outcome same = Run(command + name);
+  EXPECT_EQ(same.exit_code, 1);
+  EXPECT_THAT(same.errors, HasSubstr("treat every finding alike"));
 }
 
 TEST_F(ProgramTest, TablePrintsToStandardOutput) {

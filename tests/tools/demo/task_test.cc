@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -98,6 +101,32 @@ TEST(TaskTest, EveryClassOccursAndNoOther) {
   const std::set<uint32_t> labels(samples.labels.begin(), samples.labels.end());
   EXPECT_EQ(labels.size(), options.classes);
   EXPECT_LT(*labels.rbegin(), options.classes);
+}
+
+TEST(TaskTest, ADisagreementIsAFindingWithTwoClasses) {
+  TaskOptions options = SmallDemo().task;
+  // Without noise to speak of, samples of a finding lie around its typical patient.
+  options.finding_spread = 1000;
+  options.department_shift = 0;
+  const Task task(options);
+  const std::optional<Disagreement> found = task.FindDisagreement(0, 1);
+  ASSERT_TRUE(found.has_value());
+  EXPECT_NE(found->first_class, found->second_class);
+  ASSERT_EQ(found->measurements.size(), options.inputs);
+  const auto label_of = [&](size_t department) {
+    const Dataset samples = task.DepartmentSamples(department, Split::kHeldOut, 500);
+    for (size_t s = 0; s < samples.size(); ++s) {
+      float largest = 0;
+      for (size_t i = 0; i < options.inputs; ++i) {
+        largest = std::max(largest, std::abs(samples.features[s * options.inputs + i] - found->measurements[i]));
+      }
+      if (largest < 10) return static_cast<int>(samples.labels[s]);
+    }
+    return -1;
+  };
+  EXPECT_EQ(label_of(0), static_cast<int>(found->first_class));
+  EXPECT_EQ(label_of(1), static_cast<int>(found->second_class));
+  EXPECT_FALSE(task.FindDisagreement(0, 0).has_value());
 }
 
 TEST(TaskTest, WithoutShiftAndOwnRulesDepartmentsShareFindingsAndClasses) {

@@ -39,30 +39,33 @@ class BoardAskTest : public testing::Test {
 };
 
 TEST_F(BoardAskTest, TheBoardsAnswerIsHeldAgainstTheHosts) {
-  const nlohmann::json host = Mvault({"run", vault_, "alpha", "--prompt", "a", "--tokens", "3", "--json"}).Json();
+  const nlohmann::json host =
+      Mvault({"run", vault_, "alpha", "--prompt", "a", "--tokens", "3", "--pass-ends", "--json"}).Json();
   const std::string ids = absl::StrJoin(host["ids"].get<std::vector<int>>(), ",");
   const std::string scores = host["score_hashes"].back();
   Answers(ids, scores);
-  const ProgramRun run = Ask({"alpha", "--ask", "a", "--tokens", "3", "--json"});
+  const ProgramRun run = Ask({"alpha", "--ask", "a", "--tokens", "3", "--pass-ends", "--json"});
   ASSERT_EQ(run.exit_code, 0) << run;
   EXPECT_EQ(run.Json()["text"], host["text"]);
   EXPECT_EQ(run.Json()["ids"], host["ids"]);
   EXPECT_EQ(run.Json()["matches_host"], true);
   EXPECT_EQ(run.Json()["ram_bytes"], 9);
-  EXPECT_THAT(Ask({"alpha", "--ask", "a", "--tokens", "3"}).out,
+  EXPECT_THAT(Ask({"alpha", "--ask", "a", "--tokens", "3", "--pass-ends"}).out,
               testing::StartsWith(host["text"].get<std::string>() + "\n\n"));
-  const nlohmann::json energy = Ask({"alpha", "--ask", "a", "--tokens", "3", "--json", "--energy"}).Json()["energy"];
+  const nlohmann::json energy =
+      Ask({"alpha", "--ask", "a", "--tokens", "3", "--pass-ends", "--json", "--energy"}).Json()["energy"];
   EXPECT_EQ(energy["works"][0]["work"], "boot");
 
   Answers(ids + ",4", scores);
-  const ProgramRun more = Ask({"alpha", "--ask", "a", "--tokens", "3", "--json"});
+  const ProgramRun more = Ask({"alpha", "--ask", "a", "--tokens", "3", "--pass-ends", "--json"});
   EXPECT_EQ(more.exit_code, 1);
   EXPECT_THAT(more.err, HasSubstr("'alpha': the board answered 4 tokens"));
   EXPECT_EQ(more.Json()["matches_host"], false);
   Answers(ids, "0000000000000000");
-  EXPECT_EQ(Ask({"alpha", "--ask", "a", "--tokens", "3"}).exit_code, 1);
+  EXPECT_EQ(Ask({"alpha", "--ask", "a", "--tokens", "3", "--pass-ends"}).exit_code, 1);
   Answers(ids, scores, "checksum", 1);
-  EXPECT_THAT(Ask({"alpha", "--ask", "a", "--tokens", "3"}).err, HasSubstr("'alpha' on the board: checksum"));
+  EXPECT_THAT(Ask({"alpha", "--ask", "a", "--tokens", "3", "--pass-ends"}).err,
+              HasSubstr("'alpha' on the board: checksum"));
 }
 
 TEST_F(BoardAskTest, StrapsHaveTheQuestion) {

@@ -47,6 +47,12 @@ const char kFakeCounts[] = R"json({"wait": 12, "cut": false, "flash_stores": 0, 
    "multiplications": 10, "divisions": 1, "branches": 20, "begun": 1, "functions": []}]}
 )json";
 
+const char kFakeBehaviour[] = R"(
+echo "hello from the board"
+echo "measure status=ok bytes=1234 xxh64=$hash expected=$hash tile=4096 static_ram=20000 ram_code=6000 stack=700 name=$name"
+exit 0
+)";
+
 FakeBoard::FakeBoard(const std::map<std::string, std::string>& hashes) {
   std::string list;
   for (const auto& [name, hash] : hashes) list += name + " " + hash + "\n";
@@ -71,11 +77,7 @@ hash=$(sed -n "s/^$name //p" "$here/hashes")
 . "$here/behaviour"
 )");
   std::filesystem::permissions(folder_.File("emulator"), std::filesystem::perms::owner_all);
-  SetBehaviour(R"(
-echo "hello from the board"
-echo "measure status=ok bytes=1234 xxh64=$hash expected=$hash tile=4096 static_ram=20000 ram_code=6000 stack=700 name=$name"
-exit 0
-)");
+  SetBehaviour(kFakeBehaviour);
 }
 
 void FakeBoard::SetVersion(const std::string& text) const { folder_.Write("version", text); }

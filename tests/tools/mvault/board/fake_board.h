@@ -33,6 +33,9 @@ class FakeBoard {
   TempFolder folder_;
 };
 
+// The default behaviour.
+extern const char kFakeBehaviour[];
+
 // The plugin's report, in cycles: open 1,000 + 200 data + 300 fetch; verify: decode 20,000 + 5,000 + 100, hash 4,000,
 // else 60 + 0 + 40; use: the same, and decode 100 more; start-up 7,000.
 extern const char kFakeCounts[];
