@@ -59,7 +59,8 @@ TEST_F(BoardChatTest, WhatCannotBeAskedIsRefused) {
                     "-o", silent})
                 .exit_code,
             0);
-  expect_error({"chat", silent, "base"}, 3, "the vault does not say what its models compute (see pack --model)");
+  expect_error({"chat", silent, "base"}, 7,
+               "the vault does not say what its models compute: pack or fit it with --model");
 }
 
 }  // namespace

@@ -49,8 +49,7 @@ class BoardTalkTest : public testing::Test {
   std::pair<int, std::string> LongAnswer(const std::string& name, size_t letters) {
     for (int seed = 1; seed < 100; ++seed) {
       const std::string text = OnHost(
-          name, "abc",
-          {"--tokens", absl::StrCat(letters), "--temperature", "1.5", "--top-k", "64", "--seed", absl::StrCat(seed)});
+          name, "abc", {"--tokens", absl::StrCat(letters), "--temperature", "1.5", "--seed", absl::StrCat(seed)});
       if (text.size() == letters) return {seed, text};
     }
     ADD_FAILURE() << "all end before";
@@ -117,7 +116,7 @@ TEST_F(BoardTalkTest, SettingsAreShownAndChecked) {
   const std::string output = Talk(
       "set\nset tokens 10\nset seed 18446744073709551615\nset top-k 2\nset temperature 0.75\nset temperature -1\n"
       "set top-k 65\nset tokens 0\nset colour 3\nset seed\n");
-  EXPECT_THAT(output, HasSubstr("> set\ntokens 64, seed 1, top-k 64, temperature 0.0000 (always the best token)\n"));
+  EXPECT_THAT(output, HasSubstr("> set\ntokens 64, seed 1, top-k 40, temperature 0.0000 (always the best token)\n"));
   EXPECT_THAT(output, HasSubstr("0.75\ntokens 10, seed 18446744073709551615, top-k 2, temperature 0.7500\n"));
   for (const char* line : {"set temperature -1", "set top-k 65", "set tokens 0", "set colour 3", "set seed"}) {
     EXPECT_THAT(output, HasSubstr(absl::StrCat("> ", line, "\nerror: set takes ")));
