@@ -17,12 +17,15 @@ awk '$2 ~ /^[tTwW]$/ { print $1 }' "$folder/symbols" >"$folder/mangled"
 "$cxxfilt" --no-params <"$folder/mangled" >"$folder/demangled"
 sed -E 's/\(anonymous namespace\):://g; s/[(<[].*//; s/ .*//' "$folder/demangled" >"$folder/names"
 awk '$2 ~ /^[tTwW]$/ { print $3 }' "$folder/symbols" | paste "$folder/names" - >"$folder/functions"
-begin=$(awk '$1 == "_ram_code_start" { print $3 }' "$folder/symbols")
-end=$(awk '$1 == "_ram_code_end" { print $3 }' "$folder/symbols")
-if [ -z "$begin" ] || [ -z "$end" ]; then fail "$elf has no code for RAM"; fi
+# Two places: what stays, and what only restores.
+symbol() { awk -v name="$1" '$1 == name { print "x" $3 }' "$folder/symbols"; }
+begin=$(symbol _ram_code_start) end=$(symbol _ram_code_end)
+begin2=$(symbol _restore_code_start) end2=$(symbol _restore_code_end)
+if [ -z "$begin" ] || [ -z "$end" ] || [ -z "$begin2" ] || [ -z "$end2" ]; then fail "$elf has no code for RAM"; fi
 # Addresses are hexadecimal numbers of one width, so they compare as text.
-awk -v list="$list" -v begin="x$begin" -v end="x$end" '
-  ("x" $2) >= begin && ("x" $2) < end { in_ram[$1] = 1; next }
+awk -v list="$list" -v begin="$begin" -v end="$end" -v begin2="$begin2" -v end2="$end2" '
+  { at = "x" $2 }
+  (at >= begin && at < end) || (at >= begin2 && at < end2) { in_ram[$1] = 1; next }
   { elsewhere[$1] = 1 }
   END {
     while ((getline line < list) > 0) {

@@ -9,16 +9,16 @@ namespace modelvault {
 
 // The image begins with these words, little-endian. `…At` are bytes from its start, multiples of 4.
 enum class EngineImageWord : uint32_t {
-  kNetworkAt,     // Task, activation bits, buffers, rope pairs, operators, caches, window, sinks, inputs, outputs: a word
-                  // each; then widths (u16, padded to 4), rope steps, operators as in a NETWORK section.
+  kNetworkAt,  // Task, activation bits, buffers, rope pairs, operators, caches, window, sinks, inputs, outputs: a word
+               // each; then widths (u16, padded to 4), rope steps, operators as in a NETWORK section.
   kTensorCount,
-  kRecordsAt,     // For each tensor: offset in the data, size, rows, cols, dtype.
+  kRecordsAt,  // For each tensor: offset in the data, size, rows, cols, dtype.
   kDataAt,
   kDataSize,
-  kDeltasAt,      // Bytes of a DeltaList; 0: none.
+  kDeltasAt,  // Bytes of a DeltaList; 0: none.
   kDeltasSize,
-  kStartsAt,      // Where each tensor's begin.
-  kPromptAt,      // u16 tokens.
+  kStartsAt,  // Where each tensor's begin.
+  kPromptAt,  // u16 tokens.
   kPromptCount,
   kGenerateCount,  // Tokens that follow, each the best one.
   kWordCount,

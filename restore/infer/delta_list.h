@@ -75,9 +75,7 @@ class DeltaList {
   static constexpr uint32_t kNone = 0xFFFFFFFF;
 
   // Tensor i's string; null: it has no differences.
-  const uint8_t* string(size_t i) const {
-    return i < tensors_ && starts_[i] != kNone ? bytes_ + starts_[i] : nullptr;
-  }
+  const uint8_t* string(size_t i) const { return i < tensors_ && starts_[i] != kNone ? bytes_ + starts_[i] : nullptr; }
   DeltaCursor tensor(size_t i) const { return DeltaCursor(string(i)); }
 
  private:

@@ -45,15 +45,16 @@ void DeltaRows::FindStep(Add add) {
 }
 
 // Up to an entry of ±step, or beyond the row.
-[[gnu::noinline]] void DeltaRows::AddOthers(const int8_t* x, int32_t* sum) {
+[[gnu::noinline]] void DeltaRows::AddOthers(const int16_t* x, int32_t* sum) {
   FindStep([&](size_t place, int32_t difference) { *sum += difference * x[place]; });
 }
 
-void DeltaRows::AddRows(const int8_t* x, size_t rows, int32_t* sums) {
-  // In registers, but for what is rare. Addresses, so that the lowest bit is that of the sign.
+void DeltaRows::AddRows(const int16_t* x, size_t rows, int32_t* sums) {
+  // In registers, but for what is rare. Addresses, so that a bit of theirs is that of the sign.
+  constexpr uintptr_t kEntry = sizeof(int16_t);
   const size_t row_size = row_size_;
   const int32_t step = step_;
-  const uintptr_t begin = reinterpret_cast<uintptr_t>(x), end = begin + row_size;
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(x), end = begin + kEntry * row_size;
   const uint8_t* at = at_;
   size_t next = next_;
   Pending pending = pending_;
@@ -66,18 +67,18 @@ void DeltaRows::AddRows(const int8_t* x, size_t rows, int32_t* sums) {
         next = next_, at = at_, pending = pending_;
         continue;
       }
-      uintptr_t place = begin + next;
+      uintptr_t place = begin + kEntry * next;
       int32_t steps = 0;
       uint8_t byte;
       do {
         byte = *at++;
-        steps += *reinterpret_cast<const int8_t*>(place);
-        place = (place | 1) + 1;
+        steps += *reinterpret_cast<const int16_t*>(place);
+        place = (place | kEntry) + kEntry;
         if (byte >= kDeltaSkip) [[unlikely]]
           break;
-        place += byte;
+        place += kEntry * byte;
       } while (place < end);
-      next = place - begin;
+      next = (place - begin) / kEntry;
       *sums += steps * step;
       if (byte < kDeltaSkip) break;
       --at;
@@ -87,17 +88,18 @@ void DeltaRows::AddRows(const int8_t* x, size_t rows, int32_t* sums) {
   next_ = next, at_ = at, pending_ = pending;
 }
 
-[[gnu::noinline]] void DeltaRows::AddOthersOfTokens(const int8_t* x, int32_t* sums) {
+[[gnu::noinline]] void DeltaRows::AddOthersOfTokens(const int16_t* x, int32_t* sums) {
   FindStep([&](size_t place, int32_t difference) {
     for (size_t t = 0; t < kDotTokens; ++t) sums[t] += difference * x[kDotTokens * place + t];
   });
 }
 
-// As AddRows(), with kDotTokens bytes for each of its.
-void DeltaRows::AddGroup(const int8_t* x, size_t rows, size_t stride, int32_t* sums) {
+// As AddRows(), with kDotTokens values for each of its.
+void DeltaRows::AddGroup(const int16_t* x, size_t rows, size_t stride, int32_t* sums) {
+  constexpr uintptr_t kEntry = sizeof(int16_t) * kDotTokens;
   const size_t row_size = row_size_;
   const int32_t step = step_;
-  const uintptr_t begin = reinterpret_cast<uintptr_t>(x), end = begin + kDotTokens * row_size;
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(x), end = begin + kEntry * row_size;
   const uint8_t* at = at_;
   size_t next = next_;
   Pending pending = pending_;
@@ -110,19 +112,19 @@ void DeltaRows::AddGroup(const int8_t* x, size_t rows, size_t stride, int32_t* s
         next = next_, at = at_, pending = pending_;
         continue;
       }
-      uintptr_t place = begin + kDotTokens * next;
+      uintptr_t place = begin + kEntry * next;
       int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
       uint8_t byte;
       do {
-        const int8_t* const p = reinterpret_cast<const int8_t*>(place);
+        const int16_t* const p = reinterpret_cast<const int16_t*>(place);
         byte = *at++;
         s0 += p[0], s1 += p[1], s2 += p[2], s3 += p[3];
-        place = (place | kDotTokens) + kDotTokens;
+        place = (place | kEntry) + kEntry;
         if (byte >= kDeltaSkip) [[unlikely]]
           break;
-        place += kDotTokens * byte;
+        place += kEntry * byte;
       } while (place < end);
-      next = (place - begin) / kDotTokens;
+      next = (place - begin) / kEntry;
       sums[0] += s0 * step, sums[1] += s1 * step, sums[2] += s2 * step, sums[3] += s3 * step;
       if (byte < kDeltaSkip) break;
       --at;
@@ -132,7 +134,7 @@ void DeltaRows::AddGroup(const int8_t* x, size_t rows, size_t stride, int32_t* s
   next_ = next, at_ = at, pending_ = pending;
 }
 
-void DeltaRows::AddRowsOfTokens(const int8_t* x, size_t groups, size_t rows, size_t stride, int32_t* sums) {
+void DeltaRows::AddRowsOfTokens(const int16_t* x, size_t groups, size_t rows, size_t stride, int32_t* sums) {
   // Each group begins where the first row does.
   const DeltaRows before = *this;
   for (size_t g = 0; g < groups; ++g, x += kDotTokens * row_size_, sums += kDotTokens) {

@@ -15,21 +15,21 @@ class DeltaRows {
   DeltaRows(const uint8_t* string, size_t cols);
 
   // Goes on by `rows` rows. sums[r] += Σ of the row's differences · activations, which are `x[kDotPair · col]`, their
-  // negatives at the next byte; x is at a multiple of 2.
-  void AddRows(const int8_t* x, size_t rows, int32_t* sums);
+  // negatives right behind; x is at a multiple of 4.
+  void AddRows(const int16_t* x, size_t rows, int32_t* sums);
 
-  // The same for `groups` groups of kDotTokens tokens, each of `cols` columns (dot.h), at a multiple of 8: adds to
+  // The same for `groups` groups of kDotTokens tokens, each of `cols` columns (dot.h), at a multiple of 16: adds to
   // sums[r · stride + t].
-  void AddRowsOfTokens(const int8_t* x, size_t groups, size_t rows, size_t stride, int32_t* sums);
+  void AddRowsOfTokens(const int16_t* x, size_t groups, size_t rows, size_t stride, int32_t* sums);
 
  private:
   enum class Pending : uint8_t { kNone, kStep, kExplicit };
 
   template <typename Add>
   void FindStep(Add add);
-  void AddOthers(const int8_t* x, int32_t* sum);
-  void AddOthersOfTokens(const int8_t* x, int32_t* sums);
-  void AddGroup(const int8_t* x, size_t rows, size_t stride, int32_t* sums);
+  void AddOthers(const int16_t* x, int32_t* sum);
+  void AddOthersOfTokens(const int16_t* x, int32_t* sums);
+  void AddGroup(const int16_t* x, size_t rows, size_t stride, int32_t* sums);
 
   const uint8_t* at_;
   size_t row_size_;  // 2 · columns.

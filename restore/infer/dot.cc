@@ -40,7 +40,7 @@ struct Rows {
 };
 
 // A weight of kDotTokens tokens.
-[[gnu::always_inline]] inline void Tokens(int32_t w, const int8_t* x, RowSums* sums) {
+[[gnu::always_inline]] inline void Tokens(int32_t w, const int16_t* x, RowSums* sums) {
   int32_t a = x[0], b = x[1], c = x[2], d = x[3];
   Loaded(&a, &b, &c, &d);
   sums->a += w * a;
@@ -51,7 +51,7 @@ struct Rows {
 }
 
 // The same for two weights.
-[[gnu::always_inline]] inline void Tokens(int32_t w, int32_t v, const int8_t* x, RowSums* of_w, RowSums* of_v) {
+[[gnu::always_inline]] inline void Tokens(int32_t w, int32_t v, const int16_t* x, RowSums* of_w, RowSums* of_v) {
   int32_t a = x[0], b = x[1], c = x[2], d = x[3];
   Loaded(&a, &b, &c, &d);
   of_w->a += w * a;
@@ -75,10 +75,10 @@ struct Rows {
 
 }  // namespace
 
-void DotEightRows(const int8_t* weights, size_t cols, const int8_t* x, int32_t sums[8]) {
+void DotEightRows(const int8_t* weights, size_t cols, const int16_t* x, int32_t sums[8]) {
   constexpr size_t kStep = 8;
-  const int8_t* const end = x + kDotPair * cols;
-  const int8_t* const steps_end = x + kDotPair * (cols / kStep * kStep);
+  const int16_t* const end = x + kDotPair * cols;
+  const int16_t* const steps_end = x + kDotPair * (cols / kStep * kStep);
   Rows rows(weights, cols), more(rows.d + cols, cols);
   RowSums s, t;
   const auto column = [&](size_t i) __attribute__((always_inline)) {
@@ -109,10 +109,10 @@ void DotEightRows(const int8_t* weights, size_t cols, const int8_t* x, int32_t s
   Store(t, sums + 4);
 }
 
-void DotFourRows(const int8_t* weights, size_t cols, const int8_t* x, int32_t sums[4]) {
+void DotFourRows(const int8_t* weights, size_t cols, const int16_t* x, int32_t sums[4]) {
   constexpr size_t kStep = 4;
-  const int8_t* const end = x + kDotPair * cols;
-  const int8_t* const steps_end = x + kDotPair * (cols / kStep * kStep);
+  const int16_t* const end = x + kDotPair * cols;
+  const int16_t* const steps_end = x + kDotPair * (cols / kStep * kStep);
   Rows rows(weights, cols);
   RowSums s;
   const auto column = [&](size_t i) __attribute__((always_inline)) { rows.Add(i, x[kDotPair * i], &s); };
@@ -132,7 +132,7 @@ void DotFourRows(const int8_t* weights, size_t cols, const int8_t* x, int32_t su
   Store(s, sums);
 }
 
-int32_t DotPart(const int8_t* weights, size_t count, const int8_t* x, int32_t sum) {
+int32_t DotPart(const int8_t* weights, size_t count, const int16_t* x, int32_t sum) {
   const int8_t* const steps_end = weights + count / 4 * 4;
   const int8_t* const end = weights + count;
   while (weights != steps_end) {
@@ -149,15 +149,15 @@ int32_t DotPart(const int8_t* weights, size_t count, const int8_t* x, int32_t su
   return sum;
 }
 
-void DotRowsOfTokens(const int8_t* weights, size_t cols, const int8_t* x, size_t stride, int32_t* sums) {
+void DotRowsOfTokens(const int8_t* weights, size_t cols, const int16_t* x, size_t stride, int32_t* sums) {
   constexpr size_t kStep = 8;
-  const int8_t* const end = x + kDotPairs * cols;
-  const int8_t* const steps_end = x + kDotPairs * (cols / kStep * kStep);
+  const int16_t* const end = x + kDotPairs * cols;
+  const int16_t* const steps_end = x + kDotPairs * (cols / kStep * kStep);
   // Two rows at a time: the sums of more do not fit the registers.
   for (size_t r = 0; r < kTokenRows; r += 2, weights += 2 * cols, sums += 2 * stride) {
     const int8_t* a = weights;
     const int8_t* b = a + cols;
-    const int8_t* p = x;
+    const int16_t* p = x;
     RowSums of_a, of_b;
     const auto column = [&](size_t i) __attribute__((always_inline)) {
       Tokens(a[i], b[i], p + kDotPairs * i, &of_a, &of_b);
@@ -182,7 +182,7 @@ void DotRowsOfTokens(const int8_t* weights, size_t cols, const int8_t* x, size_t
   }
 }
 
-void DotPartOfTokens(const int8_t* weights, size_t count, const int8_t* x, int32_t sums[kDotTokens]) {
+void DotPartOfTokens(const int8_t* weights, size_t count, const int16_t* x, int32_t sums[kDotTokens]) {
   RowSums s = {sums[0], sums[1], sums[2], sums[3]};
   for (const int8_t* const end = weights + count; weights != end; ++weights, x += kDotPairs) Tokens(*weights, x, &s);
   Store(s, sums);

@@ -1,5 +1,5 @@
-// The loops over weights: sums of products of INT8 weights and INT8 activations. Compiled for speed, run from RAM. Core
-// code: built unchanged for host and board.
+// The loops over weights: sums of products of INT8 weights and activations in 16 bits. Compiled for speed, run from
+// RAM. Core code: built unchanged for host and board.
 #ifndef MODELVAULT_RESTORE_INFER_DOT_H_
 #define MODELVAULT_RESTORE_INFER_DOT_H_
 
@@ -16,16 +16,16 @@ inline constexpr size_t kDotPair = 2;
 inline constexpr size_t kDotPairs = 2 * kDotTokens;
 
 // sums[r] = Σ over i < cols of weights[r · cols + i] · x[kDotPair · i], for eight rows or four.
-void DotEightRows(const int8_t* weights, size_t cols, const int8_t* x, int32_t sums[8]);
-void DotFourRows(const int8_t* weights, size_t cols, const int8_t* x, int32_t sums[4]);
+void DotEightRows(const int8_t* weights, size_t cols, const int16_t* x, int32_t sums[8]);
+void DotFourRows(const int8_t* weights, size_t cols, const int16_t* x, int32_t sums[4]);
 // sum + Σ over i < count of weights[i] · x[kDotPair · i].
-int32_t DotPart(const int8_t* weights, size_t count, const int8_t* x, int32_t sum);
+int32_t DotPart(const int8_t* weights, size_t count, const int16_t* x, int32_t sum);
 
 // The same for kDotTokens tokens and kTokenRows rows. Sums of row r begin at sums[r · stride].
 inline constexpr size_t kTokenRows = 4;
-void DotRowsOfTokens(const int8_t* weights, size_t cols, const int8_t* x, size_t stride, int32_t* sums);
+void DotRowsOfTokens(const int8_t* weights, size_t cols, const int16_t* x, size_t stride, int32_t* sums);
 // Adds to sums[t].
-void DotPartOfTokens(const int8_t* weights, size_t count, const int8_t* x, int32_t sums[kDotTokens]);
+void DotPartOfTokens(const int8_t* weights, size_t count, const int16_t* x, int32_t sums[kDotTokens]);
 
 }  // namespace modelvault
 

@@ -57,7 +57,7 @@ void Engine::Prepare(const Network& network, const TensorShapes& shapes) {
   network_ = network;
   shapes_ = shapes;
   for (size_t i = 0; i < network.operator_count; ++i) PrepareOperator(network.op(i));
-  const size_t quantized = QuantizedSize(max_cols_, 1);
+  const size_t quantized = sizeof(int16_t) * QuantizedSize(max_cols_, 1);
   if (quantized > scratch_size_) scratch_size_ = quantized;
   layout_.Plan(network);
   tail_ = FirstOperatorOfLastToken(network);

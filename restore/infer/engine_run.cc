@@ -5,7 +5,7 @@
 namespace modelvault {
 namespace {
 
-constexpr uintptr_t Aligned8(uintptr_t v) { return (v + 7) / 8 * 8; }
+constexpr uintptr_t Aligned16(uintptr_t v) { return (v + 15) / 16 * 16; }
 
 }  // namespace
 
@@ -54,14 +54,14 @@ size_t Engine::BatchSize(size_t tokens) const {
   for (; batch > 1; --batch) {
     if (used_ + batch > positions()) continue;
     const size_t room = (positions() - used_ - batch) * cache_stride_;
-    if ((batch - 1) * row_bytes_ + QuantizedSize(max_cols_, batch) + 2 * kDotPairs <= room) break;
+    if ((batch - 1) * row_bytes_ + sizeof(int16_t) * QuantizedSize(max_cols_, batch) + 32 <= room) break;
   }
   return batch;
 }
 
 CoreStatus Engine::RunBatch(const uint16_t* tokens, size_t count, const WeightSource& source) {
   const uintptr_t free_cache = reinterpret_cast<uintptr_t>(cache_ + (used_ + count) * cache_stride_);
-  more_rows_ = reinterpret_cast<uint8_t*>(Aligned8(free_cache));
+  more_rows_ = reinterpret_cast<uint8_t*>(Aligned16(free_cache));
   count_ = count;
   cache_offset_ = 0;
   first_ = 0;
@@ -169,19 +169,19 @@ CoreStatus Engine::Embed(const NetworkOperator& op, uint16_t token, const Weight
 // The activations of buffer `b` of all tokens that take part.
 void Engine::Quantize(size_t b, size_t cols) {
   if (quantized_buffer_ == b) return;
-  const auto quantize = network_.activation_bits == 4 ? QuantizeTo4Bits : QuantizeToInt8;
+  const unsigned bits = network_.activation_bits;
   const size_t tokens = count_ - first_;
-  int8_t* const values =
-      reinterpret_cast<int8_t*>(tokens == 1 ? scratch_ : more_rows_ + Aligned8((count_ - 1) * row_bytes_));
+  int16_t* const values =
+      reinterpret_cast<int16_t*>(tokens == 1 ? scratch_ : more_rows_ + Aligned16((count_ - 1) * row_bytes_));
   if (tokens == 1) {
-    quantized_.steps[0] = quantize(buffer(b, first_), values, kDotPair);
+    quantized_.steps[0] = QuantizeActivations(buffer(b, first_), bits, values, kDotPair);
   } else {
     const size_t size = QuantizedSize(cols, tokens);
     // The last group may not be full.
-    memset(values + size - kDotPairs * cols, 0, kDotPairs * cols);
+    memset(values + size - kDotPairs * cols, 0, sizeof(int16_t) * kDotPairs * cols);
     for (size_t t = 0; t < tokens; ++t) {
-      int8_t* const out = values + t / kDotTokens * kDotPairs * cols + t % kDotTokens;
-      quantized_.steps[t] = quantize(buffer(b, first_ + t), out, kDotPairs);
+      int16_t* const out = values + t / kDotTokens * kDotPairs * cols + t % kDotTokens;
+      quantized_.steps[t] = QuantizeActivations(buffer(b, first_ + t), bits, out, kDotPairs);
     }
   }
   quantized_.values = values;

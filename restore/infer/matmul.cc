@@ -23,8 +23,8 @@ class Product {
  public:
   Product(const Matrix& matrix, const QuantizedTokens& x, bool add, const Vector* out, const uint8_t* deltas)
       : matrix_(matrix), x_(x), out_(out), deltas_(deltas, matrix.cols), add_(add) {
-    // No sum of products of INT8 is larger, so shifted left by this much it still fits.
-    up_ = 31 - BitCount(static_cast<uint32_t>(128 * 127 * matrix.cols));
+    // No sum is larger, so shifted left by this much it still fits.
+    up_ = 31 - BitCount(static_cast<uint32_t>((128 * 127 * matrix.cols) << MostActivationShift(matrix.cols)));
     for (size_t t = 0; t < x.count; ++t) PrepareToken(t);
   }
 

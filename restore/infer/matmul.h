@@ -12,15 +12,16 @@ namespace modelvault {
 
 inline constexpr size_t kMaxBatch = 16;
 
-// Quantised activations and their negatives (dot.h). Of one token: at a multiple of 2. Of more: groups of kDotTokens
-// tokens, at a multiple of 8, the last one filled with zeros.
+// Quantised activations and their negatives (dot.h). Of one token: at a multiple of 4. Of more: groups of kDotTokens
+// tokens, at a multiple of 16, the last one filled with zeros.
 struct QuantizedTokens {
-  const int8_t* values = nullptr;
+  const int16_t* values = nullptr;
   size_t cols = 0;
   size_t count = 0;  // Tokens, at most kMaxBatch.
   Step steps[kMaxBatch];
 };
 
+// In values.
 constexpr size_t QuantizedSize(size_t cols, size_t tokens) {
   return tokens == 1 ? kDotPair * cols : (tokens + kDotTokens - 1) / kDotTokens * kDotPairs * cols;
 }

@@ -12,15 +12,20 @@ struct Step {
   int32_t exponent;
 };
 
-// Each value to -127 … 127, the largest magnitude to 127: out[i · stride]. Off by at most 0.506 steps. `v` is
-// normalised.
-Step QuantizeToInt8(const Vector& v, int8_t* out, size_t stride);
-
-// The same in 4 bits, groups of kActivationGroup after one another having steps of their own: each value is -7 … 7
-// times a group step of 1, 2, 4, 8 or 16 steps, the least of them that does not clip, where 112 steps are the vector's
-// largest magnitude. Off by at most 0.53 group steps.
 inline constexpr size_t kActivationGroup = 32;
-Step QuantizeTo4Bits(const Vector& v, int8_t* out, size_t stride);
+inline constexpr int kMaxActivationShift = 4;
+
+// The largest s for which `cols` products of INT8 and 127 · 2^s add up in 31 bits.
+inline int MostActivationShift(size_t cols) {
+  const int room = 31 - BitCount(static_cast<uint32_t>(128 * 127 * cols));
+  return room < kMaxActivationShift ? room : kMaxActivationShift;
+}
+
+// Values of `bits`, 8 or 4, with one step for a group of kActivationGroup after one another: each is -127 … 127 (-7 …
+// 7) times 2^s, the group's s from 0 to MostActivationShift() the least that does not clip, where the vector's largest
+// magnitude has the largest. out[i · stride] is all that, their negatives are out[i · stride + stride / 2]. Off by at
+// most 0.506 · 2^s, in 4 bits 0.53 · 2^s. `v` is normalised, `stride` even.
+Step QuantizeActivations(const Vector& v, unsigned bits, int16_t* out, size_t stride);
 
 }  // namespace modelvault
 

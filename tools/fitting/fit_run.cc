@@ -322,6 +322,7 @@ class Search {
         report->bytes.file <= options_.budget ? file_system_.Move(next, vault_path()) : file_system_.Remove(next);
     if (!status.ok()) return status;
     run->vault_size = report->bytes.file;
+    run->profile = report->profile.value_or(ProfileBill());
     run->stored_sizes.clear();
     for (const PackedVariant& v : report->variants) run->stored_sizes.push_back(v.stored_size);
     return absl::OkStatus();

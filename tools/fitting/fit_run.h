@@ -14,6 +14,7 @@
 #include "tools/fitting/lost_rows.h"
 #include "tools/fitting/packed_size.h"
 #include "tools/packing/network_builder.h"
+#include "tools/packing/pack.h"
 #include "vault/file_system.h"
 
 namespace modelvault {
@@ -21,8 +22,8 @@ namespace modelvault {
 struct FitRunOptions {
   uint64_t budget = 1 << 20;  // Bytes the vault may have.
   BaseProfile profile = BaseProfile::kSmall;
-  double lambda = 0;          // Positive: this price of a bit, whatever the vault's size; the budget only limits it.
-  double tolerance = 0.005;   // The vault is at most so much, as a share of the budget, below it; where it can be.
+  double lambda = 0;         // Positive: this price of a bit, whatever the vault's size; the budget only limits it.
+  double tolerance = 0.005;  // The vault is at most so much, as a share of the budget, below it; where it can be.
   std::optional<NetworkInput> network;  // What the models compute, for the vault to say.
   CurvatureOptions curvature;
   FitOptions fit;
@@ -46,6 +47,7 @@ struct FitRun {
   FittedModels models;
   double lambda = 0;
   uint64_t vault_size = 0;
+  ProfileBill profile;
   PackedSize size;                     // Of its parts.
   std::vector<uint64_t> stored_sizes;  // Of each variant in the vault.
   int fits = 0;                        // At how many prices everything was fitted.

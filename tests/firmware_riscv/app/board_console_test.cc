@@ -81,7 +81,7 @@ TEST(BoardConsoleTest, BadInputGetsClearErrorsAndChangesNothing) {
   Board board(TheSmallVault().bytes);
   const BoardRun run =
       board.Run(StrapCommand::kConsole, absl::StrCat("frobnicate\nlist all\nselect\nselect nobody\nSELECT dense\n",
-                                                     "select ", std::string(300, 'x'), "\n", "\n  \nexit\n"));
+                                                     "select ", std::string(600, 'x'), "\n", "\n  \nexit\n"));
   EXPECT_EQ(run.exit_code, 0);
   EXPECT_THAT(run.output, HasSubstr("> frobnicate\nerror: no command frobnicate; \"help\" lists them\n"));
   EXPECT_THAT(run.output, HasSubstr("> list all\nerror: list takes nothing after it\n"));
@@ -104,14 +104,15 @@ TEST(BoardConsoleTest, LinesCanBeCorrected) {
 TEST(BoardConsoleTest, HelpNamesEveryCommand) {
   Board board(TheSmallVault().bytes);
   const std::string output = Talk(&board, "help\nexit\n");
-  for (const char* command : {"list", "select NAME", "boot", "verify", "stats", "help", "exit"}) {
+  for (const char* command : {"list", "select NAME", "boot", "verify", "ask TEXT", "generate N", "classify X",
+                              "set NAME X", "reset", "stats", "help", "exit"}) {
     EXPECT_THAT(output, HasSubstr(absl::StrCat("\n", command, " ")));
   }
 }
 
 TEST(BoardConsoleTest, StrapsThatAskForWhatThereIsNotAreRefused) {
   Board board(TheSmallVault().bytes);
-  const BoardRun run = board.Run(static_cast<StrapCommand>(4));
+  const BoardRun run = board.Run(static_cast<StrapCommand>(kStrapCommandCount));
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_EQ(run.output, "straps: bad-argument\n");
 }

@@ -21,23 +21,26 @@ struct Problem {
     for (size_t i = 0; i < rows; ++i) scales.push_back(static_cast<float>(random() % 1000 + 1) / 1000);
     activations.resize(tokens);
     for (std::vector<int>& token : activations) {
-      for (size_t i = 0; i < cols; ++i) token.push_back(static_cast<int>(random() % 255) - 127);
+      // Of all sizes that the quantiser gives.
+      for (size_t i = 0; i < cols; ++i) {
+        token.push_back((static_cast<int>(random() % 255) - 127) * (1 << MostActivationShift(cols)));
+      }
     }
   }
 
   // The layout that dot.h describes.
-  std::vector<int8_t> Interleaved() const {
-    std::vector<int8_t> x(QuantizedSize(cols, tokens));
+  std::vector<int16_t> Interleaved() const {
+    std::vector<int16_t> x(QuantizedSize(cols, tokens));
     for (size_t t = 0; t < tokens; ++t) {
       for (size_t i = 0; i < cols; ++i) {
-        const int8_t value = static_cast<int8_t>(activations[t][i]);
+        const int16_t value = static_cast<int16_t>(activations[t][i]);
         if (tokens == 1) {
           x[kDotPair * i] = value;
-          x[kDotPair * i + 1] = static_cast<int8_t>(-value);
+          x[kDotPair * i + 1] = static_cast<int16_t>(-value);
         } else {
-          int8_t* const at = &x[(t / kDotTokens * cols + i) * kDotPairs + t % kDotTokens];
+          int16_t* const at = &x[(t / kDotTokens * cols + i) * kDotPairs + t % kDotTokens];
           at[0] = value;
-          at[kDotTokens] = static_cast<int8_t>(-value);
+          at[kDotTokens] = static_cast<int16_t>(-value);
         }
       }
     }
@@ -63,12 +66,13 @@ std::vector<TestVector> Product(const Problem& p, const std::vector<double>* sta
   source.deltas = p.deltas;
   const TestParameters scales(p.scales);
   const TestParameters bias(p.bias.empty() ? std::vector<float>{0} : p.bias);
-  // At a multiple of 8.
-  std::vector<uint64_t> memory(QuantizedSize(p.cols, p.tokens) / 8 + 1);
-  const std::vector<int8_t> x = p.Interleaved();
-  std::copy(x.begin(), x.end(), reinterpret_cast<int8_t*>(memory.data()));
+  const std::vector<int16_t> x = p.Interleaved();
+  std::vector<int16_t> memory(x.size() + 8);
+  // At a multiple of 16.
+  int16_t* const aligned = memory.data() + (16 - reinterpret_cast<uintptr_t>(memory.data()) % 16) % 16 / 2;
+  std::copy(x.begin(), x.end(), aligned);
   QuantizedTokens quantized;
-  quantized.values = reinterpret_cast<const int8_t*>(memory.data());
+  quantized.values = aligned;
   quantized.cols = p.cols;
   quantized.count = p.tokens;
   std::vector<TestVector> out;
@@ -134,13 +138,15 @@ TEST(MatmulTest, AddsAndHasBiases) {
 }
 
 TEST(MatmulTest, NothingOverflows) {
-  // The widest matrix there can be, of the largest weights and activations.
+  // The widest matrices there can be with as many bits, of the largest weights and activations.
   for (const int sign : {-1, 1}) {
-    Problem problem(5, 65535, 1, 23);
-    problem.weights.assign(problem.weights.size(), -128);
-    problem.activations[0].assign(problem.cols, sign * 127);
-    problem.scales.assign(problem.rows, 3e38f);
-    ExpectNear(Product(problem)[0], Expected(problem, 0), 1e-6);
+    for (const size_t cols : {8191u, 8192u, 65535u}) {
+      Problem problem(5, cols, 1, 23);
+      problem.weights.assign(problem.weights.size(), -128);
+      problem.activations[0].assign(problem.cols, sign * (127 << MostActivationShift(problem.cols)));
+      problem.scales.assign(problem.rows, 3e38f);
+      ExpectNear(Product(problem)[0], Expected(problem, 0), 1e-6);
+    }
   }
 }
 
@@ -178,9 +184,9 @@ TEST(MatmulTest, ASourceThatFailsIsReported) {
   TestModel model;
   model.tensors.push_back(Int8Tensor("w", 8, 8, std::vector<int>(64, 1)));
   const TestParameters scales(std::vector<float>(8, 1));
-  const std::vector<int16_t> x(8, 1);
+  const std::vector<int16_t> x(16, 1);
   QuantizedTokens quantized;
-  quantized.values = reinterpret_cast<const int8_t*>(x.data());
+  quantized.values = x.data();
   quantized.cols = 8;
   quantized.count = 1;
   quantized.steps[0] = {1 << 30, -30};

@@ -146,51 +146,55 @@ TEST(VectorOperatorsTest, RotateHeads) {
   }
 }
 
-TEST(QuantizerTest, Int8) {
+class QuantizerTest : public testing::TestWithParam<unsigned> {
+ protected:
+  int levels() const { return GetParam() == 4 ? 7 : 127; }
+};
+
+TEST_P(QuantizerTest, GroupsHaveStepsOfTheirOwn) {
+  // Groups of very different sizes, the last one short.
   for (const double magnitude : kMagnitudes) {
-    TestVector v(RandomValues(300, magnitude, 12));
-    std::vector<int8_t> quantized(600);
-    const Step step = QuantizeToInt8(v.vector(), quantized.data(), 2);
+    std::vector<double> values = RandomValues(100, magnitude, 13);
+    for (size_t i = 32; i < 64; ++i) values[i] *= 0.09;
+    for (size_t i = 64; i < 96; ++i) values[i] *= 1e-9;
+    TestVector v(values);
+    std::vector<int16_t> pairs(200);
+    const Step step = QuantizeActivations(v.vector(), GetParam(), pairs.data(), 2);
     const double size = std::ldexp(step.mantissa, step.exponent);
     int most = 0;
-    for (size_t i = 0; i < 300; ++i) {
-      EXPECT_NEAR(quantized[2 * i] * size, v.at(i), 0.506 * size);
-      EXPECT_EQ(quantized[2 * i + 1], -quantized[2 * i]);
-      most = std::max(most, std::abs(int{quantized[2 * i]}));
+    for (size_t i = 0; i < 100; ++i) {
+      const int q = pairs[2 * i];
+      const int group_step = i < 32 || i >= 96 ? 16 : i < 64 ? 2 : 1;
+      EXPECT_EQ(pairs[2 * i + 1], -q);
+      EXPECT_EQ(q % group_step, 0) << i;
+      EXPECT_LE(std::abs(q / group_step), levels()) << i;
+      EXPECT_NEAR(q * size, v.at(i), (GetParam() == 4 ? 0.53 : 0.506) * group_step * size) << i;
+      most = std::max(most, std::abs(q));
     }
-    EXPECT_EQ(most, 127);
+    EXPECT_EQ(most, 16 * levels());
   }
 }
 
-TEST(QuantizerTest, FourBits) {
-  // Groups of very different sizes, the last one short.
-  std::vector<double> values = RandomValues(100, 1, 13);
-  for (size_t i = 32; i < 64; ++i) values[i] *= 0.09;
-  for (size_t i = 64; i < 96; ++i) values[i] *= 1e-9;
-  TestVector v(values);
-  std::vector<int8_t> pairs(200), quantized;
-  const Step step = QuantizeTo4Bits(v.vector(), pairs.data(), 2);
-  for (size_t i = 0; i < 100; ++i) {
-    quantized.push_back(pairs[2 * i]);
-    EXPECT_EQ(pairs[2 * i + 1], -pairs[2 * i]);
-  }
-  const double size = std::ldexp(step.mantissa, step.exponent);
-  for (size_t i = 0; i < 100; ++i) {
-    const int group_step = i < 32 || i >= 96 ? 16 : i < 64 ? 2 : 1;
-    EXPECT_EQ(quantized[i] % group_step, 0) << i;
-    EXPECT_LE(std::abs(quantized[i] / group_step), 7) << i;
-    EXPECT_NEAR(quantized[i] * size, v.at(i), 0.53 * group_step * size) << i;
+TEST_P(QuantizerTest, WideVectorsHaveFewerSteps) {
+  for (const size_t cols : {1u, 8191u, 8192u, 20000u, 65535u}) {
+    std::vector<double> values(cols, 1.0);
+    TestVector v(values);
+    std::vector<int16_t> pairs(2 * cols);
+    QuantizeActivations(v.vector(), GetParam(), pairs.data(), 2);
+    const int64_t sum = int64_t{128} * pairs[0] * static_cast<int64_t>(cols);
+    EXPECT_LT(sum, int64_t{1} << 31);
+    EXPECT_EQ(pairs[0] % levels(), 0);
   }
 }
 
-TEST(QuantizerTest, ZerosStayZeros) {
-  for (const auto quantize : {QuantizeToInt8, QuantizeTo4Bits}) {
-    TestVector v(std::vector<double>(40, 0.0));
-    std::vector<int8_t> quantized(80, 1);
-    EXPECT_EQ(quantize(v.vector(), quantized.data(), 2).mantissa, 0);
-    EXPECT_EQ(quantized, std::vector<int8_t>(80, 0));
-  }
+TEST_P(QuantizerTest, ZerosStayZeros) {
+  TestVector v(std::vector<double>(40, 0.0));
+  std::vector<int16_t> quantized(80, 1);
+  EXPECT_EQ(QuantizeActivations(v.vector(), GetParam(), quantized.data(), 2).mantissa, 0);
+  EXPECT_EQ(quantized, std::vector<int16_t>(80, 0));
 }
+
+INSTANTIATE_TEST_SUITE_P(Bits, QuantizerTest, testing::Values(8, 4));
 
 }  // namespace
 }  // namespace modelvault

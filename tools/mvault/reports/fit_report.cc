@@ -192,6 +192,8 @@ std::vector<std::pair<std::string, std::string>> Sums(const FitReport& r) {
   for (const VariantReport& v : r.variants) variants += v.bytes;
   return {
       {"vault", absl::StrCat(Grouped(r.bytes), " bytes of ", Grouped(r.budget))},
+      {"profile", absl::StrCat(ProfileName(r.profile.profile), "; ", ProfileName(OtherProfile(r.profile.profile)),
+                               " would take ", Grouped(r.profile.other_size), " bytes")},
       {"float checkpoints", absl::StrFormat("%s bytes, %.1f times as much", Grouped(r.float_bytes),
                                             Share(static_cast<double>(r.float_bytes), static_cast<double>(r.bytes)))},
       {"base", absl::StrCat(Grouped(r.base_bytes), " bytes; tables and priors ", Grouped(r.model_bytes))},
@@ -269,6 +271,7 @@ FitReport MakeFitReport(const std::string& vault, const FitInput& input, const F
   report.vault = vault;
   report.bytes = run.vault_size;
   report.budget = options.budget;
+  report.profile = run.profile;
   report.float_bytes = input.float_bytes();
   report.lambda = run.lambda;
   report.fits = static_cast<uint64_t>(run.fits);
@@ -320,6 +323,8 @@ Json FitToJson(const FitReport& report) {
   Json json = {{"vault", report.vault},
                {"bytes", report.bytes},
                {"budget", report.budget},
+               {"profile", ProfileName(report.profile.profile)},
+               {"other_profile_bytes", report.profile.other_size},
                {"float_bytes", report.float_bytes},
                {"lambda", report.lambda},
                {"fits", report.fits},

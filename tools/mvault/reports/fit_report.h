@@ -10,6 +10,7 @@
 #include "tools/fitting/fit_run.h"
 #include "tools/fitting/lost_rows.h"
 #include "tools/mvault/cli/console.h"
+#include "tools/packing/pack.h"
 
 namespace modelvault {
 
@@ -36,6 +37,7 @@ struct FitReport {
   std::string vault;
   uint64_t bytes = 0;  // Of the vault.
   uint64_t budget = 0;
+  ProfileBill profile;
   uint64_t float_bytes = 0;                                 // Of the files that were fitted.
   double lambda = 0;                                        // The price of a bit, in the unit of the curvature's form.
   uint64_t fits = 0, trials = 0;                            // Prices that were tried, with all variants and with some.

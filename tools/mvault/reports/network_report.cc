@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "nlohmann/json.hpp"
+#include "tools/formats/readable_text.h"
 #include "tools/mvault/reports/formatting.h"
 
 namespace modelvault {
@@ -62,8 +63,8 @@ std::string NetworkText(const Network& network) {
   } else {
     absl::StrAppendFormat(&text, "network: %d features in, %d classes out", network.inputs, network.outputs);
   }
-  absl::StrAppendFormat(&text, ", activations of %d bits\n%d operators: %s\n", network.activation_bits,
-                        network.operator_count, absl::StrJoin(operators, ", "));
+  absl::StrAppendFormat(&text, ", activations of %d bits\n%s: %s\n", network.activation_bits,
+                        Counted(network.operator_count, "operator"), absl::StrJoin(operators, ", "));
   return text;
 }
 

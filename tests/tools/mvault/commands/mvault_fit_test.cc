@@ -183,6 +183,30 @@ TEST_F(MvaultFitTest, TensorWeightsMayLieInAFile) {
   ExpectError(Fit("v.mvlt", {"--tensor-weights", models_.File("no.txt")}), 7, "no.txt");
 }
 
+TEST_F(MvaultFitTest, TheFastProfileIsPartOfWhatFits) {
+  constexpr int kBudget = 16000;
+  const auto fit = [&](const std::string& name, const std::string& profile) {
+    const ProgramRun run = Fit(name, {"--budget", std::to_string(kBudget), "--profile", profile, "--export-int8",
+                                      models_.File("int8-" + profile), "--json"});
+    EXPECT_EQ(run.exit_code, 0) << run;
+    return run.Json();
+  };
+  const nlohmann::json small = fit("small.mvlt", "small");
+  const nlohmann::json fast = fit("fast.mvlt", "fast");
+  EXPECT_LE(fast["bytes"], kBudget);
+  EXPECT_EQ(small["profile"], "small");
+  EXPECT_EQ(fast["profile"], "fast");
+  EXPECT_GT(small["other_profile_bytes"], small["bytes"]);
+  EXPECT_LT(fast["other_profile_bytes"], fast["bytes"]);
+  EXPECT_GT(fast["base_bytes"], small["base_bytes"]);
+  EXPECT_LT(fast["density"], small["density"]) << "less is left for the variants";
+  ASSERT_EQ(Mvault({"pack", "--base", models_.File("int8-fast/base.safetensors"), "--variants",
+                    models_.File("int8-fast/variants"), "--profile", "fast", "-o", models_.File("packed.mvlt")})
+                .exit_code,
+            0);
+  EXPECT_TRUE(models_.folder().Read("packed.mvlt") == models_.folder().Read("fast.mvlt"));
+}
+
 TEST_F(MvaultFitTest, CommandLinesThatMakeNoSense) {
   ExpectError(Fit("v.mvlt", {"--group", "64"}), 2, "--group 64");
   ExpectError(Fit("v.mvlt", {"--weight", "alpha"}), 2, "--weight 'alpha': expected NAME=number");

@@ -121,7 +121,7 @@ TEST_F(MvaultNetworkTest, VerifySaysWhereItIsWrong) {
   const ProgramRun run = Mvault({"verify", vault()});
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_THAT(run.err, HasSubstr("all.mvlt: NETWORK, byte 0 of it, at offset "));
-  EXPECT_THAT(run.out, HasSubstr("1 failures in 4 models"));
+  EXPECT_THAT(run.out, HasSubstr("1 failure in 4 models"));
   EXPECT_EQ(Mvault({"ls", vault(), "--json"}).Json()["answers"], nullptr);
   EXPECT_EQ(Mvault({"info", vault(), "--json"}).Json()["network"], "malformed");
   EXPECT_EQ(Mvault({"restore", vault(), "alpha", "-o", files_.File("alpha")}).exit_code, 0);

@@ -34,6 +34,7 @@ TEST(FitReportTest, JsonHasEveryField) {
   report.vault = "v.mvlt";
   report.bytes = 1;
   report.budget = 2;
+  report.profile = {BaseProfile::kFast, 19};
   report.float_bytes = 3;
   report.lambda = 4;
   report.fits = 5;
@@ -66,6 +67,8 @@ TEST(FitReportTest, JsonHasEveryField) {
       {"vault", "v.mvlt"},
       {"bytes", 1},
       {"budget", 2},
+      {"profile", "fast"},
+      {"other_profile_bytes", 19},
       {"float_bytes", 3},
       {"lambda", 4},
       {"fits", 5},
