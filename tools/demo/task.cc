@@ -1,5 +1,7 @@
 #include "tools/demo/task.h"
 
+#include <algorithm>
+
 #include "tools/demo/random.h"
 
 namespace modelvault::demo {
@@ -64,13 +66,23 @@ Dataset Task::MixedSamples(uint64_t batch, size_t count) const {
 std::optional<Disagreement> Task::FindDisagreement(size_t first, size_t second) const {
   const Department& a = departments_[first];
   const Department& b = departments_[second];
+  const auto frequency = [&](size_t finding) {
+    const auto in = [&](const Department& d) {
+      return std::count(d.finding_draw.begin(), d.finding_draw.end(), static_cast<uint32_t>(finding));
+    };
+    return std::min(in(a), in(b));
+  };
+  std::optional<size_t> best;
   for (size_t finding = 0; finding < options_.findings; ++finding) {
     if (a.classes[finding] == b.classes[finding]) continue;
-    const auto begin = a.centres.begin() + static_cast<ptrdiff_t>(finding * options_.inputs);
-    return Disagreement{std::vector<float>(begin, begin + static_cast<ptrdiff_t>(options_.inputs)), a.classes[finding],
-                        b.classes[finding]};
+    if (!best.has_value() || frequency(finding) > frequency(*best)) best = finding;
   }
-  return std::nullopt;
+  if (!best.has_value()) return std::nullopt;
+  Disagreement found{{}, a.classes[*best], b.classes[*best]};
+  for (size_t i = *best * options_.inputs; i < (*best + 1) * options_.inputs; ++i) {
+    found.measurements.push_back((a.centres[i] + b.centres[i]) / 2);
+  }
+  return found;
 }
 
 void Task::AppendSample(const Department& department, uint64_t stream, uint64_t index, Dataset* dataset) const {

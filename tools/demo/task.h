@@ -41,7 +41,7 @@ enum class Split : uint8_t { kBase = 0, kFineTune = 1, kHeldOut = 2 };
 
 // A patient who is typical of a finding that two departments treat differently.
 struct Disagreement {
-  std::vector<float> measurements;  // without noise, as the first department sees them
+  std::vector<float> measurements;  // without noise, between what the two departments see
   uint32_t first_class = 0;         // by each department's own rules
   uint32_t second_class = 0;
 };
@@ -57,7 +57,7 @@ class Task {
   // `count` samples of Split::kBase, each of a department drawn at random; `batch` numbers the draws.
   Dataset MixedSamples(uint64_t batch, size_t count) const;
 
-  // The first finding's; nothing where the departments treat all alike.
+  // Of the finding that both see often, as far as there is one; nothing where the departments treat all alike.
   std::optional<Disagreement> FindDisagreement(size_t first, size_t second) const;
 
   const TaskOptions& options() const { return options_; }

@@ -161,6 +161,25 @@ TEST_F(MvaultRunTest, AVaultThatDoesNotSayWhatItComputesIsToldHow) {
   ExpectError(Mvault({"run", files_.File("mute.mvlt"), "alpha", "--prompt", "a"}), 3, "there is no tokenizer");
 }
 
+TEST_F(MvaultRunTest, AVariantOfAnotherLayoutAnswersIfItHasAllThatIsNeeded) {
+  const auto add = [&](const std::string& name, const FloatTensors& tensors) {
+    const std::string file = files_.folder().Write(name + ".safetensors", Int8File(tensors));
+    ASSERT_EQ(Mvault({"add", vault_, "--variant", name + "=" + file}).exit_code, 0);
+  };
+  FloatTensors tensors = RandomModel(TinyConfig(), 5);
+  add("whole", tensors);
+  const nlohmann::json whole = Ask("whole", "abc");
+  tensors["more"] = tensors["norm"];
+  add("more", tensors);
+  const nlohmann::json more = Ask("more", "abc");
+  EXPECT_NE(whole["list_bytes"], nullptr);
+  EXPECT_EQ(more["list_bytes"], nullptr);
+  EXPECT_EQ(more["score_hashes"], whole["score_hashes"]);
+  tensors.erase("norm");
+  add("less", tensors);
+  ExpectError(Run("less", {"--prompt", "abc"}), 3, "variant 'less' lacks gains, scales or biases");
+}
+
 TEST_F(MvaultRunTest, NothingIsSaidFromADamagedVault) {
   std::string bytes = files_.folder().Read("talks.mvlt");
   const auto spoil = [&](size_t at) {
