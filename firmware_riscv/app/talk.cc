@@ -67,6 +67,17 @@ void PrintBadText(mv_error error, size_t bad_offset) {
   Print("\n");
 }
 
+void PrintIfCut(size_t count, const mv_engine_info& info) {
+  if (count <= size_t{info.window} + info.sinks) return;
+  Print("note: of the text's ");
+  PrintNumber(count);
+  Print(" tokens the first ");
+  PrintNumber(info.sinks);
+  Print(" and the last ");
+  PrintNumber(info.window);
+  Print(" count\n");
+}
+
 // What `count` tokens have taken.
 void PrintCosts(uint32_t count, uint64_t instructions, uint64_t cycles) {
   if (cycles > 0) {
@@ -147,6 +158,9 @@ void Talk::Ask(ByteView text) {
     PrintBadText(encoded, bad_offset);
     return;
   }
+  mv_engine_info info;
+  mv_engine_describe(engine, &info);
+  PrintIfCut(count, info);
   mv_engine_sampling(engine, seed_, static_cast<uint32_t>(temperature_), top_k_);
   generator_ = Generator(engine);
   text_of_ = firmware_->loads();

@@ -29,7 +29,7 @@ class Talk {
   uint32_t tokens_ = 64;
   uint64_t seed_ = 1;
   int32_t temperature_ = 0;  // Times 2^16.
-  uint32_t top_k_ = MV_ENGINE_MAX_TOP_K;
+  uint32_t top_k_ = 40;
   // Of the text in progress: Firmware::loads() of its engine; 0: there is none.
   uint32_t text_of_ = 0;
   Generator generator_;

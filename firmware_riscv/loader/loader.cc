@@ -213,7 +213,6 @@ struct mv_loader {
 
   void (*observe)(void* context, mv_step step);
   void* observe_context;
-  uint32_t starts;  // How often a model was begun.
 
   mv_loader(const Contents& of, const Arena& memory) : contents(of), arena(memory) {}
   CoreStatus Open(mv_place* place);
@@ -286,8 +285,9 @@ CoreStatus FetchSegment(void* context, size_t segment, ByteView* stored) {
   return CoreStatus::kOk;
 }
 
-// Whether a blob's stored bytes have their checksums; if not, *segment is the one at fault, 0 for the head.
-bool BlobIntact(const Contents& contents, const mv_variant& variant, uint32_t* segment) {
+// Whether a blob's stored bytes have their checksums; if not, *segment is the one at fault, 0 for the head. Inline, as
+// most programs have one caller of it.
+[[gnu::always_inline]] inline bool BlobIntact(const Contents& contents, const mv_variant& variant, uint32_t* segment) {
   *segment = 0;
   ByteView blob;
   BlobHead head;
@@ -403,7 +403,6 @@ CoreStatus mv_loader::Start(const mv_variant& variant, const Request& request) {
   size = 0;
   if (request.tile_size < MV_MIN_TILE_SIZE || request.tile_size > kMaxVaultSize) return CoreStatus::kBadArgument;
   arena.used = fixed;
-  ++starts;
   next_segment = 0;
   hash.Reset();
   expected = variant.digest;
@@ -495,7 +494,6 @@ static mv_error Open(const uint8_t* vault, size_t vault_size, void* memory, size
   opened->error = MV_NOT_FINISHED;  // Nothing has been started.
   opened->fault = {MV_PLACE_UNKNOWN, 0};
   opened->base_tile = nullptr;
-  opened->starts = 0;
   opened->position = 0;
   opened->hashed = false;
   opened->at_end = false;
@@ -713,9 +711,9 @@ size_t mv_offset_of(const mv_loader* loader, const mv_variant* variant, mv_fault
 }
 
 modelvault::LoaderParts modelvault::PartsOf(mv_loader* loader) {
-  return {&loader->shared,  loader->contents.Chunks(), loader->contents.watchdog.its,
-          loader->starts,   &loader->tables,           loader->arena.From(loader->fixed),
-          loader->Layout(), loader->Stream()};
+  return {&loader->shared, loader->contents.Chunks(),         loader->contents.watchdog.its,
+          &loader->tables, loader->arena.From(loader->fixed), loader->Layout(),
+          loader->Stream()};
 }
 
 CoreStatus modelvault::MeasureProvenPass(const mv_loader* loader, const mv_variant& variant, size_t tile_size,
@@ -739,7 +737,13 @@ CoreStatus modelvault::MeasureProvenPass(const mv_loader* loader, const mv_varia
   return memory->with_base != 0 ? CoreStatus::kOk : CoreStatus::kWorkspaceTooSmall;
 }
 
+bool modelvault::IsBlobIntact(const mv_loader* loader, const mv_variant& variant, uint32_t* segment) {
+  return BlobIntact(loader->contents, variant, segment);
+}
+
 void modelvault::EndModel(mv_loader* loader) { loader->error = MV_NOT_FINISHED; }
+
+bool modelvault::HasEnded(const mv_loader* loader) { return loader->error == MV_NOT_FINISHED; }
 
 ByteSpan modelvault::MemoryOf(const mv_loader* loader) { return {loader->arena.begin, loader->arena.size}; }
 

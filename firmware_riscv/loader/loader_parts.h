@@ -13,7 +13,6 @@ struct LoaderParts {
   const SharedTables* shared;
   StoredChunks chunks;
   mv_watchdog watchdog;
-  uint32_t starts;  // Another number than before: what was idle has been used, and another model is in progress.
   // Free while no model is in progress, and lost to whatever starts one: the tables of a decoder, and memory at a
   // multiple of 8.
   TableCache* tables;
@@ -38,8 +37,13 @@ struct ProvenPassMemory {
 [[nodiscard]] CoreStatus MeasureProvenPass(const mv_loader* loader, const mv_variant& variant, size_t tile_size,
                                            ProvenPassMemory* memory);
 
-// Forgets the model in progress, whose memory is idle from here on.
+// Whether a variant's stored bytes have their checksums; if not, *segment is the one at fault, 0 for the head.
+bool IsBlobIntact(const mv_loader* loader, const mv_variant& variant, uint32_t* segment);
+
+// Takes the model in progress away from the loader's interface: its memory is idle from here on, or its stream is the
+// caller's. And whether no other one has been started since.
 void EndModel(mv_loader* loader);
+bool HasEnded(const mv_loader* loader);
 
 // The loader's memory.
 ByteSpan MemoryOf(const mv_loader* loader);

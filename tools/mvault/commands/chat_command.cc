@@ -29,8 +29,8 @@ absl::StatusOr<std::vector<uint8_t>> ReadForChat(const VaultReader& vault, const
     if (absl::Status found = vault.Find(name).status(); !found.ok()) return found;
   }
   if (!vault.header().has_network()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(vault.path(), ": the vault does not say what its models compute (see pack --model)"));
+    return absl::NotFoundError(
+        absl::StrCat(vault.path(), ": the vault does not say what its models compute: pack or fit it with --model"));
   }
   const uint64_t size = vault.file().size();
   if (size > kBoardPartitionSize) {

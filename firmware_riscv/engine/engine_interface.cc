@@ -62,7 +62,6 @@ struct mv_engine {
   Sampler sampler;
   LoaderWeights weights;
   WeightSource source;  // Its.
-  uint32_t starts;      // LoaderParts::starts while the weights can be read.
   bool source_failed;   // What ended the last run.
   mv_fault fault;
 
@@ -183,7 +182,6 @@ mv_error mv_engine::PlaceCache(uint8_t* seals, size_t seals_size, bool listed) {
   const LoaderParts parts = PartsOf(loader);
   uint8_t* const end = modelvault::MemoryOf(loader).data + all_memory;
   if (listed) {
-    modelvault::EndModel(loader);
     engine.MoveCache(end + memory.more - memory.cache);
     scratch = scratch_size > kSpareSize ? parts.idle.data + parts.idle.size - scratch_size
                                         : reinterpret_cast<uint8_t*>(parts.stream);
@@ -216,9 +214,9 @@ mv_error mv_engine::Load(mv_fault* its_fault) {
   modelvault::LimitMemory(loader, memory.loader);
   mv_error error = weights.Open(loader, variant, request);
   *its_fault = mv_where(loader);
+  modelvault::EndModel(loader);
   if (error == MV_OK) error = PlaceCache(seals, seals_size, weights.list_size() > 0);
   source = weights.source();
-  starts = PartsOf(loader).starts;
   // A variant may lack what the network needs.
   if (error == MV_OK && !engine.ready()) error = MV_BAD_NETWORK;
   return error;
@@ -247,7 +245,13 @@ template <typename Run>
 mv_error mv_engine::RunWith(const Run& run) {
   fault = {MV_PLACE_UNKNOWN, 0};
   source_failed = false;
-  if (PartsOf(loader).starts != starts) return MV_BAD_ARGUMENT;
+  if (!modelvault::HasEnded(loader)) return MV_BAD_ARGUMENT;
+  // A stream compares a blob's bytes when it is made, and only chunks each time that they are read.
+  uint32_t segment;
+  if (memory.list == 0 && !modelvault::IsBlobIntact(loader, variant, &segment)) {
+    fault = {MV_PLACE_DELTA, segment};
+    return MV_CHECKSUM_MISMATCH;
+  }
   const CoreStatus status = run(Source());
   if (status != CoreStatus::kOk && source_failed) fault = weights.where();
   return ToError(status);
