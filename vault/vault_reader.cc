@@ -69,6 +69,8 @@ std::string BadHeaderField(uint32_t offset, ByteView bytes) {
     }
     case kReservedField.offset:
       return "reserved bytes: expected zeros";
+    case kNetworkField.offset:
+      return "section NETWORK of a vault that has none: expected zeros";
     default:
       return "section SIGNATURE: expected zeros";
   }

@@ -43,25 +43,24 @@ void AddScores(const mv_engine* engine, Answered* answered) {
 }
 
 void AnswerText(mv_engine* engine, const AnswerStraps& asked, Answered* answered) {
-  const uint16_t* prompt;
-  size_t count;
-  answered->error = mv_engine_encode(engine, reinterpret_cast<const char*>(asked.prompt.data), asked.prompt.size,
-                                     &prompt, &count, &answered->offset);
-  IdPrinter prompt_ids, ids;
-  for (size_t i = 0; i < count && answered->error == MV_OK; ++i) prompt_ids.Print(prompt[i]);
-  Print(" tokens=");
   Generator generator(engine);
-  for (uint32_t i = 0; i < asked.tokens && answered->error == MV_OK; ++i) {
-    uint16_t token;
-    answered->error = i == 0 ? generator.Begin(prompt, count, &token) : generator.Next(&token);
-    if (answered->error != MV_OK) {
-      answered->fault = mv_engine_where(engine, &answered->offset);
-      break;
-    }
+  uint16_t token;
+  answered->error = generator.Begin(asked.prompt, &token);
+  IdPrinter prompt_ids, ids;
+  for (size_t i = 0; i < generator.prompt_count(); ++i) prompt_ids.Print(generator.prompt()[i]);
+  Print(" tokens=");
+  if (generator.prompt() == nullptr) {
+    answered->offset = generator.bad_offset();
+    return;
+  }
+  for (uint32_t i = 0; i < asked.tokens; ++i) {
+    if (i > 0) answered->error = generator.Next(&token);
+    if (answered->error != MV_OK) break;
     AddScores(engine, answered);
     ids.Print(token);
     if (generator.at_end() && !asked.pass_ends) break;
   }
+  if (answered->error != MV_OK) answered->fault = mv_engine_where(engine, &answered->offset);
 }
 
 void AnswerFeatures(mv_engine* engine, const AnswerStraps& asked, Answered* answered) {

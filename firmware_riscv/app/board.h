@@ -43,8 +43,8 @@ ByteSpan FreeRam();
 size_t ReclaimableRam();
 void ReloadCode();
 
-// RAM in use beside FreeRam(), in bytes: variables; code and constants copied from flash; and the deepest the stack has been
-// since reset, of the bytes it has.
+// RAM in use beside FreeRam(), in bytes: variables; code and constants copied from flash; and the deepest the stack has
+// been since reset, of the bytes it has.
 uint32_t StaticBytes();
 uint32_t RamCodeBytes();
 uint32_t StackBytesUsed();

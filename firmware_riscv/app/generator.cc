@@ -19,10 +19,14 @@ mv_error Generator::Run(const uint16_t* tokens, size_t count, uint16_t* token) {
   return error;
 }
 
-mv_error Generator::Begin(const uint16_t* prompt, size_t count, uint16_t* token) {
+mv_error Generator::Begin(ByteView text, uint16_t* token) {
   BeginPhase(Phase::kPrefill);
   mv_engine_reset(engine_);
-  return Run(prompt, count, token);
+  const mv_error encoded = mv_engine_encode(engine_, reinterpret_cast<const char*>(text.data), text.size, &prompt_,
+                                            &prompt_count_, &bad_offset_);
+  if (encoded == MV_OK) return Run(prompt_, prompt_count_, token);
+  BeginPhase(Phase::kConsole);
+  return encoded;
 }
 
 mv_error Generator::Next(uint16_t* token) {

@@ -150,22 +150,18 @@ void Talk::PrintTokens(mv_engine* engine, mv_error error, uint16_t token, uint32
 void Talk::Ask(ByteView text) {
   mv_engine* const engine = Engine(MV_TASK_TOKENS);
   if (engine == nullptr) return;
-  const uint16_t* prompt;
-  size_t count, bad_offset;
-  const mv_error encoded =
-      mv_engine_encode(engine, reinterpret_cast<const char*>(text.data), text.size, &prompt, &count, &bad_offset);
-  if (encoded != MV_OK) {
-    PrintBadText(encoded, bad_offset);
+  mv_engine_sampling(engine, seed_, static_cast<uint32_t>(temperature_), top_k_);
+  generator_ = Generator(engine);
+  uint16_t token;
+  const mv_error error = generator_.Begin(text, &token);
+  text_of_ = generator_.prompt() != nullptr ? firmware_->loads() : 0;
+  if (text_of_ == 0) {
+    PrintBadText(error, generator_.bad_offset());
     return;
   }
   mv_engine_info info;
   mv_engine_describe(engine, &info);
-  PrintIfCut(count, info);
-  mv_engine_sampling(engine, seed_, static_cast<uint32_t>(temperature_), top_k_);
-  generator_ = Generator(engine);
-  text_of_ = firmware_->loads();
-  uint16_t token;
-  const mv_error error = generator_.Begin(prompt, count, &token);
+  PrintIfCut(generator_.prompt_count(), info);
   PrintTokens(engine, error, token, tokens_);
 }
 

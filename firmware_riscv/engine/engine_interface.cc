@@ -1,10 +1,9 @@
-#include "restore/infer/engine.h"
-
 #include "firmware_riscv/engine/modelvault_engine.h"
 #include "firmware_riscv/loader/core_errors.h"
 #include "firmware_riscv/loader/loader_parts.h"
 #include "firmware_riscv/loader/loader_weights.h"
 #include "firmware_riscv/loader/placement.h"
+#include "restore/infer/engine.h"
 #include "restore/infer/network_view.h"
 #include "restore/infer/sampler.h"
 #include "restore/infer/tokenizer.h"
@@ -315,7 +314,8 @@ mv_error mv_engine_encode(mv_engine* engine, const char* text, size_t size, cons
   if (size > MV_ENGINE_MAX_TEXT) return MV_BAD_ARGUMENT;
   uint16_t* const words = reinterpret_cast<uint16_t*>(engine->scratch);
   const CoreStatus status = engine->tokenizer.Encode({reinterpret_cast<const uint8_t*>(text), size}, words,
-                                                     engine->scratch_size / sizeof(uint16_t), count, bad_offset);
+                                                     engine->scratch_size / sizeof(uint16_t), count, bad_offset,
+                                                     {engine->watchdog.feed, engine->watchdog.context});
   if (status == CoreStatus::kOk) *tokens = words;
   return ToError(status);
 }

@@ -136,9 +136,10 @@ bool Tokenizer::AppendCharacters(ByteView text, uint16_t* ids, size_t* count, si
 }
 
 // merges[i]: the piece that ids[i] and ids[i + 1] together are.
-size_t Tokenizer::Merge(uint16_t* ids, uint16_t* merges, size_t count) const {
+size_t Tokenizer::Merge(uint16_t* ids, uint16_t* merges, size_t count, ReadObserver observer) const {
   for (size_t i = 0; i + 1 < count; ++i) merges[i] = static_cast<uint16_t>(FindMerge(ids[i], ids[i + 1]));
   for (;;) {
+    if (observer.observe != nullptr) observer.observe(observer.context);
     size_t best = count;
     uint32_t best_rank = UINT32_MAX;
     for (size_t i = 0; i + 1 < count; ++i) {
@@ -159,7 +160,8 @@ size_t Tokenizer::Merge(uint16_t* ids, uint16_t* merges, size_t count) const {
   }
 }
 
-CoreStatus Tokenizer::Encode(ByteView text, uint16_t* scratch, size_t words, size_t* count, size_t* bad_offset) const {
+CoreStatus Tokenizer::Encode(ByteView text, uint16_t* scratch, size_t words, size_t* count, size_t* bad_offset,
+                             ReadObserver observer) const {
   *count = 0;
   *bad_offset = 0;
   if (text.size > words || words < ScratchWords(text.size)) return CoreStatus::kWorkspaceTooSmall;
@@ -172,7 +174,7 @@ CoreStatus Tokenizer::Encode(ByteView text, uint16_t* scratch, size_t words, siz
     if (!AppendCharacters({&space, 1}, ids, &characters, bad_offset)) return CoreStatus::kNotFound;
   }
   if (!AppendCharacters(text, ids, &characters, bad_offset)) return CoreStatus::kNotFound;
-  *count = Merge(ids, scratch + text.size + 2, characters) + (begins ? 1 : 0);
+  *count = Merge(ids, scratch + text.size + 2, characters, observer) + (begins ? 1 : 0);
   return CoreStatus::kOk;
 }
 

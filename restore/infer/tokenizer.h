@@ -5,6 +5,7 @@
 
 #include "codec/core/bytes.h"
 #include "codec/core/core_status.h"
+#include "restore/core/proven_chunks.h"
 
 namespace modelvault {
 
@@ -36,9 +37,10 @@ class Tokenizer {
   // pieces, or byte tokens where there is no such piece; then, as long as two neighbours together are a piece, the pair
   // whose piece has the lowest rank becomes it, the first of equal ones.
   // kWorkspaceTooSmall: fewer than ScratchWords(text.size) `words`. kNotFound: the byte at text[*bad_offset] is no
-  // piece's and there are no byte tokens.
-  [[nodiscard]] CoreStatus Encode(ByteView text, uint16_t* scratch, size_t words, size_t* count,
-                                  size_t* bad_offset) const;
+  // piece's and there are no byte tokens. The time grows with the square of the text's size; `observer` is called once
+  // a merge.
+  [[nodiscard]] CoreStatus Encode(ByteView text, uint16_t* scratch, size_t words, size_t* count, size_t* bad_offset,
+                                  ReadObserver observer = {}) const;
 
  private:
   static constexpr size_t kNoPiece = 0xFFFF;
@@ -57,7 +59,7 @@ class Tokenizer {
   size_t FindPiece(ByteView head, ByteView tail) const;
   size_t FindMerge(uint16_t left, uint16_t right) const;
   bool AppendCharacters(ByteView text, uint16_t* ids, size_t* count, size_t* bad_offset) const;
-  size_t Merge(uint16_t* ids, uint16_t* merges, size_t count) const;
+  size_t Merge(uint16_t* ids, uint16_t* merges, size_t count, ReadObserver observer) const;
 
   const uint8_t* tokens_ = nullptr;
   const uint8_t* pieces_ = nullptr;  // By their bytes.
