@@ -31,7 +31,7 @@ case $asked in
   "mvault fit"*) echo a >build/demo/hospital.mvlt; echo m >build/demo/int8/variants/radiology.safetensors ;;
   "mvault_demo patient"*) printf 'radiology 3\ncardiology 5\n' ;;
   "mvault board"*) case $asked in *cardiology*) echo class 5 ;; *) echo class "${CLASS:-3}" ;; esac
-    printf '\nRAM  1\nfirst token  2\n' ;;
+    printf '\nRAM  1\nanswer  2\n' ;;
   "mvault restore"*) echo m >build/demo/restored.safetensors ;;
 esac
 """

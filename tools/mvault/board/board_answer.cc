@@ -153,9 +153,12 @@ std::string AnswerFailure(const BoardAnswer& answer) {
 std::string FormatAnswer(const BoardAnswer& answer, const BoardClock& clock, bool functions) {
   const AnswerLine& line = answer.line;
   TextTable table({"what", "figure"});
-  table.AddRow({"result", answer.ok() ? absl::StrCat(Grouped(line.ids.size()), " tokens after a prompt of ",
-                                                     Grouped(line.prompt_ids.size()), ", as on the host")
-                                      : "FAILED"});
+  // A model that tells classes has no prompt.
+  const std::string said =
+      line.prompt_ids.empty()
+          ? "a class"
+          : absl::StrCat(Grouped(line.ids.size()), " tokens after a prompt of ", Grouped(line.prompt_ids.size()));
+  table.AddRow({"result", answer.ok() ? absl::StrCat(said, ", as on the host") : "FAILED"});
   std::vector<std::string> parts;
   for (const NamedPart& part : kParts) parts.push_back(absl::StrCat(part.key, " ", Grouped(line.memory.*part.value)));
   table.AddRow({"RAM", absl::StrCat(Grouped(line.memory.total()), " bytes: ", absl::StrJoin(parts, ", "))});
@@ -165,9 +168,10 @@ std::string FormatAnswer(const BoardAnswer& answer, const BoardClock& clock, boo
   }
   const AnswerTimes times = AnswerTimesAt(answer.phases, clock.mhz);
   table.AddRow({"clock", FormatClock(clock)});
-  table.AddRow(
-      {"first token", absl::StrCat(Ms(times.first_token()), " ms from reset: start ", Ms(times.start), ", open ",
-                                   Ms(times.open), ", load ", Ms(times.load), ", prompt ", Ms(times.prefill))});
+  table.AddRow({line.prompt_ids.empty() ? "answer" : "first token",
+                absl::StrCat(Ms(times.first_token()), " ms from reset: start ", Ms(times.start), ", open ",
+                             Ms(times.open), ", load ", Ms(times.load),
+                             line.prompt_ids.empty() ? ", compute " : ", prompt ", Ms(times.prefill))});
   if (times.token > 0) {
     const auto cycles = static_cast<uint64_t>(CyclesPerToken(answer.phases) + 0.5);
     table.AddRow({"tokens", absl::StrFormat("%.1f a second: %s cycles, %s ms each", 1000 / times.token, Grouped(cycles),
