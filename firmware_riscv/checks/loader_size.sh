@@ -9,30 +9,7 @@ map=$1 limit=$2
 shift 2
 step "measuring the loader in $map"
 
-# A map line is " .text.name 0xADDRESS 0xSIZE FILE"; long names have the rest on a line of its own.
-sizes=$(awk -v programs="$*" '
-  function hex(text,   value, i) {
-    for (i = 3; i <= length(text); ++i) value = 16 * value + index("0123456789abcdef", substr(text, i, 1)) - 1
-    return value
-  }
-  BEGIN { count = split(programs, names); for (i = 1; i <= count; ++i) skipped[names[i]] = 1 }
-  /^Linker script and memory map/ { linked = 1 }
-  !linked { next }
-  /^[^ ]/ { section = $1; next }
-  section !~ /^\.(text|text\.flash|ram_code|restore_code|rodata)$/ || /\*fill\*/ { next }
-  {
-    for (i = 1; i < NF - 1; ++i) {
-      if ($i !~ /^0x[0-9a-f]+$/ || $(i + 1) !~ /^0x[0-9a-f]+$/) continue
-      file = $(i + 2)
-      if (file in skipped) break
-      total += hex($(i + 1))
-      if (section ~ /_code$/) in_ram += hex($(i + 1))
-      break
-    }
-  }
-  END {
-    print total + 0, in_ram + 0
-  }' "$map")
+sizes=$(awk -v objects="$*" -v listed=0 -f "$(dirname "$0")/linked_size.awk" "$map")
 total=${sizes% *}
 [ "$total" -gt 0 ] || fail "nothing of the loader in the map"
 echo "loader and decoders for RV32IMAC: $total bytes of code and constants, of which ${sizes#* } run from RAM"
