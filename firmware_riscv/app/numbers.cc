@@ -60,20 +60,13 @@ void PrintDecimal(int32_t value, int exponent) {
   if (value < 0) Print("-");
   const uint64_t magnitude =
       value < 0 ? uint64_t{0} - static_cast<uint64_t>(int64_t{value}) : static_cast<uint64_t>(value);
-  // Times 2^16; less than 2^47 then.
   const int shift = exponent + 16;
-  uint64_t fixed = 0;
-  if (magnitude != 0 && shift > 16) {
-    if (shift > 47 || magnitude >> (47 - shift) != 0) {
-      Print("large");
-      return;
-    }
+  if (magnitude != 0 && shift >= 16 && (shift > 47 || magnitude >> (47 - shift) != 0)) {
+    Print("large");
+    return;
   }
-  if (shift >= 0 && magnitude != 0) {
-    fixed = magnitude << shift;
-  } else if (shift > -32) {
-    fixed = magnitude >> -shift;
-  }
+  uint64_t fixed = 0;  // Times 2^16.
+  if (magnitude != 0 && shift > -32) fixed = shift >= 0 ? magnitude << shift : magnitude >> -shift;
   const uint64_t rounded = ((fixed & (kOne - 1)) * kDecimals + kOne / 2) / kOne + (fixed >> 16) * kDecimals;
   PrintNumber(rounded / kDecimals);
   Print(".");

@@ -33,9 +33,9 @@ typedef struct mv_engine mv_engine;
 
 /* Bytes, of the memory that mv_open() was given. */
 typedef struct mv_engine_memory {
-  size_t loader;      /* The loader, its decoder and tiles; later a chunk of the base, and what mv_engine_encode() gives. */
-  size_t engine;      /* The engine's own state, and a word for each chunk of the base. */
-  size_t cache;       /* Keys and values of all positions of the window. */
+  size_t loader; /* The loader, its decoder and tiles; later a chunk of the base, and what mv_engine_encode() gives. */
+  size_t engine; /* The engine's own state, and a word for each chunk of the base. */
+  size_t cache;  /* Keys and values of all positions of the window. */
   size_t activations; /* Of one token; those of a batch lie in what is free of the cache. */
   size_t parameters;  /* Gains, row scales and biases. */
   size_t list;        /* Where the variant's weights differ from the base's. 0: they are restored each time. */
@@ -52,14 +52,14 @@ mv_error mv_engine_memory_needed(mv_loader* loader, const mv_variant* variant, s
  * weight is the base's, from a chunk that is proven each time it is read, and the list's. Where the list does not fit,
  * or the variant has a layout of its own, its weights are restored each time instead, with the same results, slower.
  *
- * The `more` bytes directly behind the loader's memory are left alone until the model is loaded. From then on, and until
- * the engine is closed, it keeps positions there, but only if nothing is restored any more: with a list, and a base that
- * is stored as it is. So code and tables that only restore may lie there. mv_engine_memory_used() tells how much of it
- * is in use.
+ * The `more` bytes directly behind the loader's memory are left alone until the model is loaded. From then on, and
+ * until the engine is closed, it keeps positions there, but only if nothing is restored any more: with a list, and a
+ * base that is stored as it is. So code and tables that only restore may lie there. mv_engine_memory_used() tells how
+ * much of it is in use.
  *
  * MV_NOT_FOUND: the vault does not say what its models compute. MV_BAD_NETWORK: it says what does not fit the model.
- * MV_WORKSPACE_TOO_SMALL: the memory does not suffice. Others: the vault is damaged. After a failure *engine is NULL, the
- * loader as before, and *fault (if not NULL) tells where.
+ * MV_WORKSPACE_TOO_SMALL: the memory does not suffice. Others: the vault is damaged. After a failure *engine is NULL,
+ * the loader as before, and *fault (if not NULL) tells where.
  *
  * While the engine is open the loader has the memory that the engine leaves it. Starting a model there ends the engine:
  * it can only be closed then. */
@@ -81,11 +81,11 @@ typedef enum mv_task {
 
 typedef struct mv_engine_info {
   mv_task task;
-  uint32_t inputs;         /* Ids of the vocabulary, or features. */
-  uint32_t outputs;        /* Scores. */
-  uint32_t window;         /* Positions that are kept beside the `sinks` first. */
+  uint32_t inputs;  /* Ids of the vocabulary, or features. */
+  uint32_t outputs; /* Scores. */
+  uint32_t window;  /* Positions that are kept beside the `sinks` first. */
   uint32_t sinks;
-  uint16_t begin_token;    /* What begins and ends a text; MV_NO_TOKEN: nothing does. */
+  uint16_t begin_token; /* What begins and ends a text; MV_NO_TOKEN: nothing does. */
   uint16_t end_token;
   uint8_t has_tokenizer;   /* 0: ids only, no text. */
   uint8_t activation_bits; /* 8, or 4. */
@@ -111,7 +111,8 @@ int32_t* mv_engine_features(mv_engine* engine);
 
 /* Runs tokens at the positions that follow, up to 16 at once. Positions beyond the window push out the oldest but the
  * sinks. A stored byte that is not what was packed ends it: mv_engine_where() tells its place, and there are no scores.
- * MV_BAD_ARGUMENT: no tokens, one beyond the vocabulary, a network of features, or a loader that has started a model. */
+ * MV_BAD_ARGUMENT: no tokens, one beyond the vocabulary, a network of features, or a loader that has started a model.
+ */
 mv_error mv_engine_run(mv_engine* engine, const uint16_t* tokens, size_t count);
 
 /* The same for features, times 2^16, as many as the network's inputs. */

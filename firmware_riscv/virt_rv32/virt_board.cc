@@ -48,8 +48,8 @@ const mv_flash kFlash = {{_selection_start, _selection_start + kSectorSize},
 void PrintCharacter(char c) { *kUart = static_cast<uint8_t>(c); }
 
 char ReadCharacter() {
-  while ((kUart[kUartLineStatus] & kUartDataReady) == 0) {
-  }
+  // However long somebody takes to type, the board is alive.
+  while ((kUart[kUartLineStatus] & kUartDataReady) == 0) FeedWatchdog(nullptr);
   return static_cast<char>(*kUart);
 }
 

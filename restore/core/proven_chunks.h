@@ -26,6 +26,10 @@ struct StoredChunks {
 struct ReadObserver {
   void (*observe)(void* context) = nullptr;
   void* context = nullptr;
+
+  void Call() const {
+    if (observe != nullptr) observe(context);
+  }
 };
 
 class ProvenChunks {

@@ -115,8 +115,10 @@ size_t Tokenizer::FindMerge(uint16_t left, uint16_t right) const {
   return FindPiece(TokenText(left), TokenText(right));
 }
 
-bool Tokenizer::AppendCharacters(ByteView text, uint16_t* ids, size_t* count, size_t* bad_offset) const {
+bool Tokenizer::AppendCharacters(ByteView text, uint16_t* ids, size_t* count, size_t* bad_offset,
+                                 ReadObserver observer) const {
   for (size_t at = 0; at < text.size;) {
+    observer.Call();
     const size_t size = CharacterSize(text, at);
     const size_t piece = FindPiece(text.Sub(at, size), {});
     if (piece != kNoPiece) {
@@ -137,9 +139,12 @@ bool Tokenizer::AppendCharacters(ByteView text, uint16_t* ids, size_t* count, si
 
 // merges[i]: the piece that ids[i] and ids[i + 1] together are.
 size_t Tokenizer::Merge(uint16_t* ids, uint16_t* merges, size_t count, ReadObserver observer) const {
-  for (size_t i = 0; i + 1 < count; ++i) merges[i] = static_cast<uint16_t>(FindMerge(ids[i], ids[i + 1]));
+  for (size_t i = 0; i + 1 < count; ++i) {
+    observer.Call();
+    merges[i] = static_cast<uint16_t>(FindMerge(ids[i], ids[i + 1]));
+  }
   for (;;) {
-    if (observer.observe != nullptr) observer.observe(observer.context);
+    observer.Call();
     size_t best = count;
     uint32_t best_rank = UINT32_MAX;
     for (size_t i = 0; i + 1 < count; ++i) {
@@ -171,9 +176,9 @@ CoreStatus Tokenizer::Encode(ByteView text, uint16_t* scratch, size_t words, siz
   size_t characters = 0;
   if (leading_space_ && text.size > 0) {
     const uint8_t space = ' ';
-    if (!AppendCharacters({&space, 1}, ids, &characters, bad_offset)) return CoreStatus::kNotFound;
+    if (!AppendCharacters({&space, 1}, ids, &characters, bad_offset, observer)) return CoreStatus::kNotFound;
   }
-  if (!AppendCharacters(text, ids, &characters, bad_offset)) return CoreStatus::kNotFound;
+  if (!AppendCharacters(text, ids, &characters, bad_offset, observer)) return CoreStatus::kNotFound;
   *count = Merge(ids, scratch + text.size + 2, characters, observer) + (begins ? 1 : 0);
   return CoreStatus::kOk;
 }

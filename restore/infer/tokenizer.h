@@ -58,7 +58,7 @@ class Tokenizer {
   bool PiecesAreSound(size_t* bad_piece) const;
   size_t FindPiece(ByteView head, ByteView tail) const;
   size_t FindMerge(uint16_t left, uint16_t right) const;
-  bool AppendCharacters(ByteView text, uint16_t* ids, size_t* count, size_t* bad_offset) const;
+  bool AppendCharacters(ByteView text, uint16_t* ids, size_t* count, size_t* bad_offset, ReadObserver observer) const;
   size_t Merge(uint16_t* ids, uint16_t* merges, size_t count, ReadObserver observer) const;
 
   const uint8_t* tokens_ = nullptr;

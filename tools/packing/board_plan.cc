@@ -13,12 +13,11 @@
 namespace modelvault {
 namespace {
 
-// Bytes of RAM, from docs/design.md and docs/inference.md:
-constexpr uint64_t kLoader = 11'400;         // of the loader with a tile of 4 KiB, but for the tensors' records;
-constexpr uint64_t kRecord = 36;             // of one of these;
-constexpr uint64_t kWeightSource = 4'372;    // of what reads the base for an engine;
-constexpr uint64_t kEngine = 720;            // of the engine beside what it counts itself;
-constexpr uint64_t kCode = 18'416 + 13'500;  // of the loader's and the engine's code that runs from RAM.
+// Bytes of RAM that the emulated board's firmware takes while it answers (`mvault board --ask` prints them):
+constexpr uint64_t kLoader = 11'212;       // of the loader with tiles of 1 KiB, but for the tensors' records;
+constexpr uint64_t kRecord = 36;           // of one of these;
+constexpr uint64_t kEngine = 1'528 + 528;  // of the engine beside what it counts itself, and of variables;
+constexpr uint64_t kCode = 18'128;         // of code that runs from RAM then;
 constexpr uint64_t kStack = 4'096;           // That virt_128k.ld sets aside.
 // Of a parameter's tensor on the board; a host's pointers are longer.
 constexpr uint64_t kParameterTensor = 8;
@@ -139,7 +138,7 @@ absl::StatusOr<BoardPlan> PlanBoard(absl::string_view network_section, absl::Spa
   plan.ram = ram;
   CountEngine(network, shapes, &plan);
   plan.list = ListSize(weights, differences, tensors.size());
-  plan.loader = kLoader + kRecord * tensors.size() + kWeightSource + kEngine;
+  plan.loader = kLoader + kRecord * tensors.size() + kEngine;
   plan.code = kCode;
   plan.stack = kStack;
   plan.fits = plan.taken() <= ram;

@@ -1,12 +1,17 @@
 // The hospital's departments, asked on the board.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdio.h>
 
+#include <fstream>
+#include <iterator>
 #include <string>
 
 #include "nlohmann/json.hpp"
+#include "tests/firmware_riscv/app/board_fixture.h"
 #include "tests/temp_folder.h"
 #include "tests/tools/mvault/program_run.h"
+#include "tools/mvault/board/board_machine.h"
 
 namespace modelvault {
 namespace {
@@ -60,6 +65,20 @@ TEST_F(BoardTalkCorpusTest, LongAnswersAreTheHosts) {
   expect_hosts(fast, "marrow-leukemia", 250);  // Of all departments the one with most differences from the base.
   expect_hosts(fast, "myopathy-weakness", 250);
   expect_hosts(Pack("small"), "myopathy-weakness", 140);
+}
+
+// 50 ms at 120 MHz, with a prompt as long as the console takes, by the department with most differences from the base.
+TEST_F(BoardTalkCorpusTest, AWatchdogIsFedWhileItAnswers) {
+  std::ifstream in(Pack("fast"), std::ios::binary);
+  Board board(std::string(std::istreambuf_iterator<char>(in), {}));
+  board.emulated().WriteCode(kStrapOffset, MakeStraps(StrapCommand::kBoot));
+  std::string prompt;
+  while (prompt.size() < 490) prompt += "What causes diabetes? ";
+  const BoardRun run = board.emulated().Run(",watchdog=6000000",
+                                            "select marrow-leukemia\nboot\nset tokens 3\nask " + prompt + "\nexit\n");
+  EXPECT_EQ(run.exit_code, 0) << run.output;
+  EXPECT_THAT(run.output, HasSubstr("\n3 tokens"));
+  printf("at most %.1f ms unfed\n", run.counts.at("longest_unfed").get<double>() / 120e3);
 }
 
 }  // namespace
