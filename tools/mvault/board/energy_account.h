@@ -39,7 +39,8 @@ struct EnergyGroup {
 // In order of each group's first phase.
 std::vector<EnergyGroup> GroupPhases(const BoardPhases& phases);
 
-// A boot's counts: opening, the pass that verifies and the pass that uses, or the one that loads. Start-up is no part of it, as of no time.
+// A boot's counts: opening, the pass that verifies and the pass that uses, or the one that loads. Start-up is no part
+// of it, as of no time.
 EnergyGroup BootOf(const BoardPhases& phases);
 // Work that is done again and again: the boot, and one time of each group that says how often it began, such as a
 // phase "token" that the firmware begins once a token. Start-up, opening and console are none. Counts are means,
