@@ -48,6 +48,11 @@ absl::StatusOr<ExitCode> RunPrompt(Session& session, ModelEngine& engine, const 
   const absl::StatusOr<Answer> answer = AnswerPrompt(&engine, *arguments.prompt, arguments.answer, print);
   if (!arguments.json) session.console.Print(absl::StrCat(stream.Finish(), answer.ok() ? "\n" : ""));
   if (!answer.ok()) return answer.status();
+  const Network& network = engine.network();
+  if (const size_t count = answer->prompt_ids.size(); count > size_t{network.window} + network.sinks) {
+    session.console.PrintNote(absl::StrFormat("of the prompt's %d tokens the first %d and the last %d count", count,
+                                              network.sinks, network.window));
+  }
   if (arguments.json) {
     Json json = HeadToJson(engine, arguments);
     std::vector<std::string> hashes;
