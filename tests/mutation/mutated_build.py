@@ -302,8 +302,8 @@ class MutatedBuild:
         kept = [words[0], f"-I{self.copy}"]
         skip = False
         for word in words[1:]:
-            if skip or word in ("-o", "-c") or word == entry["file"]:
-                skip = word == "-o"
+            if skip or word in ("-o", "-c", "-include") or word == entry["file"]:
+                skip = word in ("-o", "-include")
             elif not word.startswith(("-O", "-W", "-g")):
                 kept.append(word)
         return kept + ["-g0", "-w", "-c", str(source)]
