@@ -22,12 +22,8 @@ absl::Status ModelEngine::Init(const Restorer& restorer, absl::string_view name,
   network_ = *network;
   if (options.activation_bits != 0) network_.activation_bits = static_cast<uint8_t>(options.activation_bits);
   if (network_.tokenizer.size > 0) {
-    size_t bad_offset;
     tokenizer_.emplace();
-    // The network's check was of it, too.
-    if (tokenizer_->Parse(network_.tokenizer, &bad_offset) != CoreStatus::kOk) {
-      return absl::InternalError(absl::StrCat(name_, ": the tokenizer"));
-    }
+    tokenizer_->View(network_.tokenizer);
   }
   const SharedTables& shared = restorer.shared();
   const TensorShapes shapes = ShapesOf(shared);

@@ -89,11 +89,8 @@ struct Plan {
 };
 
 CoreStatus Plan::Parse(const LoaderParts& parts, ByteView section, size_t* bad_offset) {
-  CoreStatus status = ParseNetwork(section, ShapesOf(*parts.shared), &network, bad_offset);
-  if (status == CoreStatus::kOk && network.tokenizer.size > 0) {
-    status = tokenizer.Parse(network.tokenizer, bad_offset);
-    *bad_offset += static_cast<size_t>(network.tokenizer.data - section.data);
-  }
+  const CoreStatus status = ParseNetwork(section, ShapesOf(*parts.shared), &network, bad_offset);
+  if (status == CoreStatus::kOk && network.tokenizer.size > 0) tokenizer.View(network.tokenizer);
   return status;
 }
 

@@ -26,9 +26,7 @@ bool IsTokenOrNone(uint16_t id, size_t token_count) { return id < token_count ||
 
 }  // namespace
 
-CoreStatus Tokenizer::Parse(ByteView bytes, size_t* bad_offset) {
-  *bad_offset = 0;
-  if (bytes.size < kTokenizerHeadSize) return CoreStatus::kBadNetwork;
+void Tokenizer::ReadHead(ByteView bytes) {
   const uint8_t* const p = bytes.data;
   token_count_ = LoadLe16(p);
   piece_count_ = LoadLe16(p + 2);
@@ -37,21 +35,37 @@ CoreStatus Tokenizer::Parse(ByteView bytes, size_t* bad_offset) {
   first_byte_token_ = LoadLe16(p + 8);
   leading_space_ = p[10] == kTokenizerLeadingSpace;
   longest_ = p[11];
+}
+
+void Tokenizer::PlaceTables(ByteView bytes) {
+  tokens_ = bytes.data + kTokenizerHeadSize;
+  pieces_ = tokens_ + kTokenEntrySize * token_count_;
+  text_ = bytes.data + TextOffset();
+}
+
+void Tokenizer::View(ByteView sound) {
+  ReadHead(sound);
+  PlaceTables(sound);
+}
+
+CoreStatus Tokenizer::Parse(ByteView bytes, size_t* bad_offset) {
+  *bad_offset = 0;
+  if (bytes.size < kTokenizerHeadSize) return CoreStatus::kBadNetwork;
+  ReadHead(bytes);
+  const uint8_t* const p = bytes.data;
   const size_t text_size = LoadLe32(p + 12);
   if (token_count_ == 0 || !IsTokenOrNone(begin_token_, token_count_) || !IsTokenOrNone(end_token_, token_count_) ||
       (p[10] & ~kTokenizerLeadingSpace) != 0 ||
       (first_byte_token_ != kNoToken && first_byte_token_ + size_t{256} > token_count_)) {
     return CoreStatus::kBadNetwork;
   }
-  const size_t text_offset = kTokenizerHeadSize + kTokenEntrySize * token_count_ + kPieceEntrySize * piece_count_;
+  const size_t text_offset = TextOffset();
   *bad_offset = 12;
   if (bytes.size < text_offset || text_size > bytes.size - text_offset ||
       bytes.size != text_offset + (text_size + 3) / 4 * 4) {
     return CoreStatus::kBadNetwork;
   }
-  tokens_ = p + kTokenizerHeadSize;
-  pieces_ = tokens_ + kTokenEntrySize * token_count_;
-  text_ = p + text_offset;
+  PlaceTables(bytes);
   for (*bad_offset = text_offset + text_size; *bad_offset < bytes.size; ++*bad_offset) {
     if (p[*bad_offset] != 0) return CoreStatus::kBadNetwork;
   }

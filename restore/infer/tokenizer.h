@@ -22,6 +22,10 @@ class Tokenizer {
   // Checks everything; `bytes` begins at a multiple of 4. kBadNetwork: malformed, and *bad_offset is about where.
   [[nodiscard]] CoreStatus Parse(ByteView bytes, size_t* bad_offset);
 
+  // The same for bytes that were found sound before, by Parse() or as a part of ParseNetwork()'s section: without the
+  // checks.
+  void View(ByteView sound);
+
   size_t token_count() const { return token_count_; }
   // What begins and ends a text; kNoToken: nothing does.
   uint16_t begin_token() const { return begin_token_; }
@@ -53,6 +57,11 @@ class Tokenizer {
   uint16_t PieceRank(size_t piece) const { return LoadAligned16(pieces_ + kPieceEntrySize * piece + 2); }
   bool IsByteToken(uint16_t id) const {
     return first_byte_token_ != kNoToken && id >= first_byte_token_ && id - first_byte_token_ < 256;
+  }
+  void ReadHead(ByteView bytes);
+  void PlaceTables(ByteView bytes);
+  size_t TextOffset() const {
+    return kTokenizerHeadSize + kTokenEntrySize * token_count_ + kPieceEntrySize * piece_count_;
   }
   bool TokensAreSound(size_t text_size, size_t* bad_token) const;
   bool PiecesAreSound(size_t* bad_piece) const;
