@@ -23,8 +23,6 @@ mv_error IgnoreTile(void*, size_t, const uint8_t*, size_t) { return MV_OK; }
 
 mv_error LoaderWeights::Open(mv_loader* loader, const mv_variant& variant, const Request& request) {
   loader_ = loader;
-  variant_ = variant;
-  tile_size_ = request.tile_size;
   list_size_ = 0;
   const uint32_t digest = request.with_digest ? MV_WITH_DIGEST : 0;
   const ByteSpan memory = TakeSeals(request.list_memory);
@@ -38,23 +36,20 @@ mv_error LoaderWeights::Open(mv_loader* loader, const mv_variant& variant, const
     error = mv_stream(loader, IgnoreTile, nullptr);
   }
   if (error != MV_OK) return error;
-  error = UseRestored();
+  error = UseRestored(variant, request.tile_size);
   if (error != MV_OK || base_layout || request.consumer.consume == nullptr) return error;
   return ToError(ConsumeTensors(restored()->source(), *PartsOf(loader).shared, request.consumer));
 }
-
-mv_error LoaderWeights::Resume() { return list_size_ != 0 ? UseBase() : UseRestored(); }
 
 // The seals at the memory's front, if it has room for them; what is left of it.
 ByteSpan LoaderWeights::TakeSeals(ByteSpan memory) {
   const size_t count = PartsOf(loader_).chunks.header->chunk_count();
   seals_ = nullptr;
-  seals_size_ = 0;
   if (count > memory.size / sizeof(*seals_)) return memory;
   seals_ = reinterpret_cast<uint32_t*>(memory.data);
-  seals_size_ = count * sizeof(*seals_);
+  const size_t size = count * sizeof(*seals_);
   for (size_t i = 0; i < count; ++i) seals_[i] = 0;
-  return {memory.data + seals_size_, memory.size - seals_size_};
+  return {memory.data + size, memory.size - size};
 }
 
 // The pass in progress, and the list of it; list_size_ stays 0 where the list's memory does not suffice.
@@ -82,11 +77,11 @@ mv_error LoaderWeights::UseBase() {
 }
 
 // A stream of its own, which stays.
-mv_error LoaderWeights::UseRestored() {
-  const mv_error started = StartSealed(loader_, &variant_, tile_size_, 0, seals_);
+mv_error LoaderWeights::UseRestored(const mv_variant& variant, size_t tile_size) {
+  const mv_error started = StartSealed(loader_, &variant, tile_size, 0, seals_);
   if (started != MV_OK) return started;
   const LoaderParts parts = PartsOf(loader_);
-  new (At{restored_}) RestoredWeights(parts.stream, parts.layout, tile_size_);
+  new (At{restored_}) RestoredWeights(parts.stream, parts.layout, tile_size);
   return MV_OK;
 }
 

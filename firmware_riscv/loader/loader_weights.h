@@ -29,16 +29,11 @@ class LoaderWeights {
   // kPieceSize more than mv_memory_needed(). Fails with what the loader or the consumer says.
   mv_error Open(mv_loader* loader, const mv_variant& variant, const Request& request);
 
-  // The same model again, where the loader has served something else since.
-  mv_error Resume();
-
-  // The weights, proven each time. After Open() or Resume(), which end what it gave before.
+  // The weights, proven each time. After Open().
   WeightSource source();
   // Bytes of list_memory that the list takes beside the seals; 0: there is none, and the weights are restored each
   // time.
   size_t list_size() const { return list_size_; }
-  // Of list_memory in use.
-  size_t memory_used() const { return seals_size_ + list_size_; }
   // Without a proof for each time that the base is read. Only where there is a list.
   void set_proof(ProvenChunks::Proof proof);
   // Where the source's last failure was.
@@ -50,16 +45,13 @@ class LoaderWeights {
   ByteSpan TakeSeals(ByteSpan memory);
   mv_error MakeList(const Request& request, ByteSpan memory);
   mv_error UseBase();
-  mv_error UseRestored();
+  mv_error UseRestored(const mv_variant& variant, size_t tile_size);
   BaseWeights* base() { return reinterpret_cast<BaseWeights*>(base_); }
   const BaseWeights* base() const { return reinterpret_cast<const BaseWeights*>(base_); }
   RestoredWeights* restored() { return reinterpret_cast<RestoredWeights*>(restored_); }
 
   mv_loader* loader_ = nullptr;
-  mv_variant variant_{};
-  size_t tile_size_ = 0;
   uint32_t* seals_ = nullptr;
-  size_t seals_size_ = 0;
   DeltaList list_;
   size_t list_size_ = 0;
   alignas(BaseWeights) uint8_t base_[sizeof(BaseWeights)];
