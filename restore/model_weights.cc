@@ -82,18 +82,21 @@ absl::Status ModelWeights::RestoreOnce(TensorConsumer consumer, size_t list_room
   status = builder.Finish(&list_, &list_size_);
   if (status == CoreStatus::kOk) return ReadStored();
   if (status != CoreStatus::kWorkspaceTooSmall) return Describe(status);
-  stream_ = MakeStream(nullptr);
-  restored_weights_ = std::make_unique<RestoredWeights>(stream_.get(), &model_->layout(), kTileSize);
+  ReadRestored();
   return absl::OkStatus();
 }
 
 absl::Status ModelWeights::RestoreTensors(TensorConsumer consumer) {
   if (absl::Status verified = model_->Verify(); !verified.ok()) return verified;
-  stream_ = MakeStream(nullptr);
-  restored_weights_ = std::make_unique<RestoredWeights>(stream_.get(), &model_->layout(), kTileSize);
+  ReadRestored();
   if (consumer.consume == nullptr) return absl::OkStatus();
   const CoreStatus status = ConsumeTensors(restored_weights_->source(), restorer_->shared(), consumer);
   return status == CoreStatus::kOk ? absl::OkStatus() : Describe(status);
+}
+
+void ModelWeights::ReadRestored() {
+  stream_ = MakeStream(nullptr);
+  restored_weights_ = std::make_unique<RestoredWeights>(stream_.get(), &model_->layout(), kTileSize);
 }
 
 absl::Status ModelWeights::ReadStored() {

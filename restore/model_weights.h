@@ -43,6 +43,7 @@ class ModelWeights {
  private:
   ModelWeights() = default;
 
+  void ReadRestored();
   absl::Status ReadStored();
   absl::Status RestoreOnce(TensorConsumer consumer, size_t list_room);
   absl::Status RestoreTensors(TensorConsumer consumer);

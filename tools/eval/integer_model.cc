@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "restore/infer/sampler.h"
+#include "restore/model_shapes.h"
 
 namespace modelvault {
 namespace {
@@ -37,11 +38,7 @@ absl::StatusOr<std::unique_ptr<IntegerModel>> IntegerModel::Create(absl::string_
 }
 
 absl::Status IntegerModel::Init(absl::string_view section) {
-  const TensorShapes shapes = {
-      this, tensors_.size(), [](const void* context, size_t tensor) {
-        const ModelTensor& t = static_cast<const IntegerModel*>(context)->tensors_[tensor];
-        return TensorShape{t.dtype, static_cast<size_t>(t.rows()), static_cast<size_t>(t.cols())};
-      }};
+  const TensorShapes shapes = ShapesOf(tensors_);
   network_.resize(section.size() / sizeof(uint32_t) + 1);
   std::memcpy(network_.data(), section.data(), section.size());
   Network network;

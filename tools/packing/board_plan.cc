@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "restore/infer/engine.h"
 #include "restore/infer/network_view.h"
+#include "restore/model_shapes.h"
 #include "tools/packing/network_builder.h"
 
 namespace modelvault {
@@ -18,7 +19,7 @@ constexpr uint64_t kLoader = 11'212;       // of the loader with tiles of 1 KiB,
 constexpr uint64_t kRecord = 36;           // of one of these;
 constexpr uint64_t kEngine = 1'528 + 528;  // of the engine beside what it counts itself, and of variables;
 constexpr uint64_t kCode = 18'128;         // of code that runs from RAM then;
-constexpr uint64_t kStack = 4'096;           // That virt_128k.ld sets aside.
+constexpr uint64_t kStack = 4'096;         // That virt_128k.ld sets aside.
 // Of a parameter's tensor on the board; a host's pointers are longer.
 constexpr uint64_t kParameterTensor = 8;
 
@@ -120,7 +121,7 @@ std::string AdviceFor(const BoardPlan& plan, const Network& network, const Tenso
 
 absl::StatusOr<BoardPlan> PlanBoard(absl::string_view network_section, absl::Span<const ModelTensor> tensors,
                                     double density, uint64_t ram) {
-  const TensorShapes shapes = ShapesOf(&tensors);
+  const TensorShapes shapes = ShapesOf(tensors);
   Network network;
   BoardPlan plan;
   const CoreStatus status = ParseNetwork(

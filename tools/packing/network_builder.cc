@@ -12,6 +12,7 @@
 #include "codec/core/bytes.h"
 #include "restore/infer/network.h"
 #include "restore/infer/network_view.h"
+#include "restore/model_shapes.h"
 #include "tools/formats/vocabulary.h"
 #include "tools/packing/tokenizer_builder.h"
 #include "vault/near_name.h"
@@ -292,13 +293,6 @@ absl::StatusOr<NetworkInput> ReadNetworkInput(FileSystem& file_system, const std
   return input;
 }
 
-TensorShapes ShapesOf(const absl::Span<const ModelTensor>* tensors) {
-  return {tensors, tensors->size(), [](const void* context, size_t i) {
-            const ModelTensor& t = (*static_cast<const absl::Span<const ModelTensor>*>(context))[i];
-            return TensorShape{t.dtype, static_cast<size_t>(t.rows()), static_cast<size_t>(t.cols())};
-          }};
-}
-
 absl::StatusOr<std::string> BuildNetwork(const NetworkInput& input, absl::Span<const ModelTensor> tensors,
                                          absl::string_view base_name) {
   NetworkWriter writer(input, tensors, base_name);
@@ -310,7 +304,7 @@ absl::StatusOr<std::string> BuildNetwork(const NetworkInput& input, absl::Span<c
   Network network;
   size_t bad_offset;
   const ByteView bytes = {reinterpret_cast<const uint8_t*>(section.data()), section.size()};
-  if (ParseNetwork(bytes, ShapesOf(&tensors), &network, &bad_offset) != CoreStatus::kOk) {
+  if (ParseNetwork(bytes, ShapesOf(tensors), &network, &bad_offset) != CoreStatus::kOk) {
     return absl::InternalError(absl::StrCat(input.path, ": a network that is no network at byte ", bad_offset));
   }
   return section;

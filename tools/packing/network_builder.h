@@ -9,7 +9,6 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "codec/model_tensor.h"
-#include "restore/infer/network_view.h"
 #include "tools/formats/model_config.h"
 #include "vault/file_system.h"
 
@@ -32,9 +31,6 @@ absl::StatusOr<NetworkInput> ReadNetworkInput(FileSystem& file_system, const std
 // messages. The same input gives the same bytes.
 absl::StatusOr<std::string> BuildNetwork(const NetworkInput& input, absl::Span<const ModelTensor> tensors,
                                          absl::string_view base_name);
-
-// What ParseNetwork asks of tensors, of these; they, and the span itself, must outlive the result.
-TensorShapes ShapesOf(const absl::Span<const ModelTensor>* tensors);
 
 }  // namespace modelvault
 
