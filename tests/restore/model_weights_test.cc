@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "restore/infer/delta_list.h"
 #include "tests/restore/coded_models.h"
+#include "tests/restore/read_weights.h"
 #include "tests/status_matchers.h"
 
 namespace modelvault {
@@ -34,18 +34,6 @@ std::unique_ptr<Restorer> Open(const std::string& vault) {
   return *std::move(restorer);
 }
 
-using TensorBytes = std::vector<std::string>;
-
-TensorConsumer Into(TensorBytes* tensors) {
-  return {[](void* self, size_t tensor, size_t offset, ByteView bytes) {
-            std::string& to = (*static_cast<TensorBytes*>(self))[tensor];
-            EXPECT_EQ(to.size(), offset);
-            to += ToString(bytes);
-            return CoreStatus::kOk;
-          },
-          tensors};
-}
-
 // Tensor `tensor` of MODEL as the variant has it; false where it has none of the base's type and size.
 bool Expected(const CodedModels& models, const CodedVariant* variant, size_t tensor, std::string* bytes) {
   const TensorRecord& record = models.shared->tables().tensor(tensor);
@@ -60,23 +48,6 @@ bool Expected(const CodedModels& models, const CodedVariant* variant, size_t ten
     return t.prediction == Prediction::kCopy;
   }
   return false;
-}
-
-// A tensor's bytes by the source, its differences included.
-std::string Weights(const WeightSource& source, size_t tensor, size_t size, CoreStatus* status) {
-  std::string bytes;
-  *status = source.start(source.context, tensor, 0, size);
-  while (*status == CoreStatus::kOk) {
-    ByteView piece;
-    *status = source.next(source.context, &piece);
-    if (piece.size == 0) break;
-    bytes += ToString(piece);
-  }
-  if (source.deltas == nullptr) return bytes;
-  for (DeltaCursor cursor = source.deltas->tensor(tensor); cursor.place() != SIZE_MAX; cursor.Step()) {
-    bytes[cursor.place()] = static_cast<char>(static_cast<int8_t>(bytes[cursor.place()]) + cursor.difference());
-  }
-  return bytes;
 }
 
 TEST(ModelWeightsTest, EveryModelsWeightsAreThoseThatWerePackedListedOrNot) {

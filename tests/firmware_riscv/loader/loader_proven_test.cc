@@ -11,6 +11,7 @@
 #include "firmware_riscv/loader/loader_weights.h"
 #include "firmware_riscv/loader/modelvault_loader.h"
 #include "tests/firmware_riscv/loader/loader_fixture.h"
+#include "tests/restore/read_weights.h"
 #include "vault/core/vault_view.h"
 
 namespace modelvault {
@@ -264,36 +265,6 @@ TEST(LoaderProvenTest, TheWatchdogIsFedForEveryChunk) {
   ASSERT_EQ(mv_start_proven(loader, &variant, 4096, 0), MV_OK);
   EXPECT_EQ(StreamAll(loader).verdict, MV_VERIFIED);
   EXPECT_GE(fed, static_cast<int>(Models().chunks.size() + Models().variant("dense").segments.size()));
-}
-
-// Tensors as a consumer of LoaderWeights got them.
-using TensorBytes = std::vector<std::string>;
-
-TensorConsumer Into(TensorBytes* tensors) {
-  return {[](void* self, size_t tensor, size_t offset, ByteView bytes) {
-            std::string& to = (*static_cast<TensorBytes*>(self))[tensor];
-            EXPECT_EQ(to.size(), offset);
-            to += ToString(bytes);
-            return CoreStatus::kOk;
-          },
-          tensors};
-}
-
-// A tensor's weights, the differences included; what came before a failure.
-std::string Weights(const WeightSource& source, size_t tensor, size_t size, CoreStatus* status) {
-  std::string bytes;
-  *status = source.start(source.context, tensor, 0, size);
-  while (*status == CoreStatus::kOk) {
-    ByteView piece;
-    *status = source.next(source.context, &piece);
-    if (piece.size == 0) break;
-    bytes += ToString(piece);
-  }
-  if (source.deltas == nullptr || *status != CoreStatus::kOk) return bytes;
-  for (DeltaCursor cursor = source.deltas->tensor(tensor); cursor.place() != SIZE_MAX; cursor.Step()) {
-    bytes[cursor.place()] = static_cast<char>(static_cast<int8_t>(bytes[cursor.place()]) + cursor.difference());
-  }
-  return bytes;
 }
 
 TEST(LoaderWeightsTest, EveryModelIsReadAgainAndAgain) {
