@@ -130,7 +130,7 @@ class MutatedBuild:
         self.root, self.build = root.resolve(), build.resolve()
         self.work = work.resolve()
         self.copy = self.work / "source"
-        self.library = self.work / "libmutated.so"
+        self.shared_object = self.work / "libmutated.so"
         self.tests = tests or TESTS
         self.quick = quick
         self.files = mutable_files(self.root)
@@ -325,7 +325,7 @@ class MutatedBuild:
     def _link(self, changed):
         objects = [str(changed.get(file, out)) for file, out in self._good.items()]
         compiler = next(iter(self._commands.values()))[0]
-        if subprocess.run([compiler, "-shared", "-Wl,-Bsymbolic", *objects, "-o", str(self.library)]).returncode != 0:
+        if subprocess.run([compiler, "-shared", "-Wl,-Bsymbolic", *objects, "-o", str(self.shared_object)]).returncode != 0:
             raise Failure("the library of mutants does not link")
 
     def _program(self, test):
@@ -342,7 +342,7 @@ class MutatedBuild:
         words[words.index("-o") + 1] = str(path)
         # First, so that what it defines is not sought in the archives. Boot selection calls a flash driver that most
         # programs do not have.
-        words[1:1] = ["-Wl,--no-as-needed", str(self.library), "-Wl,--as-needed", "-Wl,--allow-shlib-undefined"]
+        words[1:1] = ["-Wl,--no-as-needed", str(self.shared_object), "-Wl,--as-needed", "-Wl,--allow-shlib-undefined"]
         if subprocess.run(words, cwd=self.build).returncode != 0:
             raise Failure(f"{test} does not link with the library of mutants")
         arguments = []

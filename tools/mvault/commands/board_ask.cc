@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
 #include "restore/model_engine.h"
 #include "tools/mvault/board/board_answer.h"
 #include "tools/mvault/board/board_machine.h"
 #include "tools/mvault/cli/text_stream.h"
 #include "tools/mvault/commands/run_input.h"
+#include "tools/mvault/reports/formatting.h"
 #include "vault/format.h"
 
 namespace modelvault {
@@ -53,7 +53,7 @@ void AddHost(const NamedVault& vault, const BoardArguments& arguments, const std
     return;
   }
   answer->host_ids = host->ids;
-  answer->host_scores = absl::StrFormat("%016x", host->score_hashes.back());
+  answer->host_scores = FormatHash(host->score_hashes.back());
 }
 
 absl::StatusOr<BoardAnswer> AskOnce(const BoardEmulator& board, const BoardArguments& arguments,
@@ -87,11 +87,11 @@ absl::StatusOr<BoardAnswer> AskOnce(const BoardEmulator& board, const BoardArgum
 void AddText(const Network& network, BoardAnswer* answer) {
   if (answer->line.ids.empty()) return;
   const uint16_t last = answer->line.ids.back();
-  Tokenizer tokenizer;
-  size_t bad_offset;
   if (network.task == NetworkTask::kFeatures) {
     answer->text = absl::StrCat("class ", last);
-  } else if (tokenizer.Parse(network.tokenizer, &bad_offset) == CoreStatus::kOk) {
+  } else if (network.tokenizer.size > 0) {
+    Tokenizer tokenizer;
+    tokenizer.View(network.tokenizer);
     answer->text = TextOf(tokenizer, answer->line.ids);
     answer->ended = last == tokenizer.begin_token() || last == tokenizer.end_token();
   }

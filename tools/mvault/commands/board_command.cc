@@ -59,7 +59,7 @@ absl::StatusOr<BoardResult> Measure(const NamedVault& vault, const BoardEmulator
   const absl::StatusOr<NamedModel> model = vault.OpenModel(name);
   const absl::Status status = model.ok() ? model->model->Verify() : model.status();
   if (status.ok()) {
-    result.host_xxh64 = FormatXxh64(model->model->digests().xxh64);
+    result.host_xxh64 = FormatHash(model->model->digests().xxh64);
   } else {
     result.host_error = std::string(status.message());
   }

@@ -97,7 +97,7 @@ Json ModelJson(const NamedVault& vault, const NamedModel& open, const std::strin
           {"weights", vault.weights()},
           {"bits_per_weight", BitsPerWeight(open.model->stored_size(), vault.weights())},
           {"xxh3_128", Hex(digests.xxh3)},
-          {"xxh64", FormatXxh64(digests.xxh64)}};
+          {"xxh64", FormatHash(digests.xxh64)}};
 }
 
 std::string ModelText(const NamedVault& vault, const NamedModel& open) {
@@ -108,7 +108,7 @@ std::string ModelText(const NamedVault& vault, const NamedModel& open) {
       Printable(open.model->name()), Grouped(open.file_size()), Grouped(open.frame.size()),
       Grouped(open.model->data_size()), Grouped(open.model->stored_size()),
       FormatBits(BitsPerWeight(open.model->stored_size(), vault.weights())), Hex(digests.xxh3),
-      FormatXxh64(digests.xxh64));
+      FormatHash(digests.xxh64));
 }
 
 // The base's tensors with their shares of BASE.
@@ -164,7 +164,7 @@ absl::StatusOr<ExitCode> InfoOfVault(Session& session, const Arguments& argument
                  {"weights", vault.weights()},
                  {"base_data_bytes", header.base_data_size},
                  {"base_xxh3_128", Hex(digests.xxh3)},
-                 {"base_xxh64", FormatXxh64(digests.xxh64)},
+                 {"base_xxh64", FormatHash(digests.xxh64)},
                  {"variants", variant_count},
                  {"network", NetworkJsonOf(vault)},
                  {"sections", PartsToJson(SectionParts(vault.vault().BytesBySection()))},
@@ -181,7 +181,7 @@ absl::StatusOr<ExitCode> InfoOfVault(Session& session, const Arguments& argument
       Printable(arguments.vault), Grouped(account->file), kVersionMajor, header.version_minor(),
       Counted(variant_count, "variant"), Counted(vault.weights(), "weight"), Grouped(header.chunk_size),
       Grouped(header.segment_size), Counted(header.base_data_size, "byte"), Hex(digests.xxh3),
-      FormatXxh64(digests.xxh64), NetworkTextOf(vault), FormatParts(Parts(*account), account->file));
+      FormatHash(digests.xxh64), NetworkTextOf(vault), FormatParts(Parts(*account), account->file));
   std::vector<std::string> modes;
   for (size_t m = 0; m < kTensorModeCount; ++m) {
     if (account->tensors_by_mode[m] == 0) continue;

@@ -53,7 +53,7 @@ absl::StatusOr<ExitCode> Ls(Session& session, const Arguments& arguments) {
               {"stored_bytes", row.stored_size},
               {"bits_per_weight", BitsPerWeight(row.stored_size, vault->weights())},
               {"xxh3_128", Hex(row.digests.xxh3)},
-              {"xxh64", FormatXxh64(row.digests.xxh64)}};
+              {"xxh64", FormatHash(row.digests.xxh64)}};
     };
     Json json = {{"vault", arguments.vault},    {"bytes", sections.file},
                  {"weights", vault->weights()}, {"answers", answers.empty() ? Json(nullptr) : Json(answers)},

@@ -17,6 +17,7 @@
 #include "tools/mvault/commands/host_answer.h"
 #include "tools/mvault/commands/run_input.h"
 #include "tools/mvault/reports/class_scores.h"
+#include "tools/mvault/reports/formatting.h"
 
 namespace modelvault {
 namespace {
@@ -30,8 +31,6 @@ struct Arguments {
   std::string activation_bits;
   bool json = false;
 };
-
-std::string Hex(uint64_t hash) { return absl::StrFormat("%016x", hash); }
 
 Json HeadToJson(const ModelEngine& engine, const Arguments& arguments) {
   return {{"vault", arguments.vault},
@@ -56,7 +55,7 @@ absl::StatusOr<ExitCode> RunPrompt(Session& session, ModelEngine& engine, const 
   if (arguments.json) {
     Json json = HeadToJson(engine, arguments);
     std::vector<std::string> hashes;
-    for (const uint64_t hash : answer->score_hashes) hashes.push_back(Hex(hash));
+    for (const uint64_t hash : answer->score_hashes) hashes.push_back(FormatHash(hash));
     json.update({{"prompt", *arguments.prompt},
                  {"temperature", arguments.answer.temperature},
                  {"top_k", arguments.answer.top_k},
@@ -81,7 +80,7 @@ absl::StatusOr<ExitCode> RunFeatures(Session& session, ModelEngine& engine, cons
   if (arguments.json) {
     Json json = HeadToJson(engine, arguments);
     json["classes"] = ClassesToJson(classes);
-    json["score_hash"] = Hex(answer->score_hashes[0]);
+    json["score_hash"] = FormatHash(answer->score_hashes[0]);
     session.console.PrintJson(json);
   } else {
     session.console.Print(FormatClasses(classes));

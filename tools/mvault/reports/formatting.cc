@@ -37,6 +37,6 @@ std::string FormatShape(const std::vector<uint64_t>& shape) {
   return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
 }
 
-std::string FormatXxh64(uint64_t digest) { return absl::StrFormat("%016x", digest); }
+std::string FormatHash(uint64_t hash) { return absl::StrFormat("%016x", hash); }
 
 }  // namespace modelvault

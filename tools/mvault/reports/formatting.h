@@ -27,7 +27,8 @@ std::string FormatBits(double bits);
 // "[512, 64]".
 std::string FormatShape(const std::vector<uint64_t>& shape);
 
-std::string FormatXxh64(uint64_t digest);
+// 16 hexadecimal digits.
+std::string FormatHash(uint64_t hash);
 
 }  // namespace modelvault
 
