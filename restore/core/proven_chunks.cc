@@ -51,7 +51,7 @@ uint32_t CopyAsItLies(ByteView stored, size_t shift, uint8_t* to, const ReadObse
   };
   while (at < stored.size && (shift + at) % 4 != 0) byte();
   while (stored.size - at >= 4) {
-    if (observer.observe != nullptr) observer.observe(observer.context);
+    observer.Call();
     const size_t left = (stored.size - at) / 4;
     const size_t count = left < kObserved / 4 ? left : kObserved / 4;
     CopyWords<kSealed>(stored.data + at, to + shift + at, count, &seal);
@@ -124,7 +124,7 @@ CoreStatus ProvenChunks::CopyHashed(ByteView stored, uint32_t checksum32) {
   held_bytes_ = {buffer_.data, stored.size};
   Xxh64 hash;
   for (size_t at = 0; at < stored.size; at += kObserved) {
-    if (observer_.observe != nullptr) observer_.observe(observer_.context);
+    observer_.Call();
     const size_t size = stored.size - at < kObserved ? stored.size - at : kObserved;
     from.RunRaw(buffer_.data + at, size);
     hash.Update({buffer_.data + at, size});
