@@ -57,23 +57,34 @@ void BufferLayout::FindConflicts(const Network& network, uint16_t conflicts[kMax
   }
 }
 
+// The lowest place that no buffer of `taken` overlaps.
+size_t BufferLayout::FindPlace(const Network& network, size_t width, uint16_t taken) const {
+  size_t at = 0;
+  for (size_t other = 0; other < network.buffer_count;) {
+    const size_t end = offsets_[other] + network.width(other);
+    const bool clash = (taken >> other & 1) != 0 && at < end && offsets_[other] < at + width;
+    at = clash ? end : at;
+    other = clash ? 0 : other + 1;
+  }
+  return at;
+}
+
 void BufferLayout::Plan(const Network& network) {
   *this = BufferLayout();
   uint16_t conflicts[kMaxNetworkBuffers] = {};
   FindConflicts(network, conflicts);
-  for (size_t b = 0; b < network.buffer_count; ++b) {
-    // The lowest place that no earlier buffer in conflict with this one overlaps.
-    const size_t width = network.width(b);
-    size_t at = 0;
-    for (size_t other = 0; other < b;) {
-      const bool clash = (conflicts[b] >> other & 1) != 0 && in_row(other) == in_row(b) &&
-                         at < offsets_[other] + network.width(other) && offsets_[other] < at + width;
-      at = clash ? offsets_[other] + network.width(other) : at;
-      other = clash ? 0 : other + 1;
+  // Those of rows first, so that rows are as short as they can be.
+  uint16_t placed = 0;
+  for (unsigned pass = 0; pass < 2; ++pass) {
+    const bool rows = pass == 0;
+    for (size_t b = 0; b < network.buffer_count; ++b) {
+      if (in_row(b) != rows) continue;
+      offsets_[b] = FindPlace(network, network.width(b), conflicts[b] & placed);
+      placed |= Bit(b);
+      const size_t end = offsets_[b] + network.width(b);
+      if (rows && end > row_size_) row_size_ = end;
+      if (end > first_row_size_) first_row_size_ = end;
     }
-    offsets_[b] = at;
-    size_t* const size = in_row(b) ? &row_size_ : &single_size_;
-    if (at + width > *size) *size = at + width;
   }
 }
 

@@ -84,9 +84,9 @@ size_t Engine::CountParameters() const {
   return count;
 }
 
-size_t Engine::SingleBytes() const { return sizeof(int32_t) * (network_.buffer_count + layout_.single_size()); }
+size_t Engine::FirstRowBytes() const { return sizeof(int32_t) * (network_.buffer_count + layout_.first_row_size()); }
 
-size_t Engine::ActivationBytes() const { return Aligned(row_bytes_ + SingleBytes() + scratch_size_); }
+size_t Engine::ActivationBytes() const { return Aligned(FirstRowBytes() + scratch_size_); }
 
 size_t Engine::CacheBytes() const {
   return cache_stride_ == 0 ? 0 : Aligned(positions() * cache_stride_ + kCacheOverread);
@@ -132,8 +132,7 @@ CoreStatus Engine::Init(const Network& network, const TensorShapes& shapes, void
   const size_t besides = ActivationBytes() + CacheBytes();
   if (size < besides) return CoreStatus::kWorkspaceTooSmall;
   row_ = begin;
-  single_ = reinterpret_cast<int32_t*>(begin + row_bytes_);
-  scratch_ = begin + row_bytes_ + SingleBytes();
+  scratch_ = begin + FirstRowBytes();
   size_t parameters = 0;
   const CoreStatus status = PlaceParameters(begin + ActivationBytes(), size - besides, &parameters);
   memory_used_ = besides + parameters;
@@ -177,10 +176,8 @@ CoreStatus Engine::ConsumeRestored(size_t tensor, size_t offset, ByteView bytes)
 }
 
 Vector Engine::buffer(size_t b, size_t token) const {
-  int32_t* header = single_;
-  if (layout_.in_row(b)) {
-    header = reinterpret_cast<int32_t*>(token == 0 ? row_ : more_rows_ + (token - 1) * row_bytes_);
-  }
+  const bool first = token == 0 || !layout_.in_row(b);
+  int32_t* const header = reinterpret_cast<int32_t*>(first ? row_ : more_rows_ + (token - 1) * row_bytes_);
   return {header + network_.buffer_count + layout_.offset(b), network_.width(b), header + b};
 }
 

@@ -74,7 +74,7 @@ class Engine {
   void PrepareOperator(const NetworkOperator& op);
   TensorShape shape(size_t tensor) const { return shapes_.shape(shapes_.context, tensor); }
   size_t Elements(size_t tensor) const;
-  size_t SingleBytes() const;
+  size_t FirstRowBytes() const;
   size_t ActivationBytes() const;
   size_t CacheBytes() const;
   size_t CountParameters() const;
@@ -110,7 +110,6 @@ class Engine {
   uint8_t* row_ = nullptr;  // The first token's; each row begins with its buffers' exponents.
   size_t row_bytes_ = 0;
   uint8_t* more_rows_ = nullptr;  // Those of a batch's further tokens.
-  int32_t* single_ = nullptr;     // Buffers that are not in rows, after their exponents.
   uint8_t* scratch_ = nullptr;    // Quantised activations of one token; or what attention needs.
   size_t scratch_size_ = 0;
   size_t max_cols_ = 0;

@@ -47,7 +47,7 @@ TEST(BufferLayoutTest, BuffersThatNeverMeetShareMemory) {
   EXPECT_EQ(layout.offset(1), 10u);
   EXPECT_EQ(layout.offset(2), 30u);
   EXPECT_EQ(layout.offset(3), 0u);
-  EXPECT_EQ(layout.single_size(), 60u);
+  EXPECT_EQ(layout.first_row_size(), 60u);
 }
 
 TEST(BufferLayoutTest, WhatIsAddedToStays) {
@@ -57,7 +57,7 @@ TEST(BufferLayoutTest, WhatIsAddedToStays) {
   operators.Add(OperatorCode::kMatmul, 2, 1);
   operators.Add(OperatorCode::kMatmul, 0, 2, kNoBuffer, 1);
   const BufferLayout layout = operators.Plan();
-  EXPECT_EQ(layout.single_size(), 60u);
+  EXPECT_EQ(layout.first_row_size(), 60u);
 }
 
 TEST(BufferLayoutTest, WhatFollowsAttentionIsOfOneToken) {
@@ -74,7 +74,23 @@ TEST(BufferLayoutTest, WhatFollowsAttentionIsOfOneToken) {
   EXPECT_FALSE(layout.in_row(5));
   // Attention reads 1, 2 and 3 while it writes 4.
   EXPECT_EQ(layout.row_size(), 32u);
-  EXPECT_EQ(layout.single_size(), 100u);
+  // What scores are made of stands before them; of q, k, v and out, nothing is needed any more.
+  EXPECT_EQ(layout.offset(5), 8u);
+  EXPECT_EQ(layout.first_row_size(), 108u);
+}
+
+TEST(BufferLayoutTest, RowsAreNotLongerForWhatIsOfOneToken) {
+  // Scores, h, q, k, v, out.
+  Operators operators({100, 8, 8, 4, 4, 8});
+  operators.Add(OperatorCode::kEmbed, 1);
+  for (uint8_t b = 2; b <= 4; ++b) operators.Add(OperatorCode::kMatmul, b, 1);
+  operators.Add(OperatorCode::kAttention, 5, 2, 3, 2, 4);
+  operators.Add(OperatorCode::kMatmul, 1, 5, kNoBuffer, 1);
+  operators.Add(OperatorCode::kMatmul, 0, 1);
+  const BufferLayout layout = operators.Plan();
+  EXPECT_EQ(layout.row_size(), 32u);
+  EXPECT_EQ(layout.offset(0), 8u);
+  EXPECT_EQ(layout.first_row_size(), 108u);
 }
 
 }  // namespace
