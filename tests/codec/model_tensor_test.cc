@@ -64,9 +64,12 @@ TEST(ModelTensorTest, ProductsThatDoNotFitAreNone) {
 }
 
 TEST(ChunkSizeTest, LargeBasesHaveLargeChunks) {
-  EXPECT_EQ(DefaultChunkSize(0), 4096u);
-  EXPECT_EQ(DefaultChunkSize(uint64_t{64} << 20), 4096u);
-  EXPECT_EQ(DefaultChunkSize((uint64_t{64} << 20) + 1), 65536u);
+  EXPECT_EQ(DefaultChunkSize(0, BaseProfile::kSmall), 4096u);
+  EXPECT_EQ(DefaultChunkSize(uint64_t{64} << 20, BaseProfile::kSmall), 4096u);
+  EXPECT_EQ(DefaultChunkSize(uint64_t{64} << 20, BaseProfile::kFast), 2048u);
+  for (const BaseProfile profile : {BaseProfile::kSmall, BaseProfile::kFast}) {
+    EXPECT_EQ(DefaultChunkSize((uint64_t{64} << 20) + 1, profile), 65536u);
+  }
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ absl::StatusOr<PackedSize> MeasurePackedSize(const std::vector<FitTensor>& tenso
   const absl::StatusOr<std::unique_ptr<const ParsedSharedTables>> shared =
       ParsedSharedTables::Parse(*std::move(section));
   if (!shared.ok()) return shared.status();
-  const BaseEncoder encoder(&(*shared)->tables(), DefaultChunkSize(base.size()));
+  const BaseEncoder encoder(&(*shared)->tables(), DefaultChunkSize(base.size(), BaseProfile::kSmall));
   for (uint64_t c = 0; c < encoder.chunk_count(); ++c) {
     const size_t begin = static_cast<size_t>(c * encoder.chunk_size());
     const size_t bytes = std::min<size_t>(encoder.chunk_size(), base.size() - begin);

@@ -388,8 +388,8 @@ struct NewVault {
   std::vector<OpenInput> inputs;
   std::string network;  // Empty: the vault does not say what its models compute.
 
-  uint32_t chunk_size() const {
-    return options.chunk_size != 0 ? options.chunk_size : DefaultChunkSize(base.data_size());
+  uint32_t chunk_size(BaseProfile profile) const {
+    return options.chunk_size != 0 ? options.chunk_size : DefaultChunkSize(base.data_size(), profile);
   }
 };
 
@@ -406,7 +406,7 @@ absl::StatusOr<std::unique_ptr<VaultWriter>> WriteVault(NewVault* vault, BasePro
   const absl::StatusOr<std::unique_ptr<const ParsedSharedTables>> shared = BuildModel(*vault, profile);
   if (!shared.ok()) return shared.status();
   VaultParams params;
-  params.chunk_size = vault->chunk_size();
+  params.chunk_size = vault->chunk_size(profile);
   params.segment_size = options.segment_size;
   params.base_data_size = vault->base.data_size();
   params.tensor_count = static_cast<uint32_t>(vault->base.tensors().size());
@@ -435,10 +435,11 @@ uint64_t EndOfBase(uint64_t model_size, uint64_t chunks_size, uint64_t base_size
 absl::StatusOr<uint64_t> EndOfBase(const NewVault& vault, BaseProfile profile) {
   const absl::StatusOr<std::unique_ptr<const ParsedSharedTables>> shared = BuildModel(vault, profile);
   if (!shared.ok()) return shared.status();
+  const uint32_t chunk_size = vault.chunk_size(profile);
   const absl::StatusOr<uint64_t> base =
-      CodedBaseSize(vault.base, (*shared)->tables(), vault.chunk_size(), vault.options.threads, vault.options.progress);
+      CodedBaseSize(vault.base, (*shared)->tables(), chunk_size, vault.options.threads, vault.options.progress);
   if (!base.ok()) return base.status();
-  return EndOfBase((*shared)->section().size(), ChunksSize(vault.base.data_size(), vault.chunk_size()), *base);
+  return EndOfBase((*shared)->section().size(), ChunksSize(vault.base.data_size(), chunk_size), *base);
 }
 
 // Writes the vault in the profile that the options ask for, or in the one that suits the budget.

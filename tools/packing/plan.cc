@@ -69,7 +69,7 @@ absl::StatusOr<VaultPlan> PlanVault(FileSystem& file_system, const std::string& 
   const absl::StatusOr<std::unique_ptr<const ParsedSharedTables>> shared =
       ParsedSharedTables::Parse(*std::move(section));
   if (!shared.ok()) return shared.status();
-  const uint32_t chunk_size = DefaultChunkSize(base->data_size());
+  const uint32_t chunk_size = DefaultChunkSize(base->data_size(), BaseProfile::kSmall);
   const absl::StatusOr<uint64_t> coded = CodedBaseSize(*base, (*shared)->tables(), chunk_size, threads, progress);
   if (!coded.ok()) return coded.status();
   plan.base_bytes = *coded;
