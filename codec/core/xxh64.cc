@@ -13,10 +13,13 @@ inline uint64_t RotateLeft(uint64_t x, int r) { return (x << r) | (x >> (64 - r)
 
 inline uint64_t Round(uint64_t lane, uint64_t input) { return RotateLeft(lane + input * kPrime2, 31) * kPrime1; }
 
-// What is done once a hash is for size: a product of 64 bits takes a 32-bit machine a dozen instructions.
+// What is done once a hash is for size: with 64 bits a product or a rotation takes a 32-bit machine a dozen instructions.
 [[gnu::noinline]] uint64_t Multiply(uint64_t a, uint64_t b) { return a * b; }
+[[gnu::noinline]] uint64_t RotateThenMultiply(uint64_t x, int r, uint64_t prime) {
+  return Multiply(RotateLeft(x, r), prime);
+}
 [[gnu::noinline]] uint64_t SmallRound(uint64_t input) {
-  return Multiply(RotateLeft(Multiply(input, kPrime2), 31), kPrime1);
+  return RotateThenMultiply(Multiply(input, kPrime2), 31, kPrime1);
 }
 
 // A 64-bit load that a machine without unaligned access does in two, given that `p` is a multiple of 4.
@@ -89,7 +92,9 @@ void Xxh64::Update(ByteView bytes) {
 uint64_t Xxh64::Digest() const {
   uint64_t hash;
   if (total_ >= 32) {
-    hash = RotateLeft(lanes_[0], 1) + RotateLeft(lanes_[1], 7) + RotateLeft(lanes_[2], 12) + RotateLeft(lanes_[3], 18);
+    static constexpr uint8_t kRotations[] = {1, 7, 12, 18};
+    hash = 0;
+    for (int i = 0; i < 4; ++i) hash += RotateThenMultiply(lanes_[i], kRotations[i], 1);
     for (int i = 0; i < 4; ++i) hash = Multiply(hash ^ SmallRound(lanes_[i]), kPrime1) + kPrime4;
   } else {
     hash = kPrime5;
@@ -98,14 +103,14 @@ uint64_t Xxh64::Digest() const {
   const uint8_t* p = buffer_;
   size_t left = total_ % 32;
   for (; left >= 8; left -= 8, p += 8) {
-    hash = Multiply(RotateLeft(hash ^ SmallRound(LoadLe64(p)), 27), kPrime1) + kPrime4;
+    hash = RotateThenMultiply(hash ^ SmallRound(LoadLe64(p)), 27, kPrime1) + kPrime4;
   }
   if (left >= 4) {
-    hash = Multiply(RotateLeft(hash ^ Multiply(LoadLe32(p), kPrime1), 23), kPrime2) + kPrime3;
+    hash = RotateThenMultiply(hash ^ Multiply(LoadLe32(p), kPrime1), 23, kPrime2) + kPrime3;
     left -= 4;
     p += 4;
   }
-  for (; left > 0; --left, ++p) hash = Multiply(RotateLeft(hash ^ Multiply(*p, kPrime5), 11), kPrime1);
+  for (; left > 0; --left, ++p) hash = RotateThenMultiply(hash ^ Multiply(*p, kPrime5), 11, kPrime1);
   hash = Multiply(hash ^ (hash >> 33), kPrime2);
   hash = Multiply(hash ^ (hash >> 29), kPrime3);
   return hash ^ (hash >> 32);
