@@ -47,11 +47,11 @@ absl::Status ModelEngine::Init(const Restorer& restorer, absl::string_view name,
 
 absl::StatusOr<std::vector<uint16_t>> ModelEngine::Encode(absl::string_view text) const {
   if (!tokenizer_.has_value()) return absl::InvalidArgumentError(absl::StrCat(name_, ": there is no tokenizer"));
-  std::vector<uint16_t> ids(Tokenizer::ScratchWords(text.size()));
+  std::vector<uint16_t> ids(Tokenizer::MostTokens(text.size())), merges(ids.size());
   size_t count;
   size_t bad_offset;
   const CoreStatus status = tokenizer_->Encode({reinterpret_cast<const uint8_t*>(text.data()), text.size()}, ids.data(),
-                                               ids.size(), &count, &bad_offset);
+                                               merges.data(), ids.size(), &count, &bad_offset);
   if (status == CoreStatus::kNotFound) {
     return absl::InvalidArgumentError(absl::StrFormat("byte 0x%02x at offset %d of the text is in no token of %s",
                                                       static_cast<uint8_t>(text[bad_offset]), bad_offset, name_));

@@ -113,7 +113,7 @@ absl::Status ModelWeights::ReadStored() {
   if (measured != CoreStatus::kOk) return Describe(measured);
   weights_memory_ = Words(size);
   seals_.resize(header.chunk_count());
-  base_weights_ = std::make_unique<BaseWeights>(&restorer_->shared(), stored, seals_.data(), &tables_,
+  base_weights_ = std::make_unique<BaseWeights>(&restorer_->shared(), stored, seals_.data(),
                                                 ByteSpan{Bytes(weights_memory_), size}, kPieceSize);
   return absl::OkStatus();
 }

@@ -59,7 +59,6 @@ class ModelWeights {
   std::vector<uint64_t> list_memory_;
   std::vector<uint64_t> weights_memory_;
   std::vector<uint32_t> seals_;
-  WideTableCache tables_;
   DeltaList list_;
   size_t list_size_ = 0;
   std::unique_ptr<BaseWeights> base_weights_;

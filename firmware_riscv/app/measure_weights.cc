@@ -36,12 +36,8 @@ WeightsResult MeasureWeights(mv_loader* loader, const mv_variant& variant, size_
     size_t size;
     result.error = ToError(BaseWeights::MemorySize(shared, PartsOf(loader).chunks, LoaderWeights::kPieceSize, &size));
     result.weight_ram = static_cast<uint32_t>(size);
-    static constexpr Phase kPhases[] = {Phase::kWeightsProven, Phase::kWeightsUnproven};
-    for (const Phase phase : kPhases) {
-      BeginPhase(phase);
-      if (phase == Phase::kWeightsUnproven) weights.set_proof(ProvenChunks::Proof::kNone);
-      if (result.error == MV_OK) result.error = ReadAll(shared, weights.source());
-    }
+    BeginPhase(Phase::kWeights);
+    if (result.error == MV_OK) result.error = ReadAll(shared, weights.source());
   }
   BeginPhase(Phase::kOther);
   return result;

@@ -13,8 +13,8 @@ struct WeightsResult {
   uint32_t weight_ram;  // What a source of the base's bytes takes beside the list.
 };
 
-// Builds the list in `list_memory`, then, where there is one, reads all of the base twice: proven by its seals, and
-// without proof; each in a phase of its own. Ends what the loader has in progress.
+// Builds the list in `list_memory`, then, where there is one, reads all of the base, proven by its seals; each in a phase
+// of its own. Ends what the loader has in progress.
 WeightsResult MeasureWeights(mv_loader* loader, const mv_variant& variant, size_t tile_size, ByteSpan list_memory);
 
 }  // namespace modelvault

@@ -34,27 +34,40 @@ static_assert(MV_TASK_TOKENS == static_cast<int>(NetworkTask::kTokens) &&
 
 namespace {
 
-// Of a stream, which nobody needs once the list is made.
-constexpr size_t kSpareSize = sizeof(VariantStream);
-
 constexpr size_t AlignUp(size_t size) { return (size + (MV_MEMORY_ALIGNMENT - 1)) & ~size_t{MV_MEMORY_ALIGNMENT - 1}; }
 constexpr size_t Larger(size_t a, size_t b) { return a > b ? a : b; }
 
-struct Plan;
+// A network, and what it takes beside the engine's own memory.
+struct Plan {
+  Network network;
+  Tokenizer tokenizer;
+  size_t loader_size;  // What the loader keeps.
+  size_t base_size;    // Of a chunk of the base; and what a prompt takes while it is encoded.
+  size_t input_size;   // Tokens of a prompt, or features.
+  size_t pass_size;    // While the model is loaded.
+  bool has_base_layout;
+  bool restores;  // Even with a list.
+
+  // Parses the vault's network; tokenizer, if there is one.
+  CoreStatus Parse(const LoaderParts& parts, ByteView section, size_t* bad_offset);
+  CoreStatus Measure(mv_loader* loader, const mv_variant& variant, size_t tile_size);
+  size_t before_engine() const { return loader_size + base_size + input_size; }
+};
 
 }  // namespace
 
-// Behind what the loader keeps of its memory. Activations and parameters follow; then seals of the base's chunks, the
-// list, and, at the end, the cache. Without a list the cache follows the seals, and the scratch memory it.
+// The loader's memory: what it keeps, a chunk of the base, the input, this; activations and parameters; seals of the
+// base's chunks, the list, and, at the end, the cache, where the model is restored before. Without a list the cache
+// follows the seals, and the stream that restores it.
 struct mv_engine {
   mv_loader* loader;
   size_t all_memory;  // What the loader had before.
   mv_variant variant;
   size_t tile_size;
   mv_watchdog watchdog;  // The loader's.
+  ByteSpan base_memory;
+  ByteSpan input;
   mv_engine_memory memory;
-  size_t scratch_size;  // Tokens of a prompt, or features.
-  uint8_t* scratch;
   Network network;
   Tokenizer tokenizer;
   Engine engine;
@@ -65,8 +78,8 @@ struct mv_engine {
   mv_fault fault;
 
   mv_engine(mv_loader* of, const mv_variant& its, size_t tile, const Plan& plan);
-  mv_error Load(mv_fault* its_fault);
-  mv_error PlaceCache(uint8_t* seals, size_t seals_size, bool listed);
+  mv_error Load(const Plan& plan, size_t more, mv_fault* its_fault);
+  mv_error LoadWeights(uint8_t* seals, size_t seals_size, mv_fault* its_fault);
   WeightSource Source();
   template <typename Run>
   mv_error RunWith(const Run& run);
@@ -76,58 +89,51 @@ static_assert(alignof(mv_engine) <= MV_MEMORY_ALIGNMENT);
 
 namespace {
 
-// What a network takes.
-struct Plan {
-  Network network;
-  Tokenizer tokenizer;
-  mv_engine_memory memory;
-  size_t scratch_size;
-
-  // Parses the vault's network; tokenizer, if there is one.
-  CoreStatus Parse(const LoaderParts& parts, ByteView section, size_t* bad_offset);
-  CoreStatus Measure(mv_loader* loader, const mv_variant& variant, size_t tile_size, size_t more);
-};
-
 CoreStatus Plan::Parse(const LoaderParts& parts, ByteView section, size_t* bad_offset) {
   const CoreStatus status = ParseNetwork(section, ShapesOf(*parts.shared), &network, bad_offset);
   if (status == CoreStatus::kOk && network.tokenizer.size > 0) tokenizer.View(network.tokenizer);
   return status;
 }
 
-CoreStatus Plan::Measure(mv_loader* loader, const mv_variant& variant, size_t tile_size, size_t more) {
+CoreStatus Plan::Measure(mv_loader* loader, const mv_variant& variant, size_t tile_size) {
   const LoaderParts parts = PartsOf(loader);
   ProvenPassMemory pass;
-  size_t weights_size;
+  size_t weights_size = 0;
   CoreStatus status = MeasureProvenPass(loader, variant, tile_size, &pass);
-  if (status == CoreStatus::kOk) {
+  if (status == CoreStatus::kOk && pass.has_base_layout) {
     status = BaseWeights::MemorySize(*parts.shared, parts.chunks, LoaderWeights::kPieceSize, &weights_size);
   }
-  if (status != CoreStatus::kOk) return status;
-  scratch_size = 0;
-  if (network.task == NetworkTask::kFeatures) scratch_size = AlignUp(network.inputs * sizeof(int32_t));
-  if (network.tokenizer.size > 0) {
-    scratch_size = Larger(scratch_size, AlignUp(Tokenizer::ScratchWords(MV_ENGINE_MAX_TEXT) * sizeof(uint16_t)));
-  }
-  size_t kept = pass.with_base;
-  if (pass.has_base_layout) {
-    kept = Larger(kept, AlignUp(pass.fixed + weights_size) + (scratch_size > kSpareSize ? scratch_size : 0));
-  }
-  const EngineMemory engine = Engine::Measure(network, ShapesOf(*parts.shared));
-  const size_t cache = AlignUp(engine.cache);
-  // Without a list, or with a base that is coded, restoring goes on.
-  const bool restores = !pass.has_base_layout || !parts.shared->all_raw();
-  memory = {AlignUp(kept),
-            AlignUp(sizeof(mv_engine)) + AlignUp(parts.chunks.header->chunk_count() * sizeof(uint32_t)),
-            cache,
-            AlignUp(engine.activations),
-            AlignUp(engine.parameters),
-            pass.has_base_layout ? parts.shared->tensor_count() * sizeof(uint32_t) : 0,
-            restores ? 0 : (more < cache ? more : cache) / MV_MEMORY_ALIGNMENT * MV_MEMORY_ALIGNMENT};
-  return CoreStatus::kOk;
+  loader_size = pass.fixed;
+  pass_size = pass.model;
+  has_base_layout = pass.has_base_layout;
+  restores = !has_base_layout || !parts.shared->all_raw();
+  const size_t tokens = Tokenizer::MostTokens(MV_ENGINE_MAX_TEXT) * sizeof(uint16_t);
+  const size_t text_size = network.tokenizer.size > 0 ? tokens : 0;
+  const size_t features_size = network.task == NetworkTask::kFeatures ? network.inputs * sizeof(int32_t) : 0;
+  base_size = AlignUp(Larger(weights_size, text_size));
+  input_size = AlignUp(Larger(text_size, features_size));
+  return status;
 }
 
-mv_error MakePlan(mv_loader* loader, const mv_variant& variant, size_t tile_size, size_t more, Plan* plan,
-                  mv_fault* fault) {
+// The seals of the base's chunks.
+size_t SealsSize(mv_loader* loader) {
+  return AlignUp(modelvault::PartsOf(loader).chunks.header->chunk_count() * sizeof(uint32_t));
+}
+
+mv_engine_memory MemoryOf(const Plan& plan, const EngineMemory& engine, mv_loader* loader, size_t more) {
+  // The model is restored in front of the `more` bytes.
+  const size_t cache = Larger(AlignUp(engine.cache), plan.pass_size);
+  const size_t most = plan.restores ? 0 : cache - plan.pass_size;
+  return {plan.before_engine(),
+          AlignUp(sizeof(mv_engine)) + SealsSize(loader),
+          cache,
+          AlignUp(engine.activations),
+          AlignUp(engine.parameters),
+          plan.has_base_layout ? modelvault::PartsOf(loader).shared->tensor_count() * sizeof(uint32_t) : 0,
+          (more < most ? more : most) / MV_MEMORY_ALIGNMENT * MV_MEMORY_ALIGNMENT};
+}
+
+mv_error MakePlan(mv_loader* loader, const mv_variant& variant, size_t tile_size, Plan* plan, mv_fault* fault) {
   *fault = {MV_PLACE_UNKNOWN, 0};
   if (tile_size < MV_MIN_TILE_SIZE) return MV_BAD_ARGUMENT;
   *fault = {MV_PLACE_NETWORK, 0};
@@ -139,24 +145,7 @@ mv_error MakePlan(mv_loader* loader, const mv_variant& variant, size_t tile_size
   fault->number = static_cast<uint32_t>(bad_offset);
   if (parsed != CoreStatus::kOk) return ToError(parsed);
   *fault = {MV_PLACE_UNKNOWN, 0};
-  return ToError(plan->Measure(loader, variant, tile_size, more));
-}
-
-// Places the engine, where there is room for it and what it needs.
-mv_error Place(mv_loader* loader, const mv_variant& variant, size_t tile_size, size_t more, mv_engine** engine,
-               mv_fault* fault) {
-  Plan plan = {};
-  const mv_error planned = MakePlan(loader, variant, tile_size, more, &plan, fault);
-  if (planned != MV_OK) return planned;
-  const ByteSpan all = modelvault::MemoryOf(loader);
-  const mv_engine_memory& needed = plan.memory;
-  const size_t before = needed.loader + needed.engine + needed.activations + needed.parameters;
-  if (before + needed.cache > all.size + needed.more) {
-    *fault = {MV_PLACE_MEMORY, 0};
-    return MV_WORKSPACE_TOO_SMALL;
-  }
-  *engine = new (At{all.data + needed.loader}) mv_engine(loader, variant, tile_size, plan);
-  return MV_OK;
+  return ToError(plan->Measure(loader, variant, tile_size));
 }
 
 }  // namespace
@@ -167,55 +156,60 @@ mv_engine::mv_engine(mv_loader* of, const mv_variant& its, size_t tile, const Pl
       variant(its),
       tile_size(tile),
       watchdog(PartsOf(of).watchdog),
-      memory(plan.memory),
-      scratch_size(plan.scratch_size),
+      base_memory{modelvault::MemoryOf(of).data + plan.loader_size, plan.base_size},
+      input{base_memory.data + plan.base_size, plan.input_size},
       network(plan.network),
       tokenizer(plan.tokenizer),
       sampler(0, 0, 0) {}
 
-// Where the cache and the scratch memory are is known once there is a list, or none.
-mv_error mv_engine::PlaceCache(uint8_t* seals, size_t seals_size, bool listed) {
+mv_error mv_engine::Load(const Plan& plan, size_t more, mv_fault* its_fault) {
+  *its_fault = {MV_PLACE_MEMORY, 0};
   const LoaderParts parts = PartsOf(loader);
+  uint8_t* const begin = reinterpret_cast<uint8_t*>(this) + AlignUp(sizeof(mv_engine));
   uint8_t* const end = modelvault::MemoryOf(loader).data + all_memory;
-  if (listed) {
-    engine.MoveCache(end + memory.more - memory.cache);
-    scratch = scratch_size > kSpareSize ? parts.idle.data + parts.idle.size - scratch_size
-                                        : reinterpret_cast<uint8_t*>(parts.stream);
-    memory.list = weights.list_size();
-    return MV_OK;
-  }
-  engine.MoveCache(seals + seals_size);
-  scratch = seals + seals_size + memory.cache;
-  memory.list = memory.more = 0;
-  return scratch <= end && scratch_size <= static_cast<size_t>(end - scratch) ? MV_OK : MV_WORKSPACE_TOO_SMALL;
+  // The cache gets its place afterwards.
+  const CoreStatus placed =
+      engine.Init(network, ShapesOf(*parts.shared), begin, static_cast<size_t>(end - begin) + more);
+  if (placed != CoreStatus::kOk) return ToError(placed);
+  memory = MemoryOf(plan, engine.memory(), loader, more);
+  uint8_t* const seals = begin + memory.activations + memory.parameters;
+  const size_t seals_size = SealsSize(loader);
+  const size_t left = seals < end ? static_cast<size_t>(end - seals) : 0;
+  if (left < seals_size || left - seals_size < memory.cache - memory.more) return MV_WORKSPACE_TOO_SMALL;
+  return LoadWeights(seals, seals_size, its_fault);
 }
 
-mv_error mv_engine::Load(mv_fault* its_fault) {
-  const LoaderParts parts = PartsOf(loader);
-  const size_t seals_size = AlignUp(parts.chunks.header->chunk_count() * sizeof(uint32_t));
-  uint8_t* const begin = reinterpret_cast<uint8_t*>(this) + (memory.engine - seals_size);
-  uint8_t* const seals = begin + memory.activations + memory.parameters;
-  const CoreStatus placed =
-      engine.Init(network, ShapesOf(*parts.shared), begin, memory.activations + memory.parameters + memory.cache);
-  if (placed != CoreStatus::kOk) return ToError(placed);
-  uint8_t* const list_end = modelvault::MemoryOf(loader).data + all_memory + memory.more - memory.cache;
+mv_error mv_engine::LoadWeights(uint8_t* seals, size_t seals_size, mv_fault* its_fault) {
+  uint8_t* const end = modelvault::MemoryOf(loader).data + all_memory;
+  uint8_t* const pass = end - (memory.cache - memory.more);
+  uint8_t* const after_seals = seals + seals_size;
+  const size_t unlisted = static_cast<size_t>(end - after_seals);  // For a cache and a stream.
   LoaderWeights::Request request;
   request.tile_size = tile_size;
-  request.list_memory = {seals, static_cast<size_t>(list_end - seals)};
+  request.list_memory = {seals, static_cast<size_t>(pass - seals)};
+  request.pass_memory = {pass, static_cast<size_t>(end - pass)};
+  request.base_memory = base_memory;
+  request.restored_memory = {after_seals, 0};
+  if (unlisted > memory.cache) request.restored_memory = {after_seals + memory.cache, unlisted - memory.cache};
   request.consumer = {[](void* self, size_t tensor, size_t offset, ByteView bytes) {
                         return static_cast<mv_engine*>(self)->engine.ConsumeRestored(tensor, offset, bytes);
                       },
                       this};
   request.with_digest = true;
   modelvault::LimitMemory(loader, memory.loader);
-  mv_error error = weights.Open(loader, variant, request);
+  const mv_error error = weights.Open(loader, variant, request);
   *its_fault = mv_where(loader);
   modelvault::EndModel(loader);
-  if (error == MV_OK) error = PlaceCache(seals, seals_size, weights.list_size() > 0);
   source = weights.source();
+  memory.list = weights.list_size();
+  if (memory.list > 0) {
+    engine.MoveCache(end + memory.more - memory.cache);
+  } else {
+    memory.more = 0;
+    engine.MoveCache(after_seals);
+  }
   // A variant may lack what the network needs.
-  if (error == MV_OK && !engine.ready()) error = MV_BAD_NETWORK;
-  return error;
+  return error == MV_OK && !engine.ready() ? MV_BAD_NETWORK : error;
 }
 
 // The weights, with the watchdog fed, and remembering who failed.
@@ -257,9 +251,11 @@ mv_error mv_engine_memory_needed(mv_loader* loader, const mv_variant* variant, s
                                  mv_engine_memory* memory) {
   Plan plan = {};
   mv_fault unused;
-  const mv_error error = MakePlan(loader, *variant, tile_size, more, &plan, &unused);
-  *memory = plan.memory;
-  return error;
+  const mv_error error = MakePlan(loader, *variant, tile_size, &plan, &unused);
+  *memory = mv_engine_memory{};
+  if (error != MV_OK) return error;
+  *memory = MemoryOf(plan, Engine::Measure(plan.network, ShapesOf(*PartsOf(loader).shared)), loader, more);
+  return MV_OK;
 }
 
 mv_error mv_engine_open(mv_loader* loader, const mv_variant* variant, size_t tile_size, size_t more, mv_engine** engine,
@@ -267,10 +263,16 @@ mv_error mv_engine_open(mv_loader* loader, const mv_variant* variant, size_t til
   mv_fault unused;
   if (fault == nullptr) fault = &unused;
   *engine = nullptr;
-  mv_engine* opened;
-  mv_error error = Place(loader, *variant, tile_size, more, &opened, fault);
+  Plan plan = {};
+  mv_error error = MakePlan(loader, *variant, tile_size, &plan, fault);
   if (error != MV_OK) return error;
-  error = opened->Load(fault);
+  const ByteSpan all = modelvault::MemoryOf(loader);
+  if (plan.before_engine() + AlignUp(sizeof(mv_engine)) > all.size) {
+    *fault = {MV_PLACE_MEMORY, 0};
+    return MV_WORKSPACE_TOO_SMALL;
+  }
+  mv_engine* const opened = new (At{all.data + plan.before_engine()}) mv_engine(loader, *variant, tile_size, plan);
+  error = opened->Load(plan, more, fault);
   if (error != MV_OK) {
     mv_engine_close(opened);
     return error;
@@ -309,11 +311,13 @@ mv_error mv_engine_encode(mv_engine* engine, const char* text, size_t size, cons
   *count = 0;
   if (engine->network.tokenizer.size == 0) return MV_NOT_FOUND;
   if (size > MV_ENGINE_MAX_TEXT) return MV_BAD_ARGUMENT;
-  uint16_t* const words = reinterpret_cast<uint16_t*>(engine->scratch);
-  const CoreStatus status = engine->tokenizer.Encode({reinterpret_cast<const uint8_t*>(text), size}, words,
-                                                     engine->scratch_size / sizeof(uint16_t), count, bad_offset,
+  uint16_t* const ids = reinterpret_cast<uint16_t*>(engine->input.data);
+  uint16_t* const merges = reinterpret_cast<uint16_t*>(engine->base_memory.data);
+  const CoreStatus status = engine->tokenizer.Encode({reinterpret_cast<const uint8_t*>(text), size}, ids, merges,
+                                                     Tokenizer::MostTokens(MV_ENGINE_MAX_TEXT), count, bad_offset,
                                                      {engine->watchdog.feed, engine->watchdog.context});
-  if (status == CoreStatus::kOk) *tokens = words;
+  engine->weights.ForgetBase();
+  if (status == CoreStatus::kOk) *tokens = ids;
   return ToError(status);
 }
 
@@ -325,7 +329,7 @@ const char* mv_engine_text(const mv_engine* engine, uint16_t token, size_t* size
 
 int32_t* mv_engine_features(mv_engine* engine) {
   if (engine->network.task != NetworkTask::kFeatures) return nullptr;
-  return reinterpret_cast<int32_t*>(engine->scratch);
+  return reinterpret_cast<int32_t*>(engine->input.data);
 }
 
 mv_error mv_engine_run(mv_engine* engine, const uint16_t* tokens, size_t count) {

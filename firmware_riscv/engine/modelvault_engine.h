@@ -33,9 +33,9 @@ typedef struct mv_engine mv_engine;
 
 /* Bytes, of the memory that mv_open() was given. */
 typedef struct mv_engine_memory {
-  size_t loader; /* The loader, its decoder and tiles; later a chunk of the base, and what mv_engine_encode() gives. */
+  size_t loader; /* The loader, a chunk of the base, and what mv_engine_encode() gives. */
   size_t engine; /* The engine's own state, and a word for each chunk of the base. */
-  size_t cache;  /* Keys and values of all positions of the window. */
+  size_t cache;  /* Keys and values of all positions of the window; at first, what restores the model. */
   size_t activations; /* Of one token; those of a batch lie in what is free of the cache. */
   size_t parameters;  /* Gains, row scales and biases. */
   size_t list;        /* Where the variant's weights differ from the base's. 0: they are restored each time. */
@@ -43,7 +43,8 @@ typedef struct mv_engine_memory {
 } mv_engine_memory;
 
 /* What opening an engine of `variant` takes, with tiles of `tile_size` bytes; `list` is the least that it begins with,
- * and how much it becomes is known once it is open. Errors as of mv_engine_open(). */
+ * and how much it becomes is known once it is open. Without a list, what restores the model is beside the cache: as much
+ * as mv_memory_needed_proven() says. Errors as of mv_engine_open(). */
 mv_error mv_engine_memory_needed(mv_loader* loader, const mv_variant* variant, size_t tile_size, size_t more,
                                  mv_engine_memory* memory);
 
@@ -61,8 +62,8 @@ mv_error mv_engine_memory_needed(mv_loader* loader, const mv_variant* variant, s
  * MV_WORKSPACE_TOO_SMALL: the memory does not suffice. Others: the vault is damaged. After a failure *engine is NULL,
  * the loader as before, and *fault (if not NULL) tells where.
  *
- * While the engine is open the loader has the memory that the engine leaves it. Starting a model there ends the engine:
- * it can only be closed then. */
+ * While the engine is open the loader has no memory for a model. Trying to start one ends the engine: it can only be
+ * closed then. */
 mv_error mv_engine_open(mv_loader* loader, const mv_variant* variant, size_t tile_size, size_t more, mv_engine** engine,
                         mv_fault* fault);
 

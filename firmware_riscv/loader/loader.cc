@@ -178,16 +178,17 @@ struct Request {
   // For proven tiles, so that whoever does not ask for them does not link it: ProveChunks. Else null.
   CoreStatus (*prove_chunks)(mv_loader* loader, uint32_t* seals, ChunkSource* chunks);
   uint32_t* seals;  // Of ProvenChunks, or null.
+  ByteSpan memory;  // For what one model takes; null: the loader's own.
 
   bool proven() const { return prove_chunks != nullptr; }
 };
 
-// At the front of the caller's memory; the tensor records, the column order and the tables follow, then what one model
-// takes: its own layout, if it has one, and the tile.
+// At the front of the caller's memory; the tensor records follow, then what one model takes: its own layout, if it has
+// one, the column order, the tables, the stream and the tile.
 struct mv_loader {
   Contents contents;
-  Arena arena;
-  size_t fixed;  // What mv_open() took of the arena.
+  Arena arena;  // In use: what mv_open() took.
+  Arena model;  // The same memory, or another, with what the model in progress takes.
   SharedTables shared;
   ColumnOrder order;
   TableCache tables;
@@ -209,12 +210,12 @@ struct mv_loader {
   bool at_end;
   alignas(VariantLayout) uint8_t layout[sizeof(VariantLayout)];
   alignas(ProvenChunks) uint8_t proven_chunks[sizeof(ProvenChunks)];
-  alignas(VariantStream) uint8_t stream[sizeof(VariantStream)];
+  VariantStream* stream;
 
   void (*observe)(void* context, mv_step step);
   void* observe_context;
 
-  mv_loader(const Contents& of, const Arena& memory) : contents(of), arena(memory) {}
+  mv_loader(const Contents& of, const Arena& memory) : contents(of), arena(memory), model(memory) {}
   CoreStatus Open(mv_place* place);
   CoreStatus Start(const mv_variant& variant, const Request& request);
   CoreStatus Prepare(const mv_variant& variant, const Request& request);
@@ -222,31 +223,43 @@ struct mv_loader {
   CoreStatus Fail(CoreStatus status, mv_place place, size_t number = 0);
   ProvenChunks* Chunks() { return reinterpret_cast<ProvenChunks*>(proven_chunks); }
   VariantLayout* Layout() { return reinterpret_cast<VariantLayout*>(layout); }
-  VariantStream* Stream() { return reinterpret_cast<VariantStream*>(stream); }
   void Observe(mv_step step) const {
     if (observe != nullptr) observe(observe_context, step);
   }
 };
 
-static_assert(alignof(mv_loader) <= MV_MEMORY_ALIGNMENT && alignof(StripColumns) <= MV_MEMORY_ALIGNMENT &&
-              alignof(TensorRecord) <= MV_MEMORY_ALIGNMENT && alignof(VariantTensor) <= MV_MEMORY_ALIGNMENT);
+static_assert(alignof(mv_loader) <= MV_MEMORY_ALIGNMENT && alignof(VariantStream) <= MV_MEMORY_ALIGNMENT &&
+              alignof(StripColumns) <= MV_MEMORY_ALIGNMENT && alignof(TensorRecord) <= MV_MEMORY_ALIGNMENT &&
+              alignof(VariantTensor) <= MV_MEMORY_ALIGNMENT);
 
 namespace {
+
+// A stream and what its decoders work with; the order is that of alignments.
+constexpr size_t StripsSize(size_t columns) { return ColumnOrder::StripCount(columns) * sizeof(StripColumns); }
+constexpr size_t StreamSize(size_t columns, unsigned code_bits) {
+  return sizeof(VariantStream) + StripsSize(columns) + TableCache::Size(code_bits) + columns;
+}
+
+// What Start() takes of memory of which `used` bytes are in use, these included; 0 if there is no such amount.
+constexpr size_t ModelMemory(size_t used, size_t columns, unsigned code_bits, size_t own_tensors, size_t tile_size,
+                             size_t chunk_size, bool with_base) {
+  Arena arena = {nullptr, SIZE_MAX, used};
+  size_t at = 0;
+  const bool fits = (own_tensors == 0 || arena.Reserve(own_tensors, sizeof(VariantTensor), &at)) &&
+                    (chunk_size == 0 || arena.Reserve(1, chunk_size, &at)) &&
+                    arena.Reserve(1, StreamSize(columns, code_bits), &at) &&
+                    (!with_base || arena.Reserve(1, modelvault::TileBufferSize(tile_size), &at)) &&
+                    arena.Reserve(1, modelvault::TileBufferSize(tile_size), &at);
+  return fits ? arena.used : 0;
+}
 
 // What Open() and Start() take of the caller's memory; 0 if there is no such amount.
 constexpr size_t MemoryFor(size_t tensors, size_t columns, unsigned code_bits, size_t own_tensors, size_t tile_size,
                            size_t chunk_size = 0, bool with_base = false) {
   Arena arena = {nullptr, SIZE_MAX, sizeof(mv_loader)};
   size_t at = 0;
-  const bool fits = arena.Reserve(tensors, sizeof(TensorRecord), &at) &&
-                    arena.Reserve(ColumnOrder::StripCount(columns), sizeof(StripColumns), &at) &&
-                    arena.Reserve(columns, sizeof(uint8_t), &at) &&
-                    arena.Reserve(1, TableCache::Size(code_bits), &at) &&
-                    (own_tensors == 0 || arena.Reserve(own_tensors, sizeof(VariantTensor), &at)) &&
-                    (chunk_size == 0 || arena.Reserve(1, chunk_size, &at)) &&
-                    (!with_base || arena.Reserve(1, modelvault::TileBufferSize(tile_size), &at)) &&
-                    arena.Reserve(1, modelvault::TileBufferSize(tile_size), &at);
-  return fits ? arena.used : 0;
+  if (!arena.Reserve(tensors, sizeof(TensorRecord), &at)) return 0;
+  return ModelMemory(arena.used, columns, code_bits, own_tensors, tile_size, chunk_size, with_base);
 }
 
 // A model of 260,000 weights in 76 tensors, the widest of 172 columns, on the board: virt_128k.ld sees that it is
@@ -341,15 +354,7 @@ CoreStatus mv_loader::Open(mv_place* place) {
   if (parsed != CoreStatus::kOk) return parsed;
   if (shared.data_size() != header.base_data_size) return CoreStatus::kBadModel;
 
-  *place = MV_PLACE_MEMORY;
-  order.columns = static_cast<size_t>(shared.max_prior_cols());
-  order.strips = static_cast<StripColumns*>(arena.Take(ColumnOrder::StripCount(order.columns), sizeof(*order.strips)));
-  order.order = static_cast<uint8_t*>(arena.Take(order.columns, sizeof(*order.order)));
-  tables.memory = static_cast<uint8_t*>(arena.Take(1, TableCache::Size(shared.code_bits())));
-  if (order.strips == nullptr || order.order == nullptr || tables.memory == nullptr) {
-    return CoreStatus::kWorkspaceTooSmall;
-  }
-  fixed = arena.used;
+  model = arena;
   return CoreStatus::kOk;
 }
 
@@ -373,7 +378,7 @@ static CoreStatus ProveChunks(mv_loader* loader, uint32_t* seals, ChunkSource* c
   size_t chunk_size;
   const CoreStatus measured = ProvenChunks::BufferSize(from, &chunk_size);
   if (measured != CoreStatus::kOk) return loader->Fail(measured, MV_PLACE_CHUNKS);
-  void* const buffer = loader->arena.Take(1, chunk_size);
+  void* const buffer = loader->model.Take(1, chunk_size);
   if (buffer == nullptr) return loader->Fail(CoreStatus::kWorkspaceTooSmall, MV_PLACE_MEMORY);
   const mv_watchdog& watchdog = loader->contents.watchdog.its;
   new (At{loader->proven_chunks})
@@ -391,7 +396,7 @@ CoreStatus mv_loader::Prepare(const mv_variant& variant, const Request& request)
   VariantLayout* const tensors = new (At{layout}) VariantLayout(&shared);
   if (blob_head.layout.form == LayoutForm::kBase) return CoreStatus::kOk;
   const size_t count = blob_head.layout.tensor_count;
-  VariantTensor* const own = static_cast<VariantTensor*>(arena.Take(count, sizeof(VariantTensor)));
+  VariantTensor* const own = static_cast<VariantTensor*>(model.Take(count, sizeof(VariantTensor)));
   if (own == nullptr) return Fail(CoreStatus::kWorkspaceTooSmall, MV_PLACE_MEMORY);
   return Fail(tensors->Parse(blob_head.layout, own, count), MV_PLACE_DELTA);
 }
@@ -402,7 +407,7 @@ CoreStatus mv_loader::Start(const mv_variant& variant, const Request& request) {
   at_end = false;
   size = 0;
   if (request.tile_size < MV_MIN_TILE_SIZE || request.tile_size > kMaxVaultSize) return CoreStatus::kBadArgument;
-  arena.used = fixed;
+  model = request.memory.data == nullptr ? arena : Arena{request.memory.data, request.memory.size, 0};
   next_segment = 0;
   hash.Reset();
   expected = variant.digest;
@@ -419,18 +424,23 @@ CoreStatus mv_loader::Start(const mv_variant& variant, const Request& request) {
   const size_t length = request.length == SIZE_MAX ? size - request.offset : request.length;
   if (length > size - request.offset) return CoreStatus::kBadArgument;
   const size_t tile_bytes = modelvault::TileBufferSize(request.tile_size);
-  uint8_t* const prediction = request.with_base ? static_cast<uint8_t*>(arena.Take(1, tile_bytes)) : nullptr;
-  uint8_t* const tile = static_cast<uint8_t*>(arena.Take(1, tile_bytes));
-  if (tile == nullptr || (request.with_base && prediction == nullptr)) {
+  order.columns = static_cast<size_t>(shared.max_prior_cols());
+  uint8_t* const room = static_cast<uint8_t*>(model.Take(1, StreamSize(order.columns, shared.code_bits())));
+  uint8_t* const prediction = request.with_base ? static_cast<uint8_t*>(model.Take(1, tile_bytes)) : nullptr;
+  uint8_t* const tile = static_cast<uint8_t*>(model.Take(1, tile_bytes));
+  if (room == nullptr || tile == nullptr || (request.with_base && prediction == nullptr)) {
     return Fail(CoreStatus::kWorkspaceTooSmall, MV_PLACE_MEMORY);
   }
+  order.strips = reinterpret_cast<StripColumns*>(room + sizeof(VariantStream));
+  tables.memory = room + sizeof(VariantStream) + StripsSize(order.columns);
+  order.order = tables.memory + TableCache::Size(shared.code_bits());
   SegmentSource segments;
   if (blob_head.segment_count > 0) segments = {FetchSegment, this};
-  new (At{stream}) VariantStream(tensors, contents.header.chunk_size, contents.header.segment_size, chunks, segments,
-                                 {&tables, order, {tile, tile_bytes}, prediction});
+  stream = new (At{room}) VariantStream(tensors, contents.header.chunk_size, contents.header.segment_size, chunks,
+                                        segments, {&tables, order, {tile, tile_bytes}, prediction});
   if (blob_head.layout.form == LayoutForm::kBase) base_tile = prediction;
   position = request.offset;
-  return Stream()->Start(request.offset, request.offset + length, request.tile_size);
+  return stream->Start(request.offset, request.offset + length, request.tile_size);
 }
 
 // What opening takes, and streaming any model, also where its tiles are proven or the base's are kept.
@@ -563,23 +573,23 @@ static mv_error Start(mv_loader* loader, const mv_variant* variant, const Reques
 }
 
 mv_error mv_start(mv_loader* loader, const mv_variant* variant, size_t tile_size) {
-  return Start(loader, variant, {0, SIZE_MAX, tile_size, true, false, nullptr, nullptr});
+  return Start(loader, variant, {0, SIZE_MAX, tile_size, true, false, nullptr, nullptr, {}});
 }
 
 mv_error modelvault::StartSealed(mv_loader* loader, const mv_variant* variant, size_t tile_size, uint32_t flags,
-                                 uint32_t* seals) {
+                                 uint32_t* seals, ByteSpan memory) {
   return Start(
       loader, variant,
-      {0, SIZE_MAX, tile_size, (flags & MV_WITH_DIGEST) != 0, (flags & MV_WITH_BASE) != 0, ProveChunks, seals});
+      {0, SIZE_MAX, tile_size, (flags & MV_WITH_DIGEST) != 0, (flags & MV_WITH_BASE) != 0, ProveChunks, seals, memory});
 }
 
 mv_error mv_start_proven(mv_loader* loader, const mv_variant* variant, size_t tile_size, uint32_t flags) {
-  return modelvault::StartSealed(loader, variant, tile_size, flags, nullptr);
+  return modelvault::StartSealed(loader, variant, tile_size, flags, nullptr, {});
 }
 
 mv_error mv_start_range(mv_loader* loader, const mv_variant* variant, size_t offset, size_t length, size_t tile_size) {
   if (length > kMaxVaultSize) return MV_BAD_ARGUMENT;
-  return Start(loader, variant, {offset, length, tile_size, false, false, ProveChunks, nullptr});
+  return Start(loader, variant, {offset, length, tile_size, false, false, ProveChunks, nullptr, {}});
 }
 
 mv_error mv_next(mv_loader* loader, const uint8_t** tile, size_t* size) {
@@ -589,7 +599,7 @@ mv_error mv_next(mv_loader* loader, const uint8_t** tile, size_t* size) {
   loader->contents.watchdog.Feed();
   loader->Observe(MV_STEP_DECODE);
   ByteView bytes;
-  loader->error = ToError(loader->Stream()->Next(&bytes));
+  loader->error = ToError(loader->stream->Next(&bytes));
   if (loader->error == MV_OK) {
     if (bytes.size == 0) {
       loader->at_end = true;
@@ -658,7 +668,9 @@ uint64_t mv_model_size(const mv_loader* loader) { return loader->size; }
 
 uint64_t mv_digest(const mv_loader* loader) { return loader->hash.Digest(); }
 
-size_t mv_memory_used(const mv_loader* loader) { return loader->arena.used; }
+size_t mv_memory_used(const mv_loader* loader) {
+  return loader->model.begin == loader->arena.begin ? loader->model.used : loader->arena.used;
+}
 
 mv_fault mv_diagnose(const mv_loader* loader, const mv_variant* variant) {
   mv_fault fault = {MV_PLACE_UNKNOWN, 0};
@@ -711,9 +723,12 @@ size_t mv_offset_of(const mv_loader* loader, const mv_variant* variant, mv_fault
 }
 
 modelvault::LoaderParts modelvault::PartsOf(mv_loader* loader) {
-  return {&loader->shared, loader->contents.Chunks(),         loader->contents.watchdog.its,
-          &loader->tables, loader->arena.From(loader->fixed), loader->Layout(),
-          loader->Stream()};
+  return {&loader->shared,
+          loader->contents.Chunks(),
+          loader->contents.watchdog.its,
+          loader->arena.From(loader->arena.used),
+          loader->Layout(),
+          loader->stream};
 }
 
 CoreStatus modelvault::MeasureProvenPass(const mv_loader* loader, const mv_variant& variant, size_t tile_size,
@@ -727,14 +742,10 @@ CoreStatus modelvault::MeasureProvenPass(const mv_loader* loader, const mv_varia
   if (status != CoreStatus::kOk) return status;
   memory->has_base_layout = head.layout.form == LayoutForm::kBase;
   const size_t own_tensors = memory->has_base_layout ? 0 : head.layout.tensor_count;
-  const auto measure = [&](bool with_base) {
-    return MemoryFor(contents.header.tensor_count, loader->shared.max_prior_cols(), loader->shared.code_bits(),
-                     own_tensors, tile_size, chunk_size, with_base);
-  };
-  memory->bytes = measure(false);
-  memory->with_base = measure(true);
-  memory->fixed = loader->fixed;
-  return memory->with_base != 0 ? CoreStatus::kOk : CoreStatus::kWorkspaceTooSmall;
+  memory->fixed = ::AlignUp(loader->arena.used);
+  memory->model = ::AlignUp(ModelMemory(0, loader->shared.max_prior_cols(), loader->shared.code_bits(), own_tensors,
+                                        tile_size, chunk_size, /*with_base=*/true));
+  return memory->model != 0 ? CoreStatus::kOk : CoreStatus::kWorkspaceTooSmall;
 }
 
 bool modelvault::IsBlobIntact(const mv_loader* loader, const mv_variant& variant, uint32_t* segment) {

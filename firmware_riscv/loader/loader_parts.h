@@ -13,10 +13,7 @@ struct LoaderParts {
   const SharedTables* shared;
   StoredChunks chunks;
   mv_watchdog watchdog;
-  // Free while no model is in progress, and lost to whatever starts one: the tables of a decoder, and memory at a
-  // multiple of 8.
-  TableCache* tables;
-  ByteSpan idle;
+  ByteSpan idle;  // At a multiple of 8; free while no model is in progress there, and lost to whatever starts one.
   // Of the model in progress.
   const VariantLayout* layout;
   VariantStream* stream;
@@ -24,14 +21,16 @@ struct LoaderParts {
 
 LoaderParts PartsOf(mv_loader* loader);
 
-// mv_start_proven() with `seals` for ProvenChunks, which outlive the model in progress.
-mv_error StartSealed(mv_loader* loader, const mv_variant* variant, size_t tile_size, uint32_t flags, uint32_t* seals);
+// mv_start_proven() with `seals` for ProvenChunks, and with what the model takes in `memory`, at a multiple of
+// MV_MEMORY_ALIGNMENT (null: in the loader's own, as far as it is idle); both outlive the model in progress.
+mv_error StartSealed(mv_loader* loader, const mv_variant* variant, size_t tile_size, uint32_t flags, uint32_t* seals,
+                     ByteSpan memory);
 
-// What mv_start_proven() with a variant and a tile size takes of the loader's memory, from its beginning, in bytes.
+// What mv_start_proven() with MV_WITH_BASE takes for a variant and a tile size, in bytes; multiples of
+// MV_MEMORY_ALIGNMENT.
 struct ProvenPassMemory {
-  size_t fixed;      // In use while nothing is in progress.
-  size_t bytes;      // Without MV_WITH_BASE, and
-  size_t with_base;  // with it.
+  size_t fixed;  // Of the loader's memory, from its beginning: in use while nothing is in progress.
+  size_t model;  // Of that or other memory, while the model is in progress.
   bool has_base_layout;
 };
 [[nodiscard]] CoreStatus MeasureProvenPass(const mv_loader* loader, const mv_variant& variant, size_t tile_size,

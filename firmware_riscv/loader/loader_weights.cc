@@ -26,17 +26,17 @@ mv_error LoaderWeights::Open(mv_loader* loader, const mv_variant& variant, const
   list_size_ = 0;
   const uint32_t digest = request.with_digest ? MV_WITH_DIGEST : 0;
   const ByteSpan memory = TakeSeals(request.list_memory);
-  mv_error error = StartSealed(loader, &variant, request.tile_size, MV_WITH_BASE | digest, seals_);
+  mv_error error = StartSealed(loader, &variant, request.tile_size, MV_WITH_BASE | digest, seals_, request.pass_memory);
   if (error != MV_OK) return error;
   const bool base_layout = mv_base_tile(loader) != nullptr;
   if (base_layout) {
     error = MakeList(request, memory);
-    if (error == MV_OK && list_size_ != 0) return UseBase();
+    if (error == MV_OK && list_size_ != 0) return UseBase(request.base_memory);
   } else if (request.with_digest) {
     error = mv_stream(loader, IgnoreTile, nullptr);
   }
   if (error != MV_OK) return error;
-  error = UseRestored(variant, request.tile_size);
+  error = UseRestored(variant, request);
   if (error != MV_OK || base_layout || request.consumer.consume == nullptr) return error;
   return ToError(ConsumeTensors(restored()->source(), *PartsOf(loader).shared, request.consumer));
 }
@@ -62,34 +62,37 @@ mv_error LoaderWeights::MakeList(const Request& request, ByteSpan memory) {
   return finished == CoreStatus::kWorkspaceTooSmall ? MV_OK : ToError(finished);
 }
 
-mv_error LoaderWeights::UseBase() {
+mv_error LoaderWeights::UseBase(ByteSpan memory) {
   EndModel(loader_);
   const LoaderParts parts = PartsOf(loader_);
+  base_memory_ = memory.data != nullptr ? memory : parts.idle;
   size_t size;
   CoreStatus status = BaseWeights::MemorySize(*parts.shared, parts.chunks, kPieceSize, &size);
-  if (status == CoreStatus::kOk && size > parts.idle.size) status = CoreStatus::kWorkspaceTooSmall;
-  if (status != CoreStatus::kOk) {
+  if (status == CoreStatus::kOk && size > base_memory_.size) status = CoreStatus::kWorkspaceTooSmall;
+  if (status == CoreStatus::kOk) {
+    ForgetBase();
+  } else {
     list_size_ = 0;
-    return ToError(status);
   }
-  new (At{base_}) BaseWeights(parts.shared, parts.chunks, seals_, parts.tables, parts.idle, kPieceSize);
-  return MV_OK;
+  return ToError(status);
+}
+
+void LoaderWeights::ForgetBase() {
+  if (list_size_ == 0) return;
+  const LoaderParts parts = PartsOf(loader_);
+  new (At{base_}) BaseWeights(parts.shared, parts.chunks, seals_, base_memory_, kPieceSize);
 }
 
 // A stream of its own, which stays.
-mv_error LoaderWeights::UseRestored(const mv_variant& variant, size_t tile_size) {
-  const mv_error started = StartSealed(loader_, &variant, tile_size, 0, seals_);
+mv_error LoaderWeights::UseRestored(const mv_variant& variant, const Request& request) {
+  const mv_error started = StartSealed(loader_, &variant, request.tile_size, 0, seals_, request.restored_memory);
   if (started != MV_OK) return started;
   const LoaderParts parts = PartsOf(loader_);
-  new (At{restored_}) RestoredWeights(parts.stream, parts.layout, tile_size);
+  new (At{restored_}) RestoredWeights(parts.stream, parts.layout, request.tile_size);
   return MV_OK;
 }
 
 WeightSource LoaderWeights::source() { return list_size_ != 0 ? base()->source(&list_) : restored()->source(); }
-
-void LoaderWeights::set_proof(ProvenChunks::Proof proof) {
-  if (list_size_ != 0) base()->set_proof(proof);
-}
 
 mv_fault LoaderWeights::where() const {
   return list_size_ != 0 ? mv_fault{MV_PLACE_BASE, static_cast<uint32_t>(base()->last_chunk())} : mv_where(loader_);

@@ -16,6 +16,12 @@ class LoaderWeights {
     // For the list of what differs from the base, at a multiple of 4; outside the loader's memory. Too little of it, or
     // a variant with a layout of its own, and the weights are restored each time that they are read.
     ByteSpan list_memory;
+    // At multiples of MV_MEMORY_ALIGNMENT, each of them null for what the loader has idle: for the pass that restores;
+    // then, with a list, BaseWeights::MemorySize() bytes for as long as this is used; or else, as long, for a model in
+    // progress.
+    ByteSpan pass_memory;
+    ByteSpan base_memory;
+    ByteSpan restored_memory;
     TensorConsumer consumer;   // Gets the variant's tensors, each once; those that it and the base have.
     bool with_digest = false;  // Also compares the XXH64 of the whole model.
   };
@@ -34,8 +40,8 @@ class LoaderWeights {
   // Bytes of list_memory that the list takes beside the seals; 0: there is none, and the weights are restored each
   // time.
   size_t list_size() const { return list_size_; }
-  // Without a proof for each time that the base is read. Only where there is a list.
-  void set_proof(ProvenChunks::Proof proof);
+  // Something else was written into base_memory.
+  void ForgetBase();
   // Where the source's last failure was.
   mv_fault where() const;
 
@@ -44,14 +50,15 @@ class LoaderWeights {
  private:
   ByteSpan TakeSeals(ByteSpan memory);
   mv_error MakeList(const Request& request, ByteSpan memory);
-  mv_error UseBase();
-  mv_error UseRestored(const mv_variant& variant, size_t tile_size);
+  mv_error UseBase(ByteSpan memory);
+  mv_error UseRestored(const mv_variant& variant, const Request& request);
   BaseWeights* base() { return reinterpret_cast<BaseWeights*>(base_); }
   const BaseWeights* base() const { return reinterpret_cast<const BaseWeights*>(base_); }
   RestoredWeights* restored() { return reinterpret_cast<RestoredWeights*>(restored_); }
 
   mv_loader* loader_ = nullptr;
   uint32_t* seals_ = nullptr;
+  ByteSpan base_memory_;
   DeltaList list_;
   size_t list_size_ = 0;
   alignas(BaseWeights) uint8_t base_[sizeof(BaseWeights)];

@@ -9,9 +9,12 @@ namespace {
 constexpr size_t kObserved = 4096;
 
 // 32 bits of a chunk's words as they lie in the vault. No step loses anything, so chunks that differ in one word have
-// different seals. Only this run of this program knows it.
+// different values. Only this run of this program knows it.
 struct Seal {
   uint32_t value;
+
+  // Never 0, which says that there is none.
+  uint32_t Word() const { return value | 1; }
 
   [[gnu::always_inline]] void Mix(uint32_t word) {
     constexpr uint32_t kOdd = 0x9E3779B1;
@@ -21,11 +24,10 @@ struct Seal {
 };
 
 // `count` words, four at a time for the sake of loads that wait.
-template <bool kSealed>
 [[gnu::always_inline]] inline void CopyWords(const uint8_t* from, uint8_t* to, size_t count, Seal* seal) {
   const auto put = [&](size_t at, uint32_t value) __attribute__((always_inline)) {
     StoreAligned32(to + at, value);
-    if (kSealed) seal->Mix(value);
+    seal->Mix(value);
   };
   for (const uint8_t* const end = from + count / 4 * 16; from != end; from += 16, to += 16) {
     const uint32_t a = LoadAligned32(from), b = LoadAligned32(from + 4);
@@ -39,14 +41,13 @@ template <bool kSealed>
 }
 
 // Copies `stored`, which begins `shift` bytes after a multiple of 4, to as many bytes after `to`, itself a multiple
-// of 4.
-template <bool kSealed>
+// of 4. Their seal.
 uint32_t CopyAsItLies(ByteView stored, size_t shift, uint8_t* to, const ReadObserver& observer) {
   Seal seal = {static_cast<uint32_t>(stored.size)};
   size_t at = 0;
   const auto byte = [&] {
     to[shift + at] = stored.data[at];
-    if (kSealed) seal.Mix(stored.data[at]);
+    seal.Mix(stored.data[at]);
     ++at;
   };
   while (at < stored.size && (shift + at) % 4 != 0) byte();
@@ -54,11 +55,11 @@ uint32_t CopyAsItLies(ByteView stored, size_t shift, uint8_t* to, const ReadObse
     observer.Call();
     const size_t left = (stored.size - at) / 4;
     const size_t count = left < kObserved / 4 ? left : kObserved / 4;
-    CopyWords<kSealed>(stored.data + at, to + shift + at, count, &seal);
+    CopyWords(stored.data + at, to + shift + at, count, &seal);
     at += 4 * count;
   }
   while (at < stored.size) byte();
-  return seal.value;
+  return seal.Word();
 }
 
 // What CopyAsItLies() makes of the same bytes, which lie at a multiple of 4 here, with three more behind them, and
@@ -90,7 +91,7 @@ uint32_t SealOf(ByteView bytes, size_t shift) {
     for (; p != end; p += 4) next(LoadAligned32(p + 4));
   }
   for (size_t i = words_end; i < bytes.size; ++i) seal.Mix(bytes.data[i]);
-  return seal.value;
+  return seal.Word();
 }
 
 }  // namespace
@@ -117,8 +118,8 @@ CoreStatus ProvenChunks::BufferSize(const StoredChunks& from, size_t* size) {
   return CoreStatus::kOk;
 }
 
-// Copies a chunk to the buffer's front and hashes it there.
-CoreStatus ProvenChunks::CopyHashed(ByteView stored, uint32_t checksum32) {
+// Copies a chunk to the buffer's front and hashes it there; makes its seal, if there is room for one.
+CoreStatus ProvenChunks::CopyHashed(ByteView stored, uint32_t checksum32, uint32_t* seal) {
   PrefixDecoder from;  // Raw bytes of a stream: it reads the flash by aligned words.
   if (!from.Start(stored)) return CoreStatus::kBadChunk;
   held_bytes_ = {buffer_.data, stored.size};
@@ -129,29 +130,17 @@ CoreStatus ProvenChunks::CopyHashed(ByteView stored, uint32_t checksum32) {
     from.RunRaw(buffer_.data + at, size);
     hash.Update({buffer_.data + at, size});
   }
-  return static_cast<uint32_t>(hash.Digest()) == checksum32 ? CoreStatus::kOk : CoreStatus::kChecksumMismatch;
+  if (static_cast<uint32_t>(hash.Digest()) != checksum32) return CoreStatus::kChecksumMismatch;
+  if (seal != nullptr) *seal = SealOf(held_bytes_, reinterpret_cast<uintptr_t>(stored.data) % 4);
+  return CoreStatus::kOk;
 }
 
-// Copies a chunk as it lies in its words, which spares shifting, and compares its seal, if it has one.
-CoreStatus ProvenChunks::CopySealed(ByteView stored, const uint32_t* seal) {
+// Copies a chunk as it lies in its words, which spares shifting, and compares its seal.
+CoreStatus ProvenChunks::CopySealed(ByteView stored, uint32_t seal) {
   const size_t shift = reinterpret_cast<uintptr_t>(stored.data) % 4;
   held_bytes_ = {buffer_.data + shift, stored.size};
-  if (seal == nullptr) {
-    CopyAsItLies<false>(stored, shift, buffer_.data, observer_);
-    return CoreStatus::kOk;
-  }
-  const uint32_t now = CopyAsItLies<true>(stored, shift, buffer_.data, observer_);
-  return now == *seal ? CoreStatus::kOk : CoreStatus::kChecksumMismatch;
-}
-
-CoreStatus ProvenChunks::Copy(size_t chunk, ByteView stored, uint32_t checksum32) {
-  if (proof_ == Proof::kNone) return CopySealed(stored, nullptr);
-  if (seals_ != nullptr && seals_[chunk] != 0) return CopySealed(stored, &seals_[chunk]);
-  const CoreStatus copied = CopyHashed(stored, checksum32);
-  if (copied == CoreStatus::kOk && seals_ != nullptr) {
-    seals_[chunk] = SealOf(held_bytes_, reinterpret_cast<uintptr_t>(stored.data) % 4);
-  }
-  return copied;
+  const uint32_t now = CopyAsItLies(stored, shift, buffer_.data, observer_);
+  return now == seal ? CoreStatus::kOk : CoreStatus::kChecksumMismatch;
 }
 
 CoreStatus ProvenChunks::Fetch(size_t chunk, ByteView* stored) {
@@ -164,7 +153,9 @@ CoreStatus ProvenChunks::Fetch(size_t chunk, ByteView* stored) {
     const CoreStatus found = FindStoredChunk(from_, chunk, &bytes, &checksum32);
     if (found != CoreStatus::kOk) return found;
     if (bytes.size + 3 > buffer_.size) return CoreStatus::kWorkspaceTooSmall;
-    const CoreStatus copied = Copy(chunk, bytes, checksum32);
+    uint32_t* const seal = seals_ != nullptr ? &seals_[chunk] : nullptr;
+    const bool sealed = seal != nullptr && *seal != 0;
+    const CoreStatus copied = sealed ? CopySealed(bytes, *seal) : CopyHashed(bytes, checksum32, seal);
     if (copied != CoreStatus::kOk) return copied;
     held_ = chunk;
   }

@@ -32,12 +32,10 @@ struct ReadObserver {
   }
 };
 
+// A chunk is proven by its checksum when it is read first, and by a seal of 32 bits later, taken when the checksum was
+// right: that costs a quarter. Without room for seals it is the checksum each time.
 class ProvenChunks {
  public:
-  // Whether a chunk's bytes are proven. Each time: by their checksum when they are read first, later by a seal of 32
-  // bits, taken when the checksum was right: it costs a quarter. Without room for seals it is the checksum each time.
-  enum class Proof : uint8_t { kEachTime, kNone };
-
   // Bytes that the largest chunk takes at most. Fails as FindChunk does.
   [[nodiscard]] static CoreStatus BufferSize(const StoredChunks& from, size_t* size);
 
@@ -54,22 +52,19 @@ class ProvenChunks {
   // The same for a decoder.
   ChunkSource source();
 
-  void set_proof(Proof proof) { proof_ = proof; }
   // The chunk that was asked for last: the one at fault, if that failed.
   size_t last() const { return last_; }
 
  private:
   static constexpr size_t kNoChunk = SIZE_MAX;
 
-  CoreStatus CopyHashed(ByteView stored, uint32_t checksum32);
-  CoreStatus CopySealed(ByteView stored, const uint32_t* seal);
-  CoreStatus Copy(size_t chunk, ByteView stored, uint32_t checksum32);
+  CoreStatus CopyHashed(ByteView stored, uint32_t checksum32, uint32_t* seal);
+  CoreStatus CopySealed(ByteView stored, uint32_t seal);
 
   StoredChunks from_;
   ByteSpan buffer_;
   uint32_t* seals_;  // 0: the chunk has not been read yet.
   ReadObserver observer_;
-  Proof proof_ = Proof::kEachTime;
   size_t last_ = 0;
   size_t held_ = kNoChunk;
   ByteView held_bytes_;

@@ -129,14 +129,13 @@ CoreStatus Engine::Init(const Network& network, const TensorShapes& shapes, void
   Prepare(network, shapes);
   if (reinterpret_cast<uintptr_t>(memory) % kAlignment != 0) return CoreStatus::kBadArgument;
   uint8_t* const begin = static_cast<uint8_t*>(memory);
-  const size_t besides = ActivationBytes() + CacheBytes();
+  memory_ = {CacheBytes(), ActivationBytes(), 0};
+  const size_t besides = memory_.total();
   if (size < besides) return CoreStatus::kWorkspaceTooSmall;
   row_ = begin;
   scratch_ = begin + FirstRowBytes();
-  size_t parameters = 0;
-  const CoreStatus status = PlaceParameters(begin + ActivationBytes(), size - besides, &parameters);
-  memory_used_ = besides + parameters;
-  MoveCache(begin + ActivationBytes() + parameters);
+  const CoreStatus status = PlaceParameters(begin + memory_.activations, size - besides, &memory_.parameters);
+  MoveCache(begin + memory_.activations + memory_.parameters);
   return status;
 }
 

@@ -43,8 +43,8 @@ class Engine {
   // kAlignment too; nothing was kept there until now. Forgets all positions.
   void MoveCache(void* cache);
 
-  // Of the memory: Measure()'s total, found without the time that Measure() takes.
-  size_t memory_used() const { return memory_used_; }
+  // What it takes of the memory, as Measure() says but found in less time. After Init().
+  const EngineMemory& memory() const { return memory_; }
 
   // Takes the variant's bytes [offset, offset + bytes.size) of a tensor; those of each tensor from its first on and
   // without gaps, tensor after tensor. Bytes of tensors that are no parameters are ignored. A tensor that begins again
@@ -103,7 +103,7 @@ class Engine {
   ParameterReader reader_;
   size_t reading_ = SIZE_MAX;  // The tensor that reader_ reads.
   size_t missing_ = 0;         // Parameters that have not been read.
-  size_t memory_used_ = 0;
+  EngineMemory memory_;
 
   uint8_t* cache_ = nullptr;  // For each position an entry of every kAttention.
   size_t cache_stride_ = 0;
@@ -130,8 +130,8 @@ class Engine {
   QuantizedTokens quantized_;
   size_t quantized_buffer_ = SIZE_MAX;  // What quantized_ is of; SIZE_MAX: nothing any more.
 
-  // Where the deltas of every 1/16 of an embedding's rows begin, so that a row's are found at once.
-  static constexpr size_t kRowMarks = 16;
+  // Where the deltas of every 1/8 of an embedding's rows begin, so that a row's are found at once.
+  static constexpr size_t kRowMarks = 8;
   DeltaCursor row_marks_[kRowMarks];
   size_t marked_tensor_ = SIZE_MAX;
 };

@@ -179,12 +179,11 @@ size_t Tokenizer::Merge(uint16_t* ids, uint16_t* merges, size_t count, ReadObser
   }
 }
 
-CoreStatus Tokenizer::Encode(ByteView text, uint16_t* scratch, size_t words, size_t* count, size_t* bad_offset,
-                             ReadObserver observer) const {
+CoreStatus Tokenizer::Encode(ByteView text, uint16_t* ids, uint16_t* merges, size_t room, size_t* count,
+                             size_t* bad_offset, ReadObserver observer) const {
   *count = 0;
   *bad_offset = 0;
-  if (text.size > words || words < ScratchWords(text.size)) return CoreStatus::kWorkspaceTooSmall;
-  uint16_t* ids = scratch;
+  if (text.size > room || room < MostTokens(text.size)) return CoreStatus::kWorkspaceTooSmall;
   const bool begins = begin_token_ != kNoToken;
   if (begins) *ids++ = begin_token_;
   size_t characters = 0;
@@ -193,7 +192,7 @@ CoreStatus Tokenizer::Encode(ByteView text, uint16_t* scratch, size_t words, siz
     if (!AppendCharacters({&space, 1}, ids, &characters, bad_offset, observer)) return CoreStatus::kNotFound;
   }
   if (!AppendCharacters(text, ids, &characters, bad_offset, observer)) return CoreStatus::kNotFound;
-  *count = Merge(ids, scratch + text.size + 2, characters, observer) + (begins ? 1 : 0);
+  *count = Merge(ids, merges, characters, observer) + (begins ? 1 : 0);
   return CoreStatus::kOk;
 }
 

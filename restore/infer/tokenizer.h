@@ -34,17 +34,17 @@ class Tokenizer {
   // The bytes that token `id` stands for; none for the tokens that begin and end texts and for ids that do not exist.
   ByteView Text(uint16_t id) const { return id < token_count_ ? TokenText(id) : ByteView(); }
 
-  // 16-bit words that Encode() needs for a text of so many bytes.
-  static constexpr size_t ScratchWords(size_t text_size) { return 2 * (text_size + 2); }
+  // The most tokens that a text of so many bytes becomes.
+  static constexpr size_t MostTokens(size_t text_size) { return text_size + 2; }
 
-  // Encodes `text` into the first *count words of `scratch`, begin_token() first if there is one: characters become
-  // pieces, or byte tokens where there is no such piece; then, as long as two neighbours together are a piece, the pair
-  // whose piece has the lowest rank becomes it, the first of equal ones.
-  // kWorkspaceTooSmall: fewer than ScratchWords(text.size) `words`. kNotFound: the byte at text[*bad_offset] is no
-  // piece's and there are no byte tokens. The time grows with the square of the text's size; `observer` is called once
-  // a merge.
-  [[nodiscard]] CoreStatus Encode(ByteView text, uint16_t* scratch, size_t words, size_t* count, size_t* bad_offset,
-                                  ReadObserver observer = {}) const;
+  // Encodes `text` into the first *count of `ids`, begin_token() first if there is one: characters become pieces, or
+  // byte tokens where there is no such piece; then, as long as two neighbours together are a piece, the pair whose piece
+  // has the lowest rank becomes it, the first of equal ones. `ids` and `merges`, which only this uses, have room for
+  // `room` numbers each.
+  // kWorkspaceTooSmall: that is less than MostTokens(text.size). kNotFound: the byte at text[*bad_offset] is no piece's
+  // and there are no byte tokens. The time grows with the square of the text's size; `observer` is called once a merge.
+  [[nodiscard]] CoreStatus Encode(ByteView text, uint16_t* ids, uint16_t* merges, size_t room, size_t* count,
+                                  size_t* bad_offset, ReadObserver observer = {}) const;
 
  private:
   static constexpr size_t kNoPiece = 0xFFFF;

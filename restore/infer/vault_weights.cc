@@ -3,28 +3,32 @@
 namespace modelvault {
 namespace {
 
-// What of BaseWeights' memory is for a chunk: what a piece, where there is one, leaves.
-ByteSpan Buffer(ByteSpan memory, size_t piece_size) { return {memory.data + piece_size, memory.size - piece_size}; }
-
 // The end of a stream that has decoded whole bytes: a one, and zeros to the end of the byte.
 constexpr uint8_t kRawEnd = 1;
 
 }  // namespace
 
+// What of the memory a base takes that is coded: a piece, and its tables. The chunk lies behind.
+size_t BaseWeights::DecoderSize(const SharedTables& shared, size_t piece_size) {
+  return shared.all_raw() ? 0 : piece_size + TableCache::Size(shared.code_bits());
+}
+
 CoreStatus BaseWeights::MemorySize(const SharedTables& shared, const StoredChunks& from, size_t piece_size,
                                    size_t* size) {
   const CoreStatus measured = ProvenChunks::BufferSize(from, size);
-  if (!shared.all_raw()) *size += piece_size;
+  *size += DecoderSize(shared, piece_size);
   return measured;
 }
 
-BaseWeights::BaseWeights(const SharedTables* shared, const StoredChunks& from, uint32_t* seals, TableCache* tables,
-                         ByteSpan memory, size_t piece_size)
+BaseWeights::BaseWeights(const SharedTables* shared, const StoredChunks& from, uint32_t* seals, ByteSpan memory,
+                         size_t piece_size)
     : shared_(shared),
       header_(from.header),
       piece_{memory.data, shared->all_raw() ? 0 : piece_size},
-      chunks_(from, Buffer(memory, piece_.size), seals),
-      decoder_(shared, from.header->chunk_size, chunks_.source(), tables) {}
+      tables_{memory.data + piece_.size, {}, 0, {}},
+      chunks_(from, {memory.data + DecoderSize(*shared, piece_size), memory.size - DecoderSize(*shared, piece_size)},
+              seals),
+      decoder_(shared, from.header->chunk_size, chunks_.source(), &tables_) {}
 
 WeightSource BaseWeights::source(const DeltaList* deltas) {
   return {this,

@@ -19,27 +19,29 @@ class BaseWeights {
   [[nodiscard]] static CoreStatus MemorySize(const SharedTables& shared, const StoredChunks& from, size_t piece_size,
                                              size_t* size);
 
-  // All of `shared`, `from`, `seals` (ProvenChunks; null: none), `tables` and `memory` (at a multiple of 4,
-  // MemorySize() bytes) must outlive this; nobody else uses tables and memory meanwhile.
-  BaseWeights(const SharedTables* shared, const StoredChunks& from, uint32_t* seals, TableCache* tables,
-              ByteSpan memory, size_t piece_size);
+  // All of `shared`, `from`, `seals` (ProvenChunks; null: none) and `memory` (at a multiple of 4, MemorySize() bytes)
+  // must outlive this; nobody else uses the memory meanwhile.
+  BaseWeights(const SharedTables* shared, const StoredChunks& from, uint32_t* seals, ByteSpan memory,
+              size_t piece_size);
+  BaseWeights(const BaseWeights&) = delete;
+  BaseWeights& operator=(const BaseWeights&) = delete;
 
   // `deltas` may be null: the weights are the base's.
   WeightSource source(const DeltaList* deltas);
 
-  // For a base that was proven by whoever restored from it: chunks are not compared from here on.
-  void set_proof(ProvenChunks::Proof proof) { chunks_.set_proof(proof); }
   // Of the failure, if the source has failed: the chunk.
   size_t last_chunk() const { return chunks_.last(); }
 
  private:
+  static size_t DecoderSize(const SharedTables& shared, size_t piece_size);
   CoreStatus Start(size_t tensor, size_t begin, size_t end);
   CoreStatus Next(ByteView* piece);
   CoreStatus NextRaw(size_t want, ByteView* piece);
 
   const SharedTables* shared_;
   const VaultHeader* header_;
-  ByteSpan piece_;
+  ByteSpan piece_;  // None where the base is stored as it is.
+  TableCache tables_;
   ProvenChunks chunks_;
   BaseDecoder decoder_;
   CoreStatus status_ = CoreStatus::kBadArgument;

@@ -19,10 +19,10 @@ namespace modelvault {
 
 // Encodes `text` in just the memory that it takes, and reads it back.
 inline CoreStatus FuzzEncoding(const Tokenizer& tokenizer, const std::vector<uint8_t>& text) {
-  const size_t words = Tokenizer::ScratchWords(text.size());
-  const std::unique_ptr<uint16_t[]> ids(new uint16_t[words]);
+  const size_t room = Tokenizer::MostTokens(text.size());
+  const std::unique_ptr<uint16_t[]> ids(new uint16_t[room]), merges(new uint16_t[room]);
   size_t count, bad;
-  const CoreStatus status = tokenizer.Encode({text.data(), text.size()}, ids.get(), words, &count, &bad);
+  const CoreStatus status = tokenizer.Encode({text.data(), text.size()}, ids.get(), merges.get(), room, &count, &bad);
   if (status != CoreStatus::kOk) {
     Check(status == CoreStatus::kNotFound && count == 0 && bad < std::max<size_t>(1, text.size()));
     return status;

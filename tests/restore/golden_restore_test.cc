@@ -84,9 +84,10 @@ TEST(GoldenNetworkTest, IsReadAsTheDocumentDoes) {
   Tokenizer tokenizer;
   size_t bad = 0, count = 0;
   ASSERT_EQ(tokenizer.Parse(network.tokenizer, &bad), CoreStatus::kOk);
-  std::vector<uint16_t> ids(Tokenizer::ScratchWords(5));
+  std::vector<uint16_t> ids(Tokenizer::MostTokens(5)), merges(ids.size());
   const uint8_t text[] = {'a', 'b', ' ', 'a', 'b'};
-  ASSERT_EQ(tokenizer.Encode({text, sizeof(text)}, ids.data(), ids.size(), &count, &bad), CoreStatus::kOk);
+  ASSERT_EQ(tokenizer.Encode({text, sizeof(text)}, ids.data(), merges.data(), ids.size(), &count, &bad),
+            CoreStatus::kOk);
   ids.resize(count);
   EXPECT_THAT(ids, testing::ElementsAre(1, 3, 7, 3));
 }

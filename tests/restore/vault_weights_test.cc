@@ -38,9 +38,8 @@ class OpenedBase {
     memory_.resize(size / 4 + 2, kGuard);
     memory_size_ = size;
     seals_.resize(models.chunks.size());
-    weights_ =
-        std::make_unique<BaseWeights>(&models.shared->tables(), from, with_seals ? seals_.data() : nullptr, &tables_,
-                                      ByteSpan{reinterpret_cast<uint8_t*>(memory_.data()), size}, piece_size);
+    weights_ = std::make_unique<BaseWeights>(&models.shared->tables(), from, with_seals ? seals_.data() : nullptr,
+                                             ByteSpan{reinterpret_cast<uint8_t*>(memory_.data()), size}, piece_size);
   }
   ~OpenedBase() {
     const uint8_t* const end = reinterpret_cast<const uint8_t*>(memory_.data()) + memory_size_;
@@ -70,7 +69,6 @@ class OpenedBase {
   const CodedModels& models_;
   std::vector<uint64_t> words_;
   VaultHeader header_;
-  WideTableCache tables_;
   std::vector<uint32_t> seals_;
   std::vector<uint32_t> memory_;
   size_t memory_size_ = 0;
@@ -104,7 +102,6 @@ TEST(BaseWeightsTest, AnyPartOfAnyTensorComesInAnyOrder) {
       const WeightSource source = base.weights().source(nullptr);
       TestRandom random(2);
       for (int i = 0; i < 300; ++i) {
-        base.weights().set_proof(i % 5 == 4 ? ProvenChunks::Proof::kNone : ProvenChunks::Proof::kEachTime);
         const size_t tensor = i < 30 ? static_cast<size_t>(i) % models.specs.size() : random.Below(models.specs.size());
         const size_t size = static_cast<size_t>(models.specs[tensor].size());
         const size_t begin = i < 30 ? 0 : random.Below(size + 1);

@@ -15,10 +15,12 @@ namespace modelvault {
 namespace {
 
 // Bytes of RAM that the emulated board's firmware takes while it answers (`mvault board --ask` prints them):
-constexpr uint64_t kLoader = 11'212;       // of the loader with tiles of 1 KiB, but for the tensors' records;
+constexpr uint64_t kLoader = 5'232;        // of the loader, a chunk of a fast base included, but for the tensors' records;
 constexpr uint64_t kRecord = 36;           // of one of these;
-constexpr uint64_t kEngine = 1'528 + 528;  // of the engine beside what it counts itself, and of variables;
-constexpr uint64_t kCode = 18'128;         // of code that runs from RAM then;
+constexpr uint64_t kEngine = 1'648 + 528;  // of the engine beside what it counts itself, and of variables;
+constexpr uint64_t kCode = 15'392;         // of code that runs from RAM then,
+constexpr uint64_t kRestoreCode = 18'432;  // and of code that only restores, where the cache may lie afterwards;
+constexpr uint64_t kPass = 8'296;          // of what restores, where the rest of the cache lies afterwards;
 constexpr uint64_t kStack = 4'096;         // That virt_128k.ld sets aside.
 // Of a parameter's tensor on the board; a host's pointers are longer.
 constexpr uint64_t kParameterTensor = 8;
@@ -65,7 +67,8 @@ uint64_t ListSize(double weights, double differences, size_t tensors) {
 // Sets what the engine keeps.
 void CountEngine(const Network& network, const TensorShapes& shapes, BoardPlan* plan) {
   const EngineMemory memory = Engine::Measure(network, shapes);
-  plan->cache = memory.cache;
+  plan->cache = std::max<uint64_t>(memory.cache, kPass);
+  plan->code = kCode + kRestoreCode - std::min(kRestoreCode, plan->cache - kPass);
   plan->activations = memory.activations;
   plan->parameters = memory.parameters - shapes.count * (sizeof(ParameterTensor) - kParameterTensor);
 }
@@ -140,7 +143,6 @@ absl::StatusOr<BoardPlan> PlanBoard(absl::string_view network_section, absl::Spa
   CountEngine(network, shapes, &plan);
   plan.list = ListSize(weights, differences, tensors.size());
   plan.loader = kLoader + kRecord * tensors.size() + kEngine;
-  plan.code = kCode;
   plan.stack = kStack;
   plan.fits = plan.taken() <= ram;
   if (!plan.fits) plan.advice = AdviceFor(plan, network, shapes);

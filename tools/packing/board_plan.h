@@ -14,12 +14,12 @@ namespace modelvault {
 
 struct BoardPlan {
   // RAM in bytes. As the engine counts them:
-  uint64_t cache = 0;        // Keys and values of all positions that attention keeps.
+  uint64_t cache = 0;        // Keys and values of all positions that attention keeps; at first, what restores.
   uint64_t activations = 0;  // Of one token; a batch's others use what is free of the cache.
   uint64_t parameters = 0;   // Gains, row scales and biases.
   // Estimates:
   uint64_t list = 0;    // What a variant changes of the base.
-  uint64_t loader = 0;  // Its memory, a tile and a chunk of the base among it, and the engine's own.
+  uint64_t loader = 0;  // Its memory, a chunk of the base among it, and the engine's own.
   uint64_t code = 0;    // That runs from RAM.
   uint64_t stack = 0;
 

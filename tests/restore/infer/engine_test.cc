@@ -421,7 +421,7 @@ TEST_F(EngineTest, MemoryIsWhatMeasureSays) {
       engine.Init(network.network(), model_.shapes(), reinterpret_cast<uint8_t*>(words.data()) + 2, memory.total()),
       CoreStatus::kBadArgument);
   EXPECT_EQ(engine.Init(network.network(), model_.shapes(), words.data(), memory.total()), CoreStatus::kOk);
-  EXPECT_EQ(engine.memory_used(), memory.total());
+  EXPECT_EQ(engine.memory().total(), memory.total());
   EXPECT_FALSE(engine.ready());
 }
 

@@ -37,8 +37,8 @@ std::vector<uint16_t> Encode(const TokenizerParts& parts, const std::string& tex
   Tokenizer tokenizer;
   size_t bad = 99, count = 99;
   EXPECT_EQ(tokenizer.Parse(bytes.view(), &bad), CoreStatus::kOk);
-  std::vector<uint16_t> ids(Tokenizer::ScratchWords(text.size()));
-  EXPECT_EQ(tokenizer.Encode(View(text), ids.data(), ids.size(), &count, &bad), CoreStatus::kOk);
+  std::vector<uint16_t> ids(Tokenizer::MostTokens(text.size())), merges(ids.size());
+  EXPECT_EQ(tokenizer.Encode(View(text), ids.data(), merges.data(), ids.size(), &count, &bad), CoreStatus::kOk);
   ids.resize(count);
   return ids;
 }
@@ -92,8 +92,9 @@ TEST(TokenizerTest, SaysWhichByteItHasNothingFor) {
   Tokenizer tokenizer;
   size_t bad = 99, count = 99;
   ASSERT_EQ(tokenizer.Parse(bytes.view(), &bad), CoreStatus::kOk);
-  std::vector<uint16_t> ids(Tokenizer::ScratchWords(5));
-  EXPECT_EQ(tokenizer.Encode(View("abaxb"), ids.data(), ids.size(), &count, &bad), CoreStatus::kNotFound);
+  std::vector<uint16_t> ids(Tokenizer::MostTokens(5)), merges(ids.size());
+  EXPECT_EQ(tokenizer.Encode(View("abaxb"), ids.data(), merges.data(), ids.size(), &count, &bad),
+            CoreStatus::kNotFound);
   EXPECT_EQ(bad, 3u);
   EXPECT_EQ(count, 0u);
 }
@@ -105,16 +106,16 @@ TEST(TokenizerTest, TakesTheMemoryThatItSaysAndNoMore) {
   Tokenizer tokenizer;
   size_t bad = 99, count = 99;
   ASSERT_EQ(tokenizer.Parse(bytes.view(), &bad), CoreStatus::kOk);
-  EXPECT_EQ(Tokenizer::ScratchWords(512) * sizeof(uint16_t), 2056u);
   for (const size_t size : {0, 1, 2, 7, 100}) {
     const std::string text(size, 'a');  // Nothing merges.
-    const size_t words = Tokenizer::ScratchWords(size);
-    const std::unique_ptr<uint16_t[]> exact(new uint16_t[words]);
-    EXPECT_EQ(tokenizer.Encode(View(text), exact.get(), words, &count, &bad), CoreStatus::kOk);
+    const size_t room = Tokenizer::MostTokens(size);
+    const std::unique_ptr<uint16_t[]> ids(new uint16_t[room]), merges(new uint16_t[room]);
+    EXPECT_EQ(tokenizer.Encode(View(text), ids.get(), merges.get(), room, &count, &bad), CoreStatus::kOk);
     EXPECT_EQ(count, size == 0 ? 1 : size + 2);
-    EXPECT_EQ(tokenizer.Encode(View(text), exact.get(), words - 1, &count, &bad), CoreStatus::kWorkspaceTooSmall);
+    EXPECT_EQ(tokenizer.Encode(View(text), ids.get(), merges.get(), room - 1, &count, &bad),
+              CoreStatus::kWorkspaceTooSmall);
   }
-  EXPECT_EQ(tokenizer.Encode({nullptr, SIZE_MAX}, nullptr, 2, &count, &bad), CoreStatus::kWorkspaceTooSmall);
+  EXPECT_EQ(tokenizer.Encode({nullptr, SIZE_MAX}, nullptr, nullptr, 1, &count, &bad), CoreStatus::kWorkspaceTooSmall);
 }
 
 TEST(TokenizerTest, RefusesEveryTruncationAndExtension) {

@@ -119,15 +119,27 @@ TEST(BoardPlanTest, EstimatesTheListOfDifferences) {
 
 TEST(BoardPlanTest, AWindowThatIsTooLargeIsNamedWithTheOneThatFits) {
   Talker talker;
-  const BoardPlan plan = talker.Plan(0.05, 1 << 20);
+  constexpr size_t kWindow = 1000;
+  const BoardPlan plan = talker.Plan(0.05, 1 << 20, kWindow);
   const uint64_t ram = plan.taken() - 1000;
-  const BoardPlan tight = talker.Plan(0.05, ram);
+  const BoardPlan tight = talker.Plan(0.05, ram, kWindow);
   EXPECT_FALSE(tight.fits);
   EXPECT_THAT(tight.advice, HasSubstr("1000 bytes of RAM too many: with config.window "));
   const size_t window = WindowIn(tight.advice);
-  EXPECT_GT(window, 100u);
+  EXPECT_GT(window, 900u);
   EXPECT_TRUE(talker.Plan(0.05, ram, window).fits);
   EXPECT_FALSE(talker.Plan(0.05, ram, window + 1).fits);
+}
+
+TEST(BoardPlanTest, WhatRestoresLiesWhereTheCacheWill) {
+  Talker talker;
+  const BoardPlan small = talker.Plan(0.05, 1 << 20, 8), smaller = talker.Plan(0.05, 1 << 20, 7);
+  EXPECT_EQ(small.taken(), smaller.taken());
+  const BoardPlan large = talker.Plan(0.05, 1 << 20, 1000), larger = talker.Plan(0.05, 1 << 20, 1001);
+  // Code that only restores has left, too.
+  EXPECT_LT(large.code, small.code);
+  EXPECT_EQ(large.code, larger.code);
+  EXPECT_GT(larger.taken(), large.taken());
 }
 
 TEST(BoardPlanTest, WhereNoWindowHelpsTheListMay) {
@@ -135,7 +147,7 @@ TEST(BoardPlanTest, WhereNoWindowHelpsTheListMay) {
   const BoardPlan plan = talker.Plan(0.5, 1 << 20);
   const BoardPlan tight = talker.Plan(0.5, plan.taken() - plan.cache - 5000);
   EXPECT_THAT(tight.advice, HasSubstr("without the list of "));
-  const BoardPlan hopeless = talker.Plan(0, 40000);
+  const BoardPlan hopeless = talker.Plan(0, 30000);
   EXPECT_THAT(hopeless.advice, HasSubstr("whatever the window"));
 }
 

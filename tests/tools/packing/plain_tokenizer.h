@@ -81,10 +81,10 @@ class Built {
   size_t size() const { return bytes_.view().size; }
 
   std::vector<uint16_t> Encode(const std::string& text) const {
-    std::vector<uint16_t> ids(Tokenizer::ScratchWords(text.size()));
+    std::vector<uint16_t> ids(Tokenizer::MostTokens(text.size())), merges(ids.size());
     size_t count = 0, bad = 0;
     const ByteView view = {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-    EXPECT_EQ(tokenizer_.Encode(view, ids.data(), ids.size(), &count, &bad), CoreStatus::kOk);
+    EXPECT_EQ(tokenizer_.Encode(view, ids.data(), merges.data(), ids.size(), &count, &bad), CoreStatus::kOk);
     ids.resize(count);
     return ids;
   }

@@ -70,10 +70,11 @@ TEST(TokenizerBuilderTest, WithoutByteTokensTextMustBeOfPieces) {
   EXPECT_EQ(built.tokenizer().begin_token(), 1);
   EXPECT_EQ(built.tokenizer().end_token(), 2);
   EXPECT_EQ(built.tokenizer().token_count(), 6u);
-  std::vector<uint16_t> ids(Tokenizer::ScratchWords(4));
+  std::vector<uint16_t> ids(Tokenizer::MostTokens(4)), merges(ids.size());
   size_t count = 9, bad = 9;
   const uint8_t text[] = {'a', 'b', 'c', 'a'};
-  EXPECT_EQ(built.tokenizer().Encode({text, 4}, ids.data(), ids.size(), &count, &bad), CoreStatus::kNotFound);
+  EXPECT_EQ(built.tokenizer().Encode({text, 4}, ids.data(), merges.data(), ids.size(), &count, &bad),
+            CoreStatus::kNotFound);
   EXPECT_EQ(bad, 2u);
   EXPECT_EQ(count, 0u);
 }

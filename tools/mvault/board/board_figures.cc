@@ -124,11 +124,10 @@ void CycleCounts::Add(const CycleCounts& other) {
 }
 
 std::string BoardPhaseName(int phase) {
-  static constexpr std::array<const char*, 18> kNames = {
-      "start-up",     "open",         "verify: decode", "verify: hash",    "use: decode",
-      "use: hash",    "console",      "verify: else",   "use: else",       "proven: decode",
-      "proven: hash", "proven: else", "list: build",    "weights: proven", "weights: unproven",
-      "load",         "prefill",      "token"};
+  static constexpr std::array<const char*, 17> kNames = {
+      "start-up",    "open",         "verify: decode", "verify: hash",   "use: decode",  "use: hash",
+      "console",     "verify: else", "use: else",      "proven: decode", "proven: hash", "proven: else",
+      "list: build", "weights",      "load",           "prefill",        "token"};
   return phase >= 0 && static_cast<size_t>(phase) < kNames.size() ? kNames[static_cast<size_t>(phase)]
                                                                   : absl::StrCat("phase ", phase);
 }

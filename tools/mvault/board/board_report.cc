@@ -88,10 +88,9 @@ std::string ShortName(const std::string& name) {
 
 // In the order of a run.
 constexpr Phase kOrder[] = {
-    Phase::kOther,      Phase::kOpen,    Phase::kVerifyDecode,  Phase::kVerifyHash,      Phase::kVerifyElse,
-    Phase::kUseDecode,  Phase::kUseHash, Phase::kUseElse,       Phase::kProvenDecode,    Phase::kProvenHash,
-    Phase::kProvenElse, Phase::kList,    Phase::kWeightsProven, Phase::kWeightsUnproven, Phase::kLoad,
-    Phase::kPrefill,    Phase::kToken,   Phase::kConsole};
+    Phase::kOther,   Phase::kOpen,    Phase::kVerifyDecode, Phase::kVerifyHash, Phase::kVerifyElse, Phase::kUseDecode,
+    Phase::kUseHash, Phase::kUseElse, Phase::kProvenDecode, Phase::kProvenHash, Phase::kProvenElse, Phase::kList,
+    Phase::kWeights, Phase::kLoad,    Phase::kPrefill,      Phase::kToken,      Phase::kConsole};
 
 }  // namespace
 

@@ -58,7 +58,7 @@ std::string BoardToText(const BoardPlan& board) {
   table.AddRow({"activations", Grouped(board.activations)});
   table.AddRow({"gains, scales, biases", Grouped(board.parameters)});
   table.AddRow({"what a variant changes, about", Grouped(board.list)});
-  table.AddRow({"loader, a tile and a chunk, about", Grouped(board.loader)});
+  table.AddRow({"loader and engine, about", Grouped(board.loader)});
   table.AddRow({"code that runs from RAM, about", Grouped(board.code)});
   table.AddRow({"stack", Grouped(board.stack)});
   table.AddRow({absl::StrCat("of ", Grouped(board.ram)), Grouped(board.taken())});
