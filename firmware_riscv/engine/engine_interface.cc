@@ -79,6 +79,7 @@ struct mv_engine {
 
   mv_engine(mv_loader* of, const mv_variant& its, size_t tile, const Plan& plan);
   mv_error Load(const Plan& plan, size_t more, mv_fault* its_fault);
+  uint8_t* CacheAtEnd() const;
   mv_error LoadWeights(uint8_t* seals, size_t seals_size, mv_fault* its_fault);
   WeightSource Source();
   template <typename Run>
@@ -174,14 +175,20 @@ mv_error mv_engine::Load(const Plan& plan, size_t more, mv_fault* its_fault) {
   memory = MemoryOf(plan, engine.memory(), loader, more);
   uint8_t* const seals = begin + memory.activations + memory.parameters;
   const size_t seals_size = SealsSize(loader);
-  const size_t left = seals < end ? static_cast<size_t>(end - seals) : 0;
-  if (left < seals_size || left - seals_size < memory.cache - memory.more) return MV_WORKSPACE_TOO_SMALL;
+  if (CacheAtEnd() < seals + seals_size) return MV_WORKSPACE_TOO_SMALL;
   return LoadWeights(seals, seals_size, its_fault);
+}
+
+// Where the cache is if there is a list, and the model is restored before that.
+uint8_t* mv_engine::CacheAtEnd() const {
+  const ByteSpan all = modelvault::MemoryOf(loader);
+  const size_t from = memory.cache - memory.more;
+  return from > all_memory ? all.data : all.data + (all_memory - from) / MV_MEMORY_ALIGNMENT * MV_MEMORY_ALIGNMENT;
 }
 
 mv_error mv_engine::LoadWeights(uint8_t* seals, size_t seals_size, mv_fault* its_fault) {
   uint8_t* const end = modelvault::MemoryOf(loader).data + all_memory;
-  uint8_t* const pass = end - (memory.cache - memory.more);
+  uint8_t* const pass = CacheAtEnd();
   uint8_t* const after_seals = seals + seals_size;
   const size_t unlisted = static_cast<size_t>(end - after_seals);  // For a cache and a stream.
   LoaderWeights::Request request;
@@ -203,7 +210,7 @@ mv_error mv_engine::LoadWeights(uint8_t* seals, size_t seals_size, mv_fault* its
   source = weights.source();
   memory.list = weights.list_size();
   if (memory.list > 0) {
-    engine.MoveCache(end + memory.more - memory.cache);
+    engine.MoveCache(pass);
   } else {
     memory.more = 0;
     engine.MoveCache(after_seals);

@@ -9,7 +9,7 @@
 #include "nlohmann/json.hpp"
 #include "tests/tools/eval/tiny_models.h"
 #include "tests/tools/mvault/program_run.h"
-#include "tests/tools/mvault/talking_vaults.h"
+#include "tests/tools/packing/talking_vaults.h"
 
 namespace modelvault {
 namespace {

@@ -13,7 +13,7 @@
 #include "tests/firmware_riscv/app/board_fixture.h"
 #include "tests/tools/eval/tiny_models.h"
 #include "tests/tools/mvault/program_run.h"
-#include "tests/tools/mvault/talking_vaults.h"
+#include "tests/tools/packing/talking_vaults.h"
 #include "vault/core/vault_view.h"
 
 namespace modelvault {
@@ -30,7 +30,7 @@ std::string ReadFile(const std::string& path) {
 
 class BoardTalkTest : public testing::Test {
  protected:
-  explicit BoardTalkTest(const std::vector<std::string>& packed = {})
+  explicit BoardTalkTest(std::optional<BaseProfile> packed = std::nullopt)
       : path_(PackLanguage(files_, packed)), board_(ReadFile(path_)) {}
 
   // Boots what is selected and types the lines.
@@ -70,7 +70,7 @@ class BoardTalkTest : public testing::Test {
 
 class BoardTalkSmallTest : public BoardTalkTest {
  protected:
-  BoardTalkSmallTest() : BoardTalkTest({"--profile", "small"}) {}
+  BoardTalkSmallTest() : BoardTalkTest(BaseProfile::kSmall) {}
 };
 
 TEST_F(BoardTalkTest, VariantsAnswerAsOnTheHostAndDifferently) {

@@ -11,10 +11,13 @@
 
 #include "firmware_riscv/engine/modelvault_engine.h"
 #include "nlohmann/json.hpp"
+#include "restore/infer/sampler.h"
+#include "restore/model_engine.h"
+#include "restore/restorer.h"
 #include "tests/firmware_riscv/loader/loader_fixture.h"
+#include "tests/status_matchers.h"
 #include "tests/tools/eval/tiny_models.h"
-#include "tests/tools/mvault/program_run.h"
-#include "tests/tools/mvault/talking_vaults.h"
+#include "tests/tools/packing/talking_vaults.h"
 #include "vault/core/vault_view.h"
 
 namespace modelvault {
@@ -80,10 +83,24 @@ class EngineInterfaceTest : public testing::Test {
     return ids;
   }
   Ids OnHost(const std::string& name) {
-    return Mvault({"run", path_, name.empty() ? "base" : name, "--prompt", kPrompt, "--tokens", std::to_string(kTokens),
-                   "--pass-ends", "--json"})
-        .Json()
-        .at("ids");
+    Ids ids;
+    absl::StatusOr<std::unique_ptr<Restorer>> restorer = Restorer::Open(FileSystem::Default(), path_);
+    EXPECT_THAT(restorer, IsOk());
+    if (!restorer.ok()) return ids;
+    absl::StatusOr<std::unique_ptr<ModelEngine>> engine = ModelEngine::Open(**restorer, name.empty() ? "base" : name);
+    EXPECT_THAT(engine, IsOk());
+    if (!engine.ok()) return ids;
+    const absl::StatusOr<Ids> prompt = (*engine)->Encode(kPrompt);
+    EXPECT_THAT(prompt, IsOk());
+    if (!prompt.ok()) return ids;
+    Sampler best(0, 0, 0);
+    absl::Status status = (*engine)->Run(*prompt);
+    while (status.ok() && ids.size() < kTokens) {
+      ids.push_back(best.Pick((*engine)->scores()));
+      status = (*engine)->Run({&ids.back(), 1});
+    }
+    EXPECT_THAT(status, IsOk());
+    return ids;
   }
   // The same models with room for so many positions.
   void Widen(int window) {
@@ -98,7 +115,7 @@ class EngineInterfaceTest : public testing::Test {
   }
 
   EvalFiles files_;
-  std::string path_ = PackLanguage(files_, {"--profile", "fast"});
+  std::string path_ = PackLanguage(files_, BaseProfile::kFast);
   int fed_ = 0;
   mv_watchdog watchdog_ = {[](void* fed) { ++*static_cast<int*>(fed); }, &fed_};
   std::unique_ptr<Memory> memory_;
@@ -111,7 +128,7 @@ TEST_F(EngineInterfaceTest, AnswersAsTheHostInWhateverMemory) {
   for (const int window : {16, 1000}) {
     SCOPED_TRACE(window);
     Widen(window);
-    path_ = PackLanguage(files_, {"--profile", "fast"});
+    path_ = PackLanguage(files_, BaseProfile::kFast);
     Flash flash(ReadFile(path_));
     for (const std::string name : {"", "alpha", "beta"}) {
       SCOPED_TRACE(name);

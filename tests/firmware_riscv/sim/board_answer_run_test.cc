@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "tests/tools/mvault/program_run.h"
-#include "tests/tools/mvault/talking_vaults.h"
+#include "tests/tools/packing/talking_vaults.h"
 #include "tests/vault/test_vault.h"
 
 namespace modelvault {
@@ -19,8 +19,8 @@ using ::testing::SizeIs;
 TEST(BoardAnswerRunTest, TheBoardAnswersAsTheHost) {
   const EvalFiles files;
   std::set<std::string> answers;
-  for (const char* profile : {"fast", "small"}) {
-    const std::string vault = PackLanguage(files, {"--profile", profile});
+  for (const BaseProfile profile : {BaseProfile::kFast, BaseProfile::kSmall}) {
+    const std::string vault = PackLanguage(files, profile);
     for (const char* name : {"base", "alpha", "gamma"}) {
       SCOPED_TRACE(name);
       const ProgramRun run = Mvault({"board", vault, name, "--ask", "thequickbrownfox", "--tokens", "150",

@@ -21,7 +21,7 @@
 #include "tests/tools/mvault/board/fake_board.h"
 #include "tests/tools/mvault/cli_models.h"
 #include "tests/tools/mvault/program_run.h"
-#include "tests/tools/mvault/talking_vaults.h"
+#include "tests/tools/packing/talking_vaults.h"
 #include "tools/mvault/cli/exit_code.h"
 
 namespace modelvault {

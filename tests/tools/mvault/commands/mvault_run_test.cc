@@ -12,7 +12,7 @@
 #include "tests/status_matchers.h"
 #include "tests/tools/eval/tiny_models.h"
 #include "tests/tools/mvault/program_run.h"
-#include "tests/tools/mvault/talking_vaults.h"
+#include "tests/tools/packing/talking_vaults.h"
 #include "tests/vault/test_vault.h"
 
 namespace modelvault {
@@ -98,9 +98,9 @@ TEST_F(MvaultRunTest, TheAnswerIsTheSameHoweverItIsComputed) {
 
 TEST_F(MvaultRunTest, ProfilesGiveTheSameScores) {
   const nlohmann::json digests = Ask("beta", "abc")["score_hashes"];
-  vault_ = PackLanguage(files_, {"--profile", "fast"});
+  vault_ = PackLanguage(files_, BaseProfile::kFast);
   EXPECT_EQ(Ask("beta", "abc")["score_hashes"], digests);
-  vault_ = PackLanguage(files_, {"--profile", "small"});
+  vault_ = PackLanguage(files_, BaseProfile::kSmall);
   EXPECT_EQ(Ask("beta", "abc")["score_hashes"], digests);
 }
 
