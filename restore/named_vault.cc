@@ -45,7 +45,13 @@ absl::Status CheckTensors(const std::string& what, absl::Span<const ModelTensor>
 
 absl::StatusOr<NamedVault> NamedVault::Open(FileSystem& file_system, absl::string_view path,
                                             const ModelFormats& formats) {
-  absl::StatusOr<std::unique_ptr<Restorer>> restorer = Restorer::Open(file_system, path);
+  absl::StatusOr<std::unique_ptr<VaultReader>> reader = VaultReader::Open(file_system, path);
+  if (!reader.ok()) return reader.status();
+  return FromReader(*std::move(reader), formats);
+}
+
+absl::StatusOr<NamedVault> NamedVault::FromReader(std::unique_ptr<VaultReader> reader, const ModelFormats& formats) {
+  absl::StatusOr<std::unique_ptr<Restorer>> restorer = Restorer::FromReader(std::move(reader));
   if (!restorer.ok()) return restorer.status();
   NamedVault open;
   open.formats_ = &formats;

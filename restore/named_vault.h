@@ -33,6 +33,9 @@ class NamedVault {
   // that does not describe the base.
   static absl::StatusOr<NamedVault> Open(FileSystem& file_system, absl::string_view path, const ModelFormats& formats);
 
+  // The same for a vault that is open already.
+  static absl::StatusOr<NamedVault> FromReader(std::unique_ptr<VaultReader> reader, const ModelFormats& formats);
+
   const Restorer& restorer() const { return *restorer_; }
   const VaultReader& vault() const { return restorer_->vault(); }
   // The base's, in data order.

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "restore/infer/network_view.h"
 #include "restore/stream_memory.h"
+#include "vault/error_place.h"
 #include "vault/model_digester.h"
 #include "vault/ordered_parallel.h"
 
@@ -80,6 +81,9 @@ absl::StatusOr<Network> Restorer::network() const {
   const VaultHeader& header = reader_->header();
   if (!header.has_network()) {
     return absl::NotFoundError(absl::StrCat(reader_->path(), ": the vault does not say what its models compute"));
+  }
+  if (reader_->network_section().size == 0) {
+    return absl::FailedPreconditionError(absl::StrCat(reader_->path(), ": NETWORK was not read with the vault"));
   }
   Network network;
   size_t bad_offset;
@@ -179,7 +183,8 @@ absl::Status VaultModel::ReadTiles(uint64_t begin, uint64_t end, const RestoreOp
       return consumed;
     }
   }
-  return status == CoreStatus::kReadFailed ? memory.error() : Describe(status, stream.position());
+  return AtDataOffset(status == CoreStatus::kReadFailed ? memory.error() : Describe(status, stream.position()),
+                      stream.position());
 }
 
 absl::Status VaultModel::ReadRange(uint64_t begin, uint64_t end, const RestoreOptions& options,

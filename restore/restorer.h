@@ -55,7 +55,7 @@ class VaultModel {
 
   // Hands over bytes [begin, end) of the data section. Stored checksums of what is read are compared; the digests,
   // which cover everything, are not. Decodes base chunks from the one that `begin` lies in, and deltas from the segment
-  // on.
+  // on. An error that concerns a place of the data has it as its PlaceOf() (vault/error_place.h).
   absl::Status ReadRange(uint64_t begin, uint64_t end, const RestoreOptions& options, const Consumer& consumer) const;
 
  private:
@@ -87,7 +87,7 @@ class Restorer {
   const SharedTables& shared() const { return shared_->tables(); }
 
   // What the vault's models compute; lives as long as this. NotFound if the vault does not say; DataLoss if what it says
-  // is malformed, or does not fit its tensors.
+  // is malformed, or does not fit its tensors; FailedPrecondition if the reader has not read it.
   absl::StatusOr<Network> network() const;
 
   // Names for error messages, in the base's data order; without them tensors are called by number.

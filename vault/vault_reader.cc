@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "codec/core/xxh64.h"
+#include "vault/error_place.h"
 #include "vault/file_kind.h"
 #include "vault/near_name.h"
 #include "vault/section_encoder.h"
@@ -17,6 +18,8 @@ namespace modelvault {
 namespace {
 
 constexpr size_t kReadSize = 256 * 1024;
+// Covers MODEL and CHUNKS of all but large models. A part of BASE comes with them: reading that costs next to nothing.
+constexpr uint64_t kFrontReadSize = 64 * 1024;
 // Most heads are a few bytes, and small blobs come whole.
 constexpr uint64_t kFirstHeadRead = 16 * 1024;
 
@@ -40,6 +43,12 @@ std::string Mismatch32(uint32_t stored, uint32_t computed) {
 template <typename... Args>
 absl::Status Damaged(const std::string& path, const Args&... args) {
   return absl::DataLossError(absl::StrCat(path, ": ", args...));
+}
+
+// The same at one place of the file.
+template <typename... Args>
+absl::Status DamagedAt(uint64_t offset, const std::string& path, const Args&... args) {
+  return AtFileOffset(Damaged(path, args...), offset);
 }
 
 // Puts the file's name before what went wrong inside it.
@@ -142,76 +151,91 @@ absl::StatusOr<std::unique_ptr<VaultReader>> VaultReader::Open(FileSystem& file_
   return FromFile(*std::move(file));
 }
 
-absl::StatusOr<std::unique_ptr<VaultReader>> VaultReader::FromFile(std::unique_ptr<RandomAccessFile> file) {
+absl::StatusOr<std::unique_ptr<VaultReader>> VaultReader::FromFile(std::unique_ptr<RandomAccessFile> file,
+                                                                   const VaultReaderOptions& options) {
   std::unique_ptr<VaultReader> reader(new VaultReader(std::move(file)));
-  if (absl::Status status = reader->Load(); !status.ok()) return status;
+  if (absl::Status status = reader->Load(options); !status.ok()) return status;
   return reader;
 }
 
-absl::Status VaultReader::Load() {
-  if (absl::Status status = LoadHeader(); !status.ok()) return status;
-  if (absl::Status status = LoadSection(Section::kModel, &model_); !status.ok()) return status;
-  if (absl::Status status = LoadChunks(); !status.ok()) return status;
-  if (header_.has_network()) {
-    if (absl::Status status = LoadSection(Section::kNetwork, &network_); !status.ok()) return status;
+absl::Status VaultReader::ReadAt(uint64_t offset, absl::Span<uint8_t> out) const {
+  return AtFileOffset(file_->ReadAt(offset, out), offset);
+}
+
+absl::Status VaultReader::Load(const VaultReaderOptions& options) {
+  ReadWindow window(file_.get());
+  if (absl::Status status = window.Load(0, kFrontReadSize); !status.ok()) return status;
+  if (absl::Status status = LoadHeader(window); !status.ok()) return status;
+  if (absl::Status status = LoadSection(window, Section::kModel, &model_); !status.ok()) return status;
+  if (absl::Status status = LoadChunks(window); !status.ok()) return status;
+  if (options.network) {
+    if (absl::Status status = LoadSection(window, Section::kNetwork, &network_); !status.ok()) return status;
   }
-  if (absl::Status status = LoadVariants(); !status.ok()) return status;
+  absl::Status end_read =
+      window.Load(header_.section(Section::kIndex).offset, header_.section(Section::kManifest).end());
+  if (!end_read.ok()) return end_read;
+  if (absl::Status status = LoadVariants(window); !status.ok()) return status;
 
   std::vector<uint8_t> manifest;
-  if (absl::Status status = LoadSection(Section::kManifest, &manifest); !status.ok()) return status;
+  if (absl::Status status = LoadSection(window, Section::kManifest, &manifest); !status.ok()) return status;
   absl::StatusOr<FileHeaders> headers = DecodeManifest(manifest);
-  if (!headers.ok()) return InFile(path(), headers.status());
+  if (!headers.ok()) {
+    return AtFileOffset(InFile(path(), headers.status()), header_.section(Section::kManifest).offset);
+  }
   headers_ = *std::move(headers);
   if (headers_.variants.size() != variants_.size()) {
-    return Damaged(path(), "MANIFEST has file headers of ", headers_.variants.size(), " variants, INDEX has ",
-                   variants_.size(), " variants");
+    return DamagedAt(header_.section(Section::kManifest).offset, path(), "MANIFEST has file headers of ",
+                     headers_.variants.size(), " variants, INDEX has ", variants_.size(), " variants");
   }
   return absl::OkStatus();
 }
 
-absl::Status VaultReader::LoadHeader() {
+absl::Status VaultReader::LoadHeader(const ReadWindow& window) {
   std::array<uint8_t, kHeaderSize> bytes;
   const size_t size = static_cast<size_t>(std::min<uint64_t>(file_->size(), bytes.size()));
-  if (absl::Status status = file_->ReadAt(0, absl::MakeSpan(bytes.data(), size)); !status.ok()) return status;
+  if (absl::Status status = window.ReadAt(0, absl::MakeSpan(bytes.data(), size)); !status.ok()) return status;
   if (IsForeign({bytes.data(), size})) return ForeignFile(*file_);
   uint32_t bad_field;
   const CoreStatus status = ParseHeader({bytes.data(), size}, file_->size(), &header_, &bad_field);
-  if (status != CoreStatus::kOk) return HeaderError(path(), status, bad_field, {bytes.data(), size}, file_->size());
+  if (status != CoreStatus::kOk) {
+    return AtFileOffset(HeaderError(path(), status, bad_field, {bytes.data(), size}, file_->size()), bad_field);
+  }
   if (header_.file_size != file_->size()) {
-    return Damaged(path(), "extended: the header at offset ", kFileSizeField.offset, " says ", header_.file_size,
-                   " bytes, the file has ", file_->size());
+    return DamagedAt(kFileSizeField.offset, path(), "extended: the header at offset ", kFileSizeField.offset, " says ",
+                     header_.file_size, " bytes, the file has ", file_->size());
   }
   return absl::OkStatus();
 }
 
-absl::Status VaultReader::LoadSection(Section section, std::vector<uint8_t>* bytes) const {
+absl::Status VaultReader::LoadSection(const ReadWindow& window, Section section, std::vector<uint8_t>* bytes) const {
   const SectionPlace& place = header_.section(section);
+  if (section == Section::kNetwork && !header_.has_network()) return absl::OkStatus();
   bytes->resize(static_cast<size_t>(place.size));
-  if (absl::Status status = file_->ReadAt(place.offset, absl::MakeSpan(*bytes)); !status.ok()) return status;
+  if (absl::Status status = window.ReadAt(place.offset, absl::MakeSpan(*bytes)); !status.ok()) return status;
   const uint64_t computed = Xxh64::Of(ToByteView(*bytes));
   if (computed != place.checksum) {
-    return Damaged(path(), SectionName(section), " at offset ", HexOffset(place.offset), ": ",
-                   Mismatch64(place.checksum, computed));
+    return DamagedAt(place.offset, path(), SectionName(section), " at offset ", HexOffset(place.offset), ": ",
+                     Mismatch64(place.checksum, computed));
   }
   return absl::OkStatus();
 }
 
-absl::Status VaultReader::LoadChunks() {
-  if (absl::Status status = LoadSection(Section::kChunks, &chunks_); !status.ok()) return status;
+absl::Status VaultReader::LoadChunks(const ReadWindow& window) {
+  if (absl::Status status = LoadSection(window, Section::kChunks, &chunks_); !status.ok()) return status;
   for (size_t chunk = 0; chunk < header_.chunk_count(); ++chunk) {
     ChunkPlace place;
     if (FindChunk(header_, ToByteView(chunks_), chunk, &place) != CoreStatus::kOk) {
-      return Damaged(path(), "CHUNKS at offset ",
-                     HexOffset(header_.section(Section::kChunks).offset + chunk * header_.chunk_entry_size()),
-                     ": base chunk ", chunk, " does not lie between its neighbours in BASE");
+      const uint64_t entry = header_.section(Section::kChunks).offset + chunk * header_.chunk_entry_size();
+      return DamagedAt(entry, path(), "CHUNKS at offset ", HexOffset(entry), ": base chunk ", chunk,
+                       " does not lie between its neighbours in BASE");
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status VaultReader::LoadVariants() {
+absl::Status VaultReader::LoadVariants(const ReadWindow& window) {
   std::vector<uint8_t> bytes;
-  if (absl::Status status = LoadSection(Section::kIndex, &bytes); !status.ok()) return status;
+  if (absl::Status status = LoadSection(window, Section::kIndex, &bytes); !status.ok()) return status;
   const uint64_t offset = header_.section(Section::kIndex).offset;
   IndexView view;
   uint32_t bad_entry = 0;
@@ -219,10 +243,11 @@ absl::Status VaultReader::LoadVariants() {
   if (status == CoreStatus::kOk) status = view.Validate(&bad_entry);
   if (status != CoreStatus::kOk) {
     if (bad_entry >= view.count()) {
-      return Damaged(path(), "INDEX at offset ", HexOffset(offset), ": bytes follow its last name");
+      return DamagedAt(offset, path(), "INDEX at offset ", HexOffset(offset), ": bytes follow its last name");
     }
-    return Damaged(path(), "INDEX at offset ", HexOffset(offset + bad_entry * uint64_t{header_.index_entry_size()}),
-                   ": entry ", bad_entry, " has an invalid place, hash, name or order");
+    const uint64_t entry = offset + bad_entry * uint64_t{header_.index_entry_size()};
+    return DamagedAt(entry, path(), "INDEX at offset ", HexOffset(entry), ": entry ", bad_entry,
+                     " has an invalid place, hash, name or order");
   }
 
   std::vector<VaultVariant> in_index_order;
@@ -259,8 +284,9 @@ absl::Status VaultReader::CheckOverlaps() const {
     const VaultVariant& a = *by_offset[i - 1];
     const VaultVariant& b = *by_offset[i];
     if (b.offset - a.offset < a.stored_size) {
-      return Damaged(path(), "INDEX: the blobs of variants '", a.name, "' (", a.stored_size, " bytes at offset ",
-                     HexOffset(a.offset), ") and '", b.name, "' (at offset ", HexOffset(b.offset), ") overlap");
+      return DamagedAt(header_.section(Section::kIndex).offset, path(), "INDEX: the blobs of variants '", a.name, "' (",
+                       a.stored_size, " bytes at offset ", HexOffset(a.offset), ") and '", b.name, "' (at offset ",
+                       HexOffset(b.offset), ") overlap");
     }
   }
   return absl::OkStatus();
@@ -298,11 +324,11 @@ absl::Status VaultReader::ReadBaseChunk(uint64_t chunk, std::vector<uint8_t>* st
   }
   const uint64_t offset = header_.section(Section::kBase).offset + place.offset;
   stored->resize(static_cast<size_t>(place.size));
-  if (absl::Status status = file_->ReadAt(offset, absl::MakeSpan(*stored)); !status.ok()) return status;
+  if (absl::Status status = ReadAt(offset, absl::MakeSpan(*stored)); !status.ok()) return status;
   const uint32_t computed = Checksum32(ToByteView(*stored));
   if (computed != place.checksum32) {
-    return Damaged(path(), "base chunk ", chunk, " at offset ", HexOffset(offset), ": ",
-                   Mismatch32(place.checksum32, computed));
+    return DamagedAt(offset, path(), "base chunk ", chunk, " at offset ", HexOffset(offset), ": ",
+                     Mismatch32(place.checksum32, computed));
   }
   return absl::OkStatus();
 }
@@ -327,7 +353,8 @@ absl::StatusOr<const VaultVariant*> VaultReader::Find(absl::string_view name) co
 
 absl::StatusOr<VaultBlob> VaultReader::OpenBlob(const VaultVariant& variant) const {
   const auto error = [&](const auto&... args) {
-    return Damaged(path(), "variant '", variant.name, "', blob at offset ", HexOffset(variant.offset), ": ", args...);
+    return DamagedAt(variant.offset, path(), "variant '", variant.name, "', blob at offset ", HexOffset(variant.offset),
+                     ": ", args...);
   };
   VaultBlob blob;
   blob.variant_ = variant;
@@ -337,8 +364,7 @@ absl::StatusOr<VaultBlob> VaultReader::OpenBlob(const VaultVariant& variant) con
   for (;;) {
     const size_t have = blob.bytes_.size();
     blob.bytes_.resize(static_cast<size_t>(size));
-    if (absl::Status read = file_->ReadAt(variant.offset + have, absl::MakeSpan(blob.bytes_).subspan(have));
-        !read.ok()) {
+    if (absl::Status read = ReadAt(variant.offset + have, absl::MakeSpan(blob.bytes_).subspan(have)); !read.ok()) {
       return read;
     }
     status = ParseBlobHead(ToByteView(blob.bytes_), stored_size, header_, &blob.head_);
@@ -382,12 +408,12 @@ absl::Status VaultReader::ReadSegment(const VaultBlob& blob, uint64_t segment, s
   }
   stored->resize(static_cast<size_t>(blob.segment_stored_size(segment)));
   const uint64_t offset = variant.offset + in_blob;
-  if (absl::Status status = file_->ReadAt(offset, absl::MakeSpan(*stored)); !status.ok()) return status;
+  if (absl::Status status = ReadAt(offset, absl::MakeSpan(*stored)); !status.ok()) return status;
   const uint32_t expected = LoadLe32(blob.head_.directory.data + segment * kSegmentEntrySize + 4);
   const uint32_t computed = Checksum32(ToByteView(*stored));
   if (computed != expected) {
-    return Damaged(path(), "variant '", variant.name, "', segment ", segment, " at offset ", HexOffset(offset), ": ",
-                   Mismatch32(expected, computed));
+    return DamagedAt(offset, path(), "variant '", variant.name, "', segment ", segment, " at offset ",
+                     HexOffset(offset), ": ", Mismatch32(expected, computed));
   }
   return absl::OkStatus();
 }
@@ -397,9 +423,11 @@ absl::StatusOr<std::string> VaultReader::variant_header(absl::string_view name) 
   if (!position.ok()) return position.status();
   absl::StatusOr<std::string> header = VariantFileHeader(headers_, index_positions_[*position]);
   if (!header.ok()) {
-    return absl::Status(header.status().code(), absl::StrCat(path(), ": variant '", name, "', MANIFEST at offset ",
-                                                             HexOffset(header_.section(Section::kManifest).offset),
-                                                             ": ", header.status().message()));
+    const uint64_t offset = header_.section(Section::kManifest).offset;
+    return AtFileOffset(
+        absl::Status(header.status().code(), absl::StrCat(path(), ": variant '", name, "', MANIFEST at offset ",
+                                                          HexOffset(offset), ": ", header.status().message())),
+        offset);
   }
   return header;
 }
@@ -434,11 +462,12 @@ absl::Status VaultReader::CheckPadding() const {
   for (const auto& [begin, size] : used) {
     while (at < begin) {
       buffer.resize(static_cast<size_t>(std::min<uint64_t>(begin - at, kReadSize)));
-      if (absl::Status status = file_->ReadAt(at, absl::MakeSpan(buffer)); !status.ok()) return status;
+      if (absl::Status status = ReadAt(at, absl::MakeSpan(buffer)); !status.ok()) return status;
       const auto stray = std::find_if(buffer.begin(), buffer.end(), [](uint8_t byte) { return byte != 0; });
       if (stray != buffer.end()) {
-        return Damaged(path(), "padding at offset ", HexOffset(at + static_cast<uint64_t>(stray - buffer.begin())),
-                       ": expected 0x00, found 0x", absl::Hex(*stray, absl::kZeroPad2));
+        const uint64_t offset = at + static_cast<uint64_t>(stray - buffer.begin());
+        return DamagedAt(offset, path(), "padding at offset ", HexOffset(offset), ": expected 0x00, found 0x",
+                         absl::Hex(*stray, absl::kZeroPad2));
       }
       at += buffer.size();
     }
@@ -453,11 +482,17 @@ absl::Status VaultReader::CheckBaseSection() const {
   std::vector<uint8_t> buffer;
   for (uint64_t done = 0; done < place.size; done += buffer.size()) {
     buffer.resize(static_cast<size_t>(std::min<uint64_t>(place.size - done, kReadSize)));
-    if (absl::Status status = file_->ReadAt(place.offset + done, absl::MakeSpan(buffer)); !status.ok()) return status;
+    if (absl::Status status = ReadAt(place.offset + done, absl::MakeSpan(buffer)); !status.ok()) return status;
     hash.Update(ToByteView(buffer));
   }
   if (hash.Digest() == place.checksum) return absl::OkStatus();
-  return Damaged(path(), "BASE at offset ", HexOffset(place.offset), ": ", Mismatch64(place.checksum, hash.Digest()));
+  return DamagedAt(place.offset, path(), "BASE at offset ", HexOffset(place.offset), ": ",
+                   Mismatch64(place.checksum, hash.Digest()));
+}
+
+absl::Status VaultReader::CheckNetworkSection() const {
+  std::vector<uint8_t> bytes;
+  return LoadSection(ReadWindow(file_.get()), Section::kNetwork, &bytes);
 }
 
 }  // namespace modelvault

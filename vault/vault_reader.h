@@ -1,7 +1,8 @@
 // Reads a vault on the host. Everything is checked before it is believed; errors name the file, the part of it, the
 // offset in the file, and what was expected and found. Stored bytes that are wrong: kDataLoss; a version or feature
 // this build does not know: kUnimplemented; no such variant: kNotFound; an index out of range: kInvalidArgument;
-// storage that fails: kUnavailable.
+// storage that fails: kUnavailable. What is wrong at one place of the file has it as its PlaceOf()
+// (vault/error_place.h).
 #ifndef MODELVAULT_VAULT_VAULT_READER_H_
 #define MODELVAULT_VAULT_VAULT_READER_H_
 
@@ -18,6 +19,7 @@
 #include "vault/core/vault_view.h"
 #include "vault/file_system.h"
 #include "vault/manifest.h"
+#include "vault/read_window.h"
 #include "vault/vault_types.h"
 
 namespace modelvault {
@@ -75,15 +77,23 @@ struct VaultBytes {
   uint64_t unused = 0;  // Padding and holes.
 };
 
-// An open vault: header, MODEL, CHUNKS, NETWORK, INDEX and MANIFEST, all checked and held in memory; base chunks and variants
-// are read as they are asked for. Thread-safe: nothing changes after Open.
+struct VaultReaderOptions {
+  bool network = true;  // Reads NETWORK, too, which lies apart from the other sections that are read.
+};
+
+// An open vault: header, MODEL, CHUNKS, NETWORK, INDEX and MANIFEST, all checked and held in memory; base chunks and
+// variants are read as they are asked for. Thread-safe: nothing changes after Open.
+//
+// Opening takes one read of the file where all lies within its first 64 KiB. Else it takes one more for INDEX and
+// MANIFEST, one for each of MODEL and CHUNKS that does not, and one for NETWORK.
 class VaultReader {
  public:
   // `file_system` must outlive the result.
   static absl::StatusOr<std::unique_ptr<VaultReader>> Open(FileSystem& file_system, absl::string_view path);
 
   // The same for a file that is open already.
-  static absl::StatusOr<std::unique_ptr<VaultReader>> FromFile(std::unique_ptr<RandomAccessFile> file);
+  static absl::StatusOr<std::unique_ptr<VaultReader>> FromFile(std::unique_ptr<RandomAccessFile> file,
+                                                               const VaultReaderOptions& options = {});
 
   const std::string& path() const { return file_->path(); }
   const RandomAccessFile& file() const { return *file_; }
@@ -94,8 +104,8 @@ class VaultReader {
   // MODEL's bytes; whether they parse, and agree with params(), is for the codec to say.
   ByteView model_section() const { return {model_.data(), model_.size()}; }
 
-  // NETWORK's bytes, empty if the vault has none; whether they parse is for restore/infer/network_view.h to say. At a
-  // multiple of 4.
+  // NETWORK's bytes, empty if the vault has none or it was not read; whether they parse is for
+  // restore/infer/network_view.h to say. At a multiple of 4.
   ByteView network_section() const { return {network_.data(), network_.size()}; }
 
   // Reads the stored bytes of base chunk `chunk` < header().chunk_count() into `*stored` and compares their checksum.
@@ -123,15 +133,19 @@ class VaultReader {
   absl::Status CheckPadding() const;
   // Reads all of BASE and compares its checksum.
   absl::Status CheckBaseSection() const;
+  // Reads NETWORK, if there is one, and compares its checksum.
+  absl::Status CheckNetworkSection() const;
 
  private:
   explicit VaultReader(std::unique_ptr<RandomAccessFile> file) : file_(std::move(file)) {}
 
-  absl::Status Load();
-  absl::Status LoadHeader();
-  absl::Status LoadSection(Section section, std::vector<uint8_t>* bytes) const;
-  absl::Status LoadChunks();
-  absl::Status LoadVariants();
+  absl::Status Load(const VaultReaderOptions& options);
+  absl::Status LoadHeader(const ReadWindow& window);
+  absl::Status LoadSection(const ReadWindow& window, Section section, std::vector<uint8_t>* bytes) const;
+  absl::Status LoadChunks(const ReadWindow& window);
+  absl::Status LoadVariants(const ReadWindow& window);
+  // Of the file, with the place of a failure.
+  absl::Status ReadAt(uint64_t offset, absl::Span<uint8_t> out) const;
   absl::Status CheckOverlaps() const;
   bool FindChunkPlace(uint64_t chunk, ChunkPlace* place) const;
   absl::StatusOr<size_t> FindPosition(absl::string_view name) const;

@@ -5,16 +5,21 @@
 #include <xxhash.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "tests/temp_folder.h"
+#include "tests/vault/recorded_file.h"
 #include "tests/vault/test_vault.h"
+#include "vault/error_place.h"
 #include "vault/section_encoder.h"
 
 namespace modelvault {
@@ -192,6 +197,85 @@ TEST(VaultReaderTest, NamesADamagedOrMisplacedNetwork) {
   RepairChecksums(&vault);
   EXPECT_THAT(OpenBytes(vault),
               StatusIs(StatusCode::kDataLoss, HasSubstr("header at offset 220: section NETWORK of 1048576 bytes")));
+}
+
+TEST(VaultReaderTest, ErrorsHaveTheirPlaceInTheFile) {
+  const std::string vault = PlainVault();
+  ASSERT_OK_AND_ASSIGN(const auto good, OpenBytes(vault));
+  ASSERT_OK_AND_ASSIGN(const VaultVariant* variant, good->Find("dept-1"));
+  ASSERT_OK_AND_ASSIGN(const VaultBlob blob, good->OpenBlob(*variant));
+  const uint64_t chunk1 = SectionOffset(vault, 2) + good->base_chunk_stored_size(0);
+  const uint64_t segment1 = variant->offset + blob.head_size() + blob.segment_stored_size(0);
+  for (const auto& [flipped, place] :
+       {std::pair<uint64_t, uint64_t>(SectionOffset(vault, 0) + 3, SectionOffset(vault, 0)),
+        {SectionOffset(vault, 3) + 3, SectionOffset(vault, 3)},
+        {SectionOffset(vault, 4) + 3, SectionOffset(vault, 4)},
+        {chunk1 + 1, chunk1},
+        {variant->offset, variant->offset},
+        {segment1, segment1}}) {
+    std::string damaged = vault;
+    damaged[flipped] = static_cast<char>(damaged[flipped] ^ 1);
+    const absl::Status status = ReadAll(damaged);
+    EXPECT_THAT(status, StatusIs(StatusCode::kDataLoss));
+    EXPECT_EQ(PlaceOf(status).file_offset, place) << status;
+    EXPECT_EQ(PlaceOf(status).data_offset, std::nullopt);
+  }
+  // What is asked for and not there has none.
+  EXPECT_EQ(PlaceOf(good->Find("nobody").status()).file_offset, std::nullopt);
+  EXPECT_EQ(PlaceOf(AtFileOffset(AtFileOffset(absl::DataLossError("twice"), 1), 2)).file_offset, 1u);
+}
+
+absl::StatusOr<std::unique_ptr<VaultReader>> OpenRecorded(const std::string& vault, FileReads* reads,
+                                                          const VaultReaderOptions& options = {}) {
+  auto file = std::make_unique<MemoryFile>(std::vector<uint8_t>(vault.begin(), vault.end()), "v.mvlt");
+  return VaultReader::FromFile(std::make_unique<RecordedFile>(std::move(file), reads), options);
+}
+
+TEST(VaultReaderTest, OpeningTakesAReadOfTheFrontAndOneOfTheEnd) {
+  // 5,000 chunks of some 20 bytes: INDEX is beyond what is read first.
+  const TempFolder folder;
+  TestContents contents = MakeTestContents(16, 100, 5000 * 256);
+  contents.network = TestRandom(16).Bytes(45);
+  ASSERT_THAT(WriteVault(FileSystem::Default(), folder.File("v"), contents), IsOk());
+  const std::string vault = folder.Read("v");
+  const uint64_t index = SectionOffset(vault, 3);
+  ASSERT_GT(index, uint64_t{64} << 10);
+  const FileReads::Read front = {0, uint64_t{64} << 10};
+  const FileReads::Read end = {index, vault.size() - index};
+  FileReads reads;
+  ASSERT_THAT(OpenRecorded(vault, &reads, {.network = false}), IsOk());
+  EXPECT_THAT(reads.all, ElementsAre(front, end));
+  reads = {};
+  ASSERT_THAT(OpenRecorded(vault, &reads), IsOk());
+  EXPECT_THAT(reads.all, ElementsAre(front, FileReads::Read{SectionOffset(vault, 6), 45}, end));
+
+  // A vault of that size or less comes at once.
+  const std::string small = VaultWithANetwork();
+  reads = {};
+  ASSERT_THAT(OpenRecorded(small, &reads), IsOk());
+  EXPECT_THAT(reads.all, ElementsAre(FileReads::Read{0, small.size()}));
+}
+
+TEST(VaultReaderTest, AReadThatFailsHasItsPlace) {
+  FileReads reads;
+  reads.longest = 255;
+  const auto refused = OpenRecorded(PlainVault(), &reads).status();
+  EXPECT_THAT(refused, StatusIs(StatusCode::kUnavailable, HasSubstr("the disk says no")));
+  EXPECT_EQ(PlaceOf(refused).file_offset, 0u);
+}
+
+TEST(VaultReaderTest, ANetworkThatIsNotReadIsCheckedOnRequest) {
+  std::string vault = VaultWithANetwork();
+  FileReads reads;
+  ASSERT_OK_AND_ASSIGN(const auto good, OpenRecorded(vault, &reads, {.network = false}));
+  EXPECT_EQ(good->network_section().size, 0u);
+  EXPECT_THAT(good->CheckNetworkSection(), IsOk());
+  const size_t offset = SectionOffset(vault, 6);
+  vault[offset] = static_cast<char>(vault[offset] ^ 1);
+  ASSERT_OK_AND_ASSIGN(const auto damaged, OpenRecorded(vault, &reads, {.network = false}));
+  EXPECT_THAT(damaged->CheckNetworkSection(), StatusIs(StatusCode::kDataLoss, HasSubstr("NETWORK")));
+  ASSERT_OK_AND_ASSIGN(const auto none, OpenBytes(PlainVault()));
+  EXPECT_THAT(none->CheckNetworkSection(), IsOk());
 }
 
 TEST(VaultReaderTest, ChecksBaseAndPaddingOnRequest) {
