@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
 #include "restore/named_vault.h"
+#include "restore/verify_models.h"
 #include "tools/formats/model_formats.h"
 #include "tools/formats/readable_text.h"
 #include "tools/formats/text_file.h"
@@ -19,7 +20,6 @@
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/reports/checksum_list.h"
 #include "vault/format.h"
-#include "vault/ordered_parallel.h"
 
 namespace modelvault {
 namespace {
@@ -52,14 +52,6 @@ class Failures {
   Console* console_;
   std::vector<std::pair<std::string, std::string>> list_;
 };
-
-absl::Status VerifyModel(const NamedVault& vault, const std::string& name, int threads) {
-  const absl::StatusOr<NamedModel> open = vault.OpenModel(name);
-  if (!open.ok()) return open.status();
-  RestoreOptions options;
-  options.threads = threads;
-  return open->model->Verify(options);
-}
 
 // The model that "data/NAME" or "header/NAME" speaks of.
 std::string ModelOf(const std::string& what) { return what.substr(what.find('/') + 1); }
@@ -122,19 +114,9 @@ absl::StatusOr<ExitCode> Verify(Session& session, const Arguments& arguments) {
   failures.Add("", vault->vault().CheckPadding());
   failures.Add("", vault->vault().CheckBaseSection());
   if (vault->vault().header().has_network()) failures.Add("", vault->restorer().network().status());
-  // Many small models side by side, or the segments of each large one.
-  struct Verdict {
-    absl::Status status;
-  };
-  const int threads = ThreadCount(arguments.threads);
-  const bool side_by_side = names.size() >= static_cast<size_t>(threads);
-  const absl::Status status = OrderedParallel<Verdict>(
-      names.size(), side_by_side ? threads : 1,
-      [&](uint64_t i) -> absl::StatusOr<Verdict> {
-        return Verdict{VerifyModel(*vault, names[i], side_by_side ? 1 : threads)};
-      },
-      [&](uint64_t i, Verdict verdict) {
-        failures.Add(names[i], verdict.status);
+  const absl::Status status =
+      VerifyModels(*vault, names, arguments.threads, [&](size_t i, const absl::Status& verdict) {
+        failures.Add(names[i], verdict);
         session.console.progress().Update("verify", i + 1, names.size());
         return absl::OkStatus();
       });
