@@ -91,6 +91,7 @@ mv_code mv_vault_open_source(const mv_source* source, mv_vault** vault, mv_failu
     modelvault::OwnedSource owned(known);
     context.path = known.name != nullptr ? known.name : "source";
     if (absl::Status status = Required(known.read != nullptr, "source->read"); !status.ok()) return status;
+    if (known.reserved != 0) return absl::InvalidArgumentError("source->reserved is not 0");
     if (absl::Status status = Required(vault != nullptr, "vault"); !status.ok()) return status;
     auto file = std::make_unique<modelvault::SourceFile>(std::string(context.path), std::move(owned));
     return modelvault::OpenFile(std::move(file), vault);
