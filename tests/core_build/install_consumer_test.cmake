@@ -1,16 +1,10 @@
-# Installs BUILD_DIR into a fresh prefix, then configures, builds and runs the project in CONSUMER_DIR against it.
-# Everything happens below WORK_DIR, which is emptied before and after.
-function(run)
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
-  if(NOT result EQUAL 0)
-    list(JOIN ARGN " " command)
-    message(FATAL_ERROR "failed (${result}): ${command}\n${output}")
-  endif()
-  set(output "${output}" PARENT_SCOPE)
-endfunction()
+# Installs BUILD_DIR and its C++ libraries into a fresh prefix, then configures, builds and runs the project in
+# CONSUMER_DIR against it. Everything happens below WORK_DIR, which is emptied before and after.
+include(${CMAKE_CURRENT_LIST_DIR}/run_commands.cmake)
 
 file(REMOVE_RECURSE ${WORK_DIR})
 run(${CMAKE_COMMAND} --install ${BUILD_DIR} --prefix ${WORK_DIR}/prefix)
+run(${CMAKE_COMMAND} --install ${BUILD_DIR} --prefix ${WORK_DIR}/prefix --component cpp)
 run(${CMAKE_COMMAND} -S ${CONSUMER_DIR} -B ${WORK_DIR}/build -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${CXX}
     -DCMAKE_PREFIX_PATH=${WORK_DIR}/prefix)
 run(${CMAKE_COMMAND} --build ${WORK_DIR}/build)
