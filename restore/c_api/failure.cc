@@ -147,6 +147,4 @@ void mv_failure_free(mv_failure* failure) {
   if (failure != &modelvault::kOutOfMemory) delete static_cast<modelvault::OwnedFailure*>(failure);
 }
 
-const char* mv_library_version(void) { return MODELVAULT_VERSION; }
-
 }  // extern "C"

@@ -33,6 +33,11 @@ const PackedVault& Small() {
 
 const std::vector<std::string> kNames = {"alike", "base", "few", "other", "ternary"};
 
+std::string GoldenVault(const std::string& version) {
+  std::ifstream in(absl::StrCat(MODELVAULT_SOURCE_DIR "/tests/vault/golden/v", version, ".mvlt"), std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+}
+
 class CApiTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -519,11 +524,19 @@ TEST_F(CApiTest, VerifyLooksAtAllBytesOfTheFile) {
   EXPECT_EQ(verify(Small().bytes, padding), MV_CODE_DAMAGED);
   EXPECT_THAT(failure_.message(), HasSubstr("padding at offset"));
   EXPECT_EQ(failure_.offset(), padding);
-  std::ifstream in(MODELVAULT_SOURCE_DIR "/tests/vault/golden/v1.2.mvlt", std::ios::binary);
-  const std::string talking((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  const std::string talking = GoldenVault("1.2");
   ASSERT_GT(SectionSize(talking, 6), 0u);
   EXPECT_EQ(verify(talking, SectionOffset(talking, 6)), MV_CODE_DAMAGED);
   EXPECT_THAT(failure_.message(), HasSubstr("NETWORK"));
+}
+
+TEST_F(CApiTest, GoldenVaultsOfEveryVersionVerify) {
+  for (const char* const version : {"1.0", "1.1", "1.2"}) {
+    const std::string bytes = GoldenVault(version);
+    vault_ = OpenMemory(bytes, &failure_);
+    EXPECT_EQ(mv_vault_verify(vault_.get(), nullptr, failure_.out()), MV_CODE_OK) << failure_.message();
+    vault_.reset();
+  }
 }
 
 // --- Sources.
