@@ -73,8 +73,9 @@ class OpenFile : public RandomAccessFile {
 FileLock::~FileLock() { calls_.Close(fd_); }
 
 FileSystem& FileSystem::Default() {
-  static FileSystem file_system(SystemCalls::Posix());
-  return file_system;
+  // Never destroyed: what it hands out may be closed while the process ends.
+  static auto* const file_system = new FileSystem(SystemCalls::Posix());
+  return *file_system;
 }
 
 absl::StatusOr<std::unique_ptr<RandomAccessFile>> FileSystem::OpenForRead(absl::string_view path_view) {

@@ -48,6 +48,7 @@ class CApiReadsTest : public testing::Test {
 
 TEST_F(CApiReadsTest, TwoReadsOpenAVaultOf100Variants) {
   ASSERT_GT(Vault().bytes.size(), size_t{200} << 10);
+  ASSERT_GT(SectionSize(Vault().bytes, 6), 0u) << "NETWORK, which is not read";
   ASSERT_EQ(mv_vault_variant_count(vault_.get()), size_t{kVariants});
   const uint64_t index = SectionOffset(Vault().bytes, 3);
   // All that there is before the first tensor: the model is open, variants have been listed.

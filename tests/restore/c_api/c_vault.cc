@@ -67,9 +67,16 @@ PackedVault PackManyVariants(int variants) {
     base.tensors.push_back(MakeTensor(absl::StrFormat("layers.%d.wo", layer), "I8", {128, 64}, &random));
     base.tensors.push_back(MakeTensor(absl::StrFormat("layers.%d.norm", layer), "F32", {64}, &random));
   }
+  base.tensors.push_back(MakeTensor("output", "I8", {4, 64}, &random));
+  base.tensors.push_back(MakeTensor("output.scale", "F32", {4}, &random));
+  base.tensors.back().data = std::string("\0\0\x80\x3F\0\0\x80\x3F\0\0\x80\x3F\0\0\x80\x3F", 16);  // Ones.
+  PackOptions options;
+  options.network = NetworkInput{"network.json", {}, ""};
+  options.network->config.architecture = Architecture::kMlp;
+  options.network->config.mlp = {"output"};
   std::map<std::string, FileModel> models = {{"base", base}};
   for (int i = 0; i < variants; ++i) models[absl::StrFormat("dept-%03d", i)] = Ternary(base, 40, &random);
-  return Pack(std::move(models), {});
+  return Pack(std::move(models), options);
 }
 
 mv_source TestSource::source() {

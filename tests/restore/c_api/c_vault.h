@@ -23,35 +23,32 @@ struct CloseVault {
 struct FreeModel {
   void operator()(mv_model* model) const { mv_model_free(model); }
 };
-struct FreeFailure {
-  void operator()(mv_failure* failure) const { mv_failure_free(failure); }
-};
 using VaultHandle = std::unique_ptr<mv_vault, CloseVault>;
 using ModelHandle = std::unique_ptr<mv_model, FreeModel>;
 
 // What the last call of a test said: passed to it as `failure.out()`.
 class Failure {
  public:
+  Failure() = default;
+  ~Failure() { mv_failure_free(failure_); }
+  Failure(const Failure&) = delete;
+  Failure& operator=(const Failure&) = delete;
+
   mv_failure** out() {
-    failure_.reset();
-    return &raw_;
+    mv_failure_free(failure_);
+    failure_ = nullptr;
+    return &failure_;
   }
-  const mv_failure* get() {
-    if (raw_ != nullptr) failure_.reset(raw_);
-    raw_ = nullptr;
-    return failure_.get();
-  }
-  mv_code code() { return mv_failure_code(get()); }
-  std::string message() { return mv_failure_message(get()); }
-  std::string path() { return mv_failure_path(get()); }
-  std::string variant() { return mv_failure_variant(get()); }
-  std::string tensor() { return mv_failure_tensor(get()); }
-  uint64_t offset() { return mv_failure_offset(get()); }
-  uint64_t data_offset() { return mv_failure_data_offset(get()); }
+  mv_code code() const { return mv_failure_code(failure_); }
+  std::string message() const { return mv_failure_message(failure_); }
+  std::string path() const { return mv_failure_path(failure_); }
+  std::string variant() const { return mv_failure_variant(failure_); }
+  std::string tensor() const { return mv_failure_tensor(failure_); }
+  uint64_t offset() const { return mv_failure_offset(failure_); }
+  uint64_t data_offset() const { return mv_failure_data_offset(failure_); }
 
  private:
-  mv_failure* raw_ = nullptr;
-  std::unique_ptr<mv_failure, FreeFailure> failure_;
+  mv_failure* failure_ = nullptr;
 };
 
 // A vault and all that went into it.
@@ -67,7 +64,8 @@ struct PackedVault {
 // the base), "few" and "ternary" (differ in some weights), "other" (has nothing in common with it).
 PackedVault PackSmallVault();
 
-// A base of 160 KiB and `variants` ternary variants of it, "dept-000" and so on, packed as by default.
+// A base of 160 KiB and `variants` ternary variants of it, "dept-000" and so on, packed as by default; the vault says
+// what they compute, in its NETWORK.
 PackedVault PackManyVariants(int variants);
 
 // A source that reads a string, writes down what it was asked for, and fails as it is told. Thread-safe.
