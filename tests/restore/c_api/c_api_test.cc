@@ -373,8 +373,12 @@ TEST_F(CApiTest, RefusesRangesOutsideTheData) {
   const uint64_t size = Small().DataOf("few").size();
   char byte = '?';
   Collected collected;
-  for (const auto& [offset, count] :
-       {std::pair<uint64_t, size_t>(size, 1), {size + 1, 0}, {UINT64_MAX, 1}, {1, size}, {0, SIZE_MAX}}) {
+  for (const auto& [offset, count] : {std::pair<uint64_t, size_t>(size, 1),
+                                      {size + 1, 0},
+                                      {UINT64_MAX, 1},
+                                      {1, size},
+                                      {0, SIZE_MAX},
+                                      {1, SIZE_MAX}}) {
     EXPECT_EQ(mv_model_read_data(model.get(), offset, &byte, count, nullptr, failure_.out()), MV_CODE_INVALID_ARGUMENT);
     EXPECT_THAT(failure_.message(), AllOf(HasSubstr(absl::StrCat(count, " bytes at offset ", offset)),
                                           HasSubstr(absl::StrCat("the data section, which has ", size))));
