@@ -13,9 +13,9 @@
 #include "restore/c_api/include/modelvault/modelvault.h"
 #include "restore/c_api/read_options.h"
 #include "restore/c_api/source_file.h"
+#include "restore/c_api/stored_formats.h"
 #include "restore/c_api/versioned_structs.h"
 #include "restore/verify_models.h"
-#include "tools/formats/model_formats.h"
 #include "vault/error_place.h"
 #include "vault/format.h"
 
@@ -26,7 +26,7 @@ absl::Status OpenFile(std::unique_ptr<RandomAccessFile> file, mv_vault** vault) 
   // What models compute is no business of those who read weights, and it lies apart from all that they need.
   absl::StatusOr<std::unique_ptr<VaultReader>> reader = VaultReader::FromFile(std::move(file), {.network = false});
   if (!reader.ok()) return reader.status();
-  absl::StatusOr<NamedVault> named = NamedVault::FromReader(*std::move(reader), KnownModelFormats());
+  absl::StatusOr<NamedVault> named = NamedVault::FromReader(*std::move(reader), StoredFormats());
   if (!named.ok()) return named.status();
   *vault = new mv_vault{std::make_shared<const OpenedVault>(*std::move(named))};
   return absl::OkStatus();

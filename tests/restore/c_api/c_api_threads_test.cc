@@ -1,5 +1,4 @@
-// Several threads on one handle: as fast as they like, the same bytes. Under ThreadSanitizer or not, what one call
-// breaks another sees here.
+// Several threads on one handle, all of them the first to ask something of it: the same bytes as for one.
 #include <gtest/gtest.h>
 #include <modelvault/modelvault.h>
 

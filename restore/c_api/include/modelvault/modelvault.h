@@ -104,7 +104,8 @@ typedef struct mv_source {
    * asked for by another call. 0: there are no more bytes, though there should be. A negative number: reading failed;
    * the number is shown in the message. Anything above `size` is a lie and fails, too. The ranges asked for lie within
    * the source's size. Called by every thread that uses the vault, at the same time, and by threads of the library if a
-   * call asks for several. The bytes must not change as long as the source is used. */
+   * call asks for several; it must not use this vault's handles. The bytes must not change as long as the source is
+   * used. */
   int64_t (*read)(void* context, uint64_t offset, void* buffer, size_t size);
   /* Called once: when the vault and all of its models are closed, or before mv_vault_open_source() returns a failure,
    * whatever it is, unless struct_size is wrong. May be NULL. */
