@@ -23,7 +23,7 @@ from torch.nn.utils import parametrize
 
 import llama
 import modelvault
-from modelvault import safetensors
+from modelvault.training import safetensors
 
 allocate = modelvault.allocate
 
@@ -258,7 +258,7 @@ def speed(corpus, base, priors, name, blocks=5):
     text alone, with the teacher's answers from memory, and with the teacher asked at each step. A block is as many steps
     as there are between two counts of the bytes, so that each has one count; they take turns of `blocks` blocks, so that
     what else the machine does falls on all, and the median of the blocks' means counts."""
-    block = modelvault.plan.CONTROL_INTERVAL
+    block = modelvault.training.plan.CONTROL_INTERVAL
     rounds = blocks * block + 1  # The first is for warming up.
     torch.set_num_threads(1)
     config = read_config(corpus)

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 import modelvault as mv
-from modelvault import safetensors
-from modelvault.priors import Prior
+from modelvault.training import safetensors
+from modelvault.training.priors import Prior
 
 
 class AttachTest(toy.FolderTest):

@@ -9,8 +9,8 @@ from torch import nn
 from torch.nn import functional
 
 import modelvault as mv
-from modelvault import safetensors
-from modelvault.batch import Batch, logits_of
+from modelvault.training import safetensors
+from modelvault.training.batch import Batch, logits_of
 
 PAD = -100
 
@@ -209,7 +209,7 @@ class BatchTest(toy.FolderTest):
         optimizer = torch.optim.Adam(plan.parameter_groups())
         inputs = toy.make_batches(1)[0][0]
         with self.assertRaisesRegex(mv.AttachError, "what is trained is no longer finite; was the loss"):
-            for _ in range(mv.plan.CONTROL_INTERVAL):
+            for _ in range(mv.training.plan.CONTROL_INTERVAL):
                 optimizer.zero_grad()
                 (model(inputs).mean() * float("nan")).backward()
                 optimizer.step()

@@ -9,7 +9,7 @@ import toy
 import torch
 
 import modelvault as mv
-from modelvault import coder_cost, safetensors
+from modelvault.training import coder_cost, safetensors
 
 
 class CostTableTest(unittest.TestCase):
@@ -58,7 +58,7 @@ class BudgetTest(toy.FolderTest):
             plan.budget_bytes = budget
             found = []
             for nearby in (0.0, 0.8, 1.0):
-                with unittest.mock.patch.object(sys.modules["modelvault.plan"], "_NEARBY", nearby):
+                with unittest.mock.patch.object(sys.modules["modelvault.training.plan"], "_NEARBY", nearby):
                     plan._set_threshold(first)
                     found.append((plan._move_threshold(count, codings), plan.threshold))
             self.assertEqual(found, found[:1] * 3, budget)

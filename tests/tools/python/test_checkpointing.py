@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 import modelvault as mv
-from modelvault import safetensors
+from modelvault.training import safetensors
 
 
 class Block(nn.Module):

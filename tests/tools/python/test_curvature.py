@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import modelvault as mv
-from modelvault import layer_moments, safetensors
+from modelvault.training import layer_moments, safetensors
 
 
 class CurvatureTest(toy.FolderTest):

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import modelvault as mv
-from modelvault import safetensors
+from modelvault.training import safetensors
 
 
 def load_plain(path):

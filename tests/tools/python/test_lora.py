@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import modelvault as mv
-from modelvault import safetensors
+from modelvault.training import safetensors
 
 
 class LoraTest(toy.FolderTest):

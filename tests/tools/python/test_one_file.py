@@ -7,7 +7,7 @@ import toy
 import torch
 
 import modelvault as mv
-from modelvault import safetensors
+from modelvault.training import safetensors
 
 BUDGET = 8000
 

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 import modelvault as mv
-from modelvault import safetensors
+from modelvault.training import safetensors
 
 
 class Two(nn.Module):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import modelvault as mv
-from modelvault import safetensors
+from modelvault.training import safetensors
 
 
 class Encoder(nn.Module):

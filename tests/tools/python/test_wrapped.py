@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 import modelvault as mv
-from modelvault import safetensors
+from modelvault.training import safetensors
 
 
 class Compiled(nn.Module):

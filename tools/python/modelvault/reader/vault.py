@@ -1,0 +1,144 @@
+"""An open vault."""
+
+import ctypes
+import os
+from types import TracebackType
+from typing import Iterator, List, Optional, Tuple, Type, Union
+
+from . import library
+from .calls import Handle, Progress, text_of
+from .errors import InvalidArgument
+from .model import Model
+from .opened import Opened, encode_name
+from .source import BinaryFile, FileObject, Memory
+
+Source = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, BinaryFile]
+
+_BASE = "base"
+
+
+class Vault:
+    """One base model and its variants, in one file. Iterating gives the variants' names, vault[name] a Model:
+
+        vault = modelvault.Vault("hospital.mvlt")
+        weights = vault["radiology"]["layers.0.wq"]
+
+    Only lists are read to open it. Several threads may use it and its models at once."""
+
+    def __init__(self, source: Source, *, name: Optional[str] = None, threads: int = 1):
+        """Opens a vault, its bytes, or a binary file-like object that has it, with seek() and read(). Bytes and object
+        must stay as they are, and the object open, as long as the vault and its models live; the object is not closed.
+
+        name: for messages, of bytes ("memory") and objects (their own name, or "source"). threads: how many decode a
+        model; -1: one a processor.
+
+        Raises FileMissing; InvalidArgument for what is no regular file; Damaged, for what is no vault, too; Unsupported;
+        Storage; LibraryMissing."""
+        if threads < -1:
+            raise InvalidArgument(f"threads: expected -1 or more, found {threads}")
+        # Of the models that were asked for last, so that vault["a"]["x"], vault["a"]["y"] opens it once.
+        self._last: Optional[Model] = None
+        self._names: Optional[Tuple[str, ...]] = None
+        self._opened, handle = _open(source, name, threads)
+        self._handle: Optional[Handle] = handle
+
+    @property
+    def path(self) -> str:
+        """The path or name that it was opened under."""
+        return self._opened.path
+
+    @property
+    def closed(self) -> bool:
+        """Whether close() was called."""
+        return self._handle is None
+
+    @property
+    def names(self) -> List[str]:
+        """The variants' names, sorted byte by byte. The base, "base", is none."""
+        return list(self._all_names())
+
+    @property
+    def base(self) -> Model:
+        """The base."""
+        return self[_BASE]
+
+    def __len__(self) -> int:
+        return len(self._all_names())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._all_names()
+
+    def __getitem__(self, name: str) -> Model:
+        """A variant, or the base under "base". Raises NotFound."""
+        handle = self._open_handle()
+        last = self._last
+        if last is None or last.name != name:
+            model = Handle(library.library().mv_model_free, handle.keeps)
+            self._opened.call("mv_vault_model", handle, encode_name(name, "variant", self._opened),
+                              model.to_fill())
+            self._last = last = Model(self._opened, model)
+        return last
+
+    def verify(self, progress: Optional[Progress] = None) -> None:
+        """Restores every model, compares its digests, and checks all other bytes of the file. Raises Damaged for the
+        first that is; Model.verify() tells of one. `progress` counts models."""
+        self._opened.read(progress, "mv_vault_verify", self._open_handle())
+
+    def close(self) -> None:
+        """Closes it, once or more. Models that were taken from it stay usable; the file is closed with the last."""
+        self._handle = None
+        self._last = None
+
+    def __enter__(self) -> "Vault":
+        return self
+
+    def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
+                 traceback: Optional[TracebackType]) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else f"{len(self)} variants"
+        return f"<modelvault.Vault {self.path!r}, {state}>"
+
+    def _open_handle(self) -> Handle:
+        handle = self._handle
+        if handle is None:
+            raise InvalidArgument(f"{self.path}: the vault is closed", self.path)
+        return handle
+
+    def _all_names(self) -> Tuple[str, ...]:
+        handle = self._open_handle()
+        if self._names is None:
+            names = []
+            for i in range(library.library().mv_vault_variant_count(handle)):
+                info = library.ModelInfo(ctypes.sizeof(library.ModelInfo))
+                self._opened.call("mv_vault_variant_info", handle, i, ctypes.byref(info))
+                names.append(text_of(info.name))
+            self._names = tuple(names)
+        return self._names
+
+
+def _open(source: Source, name: Optional[str], threads: int) -> Tuple[Opened, Handle]:
+    close = library.library().mv_vault_close
+    if isinstance(source, (str, os.PathLike)):
+        path = os.fsencode(source)
+        opened, handle = Opened(os.fsdecode(path), threads, None), Handle(close, None)
+        if b"\0" in path:
+            raise InvalidArgument(f"{opened.path!r} is no path: it has a NUL")
+        opened.call("mv_vault_open", path, handle.to_fill())
+    elif isinstance(source, BinaryFile):
+        own = getattr(source, "name", None)
+        known_as = name or (own if isinstance(own, str) else "source")
+        file = FileObject(source, known_as)
+        opened, handle = Opened(known_as, threads, file), Handle(close, file)
+        opened.call("mv_vault_open_source", ctypes.byref(file.source), handle.to_fill())
+    else:
+        known_as = name or "memory"
+        memory = Memory(source)
+        opened, handle = Opened(known_as, threads, None), Handle(close, memory)
+        opened.call("mv_vault_open_memory", memory.address, memory.size, known_as.encode("utf-8", "replace"),
+                    handle.to_fill())
+    return opened, handle
