@@ -124,8 +124,9 @@ class Model:
     def load_state_dict(self, module: "nn.Module", strict: bool = True, progress: Optional[Progress] = None) -> Any:
         """Loads all tensors into a PyTorch module, as module.load_state_dict() does, and returns what that does. INT8
         weights with steps beside them (NAME and NAME.scale) become floats, weights times steps, where the module has
-        floats by that name and no NAME.scale."""
-        return module.load_state_dict(torch_tensors.computed(self.torch(None, progress), module.state_dict()), strict)
+        floats by that name and no NAME.scale. Raises Unsupported for steps that are not F32, one a row or one for all."""
+        state = torch_tensors.computed(self.torch(None, progress), module.state_dict(), self._opened.path, self._name)
+        return module.load_state_dict(state, strict)
 
     def bytes(self, offset: int, length: int) -> builtins.bytes:
         """Restores `length` bytes from byte `offset` of the data section on. Raises InvalidArgument unless they lie

@@ -28,17 +28,23 @@ def tensor_of(array: Array, info: TensorInfo, path: str, variant: str) -> "torch
                           f"{info.dtype}; names= can leave it out", path, variant, info.name) from None
 
 
-def computed(tensors: Mapping[str, "torch.Tensor"], own: Mapping[str, Any]) -> Dict[str, "torch.Tensor"]:
+def computed(tensors: Mapping[str, "torch.Tensor"], own: Mapping[str, Any], path: str,
+             variant: str) -> Dict[str, "torch.Tensor"]:
     """The tensors as a module computes with them whose own are `own`: where the module has floats for INT8 weights, and
-    nothing for the steps beside them, one a row or one for all, the weights times these."""
+    nothing for the steps beside them, the weights times these. `path` and `variant` are for messages."""
     import torch  # pylint: disable=import-outside-toplevel
     state = dict(tensors)
     for name, weights in tensors.items():
-        steps = tensors.get(name + _STEPS)
-        if steps is None or name + _STEPS in own or name not in own or weights.dtype != torch.int8:
+        steps_name = name + _STEPS
+        if (weights.dtype != torch.int8 or steps_name not in tensors or steps_name in own or name not in own or
+                not own[name].is_floating_point()):
             continue
+        steps = state.pop(steps_name)
         rows = weights.shape[0] if weights.dim() else 1
-        if own[name].is_floating_point() and steps.dtype == torch.float32 and steps.numel() in (1, rows):
-            state[name] = weights.to(torch.float32) * steps.reshape([-1] + [1] * max(weights.dim() - 1, 0))
-            del state[name + _STEPS]
+        # The module would take the weights as they are, and be wrong.
+        if steps.dtype != torch.float32 or steps.numel() not in (1, rows):
+            raise Unsupported(f"{path}: '{variant}', tensor '{steps_name}' has {steps.numel()} values of {steps.dtype}; "
+                              f"expected F32, one for each of the {rows} rows of '{name}' or one for all", path, variant,
+                              steps_name)
+        state[name] = weights.to(torch.float32) * steps.reshape([-1] + [1] * max(weights.dim() - 1, 0))
     return state

@@ -91,6 +91,7 @@ class Vault:
         """Closes it, once or more. Models that were taken from it stay usable; the file is closed with the last."""
         self._handle = None
         self._last = None
+        self._opened = self._opened._replace(file=None)
 
     def __enter__(self) -> "Vault":
         return self
