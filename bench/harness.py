@@ -4,6 +4,7 @@ on, and tables. Python's standard library only."""
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -58,6 +59,7 @@ class Programs:
         self.time_restore = build / "bench" / "time_restore"
         self.generate_large = build / "bench" / "generate_large"
         self.load_by_c = build / "bench" / "load_by_c"
+        self.c_library = build / "restore" / "c_api" / "libmodelvault.so.0"
         needed = [self.mvault]
         if "bench_programs" in targets:
             needed += [self.run_measured, self.delta_plane, self.time_restore, self.generate_large, self.load_by_c]
@@ -148,6 +150,19 @@ def fastest(programs, folder, command, repeat, must_succeed=True):
     """The run of `repeat` with the least wall time: the one least disturbed by what else the machine does."""
     runs = [measure(programs, folder, command, must_succeed) for _ in range(repeat)]
     return min(runs, key=lambda r: r["wall_s"])
+
+
+def instructions(command, folder):
+    """Instructions of a whole process, the dynamic linker's included; None without valgrind."""
+    if shutil.which("valgrind") is None:
+        return None
+    command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder / 'callgrind.out'}", *command]
+    done = subprocess.run([str(c) for c in command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                          check=False)
+    found = re.search(r"Collected : ([0-9]+)", done.stderr)
+    if done.returncode != 0 or found is None:
+        raise Failure(f"valgrind: {done.stderr.strip()}")
+    return int(found[1])
 
 
 class ModelSet:
