@@ -1,5 +1,6 @@
 """Every tensor comes back as the array that was packed."""
 
+import pickle
 import subprocess
 import unittest
 from unittest import mock
@@ -132,6 +133,11 @@ class ReadingTest(vaults.VaultTest):
             self.assert_tensor(array, self.models["alpha"][key], key)
         with self.assertRaises(modelvault.InvalidArgument):
             modelvault.Vault(self.path, threads=-2)
+
+    def test_they_stay_in_their_process(self):
+        for each in (self.vault, self.vault["alpha"]):
+            with self.assertRaises((TypeError, ValueError)):
+                pickle.dumps(each)
 
     def test_bfloat16(self):
         values = numpy.array([[0, 1, -2.5, 3.140625], [numpy.inf, -0.0, 2.0**-133, 2.0**127]], numpy.float32)
