@@ -45,7 +45,6 @@ _FUNCTIONS = (
     ("mv_model_tensor_info", _CODE, (_HANDLE, _SIZE, _OUT, _OUT)),
     ("mv_model_find_tensor", _CODE, (_HANDLE, _TEXT, _OUT, _OUT)),
     ("mv_model_restore_file", _CODE, (_HANDLE, _TEXT, _OUT, _OUT)),
-    ("mv_model_read_file", _CODE, (_HANDLE, ctypes.c_void_p, _SIZE, _OUT, _OUT)),
     ("mv_model_read_tensor", _CODE, (_HANDLE, _TEXT, ctypes.c_void_p, _SIZE, _OUT, _OUT)),
     ("mv_model_read_data", _CODE, (_HANDLE, _U64, ctypes.c_void_p, _SIZE, _OUT, _OUT)),
     ("mv_model_verify", _CODE, (_HANDLE, _OUT, _OUT)),

@@ -177,12 +177,15 @@ class Model:
         return self._infos
 
     def _selected(self, names: Optional[Iterable[str]]) -> List[TensorInfo]:
+        infos = self._all_infos()
         if names is None:
-            return list(self._all_infos().values())
+            return list(infos.values())
         if isinstance(names, str):
             raise TypeError("expected names of tensors, found one string")
-        chosen = {self.info(name).name for name in names}
-        return [info for name, info in self._all_infos().items() if name in chosen]
+        chosen = set(names)
+        for name in chosen.difference(infos):
+            self.info(name)  # Raises what there is to say.
+        return [info for name, info in infos.items() if name in chosen]
 
     def _read_data(self, offset: int, size: int, progress: Optional[Progress]) -> Array:
         data = numpy.empty(size, numpy.uint8)

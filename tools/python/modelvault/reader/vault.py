@@ -36,21 +36,18 @@ class Vault:
         Storage; LibraryMissing."""
         if threads < -1:
             raise InvalidArgument(f"threads: expected -1 or more, found {threads}")
-        # Of the models that were asked for last, so that vault["a"]["x"], vault["a"]["y"] opens it once.
-        self._last: Optional[Model] = None
-        self._names: Optional[Tuple[str, ...]] = None
-        self._opened, handle = _open(source, name, threads)
-        self._handle: Optional[Handle] = handle
+        self._state: Optional[_State] = _open(source, name, threads)
+        self._path = self._state.opened.path
 
     @property
     def path(self) -> str:
         """The path or name that it was opened under."""
-        return self._opened.path
+        return self._path
 
     @property
     def closed(self) -> bool:
         """Whether close() was called."""
-        return self._handle is None
+        return self._state is None
 
     @property
     def names(self) -> List[str]:
@@ -73,25 +70,24 @@ class Vault:
 
     def __getitem__(self, name: str) -> Model:
         """A variant, or the base under "base". Raises NotFound."""
-        handle = self._open_handle()
-        last = self._last
-        if last is None or last.name != name:
-            model = Handle(library.library().mv_model_free, handle.keeps)
-            self._opened.call("mv_vault_model", handle, encode_name(name, "variant", self._opened),
-                              model.to_fill())
-            self._last = last = Model(self._opened, model)
-        return last
+        state = self._open_state()
+        model = state.last
+        if model is None or model.name != name:
+            handle = Handle(library.library().mv_model_free, state.handle.keeps)
+            state.opened.call("mv_vault_model", state.handle, encode_name(name, "variant", state.opened),
+                              handle.to_fill())
+            state.last = model = Model(state.opened, handle)
+        return model
 
     def verify(self, progress: Optional[Progress] = None) -> None:
         """Restores every model, compares its digests, and checks all other bytes of the file. Raises Damaged for the
         first that is; Model.verify() tells of one. `progress` counts models."""
-        self._opened.read(progress, "mv_vault_verify", self._open_handle())
+        state = self._open_state()
+        state.opened.read(progress, "mv_vault_verify", state.handle)
 
     def close(self) -> None:
         """Closes it, once or more. Models that were taken from it stay usable; the file is closed with the last."""
-        self._handle = None
-        self._last = None
-        self._opened = self._opened._replace(file=None)
+        self._state = None
 
     def __enter__(self) -> "Vault":
         return self
@@ -104,25 +100,36 @@ class Vault:
         state = "closed" if self.closed else f"{len(self)} variants"
         return f"<modelvault.Vault {self.path!r}, {state}>"
 
-    def _open_handle(self) -> Handle:
-        handle = self._handle
-        if handle is None:
+    def _open_state(self) -> "_State":
+        state = self._state
+        if state is None:
             raise InvalidArgument(f"{self.path}: the vault is closed", self.path)
-        return handle
+        return state
 
     def _all_names(self) -> Tuple[str, ...]:
-        handle = self._open_handle()
-        if self._names is None:
+        state = self._open_state()
+        if state.names is None:
             names = []
-            for i in range(library.library().mv_vault_variant_count(handle)):
+            for i in range(library.library().mv_vault_variant_count(state.handle)):
                 info = library.ModelInfo(ctypes.sizeof(library.ModelInfo))
-                self._opened.call("mv_vault_variant_info", handle, i, ctypes.byref(info))
+                state.opened.call("mv_vault_variant_info", state.handle, i, ctypes.byref(info))
                 names.append(text_of(info.name))
-            self._names = tuple(names)
-        return self._names
+            state.names = tuple(names)
+        return state.names
 
 
-def _open(source: Source, name: Optional[str], threads: int) -> Tuple[Opened, Handle]:
+class _State:
+    """What there is until the vault is closed. Calls keep it until they are over."""
+
+    def __init__(self, opened: Opened, handle: Handle):
+        self.opened = opened
+        self.handle = handle
+        self.names: Optional[Tuple[str, ...]] = None
+        # The model that was asked for last, so that vault["a"]["x"], vault["a"]["y"] reads its parts once.
+        self.last: Optional[Model] = None
+
+
+def _open(source: Source, name: Optional[str], threads: int) -> _State:
     close = library.library().mv_vault_close
     if isinstance(source, (str, os.PathLike)):
         path = os.fsencode(source)
@@ -142,4 +149,4 @@ def _open(source: Source, name: Optional[str], threads: int) -> Tuple[Opened, Ha
         opened, handle = Opened(known_as, threads, None), Handle(close, memory)
         opened.call("mv_vault_open_memory", memory.address, memory.size, known_as.encode("utf-8", "replace"),
                     handle.to_fill())
-    return opened, handle
+    return _State(opened, handle)
