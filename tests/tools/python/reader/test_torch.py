@@ -89,6 +89,13 @@ class LoadStateDictTest(vaults.FolderTest):
             numpy.testing.assert_array_equal(module.weight.detach().numpy(), -self.weights * self.steps[:, None])
             numpy.testing.assert_array_equal(module.bias.detach().numpy(), self.bias)
 
+    def test_steps_that_were_used_are_not_loaded(self):
+        class Keeping(nn.Linear):
+            def load_state_dict(self, state_dict, strict=True):  # pylint: disable=arguments-differ
+                return sorted(state_dict), strict
+
+        self.assertEqual(self.pack().base.load_state_dict(Keeping(5, 3), strict=False), (["bias", "weight"], False))
+
     def test_one_step_for_all(self):
         for shape in ((), (1,), (1, 1)):
             vault = self.pack(numpy.full(shape, 0.125, numpy.float32))
