@@ -47,7 +47,7 @@ class DeclarationsTest(unittest.TestCase):
         self.assertGreater(len(declared), 30)
         for name, result, arguments in library._FUNCTIONS:  # pylint: disable=protected-access
             expected_result, text = declared[name]
-            expected = [re.match(r"(.*?)\s*\w+$", argument.strip())[1].replace("**", "*") for argument in text.split(",")]
+            expected = [re.match(r"(.*?)\s*\w+$", each.strip())[1].replace("**", "*") for each in text.split(",")]
             self.assertEqual(result, type_of(expected_result), name)
             self.assertEqual(list(arguments), [type_of(each) for each in expected], name)
 

@@ -60,7 +60,7 @@ class ImportingTest(vaults.VaultTest):
             run(first + """
 import modelvault
 names = ["add_tensor_weights", "allocate", "apply_lora", "attach", "curvature", "distill", "export", "load", "plan_of",
-         "tensor_weights", "write_tensor_weights", "Plan", "Priors", "BaseModel", "Vault", "Model", "float32_of_bfloat16"]
+         "tensor_weights", "write_tensor_weights", "Plan", "Priors", "BaseModel", "Vault", "float32_of_bfloat16"]
 for name in names:
     assert callable(getattr(modelvault, name)), name
     assert name in dir(modelvault) and name in modelvault.__all__, name
@@ -72,7 +72,8 @@ for name in names:
             for name in modelvault.__all__:
                 getattr(modelvault, name)
             assert len(set(modelvault.__all__)) == len(modelvault.__all__)
-            assert set(modelvault.reader.__all__) | set(modelvault._TRAINING) | {"__version__"} == set(modelvault.__all__)
+            names = {*modelvault.reader.__all__, *modelvault._TRAINING, "__version__"}
+            assert names == set(modelvault.__all__)
             assert set(modelvault._TRAINING) == set(modelvault.training.__all__)
             assert not hasattr(modelvault, "nothing")
             """)
@@ -140,8 +141,8 @@ class LibraryTest(vaults.FolderTest):
 
     def test_another_library(self):
         said = self.attempt(MODELVAULT_LIBRARY="libm.so.6")
-        self.assertIn("missing: libm.so.6 has no function mv_failure_message: it is not libmodelvault, or is older than",
-                      said)
+        self.assertIn("missing: libm.so.6 has no function mv_failure_message: it is not libmodelvault, or is older "
+                      "than", said)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ from typing import Dict, Optional, Type
 
 
 class VaultError(Exception):
-    """A call failed. str() is a sentence with all that is known; what a program may want of it is in the attributes, None
-    where it is not known or concerns nothing."""
+    """A call failed. str() is a sentence with all that is known; what a program may want of it is in the attributes,
+    None where it is not known or concerns nothing."""
 
     def __init__(self, message: str, path: Optional[str] = None, variant: Optional[str] = None,
                  tensor: Optional[str] = None, offset: Optional[int] = None, data_offset: Optional[int] = None):

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 Path = Union[str, "os.PathLike[str]"]
 
-# Reading every tensor for itself would decode what lies before it in its segment again each time; so neighbours are read
-# together, as many as fit into this.
+# Reading every tensor for itself would decode what lies before it in its segment again each time; so neighbours are
+# read together, as many as fit into this.
 _RUN = 16 << 20
 
 
@@ -124,7 +124,8 @@ class Model:
     def load_state_dict(self, module: "nn.Module", strict: bool = True, progress: Optional[Progress] = None) -> Any:
         """Loads all tensors into a PyTorch module, as module.load_state_dict() does, and returns what that does. INT8
         weights with steps beside them (NAME and NAME.scale) become floats, weights times steps, where the module has
-        floats by that name and no NAME.scale. Raises Unsupported for steps that are not F32, one a row or one for all."""
+        floats by that name and no NAME.scale. Raises Unsupported for steps that are not F32, one a row or one for
+        all."""
         state = torch_tensors.computed(self.torch(None, progress), module.state_dict(), self._opened.path, self._name)
         return module.load_state_dict(state, strict)
 

@@ -43,8 +43,8 @@ def computed(tensors: Mapping[str, "torch.Tensor"], own: Mapping[str, Any], path
         rows = weights.shape[0] if weights.dim() else 1
         # The module would take the weights as they are, and be wrong.
         if steps.dtype != torch.float32 or steps.numel() not in (1, rows):
-            raise Unsupported(f"{path}: '{variant}', tensor '{steps_name}' has {steps.numel()} values of {steps.dtype}; "
-                              f"expected F32, one for each of the {rows} rows of '{name}' or one for all", path, variant,
-                              steps_name)
+            raise Unsupported(f"{path}: '{variant}', tensor '{steps_name}' has {steps.numel()} values of "
+                              f"{steps.dtype}; expected F32, one for each of the {rows} rows of '{name}' or one for "
+                              "all", path, variant, steps_name)
         state[name] = weights.to(torch.float32) * steps.reshape([-1] + [1] * max(weights.dim() - 1, 0))
     return state

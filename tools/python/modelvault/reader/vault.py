@@ -32,8 +32,8 @@ class Vault:
         name: for messages, of bytes ("memory") and objects (their own name, or "source"). threads: how many decode a
         model; -1: one a processor.
 
-        Raises FileMissing; InvalidArgument for what is no regular file; Damaged, for what is no vault, too; Unsupported;
-        Storage; LibraryMissing."""
+        Raises FileMissing; InvalidArgument for what is no regular file; Damaged, for what is no vault, too;
+        Unsupported; Storage; LibraryMissing."""
         if threads < -1:
             raise InvalidArgument(f"threads: expected -1 or more, found {threads}")
         self._state: Optional[_State] = _open(source, name, threads)
