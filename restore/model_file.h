@@ -2,7 +2,9 @@
 //
 // A vault keeps such a file in two parts. The data section is the tensors' bytes, one after the other, in the order of
 // the file. The frame is all other bytes, joined in the order of the file: what stands before, between and behind the
-// tensors. MANIFEST calls the frame the file header, which is all there is of it in formats that begin with one.
+// tensors. MANIFEST calls the frame the file header, which is all there is of it in formats that begin with one. In
+// front of these bytes a frame may have a description, from which alone the file is put together again; formats whose
+// frames tell all by themselves need none.
 #ifndef MODELVAULT_RESTORE_MODEL_FILE_H_
 #define MODELVAULT_RESTORE_MODEL_FILE_H_
 
@@ -20,22 +22,18 @@
 #include "absl/types/span.h"
 #include "codec/data_source.h"
 #include "codec/model_tensor.h"
+#include "restore/model_structure.h"
 #include "vault/file_system.h"
 
 namespace modelvault {
 
-// Bytes of a frame that stand together in the file.
-struct FramePiece {
-  uint64_t data_offset = 0;  // They come before this byte of the data section; its size for those behind all tensors.
-  uint64_t size = 0;
-
-  bool operator==(const FramePiece&) const = default;
-};
-
-// What a frame says of its file.
-struct ModelStructure {
-  std::vector<ModelTensor> tensors;  // In data order; together they cover the data section without hole or overlap.
-  std::vector<FramePiece> pieces;    // By ascending data_offset; together the whole frame.
+// How a file is to be taken apart.
+struct FrameOptions {
+  // Nothing goes into the frame but its description: what stands between the tensors is tensors of opaque bytes. The
+  // data section is the file.
+  bool whole_file = false;
+  // What the bytes are cut into, if the model has several files; they add up to its size.
+  std::vector<FilePart> files;
 };
 
 // A format of model files. A new one is a subclass and an entry in tools/formats/model_formats.cc. Implementations are
@@ -55,13 +53,14 @@ class ModelFormat {
   // kModelHeadSize bytes; fewer only if that is the whole file, or the whole frame.
   virtual bool Recognises(absl::Span<const uint8_t> head) const = 0;
 
-  // The frame of an open file. It begins with what Recognises() looks at.
-  virtual absl::StatusOr<std::string> ReadFrame(const RandomAccessFile& file) const = 0;
+  // The frame of an open file: one that describes itself (restore/described_frame.h), or one that begins with what
+  // Recognises() looks at.
+  virtual absl::StatusOr<std::string> ReadFrame(const RandomAccessFile& file, const FrameOptions& options) const = 0;
 
-  // The structure of a file with this frame and a data section of `data_size` bytes. It follows from these alone: a
-  // vault keeps nothing else.
+  // The structure of a file with a frame that does not describe itself and a data section of `data_size` bytes. It
+  // follows from these alone: a vault keeps nothing else.
   virtual absl::StatusOr<ModelStructure> ParseFrame(absl::Span<const uint8_t> frame, uint64_t data_size,
-                                                    absl::string_view file_name) const = 0;
+                                                    absl::string_view file_name) const;
 };
 
 inline constexpr size_t kModelHeadSize = 512;
@@ -72,26 +71,30 @@ class ModelFile {
   // Reads the frame only. `format` must outlive the result. kInvalidArgument for a file of more than `most` bytes: the
   // default is what memory can be asked for, so that sizes within a file fit a size_t.
   static absl::StatusOr<ModelFile> FromFile(const ModelFormat& format, std::unique_ptr<RandomAccessFile> file,
-                                            size_t most = SIZE_MAX);
+                                            const FrameOptions& options = {}, size_t most = SIZE_MAX);
 
   const ModelFormat& format() const { return *format_; }
   const std::string& path() const { return file_->path(); }
+  const RandomAccessFile& file() const { return *file_; }
+  const ModelStructure& structure() const { return structure_; }
   const std::vector<ModelTensor>& tensors() const { return structure_.tensors; }
-  const std::vector<FramePiece>& pieces() const { return structure_.pieces; }
   const std::string& frame() const { return frame_; }
-  uint64_t data_size() const { return file_->size() - frame_.size(); }
+  uint64_t data_size() const { return file_->size() - (frame_.size() - structure_.description_size); }
   uint64_t size() const { return file_->size(); }
 
   // Fills all of `out` with the bytes at `offset` of the data section; the range must lie within it.
   absl::Status ReadData(uint64_t offset, absl::Span<uint8_t> out) const;
 
-  // The frame's bytes as they stand in the file now.
+  // The frame with the bytes that stand in the file now.
   absl::StatusOr<std::string> ReadFrameAgain() const;
 
  private:
   ModelFile(const ModelFormat* format, std::unique_ptr<RandomAccessFile> file, std::string frame,
             ModelStructure structure)
       : format_(format), file_(std::move(file)), frame_(std::move(frame)), structure_(std::move(structure)) {}
+
+  absl::Status ReadBetweenPieces(uint64_t framed, uint64_t offset, absl::Span<uint8_t> out) const;
+  absl::Status ReadWoven(const Weave& weave, uint64_t file_offset, uint64_t offset, absl::Span<uint8_t> out) const;
 
   const ModelFormat* format_;
   std::unique_ptr<RandomAccessFile> file_;
@@ -117,43 +120,21 @@ class ModelFormats {
   explicit ModelFormats(std::vector<const ModelFormat*> formats) : formats_(std::move(formats)) {}
 
   // Opens a model file of the format that recognises it by its content. kInvalidArgument for a file that none does.
-  absl::StatusOr<ModelFile> Open(FileSystem& file_system, absl::string_view path) const;
+  absl::StatusOr<ModelFile> Open(FileSystem& file_system, absl::string_view path,
+                                 const FrameOptions& options = {}) const;
 
   // The extensions of all, for messages: "*.safetensors".
   std::string Extensions() const;
   bool HasExtension(absl::string_view file_name) const;
 
-  // The structure that a stored frame describes, as ModelFormat::ParseFrame. `what` is its name in messages.
+  // The structure that a stored frame describes, by itself or as ModelFormat::ParseFrame. `what` is its name in
+  // messages.
   absl::StatusOr<ModelStructure> ParseFrame(absl::string_view frame, uint64_t data_size, absl::string_view what) const;
 
  private:
   absl::StatusOr<const ModelFormat*> Find(absl::Span<const uint8_t> head, absl::string_view file_name) const;
 
   std::vector<const ModelFormat*> formats_;
-};
-
-// Puts a file together again from its frame and, in order, its data. The frame and its pieces must outlive it.
-class FileAssembler {
- public:
-  using Sink = std::function<absl::Status(absl::Span<const uint8_t>)>;
-
-  // `sink` takes the file's bytes in order; its first error ends the work.
-  FileAssembler(absl::string_view frame, absl::Span<const FramePiece> pieces, Sink sink)
-      : frame_(frame), pieces_(pieces), sink_(std::move(sink)) {}
-
-  // The next bytes of the data section.
-  absl::Status Append(absl::Span<const uint8_t> data);
-
-  // What stands behind them, once all data have been appended.
-  absl::Status Finish() { return WriteFrame(); }
-
- private:
-  absl::Status WriteFrame();
-
-  absl::string_view frame_;              // What is left of it.
-  absl::Span<const FramePiece> pieces_;  // The same.
-  Sink sink_;
-  uint64_t data_offset_ = 0;
 };
 
 }  // namespace modelvault

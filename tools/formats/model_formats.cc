@@ -9,8 +9,8 @@ const ModelFormats& KnownModelFormats() {
   return *kFormats;
 }
 
-absl::StatusOr<ModelFile> OpenModelFile(FileSystem& file_system, absl::string_view path) {
-  return KnownModelFormats().Open(file_system, path);
+absl::StatusOr<ModelFile> OpenModelFile(FileSystem& file_system, absl::string_view path, const FrameOptions& options) {
+  return KnownModelFormats().Open(file_system, path, options);
 }
 
 }  // namespace modelvault

@@ -13,7 +13,8 @@ namespace modelvault {
 const ModelFormats& KnownModelFormats();
 
 // Opens a model file of any of them. `file_system` must outlive the result.
-absl::StatusOr<ModelFile> OpenModelFile(FileSystem& file_system, absl::string_view path);
+absl::StatusOr<ModelFile> OpenModelFile(FileSystem& file_system, absl::string_view path,
+                                        const FrameOptions& options = {});
 
 }  // namespace modelvault
 

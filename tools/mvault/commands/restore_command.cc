@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
+#include "restore/file_assembler.h"
 #include "restore/named_vault.h"
 #include "tools/formats/model_formats.h"
 #include "tools/formats/readable_text.h"
@@ -33,16 +34,17 @@ struct Arguments {
 absl::StatusOr<uint64_t> WriteModel(Session& session, const Arguments& arguments, const NamedModel& open,
                                     const ModelTensor* tensor) {
   std::string frame = open.frame;
-  std::vector<FramePiece> pieces = open.pieces;
+  ModelStructure structure = open;
   if (tensor != nullptr) {
     absl::StatusOr<std::string> own = SafetensorsHeaderFor({tensor, 1}, {});
     if (!own.ok()) return own.status();
     frame = *std::move(own);
-    pieces = {{0, frame.size()}};
+    structure = ModelStructure();
+    structure.pieces = {{0, frame.size()}};
   }
   const absl::StatusOr<std::unique_ptr<AtomicFile>> file = session.file_system.CreateAtomic(arguments.output);
   if (!file.ok()) return file.status();
-  FileAssembler assembler(frame, pieces, [&](absl::Span<const uint8_t> bytes) { return (*file)->Append(bytes); });
+  FileAssembler assembler(frame, structure, [&](absl::Span<const uint8_t> bytes) { return (*file)->Append(bytes); });
   const uint64_t begin = tensor != nullptr ? tensor->begin : 0;
   const uint64_t size = tensor != nullptr ? tensor->size() : open.model->data_size();
   RestoreOptions options;
