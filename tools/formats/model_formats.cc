@@ -1,11 +1,12 @@
 #include "tools/formats/model_formats.h"
 
 #include "tools/formats/safetensors.h"
+#include "tools/formats/tflite/tflite_format.h"
 
 namespace modelvault {
 
 const ModelFormats& KnownModelFormats() {
-  static const auto* const kFormats = new ModelFormats({new SafetensorsFormat()});
+  static const auto* const kFormats = new ModelFormats({new SafetensorsFormat(), new TfliteFormat()});
   return *kFormats;
 }
 
