@@ -1,12 +1,14 @@
 #include "tools/formats/model_formats.h"
 
 #include "tools/formats/safetensors.h"
+#include "tools/formats/sharded_safetensors.h"
 #include "tools/formats/tflite/tflite_format.h"
 
 namespace modelvault {
 
 const ModelFormats& KnownModelFormats() {
-  static const auto* const kFormats = new ModelFormats({new SafetensorsFormat(), new TfliteFormat()});
+  static const auto* const kFormats =
+      new ModelFormats({new SafetensorsFormat(), new ShardedSafetensorsFormat(), new TfliteFormat()});
   return *kFormats;
 }
 
