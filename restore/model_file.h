@@ -2,7 +2,9 @@
 //
 // A vault keeps such a file in two parts. The data section is the tensors' bytes, one after the other, in the order of
 // the file. The frame is all other bytes, joined in the order of the file: what stands before, between and behind the
-// tensors. MANIFEST calls the frame the file header, which is all there is of it in formats that begin with one.
+// tensors. MANIFEST calls the frame the file header, which is all there is of it in formats that begin with one. In
+// front of these bytes a frame may have a description, from which alone the file is put together again; formats whose
+// frames tell all by themselves need none.
 #ifndef MODELVAULT_RESTORE_MODEL_FILE_H_
 #define MODELVAULT_RESTORE_MODEL_FILE_H_
 
@@ -20,22 +22,26 @@
 #include "absl/types/span.h"
 #include "codec/data_source.h"
 #include "codec/model_tensor.h"
+#include "restore/model_structure.h"
 #include "vault/file_system.h"
 
 namespace modelvault {
 
-// Bytes of a frame that stand together in the file.
-struct FramePiece {
-  uint64_t data_offset = 0;  // They come before this byte of the data section; its size for those behind all tensors.
-  uint64_t size = 0;
-
-  bool operator==(const FramePiece&) const = default;
+// How a file is to be taken apart.
+struct FrameOptions {
+  // Nothing goes into the frame but its description: what stands between the tensors is tensors of opaque bytes. The
+  // data section is the file.
+  bool whole_file = false;
+  // What the bytes are cut into, if the model has several files; they add up to its size.
+  std::vector<FilePart> files;
 };
 
-// What a frame says of its file.
-struct ModelStructure {
-  std::vector<ModelTensor> tensors;  // In data order; together they cover the data section without hole or overlap.
-  std::vector<FramePiece> pieces;    // By ascending data_offset; together the whole frame.
+// How a tensor's integers stand for reals: scale · (integer − zero point).
+struct TensorQuantisation {
+  std::string tensor;
+  int64_t axis = 0;                  // The dimension that has a scale for each index, where there are several.
+  std::vector<float> scales;         // At least one.
+  std::vector<int64_t> zero_points;  // As many, one for all, or none: 0.
 };
 
 // A format of model files. A new one is a subclass and an entry in tools/formats/model_formats.cc. Implementations are
@@ -51,17 +57,38 @@ class ModelFormat {
   // How names of such files end, e.g. ".safetensors": of a folder they are the models.
   virtual absl::string_view extension() const = 0;
 
+  // Whether tensors are called what a converter happened to call them, so that models alike may have other names.
+  virtual bool names_are_generated() const { return false; }
+
   // Whether a file that begins with `head` is meant to be of this format, sound or not. `head` has
   // kModelHeadSize bytes; fewer only if that is the whole file, or the whole frame.
   virtual bool Recognises(absl::Span<const uint8_t> head) const = 0;
 
-  // The frame of an open file. It begins with what Recognises() looks at.
-  virtual absl::StatusOr<std::string> ReadFrame(const RandomAccessFile& file) const = 0;
+  // Of the files in a model's folder, the one that Recognises() is asked about; "" if the folder is no model of this
+  // format. By default no folder is.
+  virtual std::string MainFile(const std::vector<std::string>&) const { return ""; }
 
-  // The structure of a file with this frame and a data section of `data_size` bytes. It follows from these alone: a
-  // vault keeps nothing else.
+  // The other files of a model with this one, relative to its folder and below it, in the order in which their bytes
+  // follow. By default there are none.
+  virtual absl::StatusOr<std::vector<std::string>> OtherFiles(FileSystem&, const RandomAccessFile&) const {
+    return std::vector<std::string>();
+  }
+
+  // The frame of an open file: one that describes itself (restore/described_frame.h), or one that begins with what
+  // Recognises() looks at.
+  virtual absl::StatusOr<std::string> ReadFrame(const RandomAccessFile& file, const FrameOptions& options) const = 0;
+
+  // Whether files say how their tensors' integers stand for reals,
+  virtual bool has_quantisation() const { return false; }
+  // and what they say; the file is one that ReadFrame takes.
+  virtual absl::StatusOr<std::vector<TensorQuantisation>> ReadQuantisation(const RandomAccessFile&) const {
+    return std::vector<TensorQuantisation>();
+  }
+
+  // The structure of a file with a frame that does not describe itself and a data section of `data_size` bytes. It
+  // follows from these alone: a vault keeps nothing else.
   virtual absl::StatusOr<ModelStructure> ParseFrame(absl::Span<const uint8_t> frame, uint64_t data_size,
-                                                    absl::string_view file_name) const = 0;
+                                                    absl::string_view file_name) const;
 };
 
 inline constexpr size_t kModelHeadSize = 512;
@@ -72,26 +99,30 @@ class ModelFile {
   // Reads the frame only. `format` must outlive the result. kInvalidArgument for a file of more than `most` bytes: the
   // default is what memory can be asked for, so that sizes within a file fit a size_t.
   static absl::StatusOr<ModelFile> FromFile(const ModelFormat& format, std::unique_ptr<RandomAccessFile> file,
-                                            size_t most = SIZE_MAX);
+                                            const FrameOptions& options = {}, size_t most = SIZE_MAX);
 
   const ModelFormat& format() const { return *format_; }
   const std::string& path() const { return file_->path(); }
+  const RandomAccessFile& file() const { return *file_; }
+  const ModelStructure& structure() const { return structure_; }
   const std::vector<ModelTensor>& tensors() const { return structure_.tensors; }
-  const std::vector<FramePiece>& pieces() const { return structure_.pieces; }
   const std::string& frame() const { return frame_; }
-  uint64_t data_size() const { return file_->size() - frame_.size(); }
+  uint64_t data_size() const { return file_->size() - (frame_.size() - structure_.description_size); }
   uint64_t size() const { return file_->size(); }
 
   // Fills all of `out` with the bytes at `offset` of the data section; the range must lie within it.
   absl::Status ReadData(uint64_t offset, absl::Span<uint8_t> out) const;
 
-  // The frame's bytes as they stand in the file now.
+  // The frame with the bytes that stand in the file now.
   absl::StatusOr<std::string> ReadFrameAgain() const;
 
  private:
   ModelFile(const ModelFormat* format, std::unique_ptr<RandomAccessFile> file, std::string frame,
             ModelStructure structure)
       : format_(format), file_(std::move(file)), frame_(std::move(frame)), structure_(std::move(structure)) {}
+
+  absl::Status ReadBetweenPieces(uint64_t framed, uint64_t offset, absl::Span<uint8_t> out) const;
+  absl::Status ReadWoven(const Weave& weave, uint64_t file_offset, uint64_t offset, absl::Span<uint8_t> out) const;
 
   const ModelFormat* format_;
   std::unique_ptr<RandomAccessFile> file_;
@@ -116,44 +147,30 @@ class ModelFormats {
   // Asked in this order. All must outlive it.
   explicit ModelFormats(std::vector<const ModelFormat*> formats) : formats_(std::move(formats)) {}
 
-  // Opens a model file of the format that recognises it by its content. kInvalidArgument for a file that none does.
-  absl::StatusOr<ModelFile> Open(FileSystem& file_system, absl::string_view path) const;
+  // Opens a model file of the format that recognises it by its content, with the other files of the model, or a folder
+  // that is one model. kInvalidArgument for what none recognises. The files of `options` are found here.
+  absl::StatusOr<ModelFile> Open(FileSystem& file_system, absl::string_view path,
+                                 const FrameOptions& options = {}) const;
+
+  // Whether a file that begins with `head`, as of ModelFormat::Recognises, is one of these formats.
+  bool Recognises(absl::Span<const uint8_t> head) const;
+
+  // The format of this name; nullptr if there is none.
+  const ModelFormat* Named(absl::string_view name) const;
 
   // The extensions of all, for messages: "*.safetensors".
   std::string Extensions() const;
   bool HasExtension(absl::string_view file_name) const;
 
-  // The structure that a stored frame describes, as ModelFormat::ParseFrame. `what` is its name in messages.
+  // The structure that a stored frame describes, by itself or as ModelFormat::ParseFrame. `what` is its name in
+  // messages.
   absl::StatusOr<ModelStructure> ParseFrame(absl::string_view frame, uint64_t data_size, absl::string_view what) const;
 
  private:
+  absl::StatusOr<std::string> FindMainFile(FileSystem& file_system, const std::string& folder) const;
   absl::StatusOr<const ModelFormat*> Find(absl::Span<const uint8_t> head, absl::string_view file_name) const;
 
   std::vector<const ModelFormat*> formats_;
-};
-
-// Puts a file together again from its frame and, in order, its data. The frame and its pieces must outlive it.
-class FileAssembler {
- public:
-  using Sink = std::function<absl::Status(absl::Span<const uint8_t>)>;
-
-  // `sink` takes the file's bytes in order; its first error ends the work.
-  FileAssembler(absl::string_view frame, absl::Span<const FramePiece> pieces, Sink sink)
-      : frame_(frame), pieces_(pieces), sink_(std::move(sink)) {}
-
-  // The next bytes of the data section.
-  absl::Status Append(absl::Span<const uint8_t> data);
-
-  // What stands behind them, once all data have been appended.
-  absl::Status Finish() { return WriteFrame(); }
-
- private:
-  absl::Status WriteFrame();
-
-  absl::string_view frame_;              // What is left of it.
-  absl::Span<const FramePiece> pieces_;  // The same.
-  Sink sink_;
-  uint64_t data_offset_ = 0;
 };
 
 }  // namespace modelvault

@@ -81,8 +81,7 @@ absl::StatusOr<NamedModel> NamedVault::OpenModel(absl::string_view name) const {
   open.model = *std::move(model);
   if (is_base) {
     open.frame = vault().base_header();
-    open.tensors = base_.tensors;
-    open.pieces = base_.pieces;
+    static_cast<ModelStructure&>(open) = base_;
     return open;
   }
   absl::StatusOr<std::string> frame = vault().variant_header(name);
@@ -92,8 +91,7 @@ absl::StatusOr<NamedModel> NamedVault::OpenModel(absl::string_view name) const {
   const std::string what = absl::StrCat(vault().path(), ": variant '", name, "'");
   absl::StatusOr<ModelStructure> parsed = formats_->ParseFrame(open.frame, layout.data_size(), what);
   if (!parsed.ok()) return AsDataLoss(parsed.status());
-  open.tensors = std::move(parsed->tensors);
-  open.pieces = std::move(parsed->pieces);
+  static_cast<ModelStructure&>(open) = *std::move(parsed);
   if (absl::Status status = CheckTensors(what, open.tensors, layout); !status.ok()) return status;
   return open;
 }

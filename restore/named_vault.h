@@ -16,14 +16,14 @@
 
 namespace modelvault {
 
-// A model of a vault: its data section and the frame of its file.
-struct NamedModel {
+// A model of a vault: its data section, the frame of its file, and what the frame says; its tensors are those of the
+// model's layout, in its order.
+struct NamedModel : ModelStructure {
   std::unique_ptr<const VaultModel> model;
   std::string frame;
-  std::vector<ModelTensor> tensors;  // In the order of the model's layout.
-  std::vector<FramePiece> pieces;
 
-  uint64_t file_size() const { return frame.size() + model->data_size(); }
+  // Of all its files.
+  uint64_t file_size() const { return frame.size() - description_size + model->data_size(); }
 };
 
 // Thread-safe.
@@ -40,6 +40,8 @@ class NamedVault {
   const VaultReader& vault() const { return restorer_->vault(); }
   // The base's, in data order.
   const std::vector<ModelTensor>& tensors() const { return base_.tensors; }
+  // What the base's frame says.
+  const ModelStructure& base_structure() const { return base_; }
 
   // What "bits a weight" counts: CountWeights of the base.
   uint64_t weights() const { return weights_; }

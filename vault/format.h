@@ -18,17 +18,18 @@ struct FieldPlace {
 // The line endings tell of transfers in text mode.
 inline constexpr uint8_t kVaultMagic[8] = {'M', 'V', 'L', 'T', '\r', '\n', 0x1A, '\n'};
 inline constexpr uint16_t kVersionMajor = 1;
-inline constexpr uint16_t kVersionMinor = 2;  // The newest that is read; written is the lowest that will do.
+inline constexpr uint16_t kVersionMinor = 3;  // The newest that is read; written is the lowest that will do.
 
 // Header features. A reader refuses what it does not know.
 inline constexpr uint32_t kFeatureWideChunks = 1;
 inline constexpr uint32_t kFeatureWideIndex = 2;
-inline constexpr uint32_t kFeatureFreeLayouts = 4;  // From version 1.1.
-inline constexpr uint32_t kFeatureNetwork = 8;      // From version 1.2.
+inline constexpr uint32_t kFeatureFreeLayouts = 4;       // From version 1.1.
+inline constexpr uint32_t kFeatureNetwork = 8;           // From version 1.2.
+inline constexpr uint32_t kFeatureDescribedFrames = 16;  // From version 1.3.
 // The features that a vault of version 1.`minor` may have.
 constexpr uint32_t KnownFeatures(uint16_t minor) {
   return kFeatureWideChunks | kFeatureWideIndex | (minor >= 1 ? kFeatureFreeLayouts : 0) |
-         (minor >= 2 ? kFeatureNetwork : 0);
+         (minor >= 2 ? kFeatureNetwork : 0) | (minor >= 3 ? kFeatureDescribedFrames : 0);
 }
 
 // Sections and blobs start at multiples of this.
@@ -125,6 +126,12 @@ inline constexpr size_t kSegmentEntrySize = 8;
 // MANIFEST expands to at most this many times its stored size, and some.
 inline constexpr uint64_t kMaxManifestRatio = 256;
 inline constexpr uint64_t kMaxManifestExtra = uint64_t{1} << 20;
+
+// A frame that describes itself begins with these bytes and `u32` the size of its description. No frame without them
+// does: as a safetensors header's length they would be more than there are bytes.
+inline constexpr uint8_t kFrameMagic[8] = {'M', 'V', 'F', 'R', 'A', 'M', 'E', 1};
+inline constexpr FieldPlace kDescriptionSizeField{8, 4};
+inline constexpr size_t kFrameHeadSize = 12;
 
 }  // namespace modelvault
 

@@ -11,6 +11,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "proto/manifest.pb.h"
 #include "vault/format.h"
@@ -42,6 +43,10 @@ absl::Status CheckHash(absl::string_view header, uint64_t stored) {
 }
 
 }  // namespace
+
+bool DescribesItself(absl::string_view header) {
+  return absl::StartsWith(header, {reinterpret_cast<const char*>(kFrameMagic), sizeof(kFrameMagic)});
+}
 
 HeaderDifference DiffHeader(absl::string_view base, absl::string_view header) {
   const auto prefix = std::mismatch(base.begin(), base.end(), header.begin(), header.end());

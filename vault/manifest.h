@@ -30,6 +30,9 @@ struct FileHeaders {
   std::vector<HeaderDifference> variants;  // In the order of INDEX.
 };
 
+// Whether a header is a frame that describes itself, soundly or not: it begins with kFrameMagic.
+bool DescribesItself(absl::string_view header);
+
 // The shortest middle: the longest shared start, then the longest shared end of what is left.
 HeaderDifference DiffHeader(absl::string_view base, absl::string_view header);
 

@@ -55,6 +55,7 @@ absl::Status VaultWriter::KeepFreeLayouts(const VaultReader& original) {
 absl::Status VaultWriter::Keep(const VaultReader& original, const VaultChanges& changes) {
   const absl::StatusOr<Fates> fates = DecideFates(original, changes);
   if (!fates.ok()) return fates.status();
+  bool described = DescribesItself(original.base_header());
   for (const VaultVariant& variant : original.variants()) {
     const auto fate = fates->find(variant.name);
     if (fate != fates->end() && fate->second.empty()) continue;
@@ -63,6 +64,7 @@ absl::Status VaultWriter::Keep(const VaultReader& original, const VaultChanges& 
     const absl::StatusOr<std::string> header = original.variant_header(variant.name);
     if (!header.ok()) return header.status();
     kept.header = DiffHeader(original.base_header(), *header);
+    described = described || DescribesItself(*header);
     if (fate != fates->end()) kept.variant.name = fate->second;
     if (!names_.insert(kept.variant.name).second) {
       return absl::AlreadyExistsError(absl::StrCat(path(), ": there is a variant '", kept.variant.name, "' already"));
@@ -71,6 +73,7 @@ absl::Status VaultWriter::Keep(const VaultReader& original, const VaultChanges& 
 
   header_ = original.header();
   if (absl::Status status = KeepFreeLayouts(original); !status.ok()) return status;
+  if (!described) header_.features &= ~kFeatureDescribedFrames;
   base_header_ = original.base_header();
   for (const Section section : {Section::kModel, Section::kChunks, Section::kBase, Section::kNetwork}) {
     const SectionPlace& place = header_.section(section);

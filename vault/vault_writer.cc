@@ -145,6 +145,7 @@ absl::Status VaultWriter::FinishBase(const ModelDigests& digests, absl::string_v
   header_.base_xxh64 = digests.xxh64;
   std::memcpy(header_.base_xxh3, digests.xxh3.data(), digests.xxh3.size());
   base_header_ = std::string(header);
+  NoteFrame(header);
   chunks_ = {};
   tail_ = AlignUp(base.end());
   state_ = State::kVariants;
@@ -276,6 +277,7 @@ absl::Status VaultWriter::FinishVariant(const ModelDigests& digests, absl::strin
     tail_ = std::max(tail_, AlignUp(variant.offset + variant.stored_size));
   }
   if (open.layout.form == LayoutForm::kFree) NoteFreeLayout(open.layout.tensor_count);
+  NoteFrame(header);
   stored.header = DiffHeader(base_header_, header);
   names_.insert(variant.name);
   variants_.push_back(std::move(stored));
@@ -289,6 +291,11 @@ void VaultWriter::NoteFreeLayout(size_t tensor_count) {
   const uint32_t count = static_cast<uint32_t>(std::max<size_t>(1, tensor_count));
   header_.features |= kFeatureFreeLayouts;
   header_.max_variant_tensors = std::max(header_.max_variant_tensors, count);
+}
+
+// The header tells of frames that describe themselves.
+void VaultWriter::NoteFrame(absl::string_view frame) {
+  if (DescribesItself(frame)) header_.features |= kFeatureDescribedFrames;
 }
 
 absl::Status VaultWriter::Finish() {

@@ -57,7 +57,8 @@ class VaultWriter {
   // Appends the next base chunk's stored bytes, at least one; all of base_data_size / chunk_size, rounded up, must
   // come.
   absl::Status AppendBaseChunk(absl::string_view stored);
-  // `header` is the base's file before its data section.
+  // `header` is the base's file before its data section, or its frame. One that describes itself makes the vault one of
+  // version 1.3, as a variant's does.
   absl::Status FinishBase(const ModelDigests& digests, absl::string_view header);
 
   // Gives a new vault NETWORK, which is not empty, and makes it one of version 1.2: once, before the first variant.
@@ -68,7 +69,7 @@ class VaultWriter {
   absl::Status BeginVariant(absl::string_view name, const StoredLayout& layout, uint64_t segment_count);
   // Appends the next segment's stored bytes: 1 to 2^32 - 1 of them.
   absl::Status AppendSegment(absl::string_view stored);
-  // `digests` are of the variant's data section, `header` is its file before that.
+  // `digests` are of the variant's data section, `header` is its file before that, or its frame.
   absl::Status FinishVariant(const ModelDigests& digests, absl::string_view header);
 
   // Completes the temporary file.
@@ -130,6 +131,7 @@ class VaultWriter {
   absl::Status Keep(const VaultReader& original, const VaultChanges& changes);
   absl::Status KeepFreeLayouts(const VaultReader& original);
   void NoteFreeLayout(size_t tensor_count);
+  void NoteFrame(absl::string_view frame);
 
   const VaultWriterOptions options_;
   std::unique_ptr<FileLock> lock_;

@@ -14,7 +14,8 @@
 #include "restore/c_api/include/modelvault/modelvault.h"
 #include "restore/c_api/read_options.h"
 #include "restore/c_api/versioned_structs.h"
-#include "restore/model_file.h"
+#include "restore/file_assembler.h"
+#include "restore/model_output.h"
 #include "vault/error_place.h"
 #include "vault/file_system.h"
 
@@ -94,7 +95,7 @@ absl::Status RestoreFile(const OpenedModel& opened, const mv_read_options* calle
   if (!options.ok()) return options.status();
   const NamedModel& named = opened.named();
   Delivery delivery(&*options, named.file_size(), take);
-  FileAssembler assembler(named.frame, named.pieces,
+  FileAssembler assembler(named.frame, named,
                           [&](absl::Span<const uint8_t> bytes) { return delivery.Put(bytes); });
   RestoreOptions restore;
   restore.threads = options->threads();
@@ -113,18 +114,18 @@ absl::Status RestoreToPath(const OpenedModel& opened, const char* path, const mv
   }
   const absl::string_view vault = context->path;
   context->path = path;  // Of what fails from here on.
-  const absl::StatusOr<std::unique_ptr<AtomicFile>> file = FileSystem::Default().CreateAtomic(path);
-  if (!file.ok()) return file.status();
+  absl::StatusOr<ModelOutput> output = ModelOutput::Create(FileSystem::Default(), path, opened.named().files);
+  if (!output.ok()) return output.status();
   context->path = vault;
   const absl::Status restored =
       RestoreFile(opened, options, [&](uint64_t, absl::Span<const uint8_t> bytes) -> absl::Status {
-        absl::Status written = (*file)->Append(bytes);
+        absl::Status written = output->Append(bytes);
         if (!written.ok()) context->path = path;
         return written;
       });
   if (!restored.ok()) return restored;
   context->path = path;
-  return (*file)->Commit();
+  return output->Commit();
 }
 
 std::string TensorText(const OpenedModel& opened, size_t tensor) {

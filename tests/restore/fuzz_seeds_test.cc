@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/fuzz/frame_targets.h"
 #include "tests/fuzz/infer_targets.h"
 #include "tests/fuzz/restore_targets.h"
 #include "tests/status_matchers.h"
@@ -32,6 +33,15 @@ TEST(RestoreFuzzSeedsTest, VariantStreamsDecode) {
   for (const auto& [name, bytes] : seeds) {
     EXPECT_EQ(FuzzVariantStream(bytes.data(), bytes.size()), CoreStatus::kOk) << name;
     EXPECT_NE(FuzzVariantStream(bytes.data(), bytes.size() - 2), CoreStatus::kOk) << name;
+  }
+}
+
+TEST(RestoreFuzzSeedsTest, FramesParse) {
+  const auto seeds = Seeds("described_frame");
+  EXPECT_GE(seeds.size(), 4u);
+  for (const auto& [name, bytes] : seeds) {
+    EXPECT_THAT(FuzzDescribedFrame(bytes.data(), bytes.size()), IsOk()) << name;
+    EXPECT_FALSE(FuzzDescribedFrame(bytes.data(), bytes.size() - 2).ok()) << name;
   }
 }
 

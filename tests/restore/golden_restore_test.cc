@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "restore/file_assembler.h"
 #include "restore/infer/tokenizer.h"
+#include "restore/named_vault.h"
 #include "restore/restorer.h"
 #include "tests/status_matchers.h"
 
@@ -64,6 +66,33 @@ TEST_P(GoldenRestoreTest, TheFilesComeBack) {
     ASSERT_OK_AND_ASSIGN(const std::string header, restorer->vault().variant_header(variant.name));
     EXPECT_EQ(RestoredFile(*model, header),
               ReadFile(absl::StrCat(kGolden, GetParam().inputs, variant.name, ".safetensors")));
+  }
+}
+
+// Two files, put together from what their frames say.
+TEST(GoldenFrameTest, TheFilesComeBack) {
+  const ModelFormats none({});
+  ASSERT_OK_AND_ASSIGN(const NamedVault vault,
+                       NamedVault::Open(FileSystem::Default(), absl::StrCat(kGolden, "v1.3.mvlt"), none));
+  for (const char* const name : {"base", "radiology"}) {
+    SCOPED_TRACE(name);
+    ASSERT_OK_AND_ASSIGN(const NamedModel model, vault.OpenModel(name));
+    EXPECT_EQ(model.format, "golden");
+    std::string files;
+    FileAssembler assembler(model.frame, model, [&](absl::Span<const uint8_t> bytes) {
+      files.append(bytes.begin(), bytes.end());
+      return absl::OkStatus();
+    });
+    ASSERT_THAT(model.model->Restore({}, [&](uint64_t, absl::Span<const uint8_t> b) { return assembler.Append(b); }),
+                IsOk());
+    ASSERT_THAT(assembler.Finish(), IsOk());
+    EXPECT_EQ(model.file_size(), files.size());
+    std::string expected;
+    for (const FilePart& file : model.files) {
+      expected += ReadFile(absl::StrCat(kGolden, "inputs-1.3/", name, "/", file.path));
+    }
+    EXPECT_EQ(files, expected);
+    EXPECT_THAT(model.files, SizeIs(2));
   }
 }
 

@@ -5,9 +5,11 @@
 #include <cstdio>
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "codec/varint.h"
+#include "restore/described_frame.h"
 #include "tests/restore/coded_models.h"
 #include "tests/restore/infer/network_fixture.h"
 
@@ -137,14 +139,54 @@ std::string ByteTokenizer() {
   return parts.Bytes();
 }
 
+// A frame with these tensors one after the other, of which the data section begins with `gap` opaque bytes.
+std::string FrameSeed(ModelStructure structure, uint64_t gap, const std::string& opaque) {
+  uint64_t end = 0;
+  for (ModelTensor& tensor : structure.tensors) {
+    tensor.end = end + tensor.size();
+    tensor.begin = std::exchange(end, tensor.end);
+  }
+  if (gap > 0) structure.pieces.push_back({0, gap});
+  if (opaque.size() > gap) structure.pieces.push_back({end, opaque.size() - gap});
+  std::string data_size(sizeof(uint64_t), '\0');
+  Store<uint64_t>(&data_size, 0, end);
+  return data_size + EncodeDescription(structure, "seed").value() + opaque;
+}
+
+ModelTensor OpaqueTensor(const std::string& name, uint64_t size, uint32_t bits) {
+  ModelTensor tensor;
+  tensor.name = name;
+  tensor.shape = {size * 8 / bits};
+  tensor.opaque_type = "I4";
+  tensor.opaque_bits = bits;
+  tensor.end = size;
+  return tensor;
+}
+
 bool Put(const std::string& path, const std::string& bytes) {
   std::ofstream out(path, std::ios::binary);
   out << bytes;
   return static_cast<bool>(out.flush());
 }
 
+bool WriteFrames(const std::string& folder) {
+  ModelStructure plain;
+  plain.format = "seed";
+  plain.tensors = {{"embed", DType::kI8, {4, 16}}, {"norm", DType::kF32, {4}}, {"empty", DType::kF16, {0, 3}}};
+  ModelStructure woven = plain;
+  woven.tensors = {{"scales", DType::kF16, {3}}, {"q", DType::kI8, {3, 32}}, OpaqueTensor("packed", 7, 4)};
+  woven.weaves = {{0, 3, {2, 32}}};
+  ModelStructure files = plain;
+  files.files = {{"model.index", 5}, {"part/one.bin", 60}, {"part/two.bin", 24}};
+  ModelStructure whole = plain;
+  whole.whole_file = true;
+  return Put(folder + "/plain", FrameSeed(plain, 4, "HEADTAIL!")) &&
+         Put(folder + "/woven", FrameSeed(woven, 2, "abcdefg")) &&
+         Put(folder + "/files", FrameSeed(files, 5, "INDEXTAIL")) && Put(folder + "/whole", FrameSeed(whole, 0, ""));
+}
+
 bool Write(const std::string& corpus) {
-  bool done = true;
+  bool done = WriteFrames(corpus + "/described_frame");
   const CodedModels small = Encode(SeedModels(), 512, 4096);
   for (const CodedVariant& v : small.variants) {
     done = done && Put(corpus + "/variant_stream/" + v.name, StreamSeed(small, v, 1));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "restore/file_assembler.h"
 #include "tests/status_matchers.h"
 #include "tests/temp_folder.h"
 #include "tests/vault/memory_file.h"
@@ -34,7 +35,7 @@ class PiecesFormat : public ModelFormat {
   bool Recognises(absl::Span<const uint8_t> head) const override {
     return head.size() >= 4 && head.first(4) == Bytes("HEAD");
   }
-  absl::StatusOr<std::string> ReadFrame(const RandomAccessFile& file) const override {
+  absl::StatusOr<std::string> ReadFrame(const RandomAccessFile& file, const FrameOptions&) const override {
     std::string all(static_cast<size_t>(file.size()), '\0');
     const absl::Span<uint8_t> bytes(reinterpret_cast<uint8_t*>(all.data()), all.size());
     if (absl::Status status = file.ReadAt(0, bytes); !status.ok()) return status;
@@ -44,7 +45,12 @@ class PiecesFormat : public ModelFormat {
     return structure;
   }
 
-  ModelStructure structure = {{{"a", DType::kU8, {2}, 0}, {"b", DType::kI8, {3}, 2}}, {{0, 4}, {2, 2}, {5, 5}}};
+  ModelStructure structure = [] {
+    ModelStructure s;
+    s.tensors = {{"a", DType::kU8, {2}, 0}, {"b", DType::kI8, {3}, 2}};
+    s.pieces = {{0, 4}, {2, 2}, {5, 5}};
+    return s;
+  }();
 };
 
 constexpr char kFile[] = "HEADab--cdeTAIL!";
@@ -78,7 +84,7 @@ TEST(ModelFileTest, AFileLargerThanAnyMemoryIsRefused) {
   const auto open = [&](size_t most) {
     const absl::string_view bytes = kFile;
     return ModelFile::FromFile(
-        format, std::make_unique<MemoryFile>(std::vector<uint8_t>(bytes.begin(), bytes.end()), "m"), most);
+        format, std::make_unique<MemoryFile>(std::vector<uint8_t>(bytes.begin(), bytes.end()), "m"), {}, most);
   };
   EXPECT_THAT(open(16), IsOk());
   EXPECT_THAT(open(15), StatusIs(StatusCode::kInvalidArgument, "m: 16 bytes, this program takes at most 15"));
@@ -89,7 +95,7 @@ TEST(ModelFileTest, AFileIsPutTogetherAgainHoweverItsDataArrive) {
   ASSERT_OK_AND_ASSIGN(const ModelFile file, Open(format, kFile));
   for (size_t step = 1; step <= 5; ++step) {
     std::string result;
-    FileAssembler assembler(file.frame(), file.pieces(), [&](absl::Span<const uint8_t> bytes) {
+    FileAssembler assembler(file.frame(), file.structure(), [&](absl::Span<const uint8_t> bytes) {
       result.append(bytes.begin(), bytes.end());
       return absl::OkStatus();
     });
@@ -101,7 +107,7 @@ TEST(ModelFileTest, AFileIsPutTogetherAgainHoweverItsDataArrive) {
     EXPECT_EQ(result, kFile) << step;
   }
   int calls = 0;
-  FileAssembler failing(file.frame(), file.pieces(), [&](absl::Span<const uint8_t>) {
+  FileAssembler failing(file.frame(), file.structure(), [&](absl::Span<const uint8_t>) {
     return ++calls == 3 ? absl::UnavailableError("full") : absl::OkStatus();
   });
   EXPECT_THAT(failing.Append(Bytes("abcde")), StatusIs(StatusCode::kUnavailable));
@@ -110,8 +116,9 @@ TEST(ModelFileTest, AFileIsPutTogetherAgainHoweverItsDataArrive) {
 
 TEST(ModelFileTest, AFileWithoutTensorsIsItsFrame) {
   std::string result;
-  const std::vector<FramePiece> pieces = {{0, 2}, {0, 3}};
-  FileAssembler assembler("abcde", pieces, [&](absl::Span<const uint8_t> bytes) {
+  ModelStructure structure;
+  structure.pieces = {{0, 2}, {0, 3}};
+  FileAssembler assembler("abcde", structure, [&](absl::Span<const uint8_t> bytes) {
     result.append(bytes.begin(), bytes.end());
     return absl::OkStatus();
   });

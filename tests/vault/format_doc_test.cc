@@ -103,14 +103,17 @@ TEST_F(FormatDocTest, HeaderTable) {
   EXPECT_EQ(rows[1][3], absl::StrCat(kVersionMajor));
   EXPECT_EQ(rows[2][3], absl::StrCat("0 to ", kVersionMinor));
   ExpectSays(absl::StrCat("(`.mvlt`), version ", kVersionMajor, ".", kVersionMinor));
-  EXPECT_THAT(rows[3][3], AllOf(HasSubstr(absl::StrCat("bit ", Log2(kFeatureWideChunks), " wide chunk directory")),
-                                HasSubstr(absl::StrCat("bit ", Log2(kFeatureWideIndex), " wide index")),
-                                HasSubstr(absl::StrCat("from 1.1 on bit ", Log2(kFeatureFreeLayouts), " free layouts")),
-                                HasSubstr(absl::StrCat("from 1.2 on bit ", Log2(kFeatureNetwork), " network")),
-                                HasSubstr("others 0")));
+  EXPECT_THAT(rows[3][3],
+              AllOf(HasSubstr(absl::StrCat("bit ", Log2(kFeatureWideChunks), " wide chunk directory")),
+                    HasSubstr(absl::StrCat("bit ", Log2(kFeatureWideIndex), " wide index")),
+                    HasSubstr(absl::StrCat("from 1.1 on bit ", Log2(kFeatureFreeLayouts), " free layouts")),
+                    HasSubstr(absl::StrCat("from 1.2 on bit ", Log2(kFeatureNetwork), " network")),
+                    HasSubstr(absl::StrCat("from 1.3 on bit ", Log2(kFeatureDescribedFrames), " described frames")),
+                    HasSubstr("others 0")));
   EXPECT_EQ(KnownFeatures(0), 3u);
   EXPECT_EQ(KnownFeatures(1), 7u);
   EXPECT_EQ(KnownFeatures(2), 15u);
+  EXPECT_EQ(KnownFeatures(3), 31u);
   EXPECT_THAT(rows[5][3],
               HasSubstr(absl::StrCat(kMinChunkSize, " … 2^", Log2(kMaxChunkSize), ", multiple of ", kSizeGranularity)));
   EXPECT_THAT(rows[6][3], HasSubstr(absl::StrCat(kMinSegmentSize, " … 2^", Log2(kMaxSegmentSize), ", multiple of ",

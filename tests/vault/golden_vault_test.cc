@@ -23,6 +23,7 @@ using testing::HasSubstr;
 constexpr char kGoldenPath[] = MODELVAULT_SOURCE_DIR "/tests/vault/golden/v1.0.mvlt";
 constexpr char kFreeGoldenPath[] = MODELVAULT_SOURCE_DIR "/tests/vault/golden/v1.1.mvlt";
 constexpr char kNetworkGoldenPath[] = MODELVAULT_SOURCE_DIR "/tests/vault/golden/v1.2.mvlt";
+constexpr char kFrameGoldenPath[] = MODELVAULT_SOURCE_DIR "/tests/vault/golden/v1.3.mvlt";
 
 std::vector<uint8_t> GoldenBytes(const char* path) {
   std::vector<uint8_t> bytes;
@@ -36,7 +37,7 @@ std::vector<uint8_t> GoldenBytes(const char* path) {
 
 TEST(GoldenVaultTest, IsWhole) {
   uint16_t minor = 0;
-  for (const char* const path : {kGoldenPath, kFreeGoldenPath, kNetworkGoldenPath}) {
+  for (const char* const path : {kGoldenPath, kFreeGoldenPath, kNetworkGoldenPath, kFrameGoldenPath}) {
     ASSERT_OK_AND_ASSIGN(const auto vault, VaultReader::Open(FileSystem::Default(), path));
     EXPECT_THAT(ReadAll(*vault), IsOk());
     EXPECT_FALSE(vault->variants().empty());
@@ -80,6 +81,23 @@ TEST(GoldenVaultTest, TheNetworkIsWhatTheDocumentShows) {
   for (const auto& [offset, byte] : dump) {
     ASSERT_LT(offset, place.size);
     EXPECT_EQ(int{byte}, int{vault->network_section().data[offset]}) << "at offset " << offset;
+  }
+}
+
+TEST(GoldenVaultTest, TheFrameIsWhatTheDocumentShows) {
+  ASSERT_OK_AND_ASSIGN(const auto vault, VaultReader::Open(FileSystem::Default(), kFrameGoldenPath));
+  const std::string frame = vault->base_header();
+  const std::string text = Unwrapped(FormatDocument());
+  const VaultHeader& header = vault->header();
+  EXPECT_THAT(text, HasSubstr(absl::StrCat("Its header has version 1.", header.version_minor(), " and features ",
+                                           header.features, ". The base's frame is")));
+  const uint32_t size = Load<uint32_t>(frame, kDescriptionSizeField.offset);
+  EXPECT_THAT(text, HasSubstr(absl::StrCat("A description of ", size, " bytes (0x", absl::Hex(size), ") at 0x",
+                                           absl::Hex(kFrameHeadSize, absl::kZeroPad3), ".")));
+  const std::map<uint64_t, uint8_t> dump = DumpedBytes(FormatDocument(), "```frame");
+  EXPECT_EQ(dump.size(), frame.size());
+  for (const auto& [offset, byte] : dump) {
+    EXPECT_EQ(int{byte}, int{static_cast<uint8_t>(frame.at(offset))}) << "at offset " << offset;
   }
 }
 

@@ -195,6 +195,33 @@ TEST_F(VaultEditorTest, AFreeLayoutRaisesTheVersionAsLongAsItStays) {
   EXPECT_EQ(Read(), plain);
 }
 
+TEST_F(VaultEditorTest, TheVersionOfDescribedFramesGoesWithTheLast) {
+  const auto expect_header = [&](int minor, uint32_t features) {
+    EXPECT_EQ(Load<uint16_t>(Read(), 10), minor);
+    EXPECT_EQ(Load<uint32_t>(Read(), 12), features);
+    ExpectContents(Read(), contents_);
+  };
+  contents_ = MakeTestContents(23, 3);
+  const std::string plain = Fresh(contents_);
+  ASSERT_THAT(WriteVault(files_, path_, contents_), IsOk());
+  TestVariant described = MakeTestVariant("described", 1, false, 9);
+  described.header = "MVFRAME\x01 and so on";
+  ASSERT_THAT(ChangeVault(files_, path_, {}, {described}), IsOk());
+  contents_.variants.push_back(described);
+  expect_header(3, 16);
+  ASSERT_THAT(ChangeVault(files_, path_, {.remove = {"dept-1"}, .rename = {}}), IsOk());
+  Forget("dept-1");
+  expect_header(3, 16);
+  ASSERT_THAT(ChangeVault(files_, path_, {.remove = {"described"}, .rename = {}}), IsOk());
+  Forget("described");
+  expect_header(0, 0);
+  contents_.base_header = described.header;
+  ASSERT_THAT(WriteVault(files_, path_, contents_), IsOk());
+  ASSERT_THAT(ChangeVault(files_, path_, {.remove = {"dept-0"}, .rename = {}}), IsOk());
+  Forget("dept-0");
+  expect_header(3, 16);
+}
+
 TEST_F(VaultEditorTest, EveryChangeKeepsTheNetworkWhereItIs) {
   contents_ = MakeTestContents(21, 4);
   contents_.network = TestRandom(22).Bytes(61);

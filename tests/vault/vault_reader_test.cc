@@ -71,6 +71,16 @@ std::string VaultWithANetwork() {
   return folder.Read("v");
 }
 
+// A vault of version 1.3.
+std::string VaultWithADescribedFrame() {
+  const TempFolder folder;
+  TestContents contents = MakeTestContents(16, 2);
+  contents.variants[0].header = "MVFRAME\x01 and so on";
+  EXPECT_THAT(WriteVault(FileSystem::Default(), folder.File("v"), contents), IsOk());
+  ExpectContents(folder.Read("v"), contents);
+  return folder.Read("v");
+}
+
 class VaultBitsTest : public testing::TestWithParam<std::string (*)()> {};
 
 TEST_P(VaultBitsTest, DetectsEverySingleFlippedBit) {
@@ -96,7 +106,8 @@ TEST_P(VaultBitsTest, DetectsEverySingleFlippedBit) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Versions, VaultBitsTest,
-                         testing::Values(&VaultWithAHole, &VaultWithFreeLayouts, &VaultWithANetwork));
+                         testing::Values(&VaultWithAHole, &VaultWithFreeLayouts, &VaultWithANetwork,
+                                         &VaultWithADescribedFrame));
 
 TEST(VaultReaderTest, RefusesEveryTruncationAndExtension) {
   const std::string vault = PlainVault();
@@ -134,9 +145,9 @@ TEST(VaultReaderTest, RefusesOtherVersionsAndFeatures) {
   std::string vault = PlainVault();
   // Those before 1.0 are no longer read, those after it not yet.
   for (const auto& [major, minor, message] :
-       {std::tuple(0, 2, "v.mvlt: vault format 0.2, this program reads 1.0 to 1.2"),
-        std::tuple(1, 3, "v.mvlt: vault format 1.3, this program reads 1.0 to 1.2"),
-        std::tuple(2, 0, "v.mvlt: vault format 2.0, this program reads 1.0 to 1.2")}) {
+       {std::tuple(0, 2, "v.mvlt: vault format 0.2, this program reads 1.0 to 1.3"),
+        std::tuple(1, 4, "v.mvlt: vault format 1.4, this program reads 1.0 to 1.3"),
+        std::tuple(2, 0, "v.mvlt: vault format 2.0, this program reads 1.0 to 1.3")}) {
     vault = PlainVault();
     Store<uint16_t>(&vault, 8, static_cast<uint16_t>(major));
     Store<uint16_t>(&vault, 10, static_cast<uint16_t>(minor));

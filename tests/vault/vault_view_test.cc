@@ -101,7 +101,7 @@ TEST(ParseHeaderTest, NamesTheFieldAtFault) {
       {"text mode", [](std::string* v) { v->erase(4, 1); }, CoreStatus::kBadMagic, 0, false},
       {"major before", set1(8, 0), CoreStatus::kUnknownVersion, 8},
       {"major after", set1(8, 2), CoreStatus::kUnknownVersion, 8},
-      {"minor after", set1(10, 3), CoreStatus::kUnknownVersion, 10},
+      {"minor after", set1(10, 4), CoreStatus::kUnknownVersion, 10},
       {"checksum", set1(248, 0), CoreStatus::kChecksumMismatch, 248, false},
       {"feature of 1.1 in 1.0", set4(12, 4), CoreStatus::kUnknownVersion, 12},
       {"feature", set4(12, 0x80000000), CoreStatus::kUnknownVersion, 12},
@@ -181,6 +181,28 @@ TEST(ParseHeaderTest, FreeLayoutsTakeVersion11) {
   EXPECT_EQ(field, 12u);
   EXPECT_EQ(parse(0, 4, 1, &field), CoreStatus::kUnknownVersion);
   EXPECT_EQ(field, 12u);
+}
+
+TEST(ParseHeaderTest, DescribedFramesTakeVersion13) {
+  const std::string vault = SmallVault(2);
+  const auto parse = [&](uint16_t minor, uint32_t features) {
+    std::string forged = vault;
+    Store<uint16_t>(&forged, 10, minor);
+    Store<uint32_t>(&forged, 12, features);
+    RepairChecksums(&forged);
+    VaultHeader header;
+    uint32_t field = 0;
+    const CoreStatus status = Parse(forged, vault.size(), &header, &field);
+    EXPECT_EQ(field == 12, status == CoreStatus::kUnknownVersion);
+    if (status == CoreStatus::kOk) {
+      EXPECT_EQ(header.version_minor(), features == 16 ? 3 : 0);
+    }
+    return status;
+  };
+  EXPECT_EQ(parse(3, 0), CoreStatus::kOk);
+  EXPECT_EQ(parse(3, 16), CoreStatus::kOk);
+  EXPECT_EQ(parse(2, 16), CoreStatus::kUnknownVersion);
+  EXPECT_EQ(parse(3, 32), CoreStatus::kUnknownVersion);
 }
 
 TEST(ParseHeaderTest, ANetworkTakesVersion12AndLiesBetweenBaseAndBlobs) {

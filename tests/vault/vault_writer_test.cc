@@ -149,6 +149,25 @@ TEST_F(VaultWriterTest, ANetworkTakesVersion12AndLiesBetweenBaseAndBlobs) {
   ExpectContents(vault, contents);
 }
 
+TEST_F(VaultWriterTest, FramesThatDescribeThemselvesTakeVersion13) {
+  const std::string described = "MVFRAME\x01 and so on";
+  TestContents contents = MakeTestContents(5, 3);
+  contents.base_header = described;
+  std::string vault = Write(contents);
+  ExpectContents(vault, contents);
+  EXPECT_EQ(Load<uint16_t>(vault, 10), 3);
+  EXPECT_EQ(Load<uint32_t>(vault, 12), 16u);
+  contents = MakeTestContents(5, 3);
+  contents.variants[1].header = described;
+  contents.variants[1].layout = TestFreeLayout(2);
+  vault = Write(contents);
+  ExpectContents(vault, contents);
+  EXPECT_EQ(Load<uint16_t>(vault, 10), 3);
+  EXPECT_EQ(Load<uint32_t>(vault, 12), 20u);
+  contents.variants[1].header = "MVFRAME\x02 and so on";
+  EXPECT_EQ(Load<uint16_t>(Write(contents), 10), 1);
+}
+
 TEST_F(VaultWriterTest, ANetworkIsGivenOnceAndBeforeTheVariants) {
   const auto out_of_order = StatusIs(StatusCode::kFailedPrecondition, HasSubstr("AddNetwork called out of order"));
   const TestContents contents = MakeTestContents(6, 1);

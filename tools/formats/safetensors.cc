@@ -8,11 +8,13 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "codec/core/bytes.h"
+#include "codec/text_bytes.h"
 #include "nlohmann/json.hpp"
+#include "tools/formats/described/described_format.h"
+#include "vault/quoted_text.h"
 
 namespace modelvault {
 namespace {
@@ -65,12 +67,6 @@ void SetType(std::string name, ModelTensor* tensor) {
 std::string TypeName(const ModelTensor& tensor) {
   if (tensor.dtype == DType::kOpaque) return tensor.opaque_type;
   return std::find_if(kDtypes.begin(), kDtypes.end(), [&](const Dtype& d) { return tensor.dtype == d.dtype; })->name;
-}
-
-// Text from the file in a form that cannot disturb a terminal, of bounded length.
-std::string Quoted(absl::string_view text) {
-  constexpr size_t kShown = 80;
-  return absl::StrCat("'", absl::CHexEscape(text.substr(0, kShown)), text.size() > kShown ? "..." : "", "'");
 }
 
 std::string Shown(absl::Span<const uint64_t> shape) { return absl::StrCat("[", absl::StrJoin(shape, ", "), "]"); }
@@ -400,6 +396,28 @@ std::optional<std::string> JsonString(const std::string& text) {
   }
 }
 
+// The header, with its length, of the safetensors file that begins at `begin` of `file` and has `size` bytes.
+absl::StatusOr<std::string> ReadHeader(const RandomAccessFile& file, uint64_t begin, uint64_t size,
+                                       absl::string_view file_name) {
+  std::array<uint8_t, kLengthSize> length_bytes;
+  if (size < length_bytes.size()) {
+    return Bad(file_name, absl::StrCat("expected a header length of 8 bytes, found ", size, " bytes"));
+  }
+  if (absl::Status status = file.ReadAt(begin, absl::MakeSpan(length_bytes)); !status.ok()) return status;
+  const uint64_t json_size = LoadLe64(length_bytes.data());
+  if (json_size > kMaxSafetensorsHeaderSize) {
+    return Bad(file_name,
+               absl::StrCat("header length ", json_size, " exceeds the limit of ", kMaxSafetensorsHeaderSize));
+  }
+  if (json_size > size - kLengthSize) {
+    return Bad(file_name, absl::StrCat("header length ", json_size, ", but ", size - kLengthSize, " bytes follow"));
+  }
+  std::string header(kLengthSize + json_size, '\0');
+  const absl::Span<uint8_t> bytes(reinterpret_cast<uint8_t*>(header.data()), header.size());
+  if (absl::Status status = file.ReadAt(begin, bytes); !status.ok()) return status;
+  return header;
+}
+
 }  // namespace
 
 ModelTensor SafetensorsTensor(std::string name, std::string dtype, std::vector<uint64_t> shape, uint64_t begin,
@@ -499,36 +517,42 @@ absl::StatusOr<std::string> SafetensorsHeaderFor(absl::Span<const ModelTensor> t
   return header;
 }
 
+absl::StatusOr<std::vector<TypedRange>> SafetensorsRanges(const RandomAccessFile& file, uint64_t begin, uint64_t size,
+                                                          absl::string_view file_name) {
+  const absl::StatusOr<std::string> header = ReadHeader(file, begin, size, file_name);
+  if (!header.ok()) return header.status();
+  absl::StatusOr<SafetensorsHeader> parsed = ParseSafetensorsHeader(BytesOf(*header), size - header->size(), file_name);
+  if (!parsed.ok()) return parsed.status();
+  std::vector<TypedRange> ranges;
+  for (ModelTensor& tensor : parsed->tensors) {
+    tensor.begin += begin + header->size();
+    tensor.end += begin + header->size();
+    ranges.push_back({std::move(tensor), {}});
+  }
+  return ranges;
+}
+
 bool SafetensorsFormat::Recognises(absl::Span<const uint8_t> head) const {
   return head.size() > kLengthSize && head[kLengthSize] == '{';
 }
 
-absl::StatusOr<std::string> SafetensorsFormat::ReadFrame(const RandomAccessFile& file) const {
-  std::array<uint8_t, kLengthSize> length_bytes;
-  if (file.size() < length_bytes.size()) {
-    return Bad(file.path(), absl::StrCat("expected a header length of 8 bytes, found ", file.size(), " bytes"));
-  }
-  if (absl::Status status = file.ReadAt(0, absl::MakeSpan(length_bytes)); !status.ok()) return status;
-  const uint64_t json_size = LoadLe64(length_bytes.data());
-  if (json_size > kMaxSafetensorsHeaderSize) {
-    return Bad(file.path(),
-               absl::StrCat("header length ", json_size, " exceeds the limit of ", kMaxSafetensorsHeaderSize));
-  }
-  if (json_size > file.size() - kLengthSize) {
-    return Bad(file.path(),
-               absl::StrCat("header length ", json_size, ", but ", file.size() - kLengthSize, " bytes follow"));
-  }
-  std::string header(kLengthSize + json_size, '\0');
-  const absl::Span<uint8_t> bytes(reinterpret_cast<uint8_t*>(header.data()), header.size());
-  if (absl::Status status = file.ReadAt(0, bytes); !status.ok()) return status;
-  return header;
+absl::StatusOr<std::string> SafetensorsFormat::ReadFrame(const RandomAccessFile& file,
+                                                         const FrameOptions& options) const {
+  absl::StatusOr<std::string> header = ReadHeader(file, 0, file.size(), file.path());
+  if (!header.ok() || !options.whole_file) return header;
+  absl::StatusOr<std::vector<TypedRange>> ranges = SafetensorsRanges(file, 0, file.size(), file.path());
+  if (!ranges.ok()) return ranges.status();
+  return DescribeFrame(file, name(), *std::move(ranges), options);
 }
 
 absl::StatusOr<ModelStructure> SafetensorsFormat::ParseFrame(absl::Span<const uint8_t> frame, uint64_t data_size,
                                                              absl::string_view file_name) const {
   absl::StatusOr<SafetensorsHeader> header = ParseSafetensorsHeader(frame, data_size, file_name);
   if (!header.ok()) return header.status();
-  return ModelStructure{std::move(header->tensors), {{0, frame.size()}}};
+  ModelStructure structure;
+  structure.tensors = std::move(header->tensors);
+  structure.pieces = {{0, frame.size()}};
+  return structure;
 }
 
 }  // namespace modelvault

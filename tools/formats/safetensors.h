@@ -19,6 +19,7 @@
 #include "absl/types/span.h"
 #include "codec/model_tensor.h"
 #include "restore/model_file.h"
+#include "tools/formats/described/described_format.h"
 #include "vault/file_system.h"
 
 namespace modelvault {
@@ -55,16 +56,21 @@ absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(absl::Span<const uint8_
 absl::StatusOr<std::string> SafetensorsHeaderFor(absl::Span<const ModelTensor> tensors,
                                                  const SafetensorsMetadata& metadata);
 
+// The tensors of the safetensors file that begins at `begin` of `file`, with their places in `file`; messages call it
+// `file_name`.
+absl::StatusOr<std::vector<TypedRange>> SafetensorsRanges(const RandomAccessFile& file, uint64_t begin, uint64_t size,
+                                                          absl::string_view file_name);
+
 // How names of such files end.
 inline constexpr char kSafetensorsExtension[] = ".safetensors";
 
-// The format: the frame is the header, the data section all that follows it.
+// The format: the frame is the header, the data section all that follows it. Only a whole file is described.
 class SafetensorsFormat : public ModelFormat {
  public:
   absl::string_view name() const override { return "safetensors"; }
   absl::string_view extension() const override { return kSafetensorsExtension; }
   bool Recognises(absl::Span<const uint8_t> head) const override;
-  absl::StatusOr<std::string> ReadFrame(const RandomAccessFile& file) const override;
+  absl::StatusOr<std::string> ReadFrame(const RandomAccessFile& file, const FrameOptions& options) const override;
   absl::StatusOr<ModelStructure> ParseFrame(absl::Span<const uint8_t> frame, uint64_t data_size,
                                             absl::string_view file_name) const override;
 };

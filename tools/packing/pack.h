@@ -34,6 +34,12 @@ struct PackOptions {
   std::optional<BaseProfile> profile;
   int threads = 0;  // 0: one a core.
   NameRules names;  // How variants' names are matched with the base's.
+  // Of a new vault: every file becomes a data section without anything between the tensors, so that a board restores
+  // the whole of it. A vault that is edited keeps what it has.
+  bool whole_file = false;
+  // A file that is no model of a known format, or a damaged one, is carried as opaque bytes. So are all variants of a
+  // base that is.
+  bool opaque = false;
   // What the models of a new vault compute; none: the vault does not say.
   std::optional<NetworkInput> network;
   Durability durability = Durability::kOnDisk;
@@ -71,8 +77,8 @@ struct PackReport {
 // Packs a base and its variants into a new vault at `output`. A variant may lack tensors of the base and have others;
 // what has no match is stored on its own. Errors, besides those of files and vaults: names that are invalid
 // (InvalidArgument) or occur twice (AlreadyExists), rules for tensors' names that match none (NotFound), variants that
-// are not of this base (InvalidArgument, with all differences of all of them), over budget (ResourceExhausted, listing
-// the costliest variants and what would fit). On any error `output` is as before.
+// are of another format than the base, or not of this base (InvalidArgument, with all differences of all of them), over
+// budget (ResourceExhausted, listing the costliest variants and what would fit). On any error `output` is as before.
 absl::StatusOr<PackReport> PackVault(FileSystem& file_system, absl::string_view base_path,
                                      absl::Span<const VariantInput> variants, absl::string_view output,
                                      const PackOptions& options);

@@ -42,7 +42,10 @@ struct VaultHeader {
   SectionPlace& section(Section s) { return sections[static_cast<size_t>(s)]; }
   // The lowest that has the features.
   uint16_t version_minor() const {
-    return (features & kFeatureNetwork) != 0 ? 2 : (features & kFeatureFreeLayouts) != 0 ? 1 : 0;
+    return (features & kFeatureDescribedFrames) != 0 ? 3
+           : (features & kFeatureNetwork) != 0       ? 2
+           : (features & kFeatureFreeLayouts) != 0   ? 1
+                                                     : 0;
   }
   bool has_network() const { return (features & kFeatureNetwork) != 0; }
   // Where the first blob may begin, before alignment.

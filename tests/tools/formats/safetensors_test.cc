@@ -75,7 +75,7 @@ TEST(SafetensorsTest, ReadsTensorsInDataOrderWithTheirBytes) {
   ASSERT_OK_AND_ASSIGN(const SafetensorsHeader header, Parse(kSmallJson, 10));
   EXPECT_THAT(header.metadata, ElementsAre(Pair("format", "pt")));
   EXPECT_EQ(file.frame(), WithLength(kSmallJson));
-  EXPECT_THAT(file.pieces(), ElementsAre(FramePiece{0, sizeof(kSmallJson) - 1 + 8}));
+  EXPECT_THAT(file.structure().pieces, ElementsAre(FramePiece{0, sizeof(kSmallJson) - 1 + 8}));
   EXPECT_EQ(file.data_size(), 10u);
   EXPECT_EQ(file.path(), "m.safetensors");
   std::vector<uint8_t> out(6);

@@ -245,8 +245,9 @@ mv_code mv_model_find_tensor(const mv_model* model, const char* name, mv_tensor_
  * checksums of all that they are decoded from. */
 
 /* Restores the model's file to `path`: there appears the whole file, proven, or nothing changes. A file that is there
- * is replaced and keeps its permissions. MV_CODE_INVALID_ARGUMENT: `path` is a folder, or the vault itself.
- * MV_CODE_NOT_FOUND: its folder does not exist. MV_CODE_NOT_SYNCED. */
+ * is replaced and keeps its permissions. A model of several files becomes a folder `path` with these, which replaces
+ * nothing; the functions below give its files joined, in their stored order. MV_CODE_INVALID_ARGUMENT: `path` is a
+ * folder, or the vault itself. MV_CODE_NOT_FOUND: its folder does not exist. MV_CODE_NOT_SYNCED. */
 mv_code mv_model_restore_file(const mv_model* model, const char* path, const mv_read_options* options,
                               mv_failure** failure);
 
