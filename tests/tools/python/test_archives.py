@@ -78,7 +78,8 @@ class ArchivesTest(toy.FolderTest):
             state["part"] = torch.arange(10 + i)[2:4]
             torch.save(state, path)
 
-        tensors = ["0.weight F32 [16, 24]", "1.weight F32 [4, 3, 3, 3]", "2.num_batches_tracked I64 []", "bf BF16 [3, 2]"]
+        tensors = ["0.weight F32 [16, 24]", "1.weight F32 [4, 3, 3, 3]", "2.num_batches_tracked I64 []",
+                   "bf BF16 [3, 2]"]
         self.expect_round_trip(".pt", write, tensors)
 
     def test_checkpoint_with_an_optimizer(self):
@@ -93,12 +94,13 @@ class ArchivesTest(toy.FolderTest):
 
     def test_module_and_script(self):
         self.expect_round_trip(".pt", lambda path, i: torch.save(self.module(i), path), ["weight F32 [16, 24]"])
-        script = lambda path, i: torch.jit.script(self.module(i)).save(str(path))
-        self.expect_round_trip(".pt", script, ["weight F32 [16, 24]"])
+        self.expect_round_trip(".pt", lambda path, i: torch.jit.script(self.module(i)).save(str(path)),
+                               ["weight F32 [16, 24]"])
 
     def test_files_of_the_time_before_archives_are_refused(self):
         torch.save(self.module(0).state_dict(), self.path("old.pt"), _use_new_zipfile_serialization=False)
-        run = mvault("pack", "--base", self.path("old.pt"), "--variant", f"v={self.path('old.pt')}", "-o", self.path("v"))
+        old = self.path("old.pt")
+        run = mvault("pack", "--base", old, "--variant", f"v={old}", "-o", self.path("v"))
         self.assertEqual(run.returncode, 3)
         self.assertIn("a PyTorch file of the time before 1.6", run.stderr)
 
