@@ -208,7 +208,8 @@ class Reader {
         static_cast<size_t>(std::min(member->offset - std::min(member->offset, begin), kMaxHeaderSize)));
     if (absl::Status status = file_.ReadAt(begin, absl::MakeSpan(header)); !status.ok()) return status;
     const absl::string_view name = FirstZipMember(header);
-    if (name != member->name || kHeaderSize + name.size() + LoadLe16(&header[kExtraSizeAt]) != header.size()) {
+    if (header.size() < kHeaderSize || name != member->name ||
+        kHeaderSize + name.size() + LoadLe16(&header[kExtraSizeAt]) != header.size()) {
       return BadMember(member->name, begin, "what stands there is not its header");
     }
     if (member->size <= file_.size() - member->offset) return begin;
