@@ -31,11 +31,23 @@ absl::Status CheckFinite(const std::string& path, const std::string& name, const
       absl::StrCat(path, ": tensor ", name, ": ", row, "value ", at, " is not a finite number (", *bad, ")"));
 }
 
+// The scales of blocks are floats, but no weights.
+absl::Status CheckNotInBlocks(const ModelFile& file) {
+  if (file.structure().weaves.empty()) return absl::OkStatus();
+  const uint64_t begin = file.structure().weaves.front().data_offset;
+  const auto scales = std::find_if(file.tensors().begin(), file.tensors().end(),
+                                   [&](const ModelTensor& tensor) { return tensor.begin == begin; });
+  return absl::InvalidArgumentError(
+      absl::StrCat(file.path(), ": weights in blocks with scales (", scales->name,
+                   ") are quantised already; mvault pack stores such models as they are"));
+}
+
 }  // namespace
 
 absl::StatusOr<ModelWeights> ReadModelWeights(FileSystem& file_system, const std::string& path) {
   const absl::StatusOr<ModelFile> file = OpenModelFile(file_system, path);
   if (!file.ok()) return file.status();
+  if (absl::Status status = CheckNotInBlocks(*file); !status.ok()) return status;
   ModelWeights result;
   result.size = file->size();
   std::vector<uint8_t> bytes(static_cast<size_t>(file->data_size()));

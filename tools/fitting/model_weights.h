@@ -33,8 +33,8 @@ inline bool IsFloat(const ModelTensor& tensor) {
   return tensor.dtype == DType::kF32 || tensor.dtype == DType::kF16 || tensor.dtype == DType::kBf16;
 }
 
-// kNotFound for a file that is not there; kInvalidArgument for one that is no model, or has a float that is
-// not finite, naming the tensor and the row.
+// kNotFound for a file that is not there; kInvalidArgument for one that is no model, has weights in
+// blocks (Weave), or a float that is not finite, naming the tensor and the row.
 absl::StatusOr<ModelWeights> ReadModelWeights(FileSystem& file_system, const std::string& path);
 
 }  // namespace modelvault

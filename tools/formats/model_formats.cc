@@ -3,6 +3,9 @@
 #include <memory>
 #include <utility>
 
+#include "tools/formats/archive/numpy_formats.h"
+#include "tools/formats/archive/torch_format.h"
+#include "tools/formats/gguf/gguf_format.h"
 #include "tools/formats/opaque_format.h"
 #include "tools/formats/safetensors.h"
 #include "tools/formats/sharded_safetensors.h"
@@ -11,8 +14,15 @@
 namespace modelvault {
 
 const ModelFormats& KnownModelFormats() {
-  static const auto* const kFormats =
-      new ModelFormats({new SafetensorsFormat(), new ShardedSafetensorsFormat(), new TfliteFormat()});
+  static const auto* const kFormats = new ModelFormats({
+      new SafetensorsFormat(),
+      new ShardedSafetensorsFormat(),
+      new TfliteFormat(),
+      new GgufFormat(),
+      new NpyFormat(),
+      new NpzFormat(),
+      new TorchFormat(),
+  });
   return *kFormats;
 }
 

@@ -5,6 +5,9 @@
 #include <fstream>
 #include <string>
 
+#include "tests/tools/formats/archive/array_files.h"
+#include "tests/tools/formats/archive/zip_writer.h"
+#include "tests/tools/formats/gguf/gguf_writer.h"
 #include "tests/tools/formats/tflite_models.h"
 
 namespace modelvault {
@@ -16,7 +19,7 @@ bool Put(const std::string& path, const std::string& bytes) {
   return static_cast<bool>(out.flush());
 }
 
-bool Write(const std::string& corpus) {
+bool WriteTflite(const std::string& corpus) {
   const std::string tflite = corpus + "/tflite/";
   const std::string dense = MakeTflite(
       {{{"w", 9, {2, 8}, 1, {1, 2, 3, 4, 5, 6, 7, 8}, {0, 0, 0, 0, 0, 0, 0, 0}, 1}, {"b", 2, {2}, 2, {0.5f}, {3}}},
@@ -26,6 +29,54 @@ bool Write(const std::string& corpus) {
   appended.resize(400);
   return Put(tflite + "dense", dense) && Put(tflite + "appended", appended + "wwww    vvvvtail") &&
          Put(tflite + "empty", MakeTflite({}, {}));
+}
+
+bool WriteGguf(const std::string& corpus) {
+  GgufWriter plain(2);
+  plain.Key("general.architecture", 8, GgufText("llama")).Key("on", 7, LeBytes(1, 1));
+  plain.Tensor("f32", {2, 3}, 0, std::string(24, 'a')).Tensor("i8", {5}, 24, "bbbbb");
+  GgufWriter blocks;
+  blocks.Alignment(8).Tensor("q8", {2, 32}, 8, std::string(68, 'c')).Tensor("q4", {64}, 2, std::string(36, 'd'));
+  blocks.Tensor("q6", {256}, 14, std::string(210, 'e'));
+  GgufWriter keys;
+  keys.Key("texts", 9, GgufArray(8, 2, GgufText("one") + GgufText("two")));
+  keys.Key("nested", 9, GgufArray(9, 2, GgufArray(5, 1, LeBytes(7, 4)) + GgufArray(12, 1, LeBytes(9, 8))));
+  return Put(corpus + "/gguf/plain", plain.File()) && Put(corpus + "/gguf/blocks", blocks.File()) &&
+         Put(corpus + "/gguf/keys", keys.Tensor("w", {1}, 30, "ff").File());
+}
+
+bool WriteNumpy(const std::string& corpus) {
+  ZipMemberOptions zip64, deflated;
+  zip64.zip64 = true;
+  deflated.method = 8;
+  deflated.whole_size = 100;
+  return Put(corpus + "/npy/floats", Npy("<f4", "2, 3", std::string(24, 'a'))) &&
+         Put(corpus + "/npy/fortran", Npy(">f8", "2, 1", std::string(16, 'b'), true)) &&
+         Put(corpus + "/npy/structured",
+             NpyWithHeader("{'descr': [('a', '<f4'), ('b', '|u1', (3,))], 'fortran_order': False, "
+                           "'shape': (2,), }",
+                           std::string(14, 'c'), 3)) &&
+         Put(corpus + "/npz/stored", ZipWriter()
+                                         .Member("w.npy", Npy("<f2", "4,", "aabbccdd"), zip64)
+                                         .Member("b.npy", Npy("|i1", "", "x"), zip64)
+                                         .File()) &&
+         Put(corpus + "/npz/mixed", ZipWriter()
+                                        .Member("w.npy", "deflated", deflated)
+                                        .Member("b.npy", Npy("|b1", "3,", std::string("\1\0\1", 3)))
+                                        .File("a comment"));
+}
+
+bool WriteTorch(const std::string& corpus) {
+  const std::string pickle = TorchPickle({{"w", "FloatStorage", "0", {2, 3}, {}},
+                                          {"b", "BFloat16Storage", "1", {2}, {}},
+                                          {"view", "FloatStorage", "0", {1, 2}, {2, 1}, 1, 6}});
+  const std::string tensors = TorchFile(pickle, {std::string(24, 'a'), "bbbb"});
+  const std::string unknown = TorchFile("not a pickle", {"some bytes"}, "big");
+  return Put(corpus + "/pytorch/tensors", tensors) && Put(corpus + "/pytorch/unknown", unknown);
+}
+
+bool Write(const std::string& corpus) {
+  return WriteTflite(corpus) && WriteGguf(corpus) && WriteNumpy(corpus) && WriteTorch(corpus);
 }
 
 }  // namespace

@@ -144,7 +144,7 @@ TEST_F(MatchTest, AFileThatIsNoModelIsCalledWhatItIs) {
   const std::vector<std::pair<std::string, std::string>> kinds = {
       {"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n", "git lfs pull"},
       {"<!DOCTYPE html><html>", "an HTML page"},
-      {"GGUF\3", "a GGUF file"},
+      {"\x1f\x8b\x08", "gzip-compressed"},
       {"", "it is empty"},
   };
   for (const auto& [content, expected] : kinds) {
