@@ -1,11 +1,12 @@
 #include "tools/formats/model_formats.h"
 
+#include "tools/formats/onnx/onnx_format.h"
 #include "tools/formats/safetensors.h"
 
 namespace modelvault {
 
 const ModelFormats& KnownModelFormats() {
-  static const auto* const kFormats = new ModelFormats({new SafetensorsFormat()});
+  static const auto* const kFormats = new ModelFormats({new SafetensorsFormat(), new OnnxFormat()});
   return *kFormats;
 }
 

@@ -1,0 +1,32 @@
+#ifndef MODELVAULT_TOOLS_FORMATS_ONNX_ONNX_FORMAT_H_
+#define MODELVAULT_TOOLS_FORMATS_ONNX_ONNX_FORMAT_H_
+
+// ONNX models: one message of Protocol Buffers, and files beside it that hold the values of some of its tensors
+// (docs/formats.md).
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "tools/formats/described/described_format.h"
+#include "vault/file_system.h"
+
+namespace modelvault {
+
+class OnnxFormat : public DescribedFormat {
+ public:
+  absl::string_view name() const override { return "onnx"; }
+  absl::string_view extension() const override { return ".onnx"; }
+
+  // The format has no magic. A file begins with the version of the format, and goes on with fields of a model only.
+  bool Recognises(absl::Span<const uint8_t> head) const override;
+
+  // Of several files the first is the message; the others have the paths that tensors name.
+  absl::StatusOr<std::vector<TypedRange>> ReadRanges(const RandomAccessFile& file,
+                                                     const std::vector<FilePart>& files) const override;
+};
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_TOOLS_FORMATS_ONNX_ONNX_FORMAT_H_
