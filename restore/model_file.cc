@@ -161,6 +161,12 @@ absl::StatusOr<const ModelFormat*> ModelFormats::Find(absl::Span<const uint8_t> 
       file_name, ": not a model file (", absl::StrJoin(formats_, ", ", names), "): it is ", DescribeFileKind(head)));
 }
 
+const ModelFormat* ModelFormats::Named(absl::string_view name) const {
+  const auto found = std::find_if(formats_.begin(), formats_.end(),
+                                  [&](const ModelFormat* format) { return format->name() == name; });
+  return found != formats_.end() ? *found : nullptr;
+}
+
 std::string ModelFormats::Extensions() const {
   return absl::StrJoin(formats_, ", ", [](std::string* out, const ModelFormat* format) {
     absl::StrAppend(out, "*", format->extension());

@@ -36,6 +36,14 @@ struct FrameOptions {
   std::vector<FilePart> files;
 };
 
+// How a tensor's integers stand for reals: scale · (integer − zero point).
+struct TensorQuantisation {
+  std::string tensor;
+  int64_t axis = 0;                  // The dimension that has a scale for each index, where there are several.
+  std::vector<float> scales;         // At least one.
+  std::vector<int64_t> zero_points;  // As many, one for all, or none: 0.
+};
+
 // A format of model files. A new one is a subclass and an entry in tools/formats/model_formats.cc. Implementations are
 // immutable and thread-safe, take files and frames for hostile, and answer anything wrong with them by
 // kInvalidArgument, naming the file, the tensor, what was expected and what was found.
@@ -49,6 +57,9 @@ class ModelFormat {
   // How names of such files end, e.g. ".safetensors": of a folder they are the models.
   virtual absl::string_view extension() const = 0;
 
+  // Whether tensors are called what a converter happened to call them, so that models alike may have other names.
+  virtual bool names_are_generated() const { return false; }
+
   // Whether a file that begins with `head` is meant to be of this format, sound or not. `head` has
   // kModelHeadSize bytes; fewer only if that is the whole file, or the whole frame.
   virtual bool Recognises(absl::Span<const uint8_t> head) const = 0;
@@ -56,6 +67,12 @@ class ModelFormat {
   // The frame of an open file: one that describes itself (restore/described_frame.h), or one that begins with what
   // Recognises() looks at.
   virtual absl::StatusOr<std::string> ReadFrame(const RandomAccessFile& file, const FrameOptions& options) const = 0;
+
+  // What the file says of its tensors' integers, if the format has a place for it: nothing by default. The file is one
+  // that ReadFrame takes.
+  virtual absl::StatusOr<std::vector<TensorQuantisation>> ReadQuantisation(const RandomAccessFile&) const {
+    return std::vector<TensorQuantisation>();
+  }
 
   // The structure of a file with a frame that does not describe itself and a data section of `data_size` bytes. It
   // follows from these alone: a vault keeps nothing else.
@@ -122,6 +139,9 @@ class ModelFormats {
   // Opens a model file of the format that recognises it by its content. kInvalidArgument for a file that none does.
   absl::StatusOr<ModelFile> Open(FileSystem& file_system, absl::string_view path,
                                  const FrameOptions& options = {}) const;
+
+  // The format of this name; nullptr if there is none.
+  const ModelFormat* Named(absl::string_view name) const;
 
   // The extensions of all, for messages: "*.safetensors".
   std::string Extensions() const;

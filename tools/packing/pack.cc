@@ -80,6 +80,8 @@ absl::StatusOr<std::vector<OpenInput>> OpenInputs(FileSystem& file_system, absl:
   const std::vector<ModelTensor>& base = base_structure.tensors;
   FrameOptions frame_options;
   frame_options.whole_file = base_structure.whole_file;
+  const ModelFormat* const format = KnownModelFormats().Named(base_structure.format);
+  const bool generated_names = format != nullptr && format->names_are_generated();
   std::vector<OpenInput> inputs;
   std::vector<Mismatch> refused;
   std::vector<Mismatch> kept;
@@ -94,7 +96,8 @@ absl::StatusOr<std::vector<OpenInput>> OpenInputs(FileSystem& file_system, absl:
     input.file = std::make_unique<ModelFile>(*std::move(file));
     const std::vector<ModelTensor>& tensors = input.file->tensors();
     use.AddVariant(tensors);
-    const TensorPairs pairs = PairTensors(base, tensors, rules);
+    TensorPairs pairs = PairTensors(base, tensors, rules);
+    if (generated_names) PairByShape(base, tensors, &pairs);
     // A shard is no model, whatever is to be ignored; a file that only has the name of one is.
     const bool shard = (IsShardName(v.path) || IsShardName(base_path)) && pairs.matched() < base.size();
     if (shard || !pairs.complete()) {

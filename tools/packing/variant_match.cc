@@ -1,8 +1,10 @@
 #include "tools/packing/variant_match.h"
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "absl/strings/match.h"
 namespace modelvault {
@@ -46,6 +48,22 @@ TensorPairs PairTensors(absl::Span<const ModelTensor> base, absl::Span<const Mod
     if (!taken[b] && !rules.Ignores(base[b].name)) pairs.missing.push_back(b);
   }
   return pairs;
+}
+
+void PairByShape(absl::Span<const ModelTensor> base, absl::Span<const ModelTensor> variant, TensorPairs* pairs) {
+  using Kind = std::pair<DType, std::vector<uint64_t>>;
+  std::map<Kind, std::deque<size_t>> left;
+  for (const size_t b : pairs->missing) left[{base[b].dtype, base[b].shape}].push_back(b);
+  std::vector<bool> taken(base.size(), false);
+  std::erase_if(pairs->extra, [&](size_t v) {
+    const auto found = left.find({variant[v].dtype, variant[v].shape});
+    if (found == left.end() || found->second.empty()) return false;
+    pairs->base_of[v] = found->second.front();
+    taken[found->second.front()] = true;
+    found->second.pop_front();
+    return true;
+  });
+  std::erase_if(pairs->missing, [&](size_t b) { return taken[b]; });
 }
 
 bool IsOfBase(absl::Span<const ModelTensor> base, absl::Span<const ModelTensor> variant, const TensorPairs& pairs) {

@@ -34,6 +34,10 @@ struct TensorPairs {
 TensorPairs PairTensors(absl::Span<const ModelTensor> base, absl::Span<const ModelTensor> variant,
                         const NameRules& rules);
 
+// Pairs what is left over with the base's next tensor of the same type and shape, in data order: for files whose names
+// were made by a converter, and say little. What has no partner that way stays as it is.
+void PairByShape(absl::Span<const ModelTensor> base, absl::Span<const ModelTensor> variant, TensorPairs* pairs);
+
 // Whether a variant with these pairs is one of this base at all: at least half of the bytes of either, apart from what
 // is ignored, belong to tensors with a match.
 bool IsOfBase(absl::Span<const ModelTensor> base, absl::Span<const ModelTensor> variant, const TensorPairs& pairs);

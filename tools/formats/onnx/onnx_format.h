@@ -18,6 +18,7 @@ class OnnxFormat : public DescribedFormat {
  public:
   absl::string_view name() const override { return "onnx"; }
   absl::string_view extension() const override { return ".onnx"; }
+  bool names_are_generated() const override { return true; }
 
   // The format has no magic. A file begins with the version of the format, and goes on with fields of a model only.
   bool Recognises(absl::Span<const uint8_t> head) const override;

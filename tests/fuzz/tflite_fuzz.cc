@@ -1,0 +1,16 @@
+// Any bytes as a TensorFlow Lite model. What is accepted is put together again from its frame and its data.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/fuzz/frame_targets.h"
+#include "tools/formats/tflite/tflite_format.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static const modelvault::TfliteFormat kFormat;
+  const std::vector<uint8_t> bytes(data, data + size);
+  modelvault::FuzzFormat(kFormat, bytes);
+  modelvault::FuzzFormat(kFormat, bytes, true);
+  if (size > 0) static_cast<void>(kFormat.ReadQuantisation(modelvault::MemoryFile(bytes)));
+  return 0;
+}
