@@ -5,6 +5,7 @@
 #include <fstream>
 #include <string>
 
+#include "tests/tools/formats/onnx/onnx_bytes.h"
 #include "tests/tools/formats/tflite_models.h"
 
 namespace modelvault {
@@ -16,6 +17,25 @@ bool Put(const std::string& path, const std::string& bytes) {
   return static_cast<bool>(out.flush());
 }
 
+bool WriteOnnx(const std::string& folder) {
+  using namespace onnx;  // NOLINT: messages are made of many pieces.
+  const std::string plain =
+      Initializer(Tensor("w", kInt8, {2, 8}, "sixteen weights.")) + Initializer(Tensor("h", kFloat16, {2}, "half")) +
+      Initializer(Tensor("n", kInt4, {3}, "ab")) + Initializer(Head("f", kFloat, {2}) + Bytes(kFloatData, "fourFOUR")) +
+      Initializer(Head("i", kInt32, {2}) + Bytes(kInt32Data, Varint(300) + Varint(1))) +
+      Initializer(Head("s", kString, {1}) + Bytes(kStringData, "text"));
+  const std::string inner = Initializer(Tensor("inner", kInt8, {1}, "a")) + Node("deep", 5, Tensor("", kBool, {}, "b"));
+  const std::string nested =
+      Node("if", 6, Node("loop", 11, inner)) + Node("list", 10, Tensor("", kUint8, {1}, "c")) +
+      Bytes(15, Bytes(1, Tensor("sparse", kDouble, {1}, "8 bytes!")) + Bytes(2, Tensor("at", kInt64, {1}, "8 BYTES!")));
+  const Entries first = {{"location", "weights.bin"}, {"offset", "8"}, {"length", "16"}, {"checksum", "none"}};
+  const std::string external = Initializer(ExternalTensor("w", kInt8, {2, 8}, first)) +
+                               Initializer(ExternalTensor("same", kInt8, {16}, first)) +
+                               Initializer(ExternalTensor("v", kFloat, {4}, {{"location", "data/more.bin"}}));
+  return Put(folder + "plain", Model(plain)) && Put(folder + "nested", Model(nested) + Bytes(20, Bytes(1, plain))) &&
+         Put(folder + "external", Model(external));
+}
+
 bool Write(const std::string& corpus) {
   const std::string tflite = corpus + "/tflite/";
   const std::string dense = MakeTflite(
@@ -25,7 +45,7 @@ bool Write(const std::string& corpus) {
   std::string appended = MakeTflite({{{"w", 9, {4}, 1}, {"v", 1, {2}, 2}}}, {{}, {"", 400, 4}, {"", 408, 4}});
   appended.resize(400);
   return Put(tflite + "dense", dense) && Put(tflite + "appended", appended + "wwww    vvvvtail") &&
-         Put(tflite + "empty", MakeTflite({}, {}));
+         Put(tflite + "empty", MakeTflite({}, {})) && WriteOnnx(corpus + "/onnx/");
 }
 
 }  // namespace
