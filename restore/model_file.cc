@@ -8,8 +8,11 @@
 #include "absl/strings/str_join.h"
 #include "codec/text_bytes.h"
 #include "restore/described_frame.h"
+#include "restore/joined_files.h"
 #include "vault/file_kind.h"
+#include "vault/file_paths.h"
 #include "vault/manifest.h"
+#include "vault/quoted_text.h"
 
 namespace modelvault {
 namespace {
@@ -162,8 +165,8 @@ absl::StatusOr<const ModelFormat*> ModelFormats::Find(absl::Span<const uint8_t> 
 }
 
 const ModelFormat* ModelFormats::Named(absl::string_view name) const {
-  const auto found = std::find_if(formats_.begin(), formats_.end(),
-                                  [&](const ModelFormat* format) { return format->name() == name; });
+  const auto found =
+      std::find_if(formats_.begin(), formats_.end(), [&](const ModelFormat* format) { return format->name() == name; });
   return found != formats_.end() ? *found : nullptr;
 }
 
@@ -178,15 +181,53 @@ bool ModelFormats::HasExtension(absl::string_view file_name) const {
                      [&](const ModelFormat* format) { return absl::EndsWith(file_name, format->extension()); });
 }
 
-absl::StatusOr<ModelFile> ModelFormats::Open(FileSystem& file_system, absl::string_view path,
+absl::StatusOr<std::string> ModelFormats::FindMainFile(FileSystem& file_system, const std::string& folder) const {
+  const absl::StatusOr<std::vector<std::string>> names = file_system.List(folder);
+  if (!names.ok()) return names.status();
+  for (const ModelFormat* const format : formats_) {
+    const std::string main = format->MainFile(*names);
+    if (!main.empty()) return PathIn(folder, main);
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      folder, ": is a directory, and no model: a folder is one where it has one *.index.json, which lists its shards"));
+}
+
+absl::StatusOr<ModelFile> ModelFormats::Open(FileSystem& file_system, absl::string_view path_view,
                                              const FrameOptions& options) const {
+  std::string path(path_view);
+  const absl::StatusOr<bool> is_folder = file_system.IsFolder(path);
+  if (!is_folder.ok()) return is_folder.status();
+  if (*is_folder) {
+    absl::StatusOr<std::string> main = FindMainFile(file_system, path);
+    if (!main.ok()) return main.status();
+    path = *std::move(main);
+  }
   absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = file_system.OpenForRead(path);
   if (!file.ok()) return file.status();
   std::vector<uint8_t> head(static_cast<size_t>(std::min<uint64_t>(kModelHeadSize, (*file)->size())));
   if (absl::Status status = (*file)->ReadAt(0, absl::MakeSpan(head)); !status.ok()) return status;
   const absl::StatusOr<const ModelFormat*> format = Find(head, path);
   if (!format.ok()) return format.status();
-  return ModelFile::FromFile(**format, *std::move(file), options);
+  const absl::StatusOr<std::vector<std::string>> others = (*format)->OtherFiles(file_system, **file);
+  if (!others.ok()) return others.status();
+  if (others->empty()) return ModelFile::FromFile(**format, *std::move(file), options);
+  const std::string folder = FolderOf(path);
+  FrameOptions with_files = options;
+  with_files.files = {{path.substr(path.rfind('/') + 1), (*file)->size()}};
+  std::vector<std::unique_ptr<RandomAccessFile>> files;
+  files.push_back(*std::move(file));
+  for (const std::string& name : *others) {
+    if (!IsSafePath(name)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ": names a file ", Quoted(name), ", which is no path below its folder"));
+    }
+    absl::StatusOr<std::unique_ptr<RandomAccessFile>> other = file_system.OpenForRead(PathIn(folder, name));
+    if (!other.ok()) return other.status();
+    with_files.files.push_back({name, (*other)->size()});
+    files.push_back(*std::move(other));
+  }
+  return ModelFile::FromFile(**format, std::make_unique<JoinedFiles>(std::move(files), std::string(path_view)),
+                             with_files);
 }
 
 absl::StatusOr<ModelStructure> ModelFormats::ParseFrame(absl::string_view frame, uint64_t data_size,

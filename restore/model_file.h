@@ -64,6 +64,16 @@ class ModelFormat {
   // kModelHeadSize bytes; fewer only if that is the whole file, or the whole frame.
   virtual bool Recognises(absl::Span<const uint8_t> head) const = 0;
 
+  // Of the files in a model's folder, the one that Recognises() is asked about; "" if the folder is no model of this
+  // format. By default no folder is.
+  virtual std::string MainFile(const std::vector<std::string>&) const { return ""; }
+
+  // The other files of a model with this one, relative to its folder and below it, in the order in which their bytes
+  // follow. By default there are none.
+  virtual absl::StatusOr<std::vector<std::string>> OtherFiles(FileSystem&, const RandomAccessFile&) const {
+    return std::vector<std::string>();
+  }
+
   // The frame of an open file: one that describes itself (restore/described_frame.h), or one that begins with what
   // Recognises() looks at.
   virtual absl::StatusOr<std::string> ReadFrame(const RandomAccessFile& file, const FrameOptions& options) const = 0;
@@ -136,7 +146,8 @@ class ModelFormats {
   // Asked in this order. All must outlive it.
   explicit ModelFormats(std::vector<const ModelFormat*> formats) : formats_(std::move(formats)) {}
 
-  // Opens a model file of the format that recognises it by its content. kInvalidArgument for a file that none does.
+  // Opens a model file of the format that recognises it by its content, with the other files of the model, or a folder
+  // that is one model. kInvalidArgument for what none recognises. The files of `options` are found here.
   absl::StatusOr<ModelFile> Open(FileSystem& file_system, absl::string_view path,
                                  const FrameOptions& options = {}) const;
 
@@ -152,6 +163,7 @@ class ModelFormats {
   absl::StatusOr<ModelStructure> ParseFrame(absl::string_view frame, uint64_t data_size, absl::string_view what) const;
 
  private:
+  absl::StatusOr<std::string> FindMainFile(FileSystem& file_system, const std::string& folder) const;
   absl::StatusOr<const ModelFormat*> Find(absl::Span<const uint8_t> head, absl::string_view file_name) const;
 
   std::vector<const ModelFormat*> formats_;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -226,6 +227,40 @@ absl::Status FileSystem::Move(absl::string_view from, absl::string_view to) {
   }
   if (calls_.Rename(std::string(from), std::string(to)) == 0) return absl::OkStatus();
   return FileError(errno, to, absl::StrCat("cannot rename ", from, " to it"));
+}
+
+absl::StatusOr<bool> FileSystem::IsFolder(absl::string_view path_view) {
+  if (absl::Status status = CheckPath(path_view); !status.ok()) return status;
+  const std::string path(path_view);
+  struct stat info;
+  if (calls_.Stat(path, &info) == 0) return S_ISDIR(info.st_mode);
+  if (errno == ENOENT || errno == ENOTDIR) return false;
+  return FileError(errno, path, "cannot look at the file");
+}
+
+absl::Status FileSystem::PlaceFolder(absl::string_view from_view, absl::string_view to_view) {
+  for (const absl::string_view path : {from_view, to_view}) {
+    if (absl::Status status = CheckPath(path); !status.ok()) return status;
+  }
+  const std::string from(from_view);
+  const std::string to(to_view);
+  const auto sync = [&](const std::string& folder) {
+    return pool_.Open([&] { return calls_.SyncDirectory(folder); }) == 0 || IsRefused(errno);
+  };
+  if (!sync(from)) return FileError(errno, to, "cannot sync the new folder to disk");
+  if (calls_.Rename(from, to) != 0) {
+    if (errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR) {
+      return absl::AlreadyExistsError(absl::StrCat(to, ": is there already"));
+    }
+    return FileError(errno, to, absl::StrCat("cannot rename ", from, " to it"));
+  }
+  if (sync(FolderOf(to))) return absl::OkStatus();
+  absl::Status why = absl::UnknownError(
+      absl::StrCat(to, ": the new folder is in place and complete, but the one it is in could not be synced to disk: ",
+                   std::strerror(errno)));
+  if (!unsynced_) return why;
+  unsynced_(why);
+  return absl::OkStatus();
 }
 
 absl::Status FileSystem::CreateEmpty(absl::string_view path_view) {

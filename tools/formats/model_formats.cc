@@ -2,12 +2,14 @@
 
 #include "tools/formats/onnx/onnx_format.h"
 #include "tools/formats/safetensors.h"
+#include "tools/formats/sharded_safetensors.h"
 #include "tools/formats/tflite/tflite_format.h"
 
 namespace modelvault {
 
 const ModelFormats& KnownModelFormats() {
-  static const auto* const kFormats = new ModelFormats({new SafetensorsFormat(), new TfliteFormat(), new OnnxFormat()});
+  static const auto* const kFormats =
+      new ModelFormats({new SafetensorsFormat(), new ShardedSafetensorsFormat(), new TfliteFormat(), new OnnxFormat()});
   return *kFormats;
 }
 

@@ -397,19 +397,20 @@ std::optional<std::string> JsonString(const std::string& text) {
 }
 
 // The header, with its length, of the safetensors file that begins at `begin` of `file` and has `size` bytes.
-absl::StatusOr<std::string> ReadHeader(const RandomAccessFile& file, uint64_t begin, uint64_t size) {
+absl::StatusOr<std::string> ReadHeader(const RandomAccessFile& file, uint64_t begin, uint64_t size,
+                                       absl::string_view file_name) {
   std::array<uint8_t, kLengthSize> length_bytes;
   if (size < length_bytes.size()) {
-    return Bad(file.path(), absl::StrCat("expected a header length of 8 bytes, found ", size, " bytes"));
+    return Bad(file_name, absl::StrCat("expected a header length of 8 bytes, found ", size, " bytes"));
   }
   if (absl::Status status = file.ReadAt(begin, absl::MakeSpan(length_bytes)); !status.ok()) return status;
   const uint64_t json_size = LoadLe64(length_bytes.data());
   if (json_size > kMaxSafetensorsHeaderSize) {
-    return Bad(file.path(),
+    return Bad(file_name,
                absl::StrCat("header length ", json_size, " exceeds the limit of ", kMaxSafetensorsHeaderSize));
   }
   if (json_size > size - kLengthSize) {
-    return Bad(file.path(), absl::StrCat("header length ", json_size, ", but ", size - kLengthSize, " bytes follow"));
+    return Bad(file_name, absl::StrCat("header length ", json_size, ", but ", size - kLengthSize, " bytes follow"));
   }
   std::string header(kLengthSize + json_size, '\0');
   const absl::Span<uint8_t> bytes(reinterpret_cast<uint8_t*>(header.data()), header.size());
@@ -516,11 +517,11 @@ absl::StatusOr<std::string> SafetensorsHeaderFor(absl::Span<const ModelTensor> t
   return header;
 }
 
-absl::StatusOr<std::vector<TypedRange>> SafetensorsRanges(const RandomAccessFile& file, uint64_t begin, uint64_t size) {
-  const absl::StatusOr<std::string> header = ReadHeader(file, begin, size);
+absl::StatusOr<std::vector<TypedRange>> SafetensorsRanges(const RandomAccessFile& file, uint64_t begin, uint64_t size,
+                                                          absl::string_view file_name) {
+  const absl::StatusOr<std::string> header = ReadHeader(file, begin, size, file_name);
   if (!header.ok()) return header.status();
-  absl::StatusOr<SafetensorsHeader> parsed =
-      ParseSafetensorsHeader(BytesOf(*header), size - header->size(), file.path());
+  absl::StatusOr<SafetensorsHeader> parsed = ParseSafetensorsHeader(BytesOf(*header), size - header->size(), file_name);
   if (!parsed.ok()) return parsed.status();
   std::vector<TypedRange> ranges;
   for (ModelTensor& tensor : parsed->tensors) {
@@ -537,9 +538,9 @@ bool SafetensorsFormat::Recognises(absl::Span<const uint8_t> head) const {
 
 absl::StatusOr<std::string> SafetensorsFormat::ReadFrame(const RandomAccessFile& file,
                                                          const FrameOptions& options) const {
-  absl::StatusOr<std::string> header = ReadHeader(file, 0, file.size());
+  absl::StatusOr<std::string> header = ReadHeader(file, 0, file.size(), file.path());
   if (!header.ok() || !options.whole_file) return header;
-  absl::StatusOr<std::vector<TypedRange>> ranges = SafetensorsRanges(file, 0, file.size());
+  absl::StatusOr<std::vector<TypedRange>> ranges = SafetensorsRanges(file, 0, file.size(), file.path());
   if (!ranges.ok()) return ranges.status();
   return DescribeFrame(file, name(), *std::move(ranges), options);
 }

@@ -56,8 +56,10 @@ absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(absl::Span<const uint8_
 absl::StatusOr<std::string> SafetensorsHeaderFor(absl::Span<const ModelTensor> tensors,
                                                  const SafetensorsMetadata& metadata);
 
-// The tensors of the safetensors file that begins at `begin` of `file`, with their places in `file`.
-absl::StatusOr<std::vector<TypedRange>> SafetensorsRanges(const RandomAccessFile& file, uint64_t begin, uint64_t size);
+// The tensors of the safetensors file that begins at `begin` of `file`, with their places in `file`; messages call it
+// `file_name`.
+absl::StatusOr<std::vector<TypedRange>> SafetensorsRanges(const RandomAccessFile& file, uint64_t begin, uint64_t size,
+                                                          absl::string_view file_name);
 
 // How names of such files end.
 inline constexpr char kSafetensorsExtension[] = ".safetensors";

@@ -14,6 +14,7 @@
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/commands/commands.h"
+#include "tools/mvault/commands/model_output.h"
 #include "vault/format.h"
 #include "vault/near_name.h"
 
@@ -42,9 +43,9 @@ absl::StatusOr<uint64_t> WriteModel(Session& session, const Arguments& arguments
     structure = ModelStructure();
     structure.pieces = {{0, frame.size()}};
   }
-  const absl::StatusOr<std::unique_ptr<AtomicFile>> file = session.file_system.CreateAtomic(arguments.output);
-  if (!file.ok()) return file.status();
-  FileAssembler assembler(frame, structure, [&](absl::Span<const uint8_t> bytes) { return (*file)->Append(bytes); });
+  absl::StatusOr<ModelOutput> output = ModelOutput::Create(session.file_system, arguments.output, structure.files);
+  if (!output.ok()) return output.status();
+  FileAssembler assembler(frame, structure, [&](absl::Span<const uint8_t> bytes) { return output->Append(bytes); });
   const uint64_t begin = tensor != nullptr ? tensor->begin : 0;
   const uint64_t size = tensor != nullptr ? tensor->size() : open.model->data_size();
   RestoreOptions options;
@@ -57,8 +58,8 @@ absl::StatusOr<uint64_t> WriteModel(Session& session, const Arguments& arguments
                                                 : open.model->Restore(options, consumer);
   if (!status.ok()) return status;
   if (absl::Status finished = assembler.Finish(); !finished.ok()) return finished;
-  if (absl::Status committed = (*file)->Commit(); !committed.ok()) return committed;
-  return (*file)->size();
+  if (absl::Status committed = output->Commit(); !committed.ok()) return committed;
+  return output->size();
 }
 
 absl::StatusOr<ExitCode> RestoreModel(Session& session, const Arguments& arguments) {
@@ -71,7 +72,12 @@ absl::StatusOr<ExitCode> RestoreModel(Session& session, const Arguments& argumen
   if (SameFile(arguments.vault, arguments.output)) {
     return UsageError(session, absl::StrCat("-o ", arguments.output, " is the vault itself"));
   }
-  if (absl::Status status = session.file_system.TryOutput(arguments.output); !status.ok()) return status;
+  // A folder may be the output of a model that is one, which the vault says.
+  const absl::StatusOr<bool> is_folder = session.file_system.IsFolder(arguments.output);
+  if (!is_folder.ok()) return is_folder.status();
+  if (!*is_folder) {
+    if (absl::Status status = session.file_system.TryOutput(arguments.output); !status.ok()) return status;
+  }
   const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault, KnownModelFormats());
   if (!vault.ok()) return vault.status();
   const std::string name = arguments.base ? kReservedVariantName : arguments.name;

@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tools/formats/model_formats.h"
+#include "tools/formats/sharded_safetensors.h"
 #include "vault/near_name.h"
 #include "vault/variant_name.h"
 
@@ -29,6 +30,16 @@ absl::Status FolderError(const std::string& folder, const std::error_code& error
   return absl::UnavailableError(message);
 }
 
+// Whether a folder is a model.
+bool HasShardIndex(const fs::path& folder) {
+  std::error_code error;
+  if (!fs::is_directory(folder, error)) return false;
+  fs::directory_iterator entries(folder, error);
+  return !error && std::any_of(entries, fs::directory_iterator(), [](const fs::directory_entry& entry) {
+    return absl::EndsWith(entry.path().filename().string(), kShardIndexExtension);
+  });
+}
+
 absl::Status AddFolder(const std::string& folder, std::vector<VariantInput>* inputs) {
   const size_t before = inputs->size();
   std::error_code error;
@@ -37,7 +48,13 @@ absl::Status AddFolder(const std::string& folder, std::vector<VariantInput>* inp
     const fs::path& path = entries->path();
     // A copy of a folder from another system may bring hidden files that only look like models.
     const std::string name = path.filename().string();
-    if (!KnownModelFormats().HasExtension(name) || name.front() == '.') continue;
+    if (name.front() == '.') continue;
+    if (absl::EndsWith(name, kShardIndexExtension)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(folder, ": is one model in shards, not a folder of variants: give --variant NAME=", folder));
+    }
+    if (HasShardIndex(path)) inputs->push_back({name, path.string()});
+    if (!KnownModelFormats().HasExtension(name)) continue;
     inputs->push_back({path.stem().string(), path.string()});
   }
   if (error) return FolderError(folder, error);
