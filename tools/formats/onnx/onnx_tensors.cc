@@ -311,8 +311,7 @@ class Walker {
   }
 
   absl::Status Error(const OnnxTensor& tensor, absl::string_view problem) const {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path_, ": tensor ", Quoted(tensor.name), " at offset ", tensor.message_offset, ": ", problem));
+    return OnnxTensorError(path_, tensor, problem);
   }
 
   const std::string path_;
@@ -321,6 +320,11 @@ class Walker {
 };
 
 }  // namespace
+
+absl::Status OnnxTensorError(absl::string_view path, const OnnxTensor& tensor, absl::string_view problem) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(path, ": tensor ", Quoted(tensor.name), " at offset ", tensor.message_offset, ": ", problem));
+}
 
 absl::StatusOr<std::vector<OnnxTensor>> ReadOnnxTensors(const RandomAccessFile& file, uint64_t size) {
   if (size > kMaxOnnxSize) {

@@ -10,7 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "tools/formats/onnx/external_data.h"
 #include "vault/file_system.h"
 
@@ -34,6 +36,9 @@ struct OnnxTensor {
   uint64_t size = 0;
   std::optional<ExternalData> external;
 };
+
+// What is wrong with `tensor` of the model at `path`.
+absl::Status OnnxTensorError(absl::string_view path, const OnnxTensor& tensor, absl::string_view problem);
 
 // Those of graphs at any depth, functions, training graphs and attributes, in the order of the first `size` bytes of
 // `file`, which are the message. Values that are coded as varints or as strings are left out.
