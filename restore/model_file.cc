@@ -164,6 +164,11 @@ absl::StatusOr<const ModelFormat*> ModelFormats::Find(absl::Span<const uint8_t> 
       file_name, ": not a model file (", absl::StrJoin(formats_, ", ", names), "): it is ", DescribeFileKind(head)));
 }
 
+bool ModelFormats::Recognises(absl::Span<const uint8_t> head) const {
+  return std::any_of(formats_.begin(), formats_.end(),
+                     [&](const ModelFormat* format) { return format->Recognises(head); });
+}
+
 const ModelFormat* ModelFormats::Named(absl::string_view name) const {
   const auto found =
       std::find_if(formats_.begin(), formats_.end(), [&](const ModelFormat* format) { return format->name() == name; });

@@ -78,8 +78,9 @@ class ModelFormat {
   // Recognises() looks at.
   virtual absl::StatusOr<std::string> ReadFrame(const RandomAccessFile& file, const FrameOptions& options) const = 0;
 
-  // What the file says of its tensors' integers, if the format has a place for it: nothing by default. The file is one
-  // that ReadFrame takes.
+  // Whether files say how their tensors' integers stand for reals,
+  virtual bool has_quantisation() const { return false; }
+  // and what they say; the file is one that ReadFrame takes.
   virtual absl::StatusOr<std::vector<TensorQuantisation>> ReadQuantisation(const RandomAccessFile&) const {
     return std::vector<TensorQuantisation>();
   }
@@ -150,6 +151,9 @@ class ModelFormats {
   // that is one model. kInvalidArgument for what none recognises. The files of `options` are found here.
   absl::StatusOr<ModelFile> Open(FileSystem& file_system, absl::string_view path,
                                  const FrameOptions& options = {}) const;
+
+  // Whether a file that begins with `head`, as of ModelFormat::Recognises, is one of these formats.
+  bool Recognises(absl::Span<const uint8_t> head) const;
 
   // The format of this name; nullptr if there is none.
   const ModelFormat* Named(absl::string_view name) const;

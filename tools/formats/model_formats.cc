@@ -1,6 +1,10 @@
 #include "tools/formats/model_formats.h"
 
+#include <memory>
+#include <utility>
+
 #include "tools/formats/onnx/onnx_format.h"
+#include "tools/formats/opaque_format.h"
 #include "tools/formats/safetensors.h"
 #include "tools/formats/sharded_safetensors.h"
 #include "tools/formats/tflite/tflite_format.h"
@@ -13,8 +17,16 @@ const ModelFormats& KnownModelFormats() {
   return *kFormats;
 }
 
-absl::StatusOr<ModelFile> OpenModelFile(FileSystem& file_system, absl::string_view path, const FrameOptions& options) {
-  return KnownModelFormats().Open(file_system, path, options);
+absl::StatusOr<ModelFile> OpenModelFile(FileSystem& file_system, absl::string_view path, const FrameOptions& options,
+                                        Unknown unknown) {
+  static const OpaqueFormat kOpaque;
+  if (unknown != Unknown::kAll) {
+    absl::StatusOr<ModelFile> file = KnownModelFormats().Open(file_system, path, options);
+    if (!absl::IsInvalidArgument(file.status()) || unknown == Unknown::kRefused) return file;
+  }
+  absl::StatusOr<std::unique_ptr<RandomAccessFile>> bytes = file_system.OpenForRead(path);
+  if (!bytes.ok()) return bytes.status();
+  return ModelFile::FromFile(kOpaque, *std::move(bytes), options);
 }
 
 }  // namespace modelvault

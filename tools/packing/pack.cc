@@ -18,6 +18,7 @@
 #include "restore/named_vault.h"
 #include "restore/restorer.h"
 #include "tools/formats/model_formats.h"
+#include "tools/formats/opaque_format.h"
 #include "tools/formats/readable_text.h"
 #include "tools/packing/coded_base.h"
 #include "tools/packing/match_report.h"
@@ -76,10 +77,13 @@ absl::Status CheckFormat(const ModelFile& variant, absl::string_view base_path, 
 // Opens all variants. `*note` is what is to be said of those that do not match entirely and are packed all the same.
 absl::StatusOr<std::vector<OpenInput>> OpenInputs(FileSystem& file_system, absl::Span<const VariantInput> variants,
                                                   absl::string_view base_path, const ModelStructure& base_structure,
-                                                  const NameRules& rules, std::string* note) {
+                                                  const PackOptions& options, std::string* note) {
+  const NameRules& rules = options.names;
   const std::vector<ModelTensor>& base = base_structure.tensors;
   FrameOptions frame_options;
   frame_options.whole_file = base_structure.whole_file;
+  const bool all_opaque = base_structure.format == kOpaqueFormatName;
+  const Unknown unknown = all_opaque ? Unknown::kAll : options.opaque ? Unknown::kOpaque : Unknown::kRefused;
   const ModelFormat* const format = KnownModelFormats().Named(base_structure.format);
   const bool generated_names = format != nullptr && format->names_are_generated();
   std::vector<OpenInput> inputs;
@@ -88,9 +92,10 @@ absl::StatusOr<std::vector<OpenInput>> OpenInputs(FileSystem& file_system, absl:
   uint64_t unmatched_size = 0;
   RuleUse use(&rules, base);
   for (const VariantInput& v : variants) {
-    absl::StatusOr<ModelFile> file = OpenModelFile(file_system, v.path, frame_options);
+    absl::StatusOr<ModelFile> file = OpenModelFile(file_system, v.path, frame_options, unknown);
     if (!file.ok()) return file.status();
-    if (absl::Status status = CheckFormat(*file, base_path, base_structure); !status.ok()) return status;
+    const bool opaque = file->structure().format == kOpaqueFormatName;
+    if (absl::Status status = CheckFormat(*file, base_path, base_structure); !opaque && !status.ok()) return status;
     OpenInput input;
     input.input = &v;
     input.file = std::make_unique<ModelFile>(*std::move(file));
@@ -101,7 +106,7 @@ absl::StatusOr<std::vector<OpenInput>> OpenInputs(FileSystem& file_system, absl:
     // A shard is no model, whatever is to be ignored; a file that only has the name of one is.
     const bool shard = (IsShardName(v.path) || IsShardName(base_path)) && pairs.matched() < base.size();
     if (shard || !pairs.complete()) {
-      const bool keep = !shard && IsOfBase(base, tensors, pairs);
+      const bool keep = opaque || (!shard && IsOfBase(base, tensors, pairs));
       (keep ? kept : refused).push_back({v.path, tensors, pairs});
       if (!keep) continue;
     }
@@ -485,12 +490,13 @@ absl::StatusOr<PackReport> PackVault(FileSystem& file_system, absl::string_view 
   if (absl::Status status = file_system.TryOutput(output); !status.ok()) return status;
   FrameOptions frame_options;
   frame_options.whole_file = options.whole_file;
-  absl::StatusOr<ModelFile> base = OpenModelFile(file_system, base_path, frame_options);
+  absl::StatusOr<ModelFile> base =
+      OpenModelFile(file_system, base_path, frame_options, options.opaque ? Unknown::kOpaque : Unknown::kRefused);
   if (!base.ok()) return base.status();
   const std::vector<ModelTensor>& tensors = base->tensors();
   std::string note;
   absl::StatusOr<std::vector<OpenInput>> inputs =
-      OpenInputs(file_system, variants, base_path, base->structure(), options.names, &note);
+      OpenInputs(file_system, variants, base_path, base->structure(), options, &note);
   if (!inputs.ok()) return inputs.status();
 
   NewVault vault{file_system, output, options, *base, DeltaStatistics(tensors), {}, *std::move(inputs), {}};
@@ -540,7 +546,7 @@ absl::StatusOr<PackReport> AddVariants(FileSystem& file_system, absl::string_vie
   const BaseFactory base_source = [&] { return restorer.BaseSource(); };
   std::string note;
   absl::StatusOr<std::vector<OpenInput>> inputs =
-      OpenInputs(file_system, variants, absl::StrCat("of ", vault_path), named->base_structure(), options.names, &note);
+      OpenInputs(file_system, variants, absl::StrCat("of ", vault_path), named->base_structure(), options, &note);
   if (!inputs.ok()) return inputs.status();
   absl::Status status = Analyze(named->tensors(), base_source, options, &*inputs, nullptr);
   if (status.ok()) {

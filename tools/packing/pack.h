@@ -37,6 +37,9 @@ struct PackOptions {
   // Of a new vault: every file becomes a data section without anything between the tensors, so that a board restores
   // the whole of it. A vault that is edited keeps what it has.
   bool whole_file = false;
+  // A file that is no model of a known format, or a damaged one, is carried as opaque bytes. So are all variants of a
+  // base that is.
+  bool opaque = false;
   // What the models of a new vault compute; none: the vault does not say.
   std::optional<NetworkInput> network;
   Durability durability = Durability::kOnDisk;

@@ -17,7 +17,7 @@ namespace modelvault {
 
 class OnnxFormat : public DescribedFormat {
  public:
-  absl::string_view name() const override { return "onnx"; }
+  absl::string_view name() const override { return "ONNX"; }
   absl::string_view extension() const override { return ".onnx"; }
   bool names_are_generated() const override { return true; }
 

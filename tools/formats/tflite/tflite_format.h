@@ -26,6 +26,7 @@ class TfliteFormat : public DescribedFormat {
   absl::string_view name() const override { return "TFLite"; }
   absl::string_view extension() const override { return ".tflite"; }
   bool names_are_generated() const override { return true; }
+  bool has_quantisation() const override { return true; }
   bool Recognises(absl::Span<const uint8_t> head) const override;
   absl::StatusOr<std::vector<TypedRange>> ReadRanges(const RandomAccessFile& file,
                                                      const std::vector<FilePart>& files) const override;

@@ -25,6 +25,7 @@ struct Arguments {
   VariantArguments variants;
   NameRuleArguments names;
   std::optional<uint64_t> budget;
+  bool opaque = false;
   int threads = 0;
   bool json = false;
 };
@@ -41,9 +42,10 @@ absl::StatusOr<ExitCode> Run(Session& session, const Arguments& arguments) {
   if (variants->empty()) return UsageError(session, "no variant is given: use --variants or --variant");
   const absl::StatusOr<uint64_t> old_size = FileSize(session.file_system, arguments.vault);
   if (!old_size.ok()) return old_size.status();
-  const absl::StatusOr<PackOptions> options =
+  absl::StatusOr<PackOptions> options =
       FindPackOptions(arguments.names, arguments.budget, arguments.threads, session.console.progress().Function());
   if (!options.ok()) return options.status();
+  options->opaque = arguments.opaque;
   absl::StatusOr<PackReport> report =
       AddVariants(session.file_system, arguments.vault, *variants, arguments.replace, *options);
   if (!report.ok()) return WithWayOn(report.status(), *variants);
@@ -84,6 +86,7 @@ void AddVariantsCommand(Command& app, Session& session, bool replace) {
   AddVariantOptions(&command, &arguments->variants);
   AddNameRuleOptions(&command, &arguments->names);
   AddSizeOption(&command, "--budget", &arguments->budget, "Bytes the vault may have; more is an error (exit code 4)");
+  command.AddFlag("--opaque", &arguments->opaque, kOpaqueHelp);
   AddThreadsOption(&command, &arguments->threads);
   AddJsonFlag(&command, &arguments->json);
   SetFooter(&command,

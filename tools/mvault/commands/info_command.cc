@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -17,6 +18,7 @@
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/reports/accounting.h"
 #include "tools/mvault/reports/checksum_list.h"
+#include "tools/mvault/reports/file_report.h"
 #include "tools/mvault/reports/formatting.h"
 #include "tools/mvault/reports/model_diff.h"
 #include "tools/mvault/reports/network_report.h"
@@ -90,6 +92,7 @@ Json ModelJson(const NamedVault& vault, const NamedModel& open, const std::strin
   const ModelDigests& digests = open.model->digests();
   return {{"vault", path},
           {"name", open.model->name()},
+          {"format", open.format},
           {"file_bytes", open.file_size()},
           {"header_bytes", open.frame.size()},
           {"data_bytes", open.model->data_size()},
@@ -198,12 +201,15 @@ absl::StatusOr<ExitCode> InfoOfBase(Session& session, const Arguments& arguments
   const absl::StatusOr<std::vector<uint64_t>> bytes =
       AccountBase(vault, arguments.threads, session.console.progress().Function());
   if (!bytes.ok()) return bytes.status();
+  const absl::StatusOr<std::vector<TensorQuantisation>> quantisation = ReadStoredQuantisation(open);
+  if (!quantisation.ok()) return quantisation.status();
   if (arguments.json) {
     Json json = ModelJson(vault, open, arguments.vault);
     json["tensors"] = BaseTensorsJson(vault, *bytes);
+    json["quantisation"] = QuantisationJson(*quantisation);
     session.console.PrintJson(json);
   } else {
-    session.console.Print(ModelText(vault, open) + BaseTensorsText(vault, *bytes));
+    session.console.Print(ModelText(vault, open) + BaseTensorsText(vault, *bytes) + QuantisationText(*quantisation));
   }
   return ExitCode::kOk;
 }
@@ -270,18 +276,52 @@ absl::StatusOr<ExitCode> InfoOfVariant(Session& session, const Arguments& argume
   const absl::StatusOr<std::vector<TensorDifference>> differences =
       CompareModels(vault, open, *base, PartnersInBase(open), "compare", &session.console.progress());
   if (!differences.ok()) return differences.status();
+  const absl::StatusOr<std::vector<TensorQuantisation>> quantisation = ReadStoredQuantisation(open);
+  if (!quantisation.ok()) return quantisation.status();
   if (arguments.json) {
     Json json = ModelJson(vault, open, arguments.vault);
+    json["quantisation"] = QuantisationJson(*quantisation);
     json["head_bytes"] = account->head_bytes;
     json["tensors"] = VariantTensorsJson(open, *account, *differences);
     session.console.PrintJson(json);
     return ExitCode::kOk;
   }
-  session.console.Print(ModelText(vault, open) + VariantTensorsText(open, *account, *differences));
+  session.console.Print(ModelText(vault, open) + VariantTensorsText(open, *account, *differences) +
+                        QuantisationText(*quantisation));
+  return ExitCode::kOk;
+}
+
+// Whether `path` is a model, and no vault, which is told by what it begins with.
+absl::StatusOr<bool> IsModel(FileSystem& file_system, const std::string& path) {
+  const absl::StatusOr<bool> is_folder = file_system.IsFolder(path);
+  if (!is_folder.ok() || *is_folder) return is_folder;
+  const absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = file_system.OpenForRead(path);
+  if (!file.ok()) return file.status();
+  std::vector<uint8_t> head(static_cast<size_t>(std::min<uint64_t>(kModelHeadSize, (*file)->size())));
+  if (absl::Status status = (*file)->ReadAt(0, absl::MakeSpan(head)); !status.ok()) return status;
+  return KnownModelFormats().Recognises(head);
+}
+
+absl::StatusOr<ExitCode> InfoOfFile(Session& session, const Arguments& arguments) {
+  if (!arguments.name.empty()) {
+    return UsageError(session,
+                      absl::StrCat(arguments.vault, " is a model, no vault: it has no '", arguments.name, "'"));
+  }
+  const absl::StatusOr<ModelFile> file = OpenModelFile(session.file_system, arguments.vault);
+  if (!file.ok()) return file.status();
+  const absl::StatusOr<std::vector<TensorQuantisation>> quantisation = file->format().ReadQuantisation(file->file());
+  if (!quantisation.ok()) return quantisation.status();
+  if (arguments.json) {
+    session.console.PrintJson(FileJson(*file, *quantisation));
+  } else {
+    session.console.Print(FileText(*file, *quantisation));
+  }
   return ExitCode::kOk;
 }
 
 absl::StatusOr<ExitCode> Info(Session& session, const Arguments& arguments) {
+  const absl::StatusOr<bool> is_model = IsModel(session.file_system, arguments.vault);
+  if (is_model.ok() && *is_model) return InfoOfFile(session, arguments);
   const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault, KnownModelFormats());
   if (!vault.ok()) return vault.status();
   if (arguments.name.empty()) return InfoOfVault(session, arguments, *vault);
@@ -294,13 +334,16 @@ absl::StatusOr<ExitCode> Info(Session& session, const Arguments& arguments) {
 }  // namespace
 
 void AddInfoCommand(Command& app, Session& session) {
-  Command command = app.AddCommand("info", "Tell where a vault's bytes go, or how one model is coded");
+  Command command =
+      app.AddCommand("info", "Tell where a vault's bytes go, how one model is coded, or what a model file holds");
   auto arguments = std::make_shared<Arguments>();
   AddVaultArgument(&command, &arguments->vault);
   command.AddOption("NAME", &arguments->name, "A variant, or 'base'; default: the whole vault");
   AddThreadsOption(&command, &arguments->threads);
   AddJsonFlag(&command, &arguments->json);
-  SetFooter(&command, "  mvault info all.mvlt\n  mvault info all.mvlt legal\n  mvault info all.mvlt base --json\n",
+  SetFooter(&command,
+            "  mvault info all.mvlt\n  mvault info all.mvlt legal\n  mvault info all.mvlt base --json\n"
+            "  mvault info words.tflite\n",
             "Decodes everything it tells about. Sections and blobs are exact; what shares a stream is told apart by\n"
             "the bits the decoder spends on it: rounded shares, which add up exactly. Scales are in steps of the INT8\n"
             "grid; 'free' counts groups whose weights have magnitudes of their own.");

@@ -38,6 +38,7 @@ struct Arguments {
   std::optional<uint64_t> chunk_size;
   std::optional<uint64_t> segment_size;
   bool whole_file = false;
+  bool opaque = false;
   int threads = 0;
   bool json = false;
 };
@@ -114,6 +115,7 @@ absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
   options->network = *std::move(network);
   options->profile = ParseProfile(arguments.profile);
   options->whole_file = arguments.whole_file;
+  options->opaque = arguments.opaque;
   if (arguments.chunk_size.has_value()) options->chunk_size = static_cast<uint32_t>(*arguments.chunk_size);
   if (arguments.segment_size.has_value()) options->segment_size = static_cast<uint32_t>(*arguments.segment_size);
   absl::StatusOr<PackReport> report =
@@ -154,6 +156,7 @@ void AddPackCommand(Command& app, Session& session) {
   AddProfileOption(&command, &arguments->profile,
                    "How the base is stored: as it is, for a board that computes with it, or coded; default: fast where "
                    "that fits the budget");
+  command.AddFlag("--opaque", &arguments->opaque, kOpaqueHelp);
   command.AddFlag("--whole-file", &arguments->whole_file,
                   "Store files whole as data, so that a board restores not only tensors but the file");
   AddSizeOption(&command, "--chunk-size", &arguments->chunk_size,

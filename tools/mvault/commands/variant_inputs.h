@@ -25,6 +25,9 @@ struct VariantArguments {
 // `arguments` must outlive the parsing.
 void AddVariantOptions(Command* command, VariantArguments* arguments);
 
+// Of --opaque.
+inline constexpr char kOpaqueHelp[] = "Carry a file that is no model, or a damaged one, as it is, instead of refusing it";
+
 struct NameRuleArguments {
   std::vector<std::string> renames;  // FROM=TO.
   std::vector<std::string> ignore;   // Patterns.
