@@ -206,7 +206,7 @@ class Walker {
       return Error(tensor, "the graph has two initializers of this name");
     }
     if (read.is_external) {
-      if (read.values.place.size > 0) return Error(tensor, "values here and in external data");
+      if (read.values.number != 0) return Error(tensor, "values here and in external data");
       status = read.external.Finish(&tensor.external.emplace());
       if (!status.ok()) return Error(tensor, status.message());
     } else if (!HasPlainValues(read)) {

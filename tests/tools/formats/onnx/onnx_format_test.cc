@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -202,6 +205,39 @@ TEST(OnnxFormatTest, InitializersOfAGraphHaveNamesOfTheirOwn) {
   ExpectRefused(Model(w + Bytes(15, Bytes(1, Tensor("w", kInt8, {1}, "b")))), "two initializers of this name");
   // In another graph it is another tensor.
   ExpectTensors(Model(w + Node("if", 6, w)), {"w I8[1] a", "w#2 I8[1] a"});
+}
+
+TEST(OnnxFormatTest, AFailingDiskIsNoBadFile) {
+  class FailingFile : public MemoryFile {
+   public:
+    explicit FailingFile(const std::string& bytes) : MemoryFile({bytes.begin(), bytes.end()}, "m.onnx") {}
+    absl::Status ReadAt(uint64_t offset, absl::Span<uint8_t> out) const override {
+      return offset > 0 ? absl::UnavailableError("m.onnx: the disk is gone") : MemoryFile::ReadAt(offset, out);
+    }
+  };
+  // Two tensors so large that the second one's message takes another read.
+  const std::string large(200000, 'w');
+  const std::string model = Model(Initializer(Tensor("v", kInt8, {large.size()}, large)) +
+                                  Initializer(Tensor("w", kInt8, {large.size()}, large)));
+  EXPECT_THAT(ReadOnnxTensors(FailingFile(model), model.size()),
+              StatusIs(StatusCode::kUnavailable, "m.onnx: the disk is gone"));
+}
+
+// They are worth mutating only as long as they are models.
+TEST(OnnxFormatTest, SeedsOfTheFuzzTargetAreRead) {
+  const std::map<std::string, std::vector<std::string>> names = {
+      {"plain", {"w", "h", "n", "f"}},
+      {"nested", {"inner", "deep", "list", "sparse", "at", "w", "h", "n", "f"}},
+      {"external", {"w", "same", "v"}}};
+  for (const auto& [seed, expected] : names) {
+    std::ifstream in(std::string(MODELVAULT_FUZZ_CORPUS "/onnx/") + seed, std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+    ASSERT_OK_AND_ASSIGN(const std::vector<OnnxTensor> tensors,
+                         ReadOnnxTensors(MemoryFile({bytes.begin(), bytes.end()}), bytes.size()));
+    std::vector<std::string> found;
+    for (const OnnxTensor& tensor : tensors) found.push_back(tensor.name);
+    EXPECT_EQ(found, expected) << seed;
+  }
 }
 
 TEST(OnnxFormatTest, AMessageHasLessThan2GiB) {
