@@ -96,7 +96,7 @@ class ExternalPlaces {
     const ExternalData& data = *tensor.external;
     uint64_t begin = 0;
     for (size_t i = 0; i < files_.size(); begin += files_[i++].size) {
-      if (i == 0 || files_[i].path != data.location) continue;  // The first is the message.
+      if (files_[i].path != data.location) continue;
       const std::optional<uint64_t> size = data.length.has_value() ? data.length : SizeByShape(range->tensor);
       if (!size.has_value()) return Error(tensor, "neither a length nor type and shape say how many bytes it has");
       if (data.offset > files_[i].size || *size > files_[i].size - data.offset) {
