@@ -1,5 +1,7 @@
 #include "tools/formats/onnx/onnx_format.h"
 
+#include <google/protobuf/io/coded_stream.h>
+
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -59,19 +61,7 @@ constexpr std::array<uint32_t, 12> kModelTags = {
     1 << 3,     2 << 3 | 2, 3 << 3 | 2,  4 << 3 | 2,  5 << 3,      6 << 3 | 2,
     7 << 3 | 2, 8 << 3 | 2, 14 << 3 | 2, 20 << 3 | 2, 25 << 3 | 2, 26 << 3 | 2,
 };
-
-// Takes a varint off the front; nothing if it goes on behind the end, or is none.
-std::optional<uint64_t> TakeVarint(absl::Span<const uint8_t>* bytes) {
-  uint64_t value = 0;
-  for (unsigned i = 0; i < 10 && i < bytes->size(); ++i) {
-    value |= uint64_t{(*bytes)[i] & 0x7Fu} << (7 * i);
-    if ((*bytes)[i] < 0x80) {
-      bytes->remove_prefix(i + 1);
-      return value;
-    }
-  }
-  return std::nullopt;
-}
+constexpr uint64_t kMaxVersion = 127;  // Those that there are have two digits at most.
 
 void SetType(int32_t number, ModelTensor* tensor) {
   const auto type = std::find_if(kTypes.begin(), kTypes.end(), [&](const OnnxType& t) { return t.number == number; });
@@ -154,17 +144,18 @@ absl::Status CheckWithin(const std::string& model, const OnnxTensor& tensor) {
 }  // namespace
 
 bool OnnxFormat::Recognises(absl::Span<const uint8_t> head) const {
+  const int size = static_cast<int>(head.size());
+  google::protobuf::io::CodedInputStream input(head.data(), size);
   bool first = true;
-  for (absl::Span<const uint8_t> rest = head; !rest.empty(); first = false) {
-    const std::optional<uint64_t> tag = TakeVarint(&rest);
-    if (!tag.has_value() && !first) return true;  // It goes on behind the head.
-    if (first && (tag != kModelTags[0] || rest.empty() || rest[0] == 0 || rest[0] >= 0x80)) return false;
-    if (std::find(kModelTags.begin(), kModelTags.end(), *tag) == kModelTags.end()) return false;
-    const std::optional<uint64_t> value = TakeVarint(&rest);
-    if (!value.has_value()) return rest.size() < 10;
-    if ((*tag & 7) != 2) continue;
-    if (*value >= rest.size()) return true;
-    rest.remove_prefix(static_cast<size_t>(*value));
+  // What goes on behind the head may be anything.
+  for (; input.CurrentPosition() < size; first = false) {
+    uint64_t tag = 0, value = 0;
+    if (!input.ReadVarint64(&tag)) return !first;
+    if (first ? tag != kModelTags[0] : std::find(kModelTags.begin(), kModelTags.end(), tag) == kModelTags.end())
+      return false;
+    if (!input.ReadVarint64(&value)) return !first;
+    if (first && (value == 0 || value > kMaxVersion)) return false;
+    if ((tag & 7) == 2 && (value > head.size() || !input.Skip(static_cast<int>(value)))) return true;
   }
   return !first;
 }
