@@ -77,6 +77,9 @@ CoreStatus SegmentDecoder::EnterTensor(const StripCursor& cursor) {
       break;
     case TensorMode::kRaw:
       break;
+    case TensorMode::kPlain:
+      if (tensor.element_size != 1) return CoreStatus::kBadMode;
+      break;
   }
   scales_ = escapes_ = 0;
   Trace(SegmentTrace::kMode, level_);
@@ -103,6 +106,8 @@ CoreStatus SegmentDecoder::Decode(const StripCursor& cursor, size_t size, uint8_
       return DecodeResiduals(cursor, size, io);
     case TensorMode::kRaw:
       return DecodeRaw(size, io);
+    case TensorMode::kPlain:
+      return DecodePlain(size, io);
   }
   return CoreStatus::kBadMode;
 }
@@ -164,8 +169,8 @@ bool SegmentDecoder::DecodeGap(uint16_t* lane, unsigned level) {
   return true;
 }
 
-// What DecodeHits() leaves to others, at place `at` of the strip: a gap that is not pending or begins with the escape, a
-// scale that is not known, a group with the escape. Returns where to go on, or kBadRun, see failure_.
+// What DecodeHits() leaves to others, at place `at` of the strip: a gap that is not pending or begins with the escape,
+// a scale that is not known, a group with the escape. Returns where to go on, or kBadRun, see failure_.
 uint32_t SegmentDecoder::DecodeRareHit(uint16_t* lane, uint32_t at, unsigned level) {
   failure_ = CoreStatus::kBadStream;
   if (levels_[level].rest == kNoGap) return DecodeGap(lane, level) ? at : kBadRun;
@@ -254,9 +259,8 @@ CoreStatus SegmentDecoder::DecodeResiduals(const StripCursor& cursor, size_t siz
   const unsigned element_size = tensor.element_size;
   const unsigned width = 8 * element_size;
   const bool is_float = IsFloat(tensor.dtype);
-  AdaptiveGamma<64>* code = &contexts_.residual[element_size > 1 ? 1 : 0];
   for (size_t at = 0; at < size; at += element_size) {
-    uint64_t r = rans_.Gamma(code);
+    uint64_t r = element_size > 1 ? rans_.Gamma(&contexts_.residual) : rans_.Gamma(&contexts_.byte_residual);
     if (r != 0 && rans_.Raw(1) != 0) r = 0 - r;
     if (io == nullptr) continue;
     const int64_t b = ElementToOrdered(LoadElement(io + at, element_size), width, is_float, shift_);
@@ -274,6 +278,15 @@ CoreStatus SegmentDecoder::DecodeRaw(size_t size, uint8_t* io) {
   }
   rans_ = rans;
   return rans.overrun() ? CoreStatus::kBadStream : CoreStatus::kOk;
+}
+
+CoreStatus SegmentDecoder::DecodePlain(size_t size, uint8_t* io) {
+  for (size_t i = 0; i < size; ++i) {
+    unsigned node = 1;
+    while (node < 256) node = 2 * node + rans_.Bit(&contexts_.plain[node]);
+    if (io != nullptr) io[i] = static_cast<uint8_t>(node);
+  }
+  return rans_.overrun() ? CoreStatus::kBadStream : CoreStatus::kOk;
 }
 
 }  // namespace modelvault
