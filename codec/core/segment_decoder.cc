@@ -35,6 +35,12 @@ CoreStatus SegmentDecoder::Finish() {
   return rans_.AtEnd() ? CoreStatus::kOk : CoreStatus::kBadStream;
 }
 
+unsigned SegmentDecoder::Symbol(AdaptiveBit* tree, unsigned count) {
+  unsigned node = 1;
+  while (node < count) node = 2 * node + rans_.Bit(&tree[node]);
+  return node - count;
+}
+
 CoreStatus SegmentDecoder::EnterTensor(const StripCursor& cursor) {
   const VariantTensor& tensor = cursor.tensor();
   const TensorRecord& record = cursor.record();
@@ -43,9 +49,7 @@ CoreStatus SegmentDecoder::EnterTensor(const StripCursor& cursor) {
   Trace(SegmentTrace::kTensor, 0);
   const bool is_i8 = tensor.dtype == DType::kI8;
   AdaptiveBit* tree = contexts_.mode[is_i8 ? 1 : 0];
-  unsigned node = 1;
-  for (int i = 0; i < 3; ++i) node = 2 * node + rans_.Bit(&tree[node]);
-  const unsigned mode = node - 8;
+  const unsigned mode = Symbol(tree, 8);
   if (rans_.overrun()) return CoreStatus::kBadStream;
   if (mode >= kTensorModeCount) return CoreStatus::kBadMode;
   mode_ = static_cast<TensorMode>(mode);
@@ -105,9 +109,8 @@ CoreStatus SegmentDecoder::Decode(const StripCursor& cursor, size_t size, uint8_
     case TensorMode::kResidual:
       return DecodeResiduals(cursor, size, io);
     case TensorMode::kRaw:
-      return DecodeRaw(size, io);
     case TensorMode::kPlain:
-      return DecodePlain(size, io);
+      return DecodeBytes(size, io);
   }
   return CoreStatus::kBadMode;
 }
@@ -270,21 +273,11 @@ CoreStatus SegmentDecoder::DecodeResiduals(const StripCursor& cursor, size_t siz
   return rans_.overrun() ? CoreStatus::kBadStream : CoreStatus::kOk;
 }
 
-CoreStatus SegmentDecoder::DecodeRaw(size_t size, uint8_t* io) {
-  RansDecoder rans = rans_;
+// Raw ones, and plain ones. One loop for both, which are rare: a board's flash counts for more than their time.
+CoreStatus SegmentDecoder::DecodeBytes(size_t size, uint8_t* io) {
   for (size_t i = 0; i < size; ++i) {
-    const uint8_t byte = static_cast<uint8_t>(rans.Raw(8));
-    if (io != nullptr) io[i] = byte;
-  }
-  rans_ = rans;
-  return rans.overrun() ? CoreStatus::kBadStream : CoreStatus::kOk;
-}
-
-CoreStatus SegmentDecoder::DecodePlain(size_t size, uint8_t* io) {
-  for (size_t i = 0; i < size; ++i) {
-    unsigned node = 1;
-    while (node < 256) node = 2 * node + rans_.Bit(&contexts_.plain[node]);
-    if (io != nullptr) io[i] = static_cast<uint8_t>(node);
+    const unsigned byte = mode_ == TensorMode::kRaw ? rans_.Raw(8) : Symbol(contexts_.plain, 256);
+    if (io != nullptr) io[i] = static_cast<uint8_t>(byte);
   }
   return rans_.overrun() ? CoreStatus::kBadStream : CoreStatus::kOk;
 }

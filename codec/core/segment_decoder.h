@@ -78,6 +78,9 @@ class SegmentDecoder {
     uint8_t shift;  // GapShift()
   };
 
+  // One of `count` symbols, a power of 2, by a binary tree of adaptive bits: node n has the nodes 2n and 2n + 1 below
+  // it.
+  [[gnu::noinline]] unsigned Symbol(AdaptiveBit* tree, unsigned count);
   CoreStatus EnterTensor(const StripCursor& cursor);
   CoreStatus DecodeGaps(const StripCursor& cursor, size_t size, uint8_t* io);
   CoreStatus PassOverGaps(const StripCursor& cursor, size_t size);
@@ -96,8 +99,7 @@ class SegmentDecoder {
   void MoveGroups(size_t weight);
   CoreStatus DecodeSigns(const StripCursor& cursor, size_t size, uint8_t* io);
   CoreStatus DecodeResiduals(const StripCursor& cursor, size_t size, uint8_t* io);
-  CoreStatus DecodeRaw(size_t size, uint8_t* io);
-  CoreStatus DecodePlain(size_t size, uint8_t* io);
+  CoreStatus DecodeBytes(size_t size, uint8_t* io);
   [[gnu::always_inline]] void Trace(SegmentTrace::Event event, uint32_t value) {
     if (trace_ != nullptr) trace_->event(trace_->context, event, tensor_index_, mode_, value, rans_);
   }
