@@ -138,7 +138,7 @@ void ForEachRun(const SharedTables& shared, const Piece& piece, bool by_class, u
 
 class SegmentWriter {
  public:
-  explicit SegmentWriter(const SharedTables& shared) : shared_(shared) {
+  SegmentWriter(const SharedTables& shared, bool plain) : shared_(shared), plain_(plain) {
     for (Pending& p : pending_) p = {};
   }
 
@@ -172,11 +172,14 @@ class SegmentWriter {
   template <typename Sink>
   void EncodeSigns(Sink* sink, CoderState* state, const Piece& piece, const std::vector<WeightGroup>& groups) const;
   template <typename Sink>
+  void EncodePlain(Sink* sink, CoderState* state, const Piece& piece) const;
+  template <typename Sink>
   void EncodeResiduals(Sink* sink, CoderState* state, const Piece& piece, unsigned shift) const;
   void EncodeGaps(const Piece& piece, const std::vector<WeightGroup>& groups, bool by_class, unsigned level);
   void OpenGap(unsigned level) { pending_[level] = {true, out_.Gap(level), 0}; }
 
   const SharedTables& shared_;
+  const bool plain_;
   RansEncoder out_;
   CoderState state_;
   std::array<Pending, kLevelCount> pending_;
@@ -197,14 +200,30 @@ void SegmentWriter::EncodeResiduals(Sink* sink, CoderState* state, const Piece& 
   const unsigned size = piece.tensor.element_size;
   const unsigned width = 8 * size;
   const bool is_float = IsFloat(piece.tensor.dtype);
-  AdaptiveGamma<64>* code = &state->contexts.residual[size > 1 ? 1 : 0];
   sink->Raw(shift, 6);
   for (size_t at = 0; at < piece.actual.size(); at += size) {
     const int64_t a = ElementToOrdered(LoadElement(&piece.actual[at], size), width, is_float, shift);
     const int64_t b = ElementToOrdered(LoadElement(&piece.predicted[at], size), width, is_float, shift);
     const int64_t r = SignExtend(static_cast<uint64_t>(a) - static_cast<uint64_t>(b), width - shift);
-    EncodeGamma(sink, code, r < 0 ? 0 - static_cast<uint64_t>(r) : static_cast<uint64_t>(r));
+    const uint64_t magnitude = r < 0 ? 0 - static_cast<uint64_t>(r) : static_cast<uint64_t>(r);
+    if (size > 1) {
+      EncodeGamma(sink, &state->contexts.residual, magnitude);
+    } else {
+      EncodeGamma(sink, &state->contexts.byte_residual, magnitude);
+    }
     if (r != 0) sink->Raw(r < 0 ? 1 : 0, 1);
+  }
+}
+
+template <typename Sink>
+void SegmentWriter::EncodePlain(Sink* sink, CoderState* state, const Piece& piece) const {
+  for (const uint8_t byte : piece.actual) {
+    unsigned node = 1;
+    for (unsigned left = 8; left-- > 0;) {
+      const bool bit = (byte >> left & 1) != 0;
+      EncodeBit(sink, &state->contexts.plain[node], bit);
+      node = 2 * node + (bit ? 1 : 0);
+    }
   }
 }
 
@@ -301,6 +320,12 @@ SegmentWriter::Choice SegmentWriter::Choose(const Piece& piece, const std::vecto
     EncodeResiduals(&counter, &state, piece, shift);
     consider({TensorMode::kResidual, counter.cost(), 0});
   }
+  if (plain_ && !ternary && piece.tensor.element_size == 1) {
+    CostCounter counter;
+    CoderState state = state_;
+    EncodePlain(&counter, &state, piece);
+    consider({TensorMode::kPlain, counter.cost(), 0});
+  }
   return best;
 }
 
@@ -349,6 +374,9 @@ void SegmentWriter::Add(const Piece& piece) {
     case TensorMode::kRaw:
       for (uint8_t byte : piece.actual) out_.Raw(byte, 8);
       break;
+    case TensorMode::kPlain:
+      EncodePlain(&out_, &state_, piece);
+      break;
   }
 }
 
@@ -384,7 +412,7 @@ absl::Status ReadPiece(DataSource* base, DataSource* variant, Piece* piece) {
 
 absl::StatusOr<std::string> SegmentEncoder::Encode(uint64_t segment, DataSource* base, DataSource* variant) const {
   const uint64_t end = std::min<uint64_t>(layout_->data_size(), (segment + 1) * segment_size_);
-  SegmentWriter writer(layout_->shared());
+  SegmentWriter writer(layout_->shared(), plain_);
   StripCursor cursor(layout_, static_cast<size_t>(segment * segment_size_));
   while (!cursor.at_end() && cursor.strip().offset < end) {
     Piece piece;

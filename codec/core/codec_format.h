@@ -36,8 +36,8 @@ constexpr uint8_t ElementSize(uint8_t dtype) {
 constexpr bool IsFloat(DType dtype) { return dtype >= DType::kF16; }
 
 // How a tensor is coded inside one segment of a variant.
-enum class TensorMode : uint8_t { kSame = 0, kGap = 1, kSign = 2, kResidual = 3, kRaw = 4, kGapFlat = 5 };
-inline constexpr uint8_t kTensorModeCount = 6;
+enum class TensorMode : uint8_t { kSame = 0, kGap = 1, kSign = 2, kResidual = 3, kRaw = 4, kGapFlat = 5, kPlain = 6 };
+inline constexpr uint8_t kTensorModeCount = 7;
 
 // rANS.
 inline constexpr uint32_t kRansLow =

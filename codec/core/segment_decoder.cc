@@ -35,6 +35,12 @@ CoreStatus SegmentDecoder::Finish() {
   return rans_.AtEnd() ? CoreStatus::kOk : CoreStatus::kBadStream;
 }
 
+unsigned SegmentDecoder::Symbol(AdaptiveBit* tree, unsigned count) {
+  unsigned node = 1;
+  while (node < count) node = 2 * node + rans_.Bit(&tree[node]);
+  return node - count;
+}
+
 CoreStatus SegmentDecoder::EnterTensor(const StripCursor& cursor) {
   const VariantTensor& tensor = cursor.tensor();
   const TensorRecord& record = cursor.record();
@@ -43,9 +49,7 @@ CoreStatus SegmentDecoder::EnterTensor(const StripCursor& cursor) {
   Trace(SegmentTrace::kTensor, 0);
   const bool is_i8 = tensor.dtype == DType::kI8;
   AdaptiveBit* tree = contexts_.mode[is_i8 ? 1 : 0];
-  unsigned node = 1;
-  for (int i = 0; i < 3; ++i) node = 2 * node + rans_.Bit(&tree[node]);
-  const unsigned mode = node - 8;
+  const unsigned mode = Symbol(tree, 8);
   if (rans_.overrun()) return CoreStatus::kBadStream;
   if (mode >= kTensorModeCount) return CoreStatus::kBadMode;
   mode_ = static_cast<TensorMode>(mode);
@@ -77,6 +81,9 @@ CoreStatus SegmentDecoder::EnterTensor(const StripCursor& cursor) {
       break;
     case TensorMode::kRaw:
       break;
+    case TensorMode::kPlain:
+      if (tensor.element_size != 1) return CoreStatus::kBadMode;
+      break;
   }
   scales_ = escapes_ = 0;
   Trace(SegmentTrace::kMode, level_);
@@ -102,7 +109,8 @@ CoreStatus SegmentDecoder::Decode(const StripCursor& cursor, size_t size, uint8_
     case TensorMode::kResidual:
       return DecodeResiduals(cursor, size, io);
     case TensorMode::kRaw:
-      return DecodeRaw(size, io);
+    case TensorMode::kPlain:
+      return DecodeBytes(size, io);
   }
   return CoreStatus::kBadMode;
 }
@@ -164,8 +172,8 @@ bool SegmentDecoder::DecodeGap(uint16_t* lane, unsigned level) {
   return true;
 }
 
-// What DecodeHits() leaves to others, at place `at` of the strip: a gap that is not pending or begins with the escape, a
-// scale that is not known, a group with the escape. Returns where to go on, or kBadRun, see failure_.
+// What DecodeHits() leaves to others, at place `at` of the strip: a gap that is not pending or begins with the escape,
+// a scale that is not known, a group with the escape. Returns where to go on, or kBadRun, see failure_.
 uint32_t SegmentDecoder::DecodeRareHit(uint16_t* lane, uint32_t at, unsigned level) {
   failure_ = CoreStatus::kBadStream;
   if (levels_[level].rest == kNoGap) return DecodeGap(lane, level) ? at : kBadRun;
@@ -254,9 +262,8 @@ CoreStatus SegmentDecoder::DecodeResiduals(const StripCursor& cursor, size_t siz
   const unsigned element_size = tensor.element_size;
   const unsigned width = 8 * element_size;
   const bool is_float = IsFloat(tensor.dtype);
-  AdaptiveGamma<64>* code = &contexts_.residual[element_size > 1 ? 1 : 0];
   for (size_t at = 0; at < size; at += element_size) {
-    uint64_t r = rans_.Gamma(code);
+    uint64_t r = element_size > 1 ? rans_.Gamma(&contexts_.residual) : rans_.Gamma(&contexts_.byte_residual);
     if (r != 0 && rans_.Raw(1) != 0) r = 0 - r;
     if (io == nullptr) continue;
     const int64_t b = ElementToOrdered(LoadElement(io + at, element_size), width, is_float, shift_);
@@ -266,14 +273,13 @@ CoreStatus SegmentDecoder::DecodeResiduals(const StripCursor& cursor, size_t siz
   return rans_.overrun() ? CoreStatus::kBadStream : CoreStatus::kOk;
 }
 
-CoreStatus SegmentDecoder::DecodeRaw(size_t size, uint8_t* io) {
-  RansDecoder rans = rans_;
+// Raw ones, and plain ones. One loop for both, which are rare: a board's flash counts for more than their time.
+CoreStatus SegmentDecoder::DecodeBytes(size_t size, uint8_t* io) {
   for (size_t i = 0; i < size; ++i) {
-    const uint8_t byte = static_cast<uint8_t>(rans.Raw(8));
-    if (io != nullptr) io[i] = byte;
+    const unsigned byte = mode_ == TensorMode::kRaw ? rans_.Raw(8) : Symbol(contexts_.plain, 256);
+    if (io != nullptr) io[i] = static_cast<uint8_t>(byte);
   }
-  rans_ = rans;
-  return rans.overrun() ? CoreStatus::kBadStream : CoreStatus::kOk;
+  return rans_.overrun() ? CoreStatus::kBadStream : CoreStatus::kOk;
 }
 
 }  // namespace modelvault

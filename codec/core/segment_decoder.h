@@ -20,7 +20,9 @@ struct SegmentContexts {
   AdaptiveGamma<8> scale;
   AdaptiveGamma<8> level;
   AdaptiveGamma<8> magnitude[kMagnitudeContexts];
-  AdaptiveGamma<64> residual[2];  // [element has more than one byte]
+  AdaptiveGamma<9> byte_residual;  // Of elements of one byte: up to 128.
+  AdaptiveGamma<64> residual;      // Of others.
+  AdaptiveBit plain[256];          // [node of the tree, 1 … 255]
 };
 
 // What a decoder tells of its progress, for accounting on the host. Called at tensor starts (before the mode), around
@@ -42,8 +44,8 @@ class SegmentDecoder {
   [[nodiscard]] CoreStatus Start(ByteView stream);
 
   // Decodes the next `size` bytes of a tensor: whole strips, the first of which is under `cursor`, from the segment's
-  // first on in order. `io` holds the prediction (zeros where there is none) and receives the variant's bytes. With `io`
-  // null the strips are passed over, which needs no prediction.
+  // first on in order. `io` holds the prediction (zeros where there is none) and receives the variant's bytes. With
+  // `io` null the strips are passed over, which needs no prediction.
   [[nodiscard]] CoreStatus Decode(const StripCursor& cursor, size_t size, uint8_t* io);
 
   // After the segment's last strip: the stream must end here.
@@ -52,7 +54,7 @@ class SegmentDecoder {
   TensorMode mode() const { return mode_; }
 
  private:
-  static constexpr size_t kLanes = 48;  // 32 levels, and what classes reach beyond the last level.
+  static constexpr size_t kLanes = 48;           // 32 levels, and what classes reach beyond the last level.
   static constexpr uint32_t kLaneBias = 0x8000;  // What lanes are above the gaps in them.
   static constexpr uint32_t kNoGap = 0xFFFFFFFFu;
   static constexpr unsigned kEscape = kGapSymbolCount - 1;
@@ -70,11 +72,15 @@ class SegmentDecoder {
   };
 
   struct Level {
-    uint32_t rest;  // What the lane has no room for: (gap - lane) * 2 + sign. kNoGap: none is pending, and the lane is 0.
+    uint32_t
+        rest;  // What the lane has no room for: (gap - lane) * 2 + sign. kNoGap: none is pending, and the lane is 0.
     const GapLookup* table;
     uint8_t shift;  // GapShift()
   };
 
+  // One of `count` symbols, a power of 2, by a binary tree of adaptive bits: node n has the nodes 2n and 2n + 1 below
+  // it.
+  [[gnu::noinline]] unsigned Symbol(AdaptiveBit* tree, unsigned count);
   CoreStatus EnterTensor(const StripCursor& cursor);
   CoreStatus DecodeGaps(const StripCursor& cursor, size_t size, uint8_t* io);
   CoreStatus PassOverGaps(const StripCursor& cursor, size_t size);
@@ -93,7 +99,7 @@ class SegmentDecoder {
   void MoveGroups(size_t weight);
   CoreStatus DecodeSigns(const StripCursor& cursor, size_t size, uint8_t* io);
   CoreStatus DecodeResiduals(const StripCursor& cursor, size_t size, uint8_t* io);
-  CoreStatus DecodeRaw(size_t size, uint8_t* io);
+  CoreStatus DecodeBytes(size_t size, uint8_t* io);
   [[gnu::always_inline]] void Trace(SegmentTrace::Event event, uint32_t value) {
     if (trace_ != nullptr) trace_->event(trace_->context, event, tensor_index_, mode_, value, rans_);
   }
@@ -119,9 +125,9 @@ class SegmentDecoder {
   unsigned shift_ = 0;    // z
 
   // Pending gaps. Those of a tensor's levels are an even number of levels apart, so even and odd levels are kept apart:
-  // level l in lanes_[l % 2][l / 2], as 32,768 plus what is left of the gap, at most 32,767. Two lanes are a word, and a
-  // subtraction passes over weights of two levels at once: a top bit that vanishes is a gap that ends. Lanes beyond the
-  // last level stay as they are, 32,768.
+  // level l in lanes_[l % 2][l / 2], as 32,768 plus what is left of the gap, at most 32,767. Two lanes are a word, and
+  // a subtraction passes over weights of two levels at once: a top bit that vanishes is a gap that ends. Lanes beyond
+  // the last level stay as they are, 32,768.
   alignas(4) uint16_t lanes_[2][kLanes];
   Level levels_[kLevelCount];
 

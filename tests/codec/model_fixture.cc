@@ -190,7 +190,7 @@ CodedVariant EncodeVariant(const TestBase& base, const TestVariant& variant, uin
   CodedVariant coded;
   if (!variant.layout.empty()) coded.layout = SerializeLayout(variant.layout, base.shared().tensor_count());
   const TestLayout layout(base.shared(), coded.layout);
-  const SegmentEncoder encoder(&layout.layout(), segment_size);
+  const SegmentEncoder encoder(&layout.layout(), segment_size, variant.plain);
   MemoryDataSource base_source(base.data()), variant_source(variant.data);
   for (uint64_t s = 0; s < encoder.segment_count(); ++s) {
     coded.segments.push_back(Must(encoder.Encode(s, &base_source, &variant_source)));

@@ -93,6 +93,7 @@ TestBase RandomBase(Random* random, const std::vector<RecordFields>& records);
 struct TestVariant {
   Bytes data;
   std::vector<LayoutEntry> layout;  // Empty: the base's.
+  bool plain = false;               // Coded with mode 6, where it pays.
 };
 
 struct CodedVariant {

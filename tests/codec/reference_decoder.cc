@@ -150,6 +150,7 @@ struct Segment {
   Gamma scale, level;
   std::map<unsigned, Gamma> magnitude;
   std::map<bool, Gamma> residual;
+  std::map<unsigned, Bit> plain;
   uint64_t last_scale = 1;
   int64_t level_sum = 0;
   std::map<unsigned, Gap> pending;
@@ -173,7 +174,7 @@ class TensorDecoder {
     for (int i = 0; i < 3; ++i) node = 2 * node + (segment_->mode[{i8 ? 1 : 0, node}].Decode(stream_) ? 1 : 0);
     mode_ = node - 8;
     const bool on_i8 = i8 && tensor_.base->dtype == DType::kI8;
-    if (mode_ > 5 || (!on_i8 && (mode_ == 1 || mode_ == 2 || mode_ == 5))) return false;
+    if (mode_ > 6 || (!on_i8 && (mode_ == 1 || mode_ == 2 || mode_ == 5))) return false;
     if (mode_ == 0 && !tensor_.has_prediction) return false;
     if (mode_ == 1 || mode_ == 5) {
       const uint64_t zigzag = segment_->level.Decode(stream_, 8);
@@ -181,6 +182,7 @@ class TensorDecoder {
       t_ = segment_->level_sum + tensor_.base->level;
       if (t_ < 0 || t_ > 63) return false;
     }
+    if (mode_ == 6 && ElementSize(static_cast<uint8_t>(tensor_.dtype)) != 1) return false;
     if (mode_ == 3) {
       z_ = static_cast<unsigned>(stream_->Raw(6));
       if (z_ >= 8 * ElementSize(static_cast<uint8_t>(tensor_.dtype))) return false;
@@ -209,6 +211,8 @@ class TensorDecoder {
         return stream_->ok;
       case 3:
         return Residuals(strip, out);
+      case 6:
+        return Plain(strip, out);
       default:
         for (uint64_t i = 0; i < strip.size; ++i) out[i] = static_cast<uint8_t>(stream_->Raw(8));
         return stream_->ok;
@@ -275,6 +279,15 @@ class TensorDecoder {
     const std::optional<Gap> gap = DecodeGap(stream_, level);
     if (gap.has_value()) segment_->pending[level] = *gap;
     return gap.has_value();
+  }
+
+  bool Plain(const StripPlace& strip, uint8_t* out) {
+    for (uint64_t i = 0; i < strip.size; ++i) {
+      unsigned node = 1;
+      for (int bit = 0; bit < 8; ++bit) node = 2 * node + (segment_->plain[node].Decode(stream_) ? 1 : 0);
+      out[i] = static_cast<uint8_t>(node - 256);
+    }
+    return stream_->ok;
   }
 
   bool Residuals(const StripPlace& strip, uint8_t* out) {

@@ -58,7 +58,11 @@ class StreamWriter {
     return *this;
   }
   StreamWriter& Residual(bool wide, uint64_t value) {
-    EncodeGamma(&out_, &contexts_->residual[wide ? 1 : 0], value);
+    if (wide) {
+      EncodeGamma(&out_, &contexts_->residual, value);
+    } else {
+      EncodeGamma(&out_, &contexts_->byte_residual, value);
+    }
     return *this;
   }
   StreamWriter& Raw(uint32_t value, unsigned bits) {
@@ -170,7 +174,7 @@ TEST(SegmentDecoderTest, RefusesModesThatATensorCannotHave) {
   };
   constexpr CoreStatus kBad = CoreStatus::kBadMode;
   const Case cases[] = {
-      {"six", DType::kI8, DType::kI8, 6, kBad},
+      {"plain on floats", DType::kF16, DType::kF16, 6, kBad},
       {"seven", DType::kI8, DType::kI8, 7, kBad},
       {"gap on floats", DType::kF32, DType::kF32, 1, kBad},
       {"sign on floats", DType::kF32, DType::kF32, 2, kBad},

@@ -729,6 +729,37 @@ TEST(SegmentCostTest, AFewFlippedWeightsCostAFewBytes) {
 
 // --- Its contract.
 
+// Weights with nothing in common with the base's, as of a model that was trained from its own start: an adaptive
+// order-0 code of their bytes costs their entropy and a little for learning it, a residual against the base far more.
+TEST(SegmentCostTest, UnrelatedWeightsCostTheirOrderZeroEntropyInPlainMode) {
+  Random random(31);
+  const auto peaked = [&](size_t size) {
+    Bytes data(size);
+    for (uint8_t& byte : data) {
+      int sum = 0;
+      for (int i = 0; i < 4; ++i) sum += static_cast<int>(random.Below(33)) - 16;
+      byte = static_cast<uint8_t>(static_cast<int8_t>(sum));
+    }
+    return data;
+  };
+  const TestBase base({{DType::kI8, 256, 200}}, peaked(51200));
+  TestVariant variant{peaked(51200), {}, true};
+  ASSERT_NO_FATAL_FAILURE(ExpectRoundTrip(base, variant, 1 << 20));
+  ASSERT_NO_FATAL_FAILURE(ExpectRoundTrip(base, variant, 4096));
+  EXPECT_THAT(Modes(base, variant), ElementsAre(TensorMode::kPlain));
+  std::array<double, 256> counts{};
+  for (const uint8_t byte : variant.data) ++counts[byte];
+  double entropy = 0;
+  for (const double count : counts) {
+    if (count > 0) entropy -= count * std::log2(count / 51200.0) / 8;
+  }
+  const size_t plain = EncodeVariant(base, variant, 1 << 20).size();
+  EXPECT_LT(static_cast<double>(plain), entropy * 1.02);
+  variant.plain = false;
+  EXPECT_GT(static_cast<double>(EncodeVariant(base, variant, 1 << 20).size()), entropy * 1.04);
+  EXPECT_THAT(Modes(base, variant), testing::Not(ElementsAre(TensorMode::kPlain)));
+}
+
 TEST(SegmentEncoderTest, ReportsSourcesThatFail) {
   Random random(24);
   const std::vector<ModelTensor> specs = {{DType::kF32, 1, 3000}};

@@ -287,7 +287,8 @@ TEST_F(FormatDocTest, Base) {
 TEST_F(FormatDocTest, Modes) {
   const std::pair<TensorMode, const char*> modes[] = {{TensorMode::kSame, "same"}, {TensorMode::kGap, "gap"},
                                                       {TensorMode::kSign, "sign"}, {TensorMode::kResidual, "residual"},
-                                                      {TensorMode::kRaw, "raw"},   {TensorMode::kGapFlat, "gap-flat"}};
+                                                      {TensorMode::kRaw, "raw"},   {TensorMode::kGapFlat, "gap-flat"},
+                                                      {TensorMode::kPlain, "plain"}};
   const TableRows rows = TableBelow(document_, "| Mode | Name |");
   ASSERT_EQ(rows.size(), kTensorModeCount);
   ASSERT_EQ(std::size(modes), kTensorModeCount);

@@ -25,6 +25,7 @@
 #include "tools/packing/rule_use.h"
 #include "tools/packing/variant_analysis.h"
 #include "tools/packing/variant_match.h"
+#include "vault/manifest.h"
 #include "vault/ordered_parallel.h"
 #include "vault/variant_name.h"
 #include "vault/vault_editor.h"
@@ -199,8 +200,9 @@ absl::Status WriteBase(const SharedTables& shared, const BaseFactory& base, cons
       });
 }
 
+// `plain` as SegmentEncoder's.
 absl::Status PrepareLayouts(const SharedTables& shared, const ModelDigests& base_digests, uint32_t segment_size,
-                            std::vector<OpenInput>* inputs) {
+                            bool plain, std::vector<OpenInput>* inputs) {
   for (OpenInput& input : *inputs) {
     input.layout = std::make_unique<VariantLayout>(&shared);
     if (input.match.own_layout) {
@@ -213,7 +215,7 @@ absl::Status PrepareLayouts(const SharedTables& shared, const ModelDigests& base
       }
     }
     input.is_base = !input.match.own_layout && input.digests == base_digests;
-    input.encoder = std::make_unique<SegmentEncoder>(input.layout.get(), segment_size);
+    input.encoder = std::make_unique<SegmentEncoder>(input.layout.get(), segment_size, plain);
   }
   return absl::OkStatus();
 }
@@ -441,7 +443,9 @@ absl::StatusOr<std::unique_ptr<VaultWriter>> WriteVault(NewVault* vault, BasePro
   absl::Status status = WriteBase(parsed, base_source, options, writer->get(), params.chunk_size);
   if (status.ok()) status = (*writer)->FinishBase(vault->base_digests, vault->base.frame());
   if (status.ok() && !vault->network.empty()) status = (*writer)->AddNetwork(vault->network);
-  if (status.ok()) status = PrepareLayouts(parsed, vault->base_digests, params.segment_size, &vault->inputs);
+  if (status.ok())
+    status = PrepareLayouts(parsed, vault->base_digests, params.segment_size, DescribesItself(vault->base.frame()),
+                            &vault->inputs);
   if (status.ok()) status = WriteVariants(base_source, options, vault->inputs, writer->get());
   if (status.ok()) status = (*writer)->Finish();
   if (!status.ok()) return status;
@@ -551,7 +555,8 @@ absl::StatusOr<PackReport> AddVariants(FileSystem& file_system, absl::string_vie
   absl::Status status = Analyze(named->tensors(), base_source, options, &*inputs, nullptr);
   if (status.ok()) {
     const VaultReader& vault = named->vault();
-    status = PrepareLayouts(restorer.shared(), vault.base_digests(), vault.header().segment_size, &*inputs);
+    status = PrepareLayouts(restorer.shared(), vault.base_digests(), vault.header().segment_size,
+                            DescribesItself(vault.base_header()), &*inputs);
   }
   if (status.ok()) status = WriteVariants(base_source, options, *inputs, writer->get());
   if (status.ok()) status = (*writer)->Finish();

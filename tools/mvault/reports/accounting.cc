@@ -202,7 +202,7 @@ void AddVariantTo(const NamedModel& open, const VariantAccount& variant, VaultAc
       continue;
     }
     account->scales += tensor.scale_bytes;
-    const bool exact = mode == TensorMode::kResidual || mode == TensorMode::kRaw;
+    const bool exact = mode == TensorMode::kResidual || mode == TensorMode::kRaw || mode == TensorMode::kPlain;
     (exact ? account->residuals : account->trits) += tensor.symbol_bytes;
   }
 }
@@ -374,6 +374,8 @@ const char* ModeName(TensorMode mode) {
       return "raw";
     case TensorMode::kGapFlat:
       return "gap-flat";
+    case TensorMode::kPlain:
+      return "plain";
   }
   return "unknown";
 }
