@@ -193,8 +193,9 @@ absl::StatusOr<std::string> ModelFormats::FindMainFile(FileSystem& file_system, 
     const std::string main = format->MainFile(*names);
     if (!main.empty()) return PathIn(folder, main);
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      folder, ": is a directory, and no model: a folder is one where it has one *.index.json, which lists its shards"));
+  return absl::InvalidArgumentError(absl::StrCat(folder,
+                                                 ": is a directory, and no model: a folder is one where it has one "
+                                                 "*.index.json, which lists its shards, or one *.onnx"));
 }
 
 absl::StatusOr<ModelFile> ModelFormats::Open(FileSystem& file_system, absl::string_view path_view,

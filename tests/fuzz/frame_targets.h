@@ -97,9 +97,11 @@ inline absl::Status FuzzDescribedFrame(const uint8_t* data, size_t size) {
 }
 
 // Any bytes as a file of a format whose frames describe themselves: refused with a message, or given back whole.
-inline void FuzzFormat(const ModelFormat& format, const std::vector<uint8_t>& bytes, bool whole_file = false) {
+inline void FuzzFormat(const ModelFormat& format, const std::vector<uint8_t>& bytes, bool whole_file = false,
+                       std::vector<FilePart> files = {}) {
   FrameOptions options;
   options.whole_file = whole_file;
+  options.files = std::move(files);
   const auto file = ModelFile::FromFile(format, std::make_unique<MemoryFile>(bytes), options);
   if (!file.ok()) {
     Check(absl::IsInvalidArgument(file.status()) && file.status().message().size() < 4000);

@@ -6,6 +6,7 @@
 #include "tools/formats/archive/numpy_formats.h"
 #include "tools/formats/archive/torch_format.h"
 #include "tools/formats/gguf/gguf_format.h"
+#include "tools/formats/onnx/onnx_format.h"
 #include "tools/formats/opaque_format.h"
 #include "tools/formats/safetensors.h"
 #include "tools/formats/sharded_safetensors.h"
@@ -22,6 +23,7 @@ const ModelFormats& KnownModelFormats() {
       new NpyFormat(),
       new NpzFormat(),
       new TorchFormat(),
+      new OnnxFormat(),  // Last: it has no magic.
   });
   return *kFormats;
 }

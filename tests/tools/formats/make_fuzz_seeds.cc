@@ -8,6 +8,7 @@
 #include "tests/tools/formats/archive/array_files.h"
 #include "tests/tools/formats/archive/zip_writer.h"
 #include "tests/tools/formats/gguf/gguf_writer.h"
+#include "tests/tools/formats/onnx/onnx_bytes.h"
 #include "tests/tools/formats/tflite_models.h"
 
 namespace modelvault {
@@ -17,6 +18,25 @@ bool Put(const std::string& path, const std::string& bytes) {
   std::ofstream out(path, std::ios::binary);
   out << bytes;
   return static_cast<bool>(out.flush());
+}
+
+bool WriteOnnx(const std::string& folder) {
+  using namespace onnx;  // NOLINT: messages are made of many pieces.
+  const std::string plain =
+      Initializer(Tensor("w", kInt8, {2, 8}, "sixteen weights.")) + Initializer(Tensor("h", kFloat16, {2}, "half")) +
+      Initializer(Tensor("n", kInt4, {3}, "ab")) + Initializer(Head("f", kFloat, {2}) + Bytes(kFloatData, "fourFOUR")) +
+      Initializer(Head("i", kInt32, {2}) + Bytes(kInt32Data, Varint(300) + Varint(1))) +
+      Initializer(Head("s", kString, {1}) + Bytes(kStringData, "text"));
+  const std::string inner = Initializer(Tensor("inner", kInt8, {1}, "a")) + Node("deep", 5, Tensor("", kBool, {}, "b"));
+  const std::string nested =
+      Node("if", 6, Node("loop", 11, inner)) + Node("list", 10, Tensor("", kUint8, {1}, "c")) +
+      Bytes(15, Bytes(1, Tensor("sparse", kDouble, {1}, "8 bytes!")) + Bytes(2, Tensor("at", kInt64, {1}, "8 BYTES!")));
+  const Entries first = {{"location", "weights.bin"}, {"offset", "8"}, {"length", "16"}, {"checksum", "none"}};
+  const std::string external = Initializer(ExternalTensor("w", kInt8, {2, 8}, first)) +
+                               Initializer(ExternalTensor("same", kInt8, {16}, first)) +
+                               Initializer(ExternalTensor("v", kFloat, {4}, {{"location", "data/more.bin"}}));
+  return Put(folder + "plain", Model(plain)) && Put(folder + "nested", Model(nested) + Bytes(20, Bytes(1, plain))) &&
+         Put(folder + "external", Model(external));
 }
 
 bool WriteTflite(const std::string& corpus) {
@@ -76,7 +96,7 @@ bool WriteTorch(const std::string& corpus) {
 }
 
 bool Write(const std::string& corpus) {
-  return WriteTflite(corpus) && WriteGguf(corpus) && WriteNumpy(corpus) && WriteTorch(corpus);
+  return WriteTflite(corpus) && WriteOnnx(corpus + "/onnx/") && WriteGguf(corpus) && WriteNumpy(corpus) && WriteTorch(corpus);
 }
 
 }  // namespace

@@ -1,0 +1,194 @@
+// ONNX models through mvault: in one file, with external data, and as floats to be fitted.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/status_matchers.h"
+#include "tests/temp_folder.h"
+#include "tests/tools/fitting/fitting_files.h"
+#include "tests/tools/formats/onnx/onnx_bytes.h"
+#include "tests/tools/mvault/program_run.h"
+#include "tests/vault/test_vault.h"
+#include "tools/formats/model_formats.h"
+
+namespace modelvault {
+namespace {
+
+using namespace onnx;  // NOLINT: messages are made of many pieces.
+using testing::AllOf;
+using testing::HasSubstr;
+
+constexpr size_t kRows = 32, kCols = 128;
+
+// Some weights one up or down, as a fine-tune's.
+std::string Changed(std::string weights, TestRandom* random) {
+  for (char& weight : weights) {
+    if (random->Below(8) == 0) weight = static_cast<char>(weight + (random->Below(2) == 0 ? 1 : -1));
+  }
+  return weights;
+}
+
+struct Weights {
+  std::string embed, head, half;
+};
+
+std::map<std::string, Weights> Models() {
+  TestRandom random(15);
+  const Weights base = {random.Bytes(kRows * kCols), random.Bytes(kRows * kCols), random.Bytes(2 * kCols)};
+  std::map<std::string, Weights> models = {{"base", base}};
+  for (const char* const name : {"cardiology", "radiology"}) {
+    models[name] = {Changed(base.embed, &random), Changed(base.head, &random), Changed(base.half, &random)};
+  }
+  return models;
+}
+
+// The model in one file, with values of all kinds.
+std::string OneFile(const std::string& name, const Weights& weights) {
+  const std::string inner = Initializer(Tensor("head", kInt8, {kRows, kCols}, weights.head));
+  return Model(Bytes(2, name) + Initializer(Tensor("embed", kInt8, {kRows, kCols}, weights.embed)) +
+               Node("if", 6, inner) + Node("half", 5, Tensor("", kFloat16, {kCols}, weights.half)) +
+               Initializer(Head("steps", kFloat, {2}) + Bytes(kFloatData, "aaaabbbb")) +
+               Initializer(Head("sizes", kInt64, {2}) + Bytes(kInt64Data, Varint(300) + Varint(name.size()))));
+}
+
+// What `restore` has to give back, and what the other commands tell of the vault.
+void ExpectVault(const std::string& vault, const std::vector<std::string>& tensors) {
+  const ProgramRun verified = Mvault({"verify", vault});
+  EXPECT_EQ(verified.exit_code, 0) << verified;
+  const ProgramRun listed = Mvault({"ls", vault});
+  EXPECT_EQ(listed.exit_code, 0) << listed;
+  EXPECT_THAT(listed.out, AllOf(HasSubstr("cardiology"), HasSubstr("radiology")));
+  const ProgramRun told = Mvault({"info", vault, "radiology"});
+  EXPECT_EQ(told.exit_code, 0) << told;
+  const ProgramRun different = Mvault({"diff", vault, "base", "radiology"});
+  EXPECT_EQ(different.exit_code, 1) << different;
+  for (const std::string& tensor : tensors) {
+    EXPECT_THAT(told.out, HasSubstr(tensor));
+    EXPECT_THAT(different.out, HasSubstr(tensor));
+  }
+}
+
+TEST(MvaultOnnxTest, FilesComeBack) {
+  for (const bool whole_file : {false, true}) {
+    const TempFolder folder;
+    std::filesystem::create_directory(folder.File("variants"));
+    const std::map<std::string, Weights> models = Models();
+    for (const auto& [name, weights] : models) {
+      folder.Write((name == "base" ? "" : "variants/") + name + ".onnx", OneFile(name, weights));
+    }
+    std::vector<std::string> pack = {
+        "pack", "--base", folder.File("base.onnx"), "--variants", folder.File("variants"), "-o", folder.File("v.mvlt")};
+    if (whole_file) pack.push_back("--whole-file");
+    const ProgramRun packed = Mvault(pack);
+    ASSERT_EQ(packed.exit_code, 0) << packed;
+    EXPECT_LT(folder.Read("v.mvlt").size(), 5 * kRows * kCols);
+    ExpectVault(folder.File("v.mvlt"), {"embed", "head", "half"});
+    for (const auto& [name, weights] : models) {
+      const ProgramRun restored = Mvault({"restore", folder.File("v.mvlt"), name, "-o", folder.File("out.onnx")});
+      ASSERT_EQ(restored.exit_code, 0) << restored;
+      EXPECT_TRUE(folder.Read("out.onnx") == OneFile(name, weights)) << name;
+    }
+  }
+}
+
+// The same with external data, by path: the head has a folder of its own.
+std::map<std::string, std::string> Files(const std::string& name, const Weights& weights) {
+  const std::string data = name + ".onnx.data";
+  const Entries first = {{"location", data}, {"offset", "8"}, {"length", absl::StrCat(kRows * kCols)}};
+  const std::string graph =
+      Initializer(ExternalTensor("embed", kInt8, {kRows, kCols}, first)) +
+      Initializer(ExternalTensor("tied", kInt8, {kCols, kRows}, first)) +
+      Initializer(ExternalTensor("head", kInt8, {kRows, kCols}, {{"location", "data/head.bin"}})) +
+      Initializer(Tensor("half", kFloat16, {kCols}, weights.half));
+  return {{name + ".onnx", Model(graph)}, {data, "ALIGNED." + weights.embed + name}, {"data/head.bin", weights.head}};
+}
+
+TEST(MvaultOnnxTest, ModelsWithExternalDataComeBackAsFolders) {
+  const TempFolder folder;
+  const std::map<std::string, Weights> models = Models();
+  std::vector<std::string> pack = {"pack", "-o", folder.File("v.mvlt")};
+  for (const auto& [name, weights] : models) {
+    std::filesystem::create_directories(folder.File(name + "/data"));
+    for (const auto& [path, bytes] : Files(name, weights)) folder.Write(absl::StrCat(name, "/", path), bytes);
+    const std::string model = folder.File(absl::StrCat(name, "/", name, ".onnx"));
+    pack.insert(pack.end(), {name == "base" ? "--base" : "--variant", name == "base" ? model : name + "=" + model});
+  }
+  const ProgramRun packed = Mvault(pack);
+  ASSERT_EQ(packed.exit_code, 0) << packed;
+  ExpectVault(folder.File("v.mvlt"), {"embed", "head", "half"});
+  for (const auto& [name, weights] : models) {
+    const ProgramRun restored = Mvault({"restore", folder.File("v.mvlt"), name, "-o", folder.File("out-" + name)});
+    ASSERT_EQ(restored.exit_code, 0) << restored;
+    size_t files = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.File("out-" + name))) {
+      files += entry.is_regular_file() ? 1 : 0;
+    }
+    EXPECT_EQ(files, 3u);
+    for (const auto& [path, bytes] : Files(name, weights)) {
+      EXPECT_TRUE(folder.Read(absl::StrCat("out-", name, "/", path)) == bytes) << name << " " << path;
+    }
+  }
+  // What came back is a model again: its folder, or the file in it.
+  const ProgramRun again = Mvault(
+      {"pack", "--base", folder.File("out-base"), "--variant", "cardiology=" + folder.File("out-cardiology"),
+       "--variant", "radiology=" + folder.File("out-radiology/radiology.onnx"), "-o", folder.File("again.mvlt")});
+  ASSERT_EQ(again.exit_code, 0) << again;
+  EXPECT_TRUE(folder.Read("again.mvlt") == folder.Read("v.mvlt"));
+}
+
+TEST(MvaultOnnxTest, AModelThatNamesAFileOutsideItsFolderIsRefused) {
+  const TempFolder folder;
+  folder.Write("secret", std::string(kCols, 's'));
+  std::filesystem::create_directory(folder.File("model"));
+  const std::string model = folder.Write(
+      "model/m.onnx", Model(Initializer(ExternalTensor("w", kInt8, {kCols}, {{"location", "../secret"}}))));
+  const ProgramRun packed = Mvault({"pack", "--base", model, "--variant", "v=" + model, "-o", folder.File("v.mvlt")});
+  EXPECT_EQ(packed.exit_code, 3) << packed;
+  EXPECT_THAT(packed.err, AllOf(HasSubstr("model/m.onnx: tensor 'w' at offset 10: external location '../secret'"),
+                                HasSubstr("expected the path of a file below the model's folder")));
+  EXPECT_FALSE(std::filesystem::exists(folder.File("v.mvlt")));
+}
+
+// The safetensors file at `path` as ONNX.
+std::string Converted(const std::string& path) {
+  std::string graph;
+  const auto file = OpenModelFile(FileSystem::Default(), path);
+  EXPECT_THAT(file, IsOk());
+  for (const ModelTensor& tensor : file->tensors()) {
+    std::string bytes(static_cast<size_t>(tensor.size()), '\0');
+    EXPECT_EQ(tensor.dtype, DType::kF32);
+    EXPECT_THAT(file->ReadData(tensor.begin, absl::MakeSpan(reinterpret_cast<uint8_t*>(bytes.data()), bytes.size())),
+                IsOk());
+    graph += Initializer(Tensor(tensor.name, kFloat, tensor.shape, bytes));
+  }
+  return Model(graph);
+}
+
+TEST(MvaultOnnxTest, FloatsAreFittedAsThoseOfSafetensors) {
+  const FittingFiles models;
+  const TempFolder folder;
+  std::filesystem::create_directory(folder.File("onnx"));
+  std::filesystem::create_directory(folder.File("safetensors"));
+  folder.Write("base.onnx", Converted(models.File("base.safetensors")));
+  std::filesystem::copy_file(models.File("base.safetensors"), folder.File("base.safetensors"));
+  for (const std::string name : {"alpha", "beta"}) {
+    const std::string from = models.File("variants/" + name + ".safetensors");
+    folder.Write("onnx/" + name + ".onnx", Converted(from));
+    std::filesystem::copy_file(from, folder.File("safetensors/" + name + ".safetensors"));
+  }
+  for (const std::string format : {"onnx", "safetensors"}) {
+    const ProgramRun run =
+        Mvault({"fit", "--base", folder.File("base." + format), "--variants", folder.File(format), "--curvature",
+                models.File("curvature.safetensors"), "--budget", "12000", "-o", folder.File(format + ".mvlt")});
+    ASSERT_EQ(run.exit_code, 0) << run;
+  }
+  EXPECT_TRUE(folder.Read("onnx.mvlt") == folder.Read("safetensors.mvlt"));
+}
+
+}  // namespace
+}  // namespace modelvault

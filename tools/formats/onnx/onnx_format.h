@@ -1,0 +1,42 @@
+#ifndef MODELVAULT_TOOLS_FORMATS_ONNX_ONNX_FORMAT_H_
+#define MODELVAULT_TOOLS_FORMATS_ONNX_ONNX_FORMAT_H_
+
+// ONNX models: one message of Protocol Buffers, and files beside it that hold the values of some of its tensors
+// (docs/formats.md).
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "tools/formats/described/described_format.h"
+#include "vault/file_system.h"
+
+namespace modelvault {
+
+class OnnxFormat : public DescribedFormat {
+ public:
+  absl::string_view name() const override { return "ONNX"; }
+  absl::string_view extension() const override { return ".onnx"; }
+  bool names_are_generated() const override { return true; }
+
+  // The format has no magic. A file begins with the version of the format, and goes on with fields of a model only.
+  bool Recognises(absl::Span<const uint8_t> head) const override;
+
+  // The only file of this extension.
+  std::string MainFile(const std::vector<std::string>& names) const override;
+
+  // The files that tensors name, in the order of first use. kNotFound, naming the tensor, for one that is not there;
+  // kInvalidArgument for one that is not in the model's folder or below it.
+  absl::StatusOr<std::vector<std::string>> OtherFiles(FileSystem& file_system,
+                                                      const RandomAccessFile& file) const override;
+
+  // Of several files the first is the message; the others have the paths that tensors name.
+  absl::StatusOr<std::vector<TypedRange>> ReadRanges(const RandomAccessFile& file,
+                                                     const std::vector<FilePart>& files) const override;
+};
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_TOOLS_FORMATS_ONNX_ONNX_FORMAT_H_
