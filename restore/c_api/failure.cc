@@ -55,6 +55,8 @@ mv_code CodeOf(absl::StatusCode code) {
       return MV_CODE_INVALID_ARGUMENT;
     case absl::StatusCode::kNotFound:
       return MV_CODE_NOT_FOUND;
+    case absl::StatusCode::kAlreadyExists:
+      return MV_CODE_ALREADY_EXISTS;
     case absl::StatusCode::kDataLoss:
       return MV_CODE_DAMAGED;
     case absl::StatusCode::kUnimplemented:
@@ -130,6 +132,8 @@ const char* mv_code_name(mv_code code) {
       return "not-synced";
     case MV_CODE_INTERNAL:
       return "internal";
+    case MV_CODE_ALREADY_EXISTS:
+      return "already-exists";
     default:
       return "unknown";
   }

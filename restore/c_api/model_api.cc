@@ -95,8 +95,7 @@ absl::Status RestoreFile(const OpenedModel& opened, const mv_read_options* calle
   if (!options.ok()) return options.status();
   const NamedModel& named = opened.named();
   Delivery delivery(&*options, named.file_size(), take);
-  FileAssembler assembler(named.frame, named,
-                          [&](absl::Span<const uint8_t> bytes) { return delivery.Put(bytes); });
+  FileAssembler assembler(named.frame, named, [&](absl::Span<const uint8_t> bytes) { return delivery.Put(bytes); });
   RestoreOptions restore;
   restore.threads = options->threads();
   const absl::Status status =
@@ -127,6 +126,12 @@ absl::Status RestoreToPath(const OpenedModel& opened, const char* path, const mv
   if (!restored.ok()) return restored;
   context->path = path;
   return output->Commit();
+}
+
+absl::Status CheckIndex(const FailureContext& context, absl::string_view what, size_t index, size_t count) {
+  if (index < count) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(context.path, ": '", context.variant, "' has no ", what,
+                                                 " with index ", index, ", there are ", count));
 }
 
 std::string TensorText(const OpenedModel& opened, size_t tensor) {
@@ -168,6 +173,32 @@ mv_code mv_model_sizes(const mv_model* model, uint64_t* file_size, uint64_t* dat
   });
 }
 
+mv_code mv_model_format(const mv_model* model, const char** format, mv_failure** failure) {
+  return ModelCall(model, nullptr, failure, [&](const OpenedModel& opened, FailureContext*) {
+    if (Status status = Required(format != nullptr, "format"); !status.ok()) return status;
+    *format = opened.named().format.c_str();
+    return absl::OkStatus();
+  });
+}
+
+mv_code mv_model_file_count(const mv_model* model, size_t* count, mv_failure** failure) {
+  return ModelCall(model, nullptr, failure, [&](const OpenedModel& opened, FailureContext*) {
+    if (Status status = Required(count != nullptr, "count"); !status.ok()) return status;
+    *count = opened.named().files.size();
+    return absl::OkStatus();
+  });
+}
+
+mv_code mv_model_file_info(const mv_model* model, size_t index, mv_file_info* info, mv_failure** failure) {
+  return ModelCall(model, nullptr, failure, [&](const OpenedModel& opened, FailureContext* context) {
+    if (Status status = Required(info != nullptr, "info"); !status.ok()) return status;
+    const std::vector<modelvault::FilePart>& files = opened.named().files;
+    if (Status status = modelvault::CheckIndex(*context, "file", index, files.size()); !status.ok()) return status;
+    const mv_file_info told = {sizeof(told), 0, files[index].path.c_str(), files[index].size};
+    return modelvault::CopyToCaller(told, "info", info);
+  });
+}
+
 mv_code mv_model_tensor_count(const mv_model* model, size_t* count, mv_failure** failure) {
   return ModelCall(model, nullptr, failure, [&](const OpenedModel& opened, FailureContext*) {
     if (Status status = Required(count != nullptr, "count"); !status.ok()) return status;
@@ -179,11 +210,8 @@ mv_code mv_model_tensor_count(const mv_model* model, size_t* count, mv_failure**
 mv_code mv_model_tensor_info(const mv_model* model, size_t index, mv_tensor_info* info, mv_failure** failure) {
   return ModelCall(model, nullptr, failure, [&](const OpenedModel& opened, FailureContext* context) {
     if (Status status = Required(info != nullptr, "info"); !status.ok()) return status;
-    const size_t count = opened.tensors().size();
-    if (index >= count) {
-      return absl::InvalidArgumentError(absl::StrCat(context->path, ": '", context->variant,
-                                                     "' has no tensor with index ", index, ", there are ", count));
-    }
+    Status status = modelvault::CheckIndex(*context, "tensor", index, opened.tensors().size());
+    if (!status.ok()) return status;
     return modelvault::CopyToCaller(opened.InfoOf(index), "info", info);
   });
 }

@@ -16,13 +16,8 @@ namespace modelvault {
 
 const ModelFormats& KnownModelFormats() {
   static const auto* const kFormats = new ModelFormats({
-      new SafetensorsFormat(),
-      new ShardedSafetensorsFormat(),
-      new TfliteFormat(),
-      new GgufFormat(),
-      new NpyFormat(),
-      new NpzFormat(),
-      new TorchFormat(),
+      new SafetensorsFormat(), new ShardedSafetensorsFormat(), new TfliteFormat(), new GgufFormat(), new NpyFormat(),
+      new NpzFormat(), new TorchFormat(),
       new OnnxFormat(),  // Last: it has no magic.
   });
   return *kFormats;

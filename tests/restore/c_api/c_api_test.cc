@@ -33,9 +33,13 @@ const PackedVault& Small() {
 
 const std::vector<std::string> kNames = {"alike", "base", "few", "other", "ternary"};
 
-std::string GoldenVault(const std::string& version) {
-  std::ifstream in(absl::StrCat(MODELVAULT_SOURCE_DIR "/tests/vault/golden/v", version, ".mvlt"), std::ios::binary);
+std::string ReadWhole(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
   return std::string(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+}
+
+std::string GoldenVault(const std::string& version) {
+  return ReadWhole(absl::StrCat(MODELVAULT_SOURCE_DIR "/tests/vault/golden/v", version, ".mvlt"));
 }
 
 class CApiTest : public testing::Test {
@@ -294,6 +298,49 @@ TEST_F(CApiTest, RefusesPathsThatAreNoPlaceForAFile) {
   EXPECT_EQ(folder_.Read("v.mvlt"), Small().bytes);
 }
 
+TEST_F(CApiTest, AModelOfSeveralFilesBecomesAFolder) {
+  const std::string vault = GoldenVault("1.3");
+  vault_ = OpenMemory(vault, &failure_);
+  const ModelHandle model = Model("radiology");
+  const char* format = nullptr;
+  ASSERT_EQ(mv_model_format(model.get(), &format, failure_.out()), MV_CODE_OK) << failure_.message();
+  EXPECT_STREQ(format, "golden");
+  const std::string inputs = MODELVAULT_SOURCE_DIR "/tests/vault/golden/inputs-1.3/radiology/";
+  const std::pair<std::string, std::string> files[] = {{"notes.txt", ReadWhole(inputs + "notes.txt")},
+                                                       {"weights.bin", ReadWhole(inputs + "weights.bin")}};
+  size_t count = 0;
+  ASSERT_EQ(mv_model_file_count(model.get(), &count, failure_.out()), MV_CODE_OK) << failure_.message();
+  ASSERT_EQ(count, std::size(files));
+  mv_file_info info = {};
+  info.struct_size = sizeof(info);
+  for (size_t i = 0; i < count; ++i) {
+    ASSERT_EQ(mv_model_file_info(model.get(), i, &info, failure_.out()), MV_CODE_OK) << failure_.message();
+    EXPECT_EQ(info.path, files[i].first);
+    EXPECT_EQ(info.size, files[i].second.size());
+  }
+  EXPECT_EQ(mv_model_file_info(model.get(), count, &info, failure_.out()), MV_CODE_INVALID_ARGUMENT);
+  EXPECT_EQ(failure_.message(), "v.mvlt: 'radiology' has no file with index 2, there are 2");
+  EXPECT_EQ(ReadFile(model.get()), files[0].second + files[1].second);
+
+  const std::string path = folder_.File("radiology");
+  ASSERT_EQ(mv_model_restore_file(model.get(), path.c_str(), nullptr, failure_.out()), MV_CODE_OK)
+      << failure_.message();
+  for (const auto& [name, bytes] : files) EXPECT_EQ(folder_.Read("radiology/" + name), bytes);
+  EXPECT_EQ(mv_model_restore_file(model.get(), path.c_str(), nullptr, failure_.out()), MV_CODE_ALREADY_EXISTS);
+  EXPECT_EQ(failure_.path(), path);
+  EXPECT_THAT(folder_.Names(), ElementsAre("radiology"));
+}
+
+TEST_F(CApiTest, AModelThatIsOneFileHasNoListOfFiles) {
+  const ModelHandle model = Model("few");
+  size_t count = 7;
+  ASSERT_EQ(mv_model_file_count(model.get(), &count, failure_.out()), MV_CODE_OK) << failure_.message();
+  EXPECT_EQ(count, 0u);
+  const char* format = nullptr;
+  ASSERT_EQ(mv_model_format(model.get(), &format, failure_.out()), MV_CODE_OK) << failure_.message();
+  EXPECT_STREQ(format, "safetensors");
+}
+
 TEST_F(CApiTest, CallbacksEndCalls) {
   const ModelHandle model = Model("few");
   Collected collected;
@@ -535,7 +582,7 @@ TEST_F(CApiTest, VerifyLooksAtAllBytesOfTheFile) {
 }
 
 TEST_F(CApiTest, GoldenVaultsOfEveryVersionVerify) {
-  for (const char* const version : {"1.0", "1.1", "1.2"}) {
+  for (const char* const version : {"1.0", "1.1", "1.2", "1.3"}) {
     const std::string bytes = GoldenVault(version);
     vault_ = OpenMemory(bytes, &failure_);
     EXPECT_EQ(mv_vault_verify(vault_.get(), nullptr, failure_.out()), MV_CODE_OK) << failure_.message();
@@ -673,6 +720,9 @@ TEST_F(CApiTest, NullIsRefusedByName) {
   info.struct_size = sizeof(info);
   mv_tensor_info tensor = {};
   tensor.struct_size = sizeof(tensor);
+  mv_file_info file = {};
+  file.struct_size = sizeof(file);
+  const char* format = nullptr;
   Collected collected;
   TestSource bytes(&Small().bytes);
   mv_source no_read = bytes.source();
@@ -700,6 +750,12 @@ TEST_F(CApiTest, NullIsRefusedByName) {
   refused(mv_model_get_info(model.get(), nullptr, f()), "info");
   refused(mv_model_sizes(nullptr, nullptr, nullptr, f()), "model");
   size_t count = 0;
+  refused(mv_model_format(nullptr, &format, f()), "model");
+  refused(mv_model_format(model.get(), nullptr, f()), "format");
+  refused(mv_model_file_count(nullptr, &count, f()), "model");
+  refused(mv_model_file_count(model.get(), nullptr, f()), "count");
+  refused(mv_model_file_info(nullptr, 0, &file, f()), "model");
+  refused(mv_model_file_info(model.get(), 0, nullptr, f()), "info");
   refused(mv_model_tensor_count(nullptr, &count, f()), "model");
   refused(mv_model_tensor_count(model.get(), nullptr, f()), "count");
   refused(mv_model_tensor_info(nullptr, 0, &tensor, f()), "model");
@@ -754,10 +810,10 @@ TEST_F(CApiTest, AFailureIsForgottenBySuccess) {
 }
 
 TEST_F(CApiTest, CodesHaveNames) {
-  for (mv_code code = MV_CODE_OK; code <= MV_CODE_INTERNAL; ++code) EXPECT_STRNE(mv_code_name(code), "unknown");
+  for (mv_code code = MV_CODE_OK; code <= MV_CODE_ALREADY_EXISTS; ++code) EXPECT_STRNE(mv_code_name(code), "unknown");
   EXPECT_STREQ(mv_code_name(MV_CODE_BUFFER_TOO_SMALL), "buffer-too-small");
   EXPECT_STREQ(mv_code_name(-1), "unknown");
-  EXPECT_STREQ(mv_code_name(MV_CODE_INTERNAL + 1), "unknown");
+  EXPECT_STREQ(mv_code_name(MV_CODE_ALREADY_EXISTS + 1), "unknown");
   EXPECT_STREQ(mv_library_version(), MODELVAULT_VERSION);
 }
 

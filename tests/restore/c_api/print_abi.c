@@ -21,6 +21,11 @@ int main(void) {
   MEMBER(mv_source, name);
   MEMBER(mv_source, read);
   MEMBER(mv_source, close);
+  STRUCT(mv_file_info);
+  MEMBER(mv_file_info, struct_size);
+  MEMBER(mv_file_info, reserved);
+  MEMBER(mv_file_info, path);
+  MEMBER(mv_file_info, size);
   STRUCT(mv_model_info);
   MEMBER(mv_model_info, struct_size);
   MEMBER(mv_model_info, is_base);
@@ -54,6 +59,7 @@ int main(void) {
   CONSTANT(MV_CODE_CANCELLED);
   CONSTANT(MV_CODE_NOT_SYNCED);
   CONSTANT(MV_CODE_INTERNAL);
+  CONSTANT(MV_CODE_ALREADY_EXISTS);
   CONSTANT(MV_DTYPE_OPAQUE);
   CONSTANT(MV_DTYPE_BOOL);
   CONSTANT(MV_DTYPE_U8);

@@ -96,7 +96,8 @@ bool WriteTorch(const std::string& corpus) {
 }
 
 bool Write(const std::string& corpus) {
-  return WriteTflite(corpus) && WriteOnnx(corpus + "/onnx/") && WriteGguf(corpus) && WriteNumpy(corpus) && WriteTorch(corpus);
+  return WriteTflite(corpus) && WriteOnnx(corpus + "/onnx/") && WriteGguf(corpus) && WriteNumpy(corpus) &&
+         WriteTorch(corpus);
 }
 
 }  // namespace

@@ -54,9 +54,10 @@ enum {
   MV_CODE_BUFFER_TOO_SMALL = 5, /* The buffer has fewer bytes than what was asked for. Nothing was written to it. */
   MV_CODE_STORAGE = 6,          /* Reading or writing failed: the disk, the rights, a source's callback. */
   MV_CODE_OUT_OF_MEMORY = 7,
-  MV_CODE_CANCELLED = 8,  /* A callback of the caller's ended the call. */
-  MV_CODE_NOT_SYNCED = 9, /* A file is in place, whole, but may not survive a power cut. */
-  MV_CODE_INTERNAL = 10   /* A bug of the library's, or an exception thrown by a callback. */
+  MV_CODE_CANCELLED = 8,      /* A callback of the caller's ended the call. */
+  MV_CODE_NOT_SYNCED = 9,     /* A file is in place, whole, but may not survive a power cut. */
+  MV_CODE_INTERNAL = 10,      /* A bug of the library's, or an exception thrown by a callback. */
+  MV_CODE_ALREADY_EXISTS = 11 /* Something has the name of the folder that was to be made. */
 };
 
 /* A word such as "not-found"; "unknown" for a number that is no code. Lives for ever. */
@@ -195,6 +196,27 @@ mv_code mv_model_get_info(const mv_model* model, mv_model_info* info, mv_failure
  * MV_CODE_DAMAGED, MV_CODE_STORAGE. */
 mv_code mv_model_sizes(const mv_model* model, uint64_t* file_size, uint64_t* data_size, mv_failure** failure);
 
+/* Sets *format to the name of the format that the model's file has, e.g. "safetensors", which lives as long as the
+ * model. MV_CODE_DAMAGED, MV_CODE_STORAGE. */
+mv_code mv_model_format(const mv_model* model, const char** format, mv_failure** failure);
+
+/* A file of a model that has several, such as shards: together, one after the other, they are what is called the
+ * model's file here. */
+typedef struct mv_file_info {
+  uint32_t struct_size; /* To be set by the caller: sizeof(mv_file_info). */
+  uint32_t reserved;    /* 0. */
+  const char* path;     /* In the model's folder and relative to it, parts separated by '/', none of them "..". */
+  uint64_t size;
+} mv_file_info;
+
+/* Sets *count to the number of the model's files; 0 if it is one that has no name of its own. MV_CODE_DAMAGED,
+ * MV_CODE_STORAGE. */
+mv_code mv_model_file_count(const mv_model* model, size_t* count, mv_failure** failure);
+
+/* Tells of file `index` < mv_model_file_count(). MV_CODE_INVALID_ARGUMENT: no such index. MV_CODE_DAMAGED,
+ * MV_CODE_STORAGE. */
+mv_code mv_model_file_info(const mv_model* model, size_t index, mv_file_info* info, mv_failure** failure);
+
 /* Types of elements. Others may be added. */
 typedef int32_t mv_dtype;
 enum {
@@ -246,8 +268,9 @@ mv_code mv_model_find_tensor(const mv_model* model, const char* name, mv_tensor_
 
 /* Restores the model's file to `path`: there appears the whole file, proven, or nothing changes. A file that is there
  * is replaced and keeps its permissions. A model of several files becomes a folder `path` with these, which replaces
- * nothing; the functions below give its files joined, in their stored order. MV_CODE_INVALID_ARGUMENT: `path` is a
- * folder, or the vault itself. MV_CODE_NOT_FOUND: its folder does not exist. MV_CODE_NOT_SYNCED. */
+ * nothing but an empty folder: MV_CODE_ALREADY_EXISTS; the functions below give its files joined, in their stored
+ * order. MV_CODE_INVALID_ARGUMENT: `path` is a folder, where a file is to appear, or the vault itself.
+ * MV_CODE_NOT_FOUND: its folder does not exist. MV_CODE_NOT_SYNCED. */
 mv_code mv_model_restore_file(const mv_model* model, const char* path, const mv_read_options* options,
                               mv_failure** failure);
 

@@ -1,11 +1,11 @@
 """Reads vaults: docs/python.md tells how."""
 
 from .arrays import TensorInfo, float32_of_bfloat16
-from .errors import (Cancelled, Damaged, FileMissing, Internal, InvalidArgument, LibraryMissing, NotFound, NotSynced,
-                     OutOfMemory, Storage, Unsupported, VaultError)
+from .errors import (AlreadyExists, Cancelled, Damaged, FileMissing, Internal, InvalidArgument, LibraryMissing,
+                     NotFound, NotSynced, OutOfMemory, Storage, Unsupported, VaultError)
 from .model import Digests, Model
 from .vault import Vault
 
-__all__ = ["Cancelled", "Damaged", "Digests", "FileMissing", "Internal", "InvalidArgument", "LibraryMissing", "Model",
-           "NotFound", "NotSynced", "OutOfMemory", "Storage", "TensorInfo", "Unsupported", "Vault", "VaultError",
-           "float32_of_bfloat16"]
+__all__ = ["AlreadyExists", "Cancelled", "Damaged", "Digests", "FileMissing", "Internal", "InvalidArgument",
+           "LibraryMissing", "Model", "NotFound", "NotSynced", "OutOfMemory", "Storage", "TensorInfo", "Unsupported",
+           "Vault", "VaultError", "float32_of_bfloat16"]

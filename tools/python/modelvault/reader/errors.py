@@ -71,6 +71,10 @@ class NotSynced(Storage):
     """A file is in place, whole, but may not survive a power cut."""
 
 
+class AlreadyExists(VaultError, FileExistsError):
+    """Something has the name of the folder that a model of several files was to become."""
+
+
 class Internal(VaultError):
     """A bug."""
 
@@ -82,7 +86,7 @@ class LibraryMissing(VaultError, ImportError):
 # By mv_code.
 _KINDS: Dict[int, Type[VaultError]] = {
     1: InvalidArgument, 2: NotFound, 3: Damaged, 4: Unsupported, 5: Internal, 6: Storage, 7: OutOfMemory, 8: Cancelled,
-    9: NotSynced, 10: Internal,
+    9: NotSynced, 10: Internal, 11: AlreadyExists,
 }
 
 
