@@ -82,6 +82,9 @@ class ScaleCoder {
   std::vector<uint8_t> scale_;
 };
 
+// What gaps and signs can say.
+bool HasWeights(const Piece& piece) { return piece.tensor.dtype == DType::kI8 && piece.record->dtype == DType::kI8; }
+
 int Delta(const Piece& piece, size_t i) {
   return static_cast<int8_t>(piece.actual[i]) - static_cast<int8_t>(piece.predicted[i]);
 }
@@ -136,9 +139,14 @@ void ForEachRun(const SharedTables& shared, const Piece& piece, bool by_class, u
   }
 }
 
+// What the classes of a tensor's prior must save where time counts: for each weight that differs and for each strip.
+constexpr uint64_t kClassCostOfHit = kBitCost / 16;
+constexpr uint64_t kClassCostOfStrip = kBitCost * 7 / 16;
+
 class SegmentWriter {
  public:
-  explicit SegmentWriter(const SharedTables& shared) : shared_(shared) {
+  // `time_counts`: classes have their price (docs/format.md §5).
+  SegmentWriter(const SharedTables& shared, bool time_counts) : shared_(shared), time_counts_(time_counts) {
     for (Pending& p : pending_) p = {};
   }
 
@@ -177,6 +185,7 @@ class SegmentWriter {
   void OpenGap(unsigned level) { pending_[level] = {true, out_.Gap(level), 0}; }
 
   const SharedTables& shared_;
+  const bool time_counts_;
   RansEncoder out_;
   CoderState state_;
   std::array<Pending, kLevelCount> pending_;
@@ -268,6 +277,7 @@ SegmentWriter::Choice SegmentWriter::GapCost(const Piece& piece, const std::vect
     }
   });
   best.cost += counter.cost() + hit_count * kBitCost;
+  if (by_class && time_counts_) best.cost += hit_count * kClassCostOfHit + piece.strips.size() * kClassCostOfStrip;
   return best;
 }
 
@@ -327,7 +337,7 @@ void SegmentWriter::EncodeGaps(const Piece& piece, const std::vector<WeightGroup
 
 void SegmentWriter::Add(const Piece& piece) {
   std::vector<WeightGroup> groups;
-  if (piece.tensor.dtype == DType::kI8 && piece.record->dtype == DType::kI8) {
+  if (HasWeights(piece)) {
     groups = AnalyzeGroups(piece.in_tensor, piece.predicted, piece.actual);
   }
   const unsigned shift = CommonShift(piece);
@@ -380,14 +390,27 @@ absl::Status ReadPiece(DataSource* base, DataSource* variant, Piece* piece) {
   return status;
 }
 
+// More than a twentieth of the segment's weights differ.
+bool IsDense(const std::vector<Piece>& pieces) {
+  uint64_t weights = 0;
+  uint64_t hits = 0;
+  for (const Piece& piece : pieces) {
+    if (!HasWeights(piece)) continue;
+    weights += piece.actual.size();
+    for (size_t i = 0; i < piece.actual.size(); ++i) hits += piece.actual[i] != piece.predicted[i] ? 1 : 0;
+  }
+  return hits > weights / 20;
+}
+
 }  // namespace
 
-absl::StatusOr<std::string> SegmentEncoder::Encode(uint64_t segment, DataSource* base, DataSource* variant) const {
+absl::StatusOr<std::string> SegmentEncoder::Encode(uint64_t segment, DataSource* base, DataSource* variant,
+                                                   size_t* other_size) const {
   const uint64_t end = std::min<uint64_t>(layout_->data_size(), (segment + 1) * segment_size_);
-  SegmentWriter writer(layout_->shared());
+  std::vector<Piece> pieces;
   StripCursor cursor(layout_, static_cast<size_t>(segment * segment_size_));
   while (!cursor.at_end() && cursor.strip().offset < end) {
-    Piece piece;
+    Piece& piece = pieces.emplace_back();
     piece.tensor_index = cursor.tensor_index();
     piece.tensor = cursor.tensor();
     piece.record = &cursor.record();
@@ -397,9 +420,18 @@ absl::StatusOr<std::string> SegmentEncoder::Encode(uint64_t segment, DataSource*
       piece.strips.push_back(cursor.strip());
     }
     if (absl::Status status = ReadPiece(base, variant, &piece); !status.ok()) return status;
-    writer.Add(piece);
   }
-  return writer.Finish();
+  const auto coded = [&](bool time_counts) {
+    SegmentWriter writer(layout_->shared(), time_counts);
+    for (const Piece& piece : pieces) writer.Add(piece);
+    return writer.Finish();
+  };
+  // Where the base is only copied, the delta is most of a board's time that a vault can choose.
+  const bool copied = layout_->shared().all_raw();
+  const bool dense = IsDense(pieces);
+  std::string stored = coded(copied && dense);
+  if (other_size != nullptr) *other_size = dense ? coded(!copied).size() : stored.size();
+  return stored;
 }
 
 }  // namespace modelvault
