@@ -82,6 +82,9 @@ class ScaleCoder {
   std::vector<uint8_t> scale_;
 };
 
+// What gaps and signs can say.
+bool HasWeights(const Piece& piece) { return piece.tensor.dtype == DType::kI8 && piece.record->dtype == DType::kI8; }
+
 int Delta(const Piece& piece, size_t i) {
   return static_cast<int8_t>(piece.actual[i]) - static_cast<int8_t>(piece.predicted[i]);
 }
@@ -136,9 +139,15 @@ void ForEachRun(const SharedTables& shared, const Piece& piece, bool by_class, u
   }
 }
 
+// What the classes of a tensor's prior must save where time counts: for each weight that differs and for each strip.
+constexpr uint64_t kClassCostOfHit = kBitCost / 16;
+constexpr uint64_t kClassCostOfStrip = kBitCost * 7 / 16;
+
 class SegmentWriter {
  public:
-  SegmentWriter(const SharedTables& shared, bool plain) : shared_(shared), plain_(plain) {
+  // `plain`: TensorMode::kPlain may be taken. `time_counts`: classes have their price (docs/format.md §5).
+  SegmentWriter(const SharedTables& shared, bool plain, bool time_counts)
+      : shared_(shared), plain_(plain), time_counts_(time_counts) {
     for (Pending& p : pending_) p = {};
   }
 
@@ -180,6 +189,7 @@ class SegmentWriter {
 
   const SharedTables& shared_;
   const bool plain_;
+  const bool time_counts_;
   RansEncoder out_;
   CoderState state_;
   std::array<Pending, kLevelCount> pending_;
@@ -287,6 +297,7 @@ SegmentWriter::Choice SegmentWriter::GapCost(const Piece& piece, const std::vect
     }
   });
   best.cost += counter.cost() + hit_count * kBitCost;
+  if (by_class && time_counts_) best.cost += hit_count * kClassCostOfHit + piece.strips.size() * kClassCostOfStrip;
   return best;
 }
 
@@ -352,7 +363,7 @@ void SegmentWriter::EncodeGaps(const Piece& piece, const std::vector<WeightGroup
 
 void SegmentWriter::Add(const Piece& piece) {
   std::vector<WeightGroup> groups;
-  if (piece.tensor.dtype == DType::kI8 && piece.record->dtype == DType::kI8) {
+  if (HasWeights(piece)) {
     groups = AnalyzeGroups(piece.in_tensor, piece.predicted, piece.actual);
   }
   const unsigned shift = CommonShift(piece);
@@ -408,14 +419,27 @@ absl::Status ReadPiece(DataSource* base, DataSource* variant, Piece* piece) {
   return status;
 }
 
+// More than a twentieth of the segment's weights differ.
+bool IsDense(const std::vector<Piece>& pieces) {
+  uint64_t weights = 0;
+  uint64_t hits = 0;
+  for (const Piece& piece : pieces) {
+    if (!HasWeights(piece)) continue;
+    weights += piece.actual.size();
+    for (size_t i = 0; i < piece.actual.size(); ++i) hits += piece.actual[i] != piece.predicted[i] ? 1 : 0;
+  }
+  return hits > weights / 20;
+}
+
 }  // namespace
 
-absl::StatusOr<std::string> SegmentEncoder::Encode(uint64_t segment, DataSource* base, DataSource* variant) const {
+absl::StatusOr<std::string> SegmentEncoder::Encode(uint64_t segment, DataSource* base, DataSource* variant,
+                                                   size_t* other_size) const {
   const uint64_t end = std::min<uint64_t>(layout_->data_size(), (segment + 1) * segment_size_);
-  SegmentWriter writer(layout_->shared(), plain_);
+  std::vector<Piece> pieces;
   StripCursor cursor(layout_, static_cast<size_t>(segment * segment_size_));
   while (!cursor.at_end() && cursor.strip().offset < end) {
-    Piece piece;
+    Piece& piece = pieces.emplace_back();
     piece.tensor_index = cursor.tensor_index();
     piece.tensor = cursor.tensor();
     piece.record = &cursor.record();
@@ -425,9 +449,18 @@ absl::StatusOr<std::string> SegmentEncoder::Encode(uint64_t segment, DataSource*
       piece.strips.push_back(cursor.strip());
     }
     if (absl::Status status = ReadPiece(base, variant, &piece); !status.ok()) return status;
-    writer.Add(piece);
   }
-  return writer.Finish();
+  const auto coded = [&](bool time_counts) {
+    SegmentWriter writer(layout_->shared(), plain_, time_counts);
+    for (const Piece& piece : pieces) writer.Add(piece);
+    return writer.Finish();
+  };
+  // Where the base is only copied, the delta is most of a board's time that a vault can choose.
+  const bool copied = layout_->shared().all_raw();
+  const bool dense = IsDense(pieces);
+  std::string stored = coded(copied && dense);
+  if (other_size != nullptr) *other_size = dense ? coded(!copied).size() : stored.size();
+  return stored;
 }
 
 }  // namespace modelvault

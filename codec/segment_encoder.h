@@ -1,4 +1,5 @@
-// Codes segments of a variant against its base (docs/format.md §6), choosing per tensor what costs fewest bytes.
+// Codes segments of a variant against its base (docs/format.md §6), choosing per tensor what costs fewest bytes, or,
+// where the base is stored as it is (§5), what is worth its bytes to a board.
 #ifndef MODELVAULT_CODEC_SEGMENT_ENCODER_H_
 #define MODELVAULT_CODEC_SEGMENT_ENCODER_H_
 
@@ -22,8 +23,11 @@ class SegmentEncoder {
   uint64_t segment_count() const { return SegmentCount(layout_->data_size(), segment_size_); }
 
   // The stored bytes of one segment. `base` and `variant` give the two data sections. Memory: a few dozen times
-  // segment_size in the worst case, freed on return. The same input gives the same bytes. Errors are the sources'.
-  absl::StatusOr<std::string> Encode(uint64_t segment, DataSource* base, DataSource* variant) const;
+  // segment_size in the worst case, freed on return. The same input gives the same bytes. `*other_size`, if wanted, is
+  // what they would be in a vault that stores its base in the other way; dense segments are then coded twice. Errors
+  // are the sources'.
+  absl::StatusOr<std::string> Encode(uint64_t segment, DataSource* base, DataSource* variant,
+                                     size_t* other_size = nullptr) const;
 
  private:
   const VariantLayout* layout_;

@@ -12,7 +12,7 @@ constexpr Lookups Make(unsigned first_table) {
     table.starts[kGapSymbolCount] = kProbabilityScale;
     uint8_t symbol = 0;
     for (unsigned i = 0; i < 64; ++i) {
-      while (symbol + 1u < kGapSymbolCount && table.starts[symbol + 1] <= 64 * i) ++symbol;
+      while (symbol + 2u < kGapSymbolCount && table.starts[symbol + 1] <= 64 * i) ++symbol;
       table.first[i] = symbol;
     }
     ++t;

@@ -10,7 +10,9 @@ namespace modelvault {
 
 // A gap table as decoders look symbols up in it.
 struct GapLookup {
-  uint8_t first[64];                     // The symbol that owns slot 64 * i: where the search for a slot begins.
+  // The symbol that owns slot 64 * i, or the last before the escape: where the search for a slot begins, so that the
+  // escape is only found by searching.
+  uint8_t first[64];
   uint16_t starts[kGapSymbolCount + 1];  // kGapStarts, and where the last symbol ends.
 };
 

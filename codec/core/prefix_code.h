@@ -84,6 +84,7 @@ class PrefixDecoder {
   struct Window;
   template <unsigned kBits>
   uint8_t* RunOf(const uint8_t* table, uint8_t* out, size_t size);
+  uint8_t* RawWords(uint8_t* out, size_t count);
   uint8_t* RunFloats(const PrefixTable* third, const PrefixTable& top, uint8_t* out, size_t count);
 
   // The next 32 bits of the stream.

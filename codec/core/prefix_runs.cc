@@ -109,23 +109,20 @@ void PrefixDecoder::Run(const PrefixTable& table, uint8_t* __restrict out, size_
   while (out != end) *out++ = Symbol(table);
 }
 
-// By words of the stream, which are aligned, and words of the output.
-void PrefixDecoder::RunRaw(uint8_t* __restrict out, size_t size) {
-  uint8_t* const end = out + size;
-  while (out != end && reinterpret_cast<uintptr_t>(out) % 4 != 0) *out++ = static_cast<uint8_t>(Raw(8));
-  constexpr unsigned kTurn = 4;  // Words.
+// `count` words, for which the stream has as many ahead. Returns where it stopped.
+[[gnu::always_inline]] inline uint8_t* PrefixDecoder::RawWords(uint8_t* __restrict out, size_t count) {
+  constexpr size_t kTurn = 8;
   const uint8_t* next = next_;
   uint32_t low = low_;
   uint32_t high = high_;
-  const size_t ahead = static_cast<size_t>(end_ - next) / (4 * kTurn);
-  const size_t wanted = static_cast<size_t>(end - out) / (4 * kTurn);
-  const uint8_t* const stop = next + 4 * kTurn * (ahead < wanted ? ahead : wanted);
   const uint32_t down = position_;
   const uint32_t up = (32 - position_) & 31;
-  const auto turns = [&](auto join) __attribute__((always_inline)) {
-    for (; next != stop; next += 4 * kTurn, out += 4 * kTurn) {
-#pragma GCC unroll 4
-      for (unsigned i = 0; i < kTurn; ++i) {
+  const uint8_t* const stop = next + 4 * count;
+  const uint8_t* const last_turn = next + 4 * (count / kTurn * kTurn);
+  const auto copy = [&](auto join) __attribute__((always_inline)) {
+    for (; next != last_turn; next += 4 * kTurn, out += 4 * kTurn) {
+#pragma GCC unroll 8
+      for (size_t i = 0; i < kTurn; ++i) {
         StoreAligned32(out + 4 * i, join());
         low = high;
         high = LoadAligned32(next + 4 * i);
@@ -133,14 +130,34 @@ void PrefixDecoder::RunRaw(uint8_t* __restrict out, size_t size) {
     }
   };
   if (down == 0) {
-    turns([&] { return low; });
+    copy([&] { return low; });
   } else {
-    turns([&] { return (low >> down) | (high << up); });
+    copy([&] { return (low >> down) | (high << up); });
+  }
+  for (; next != stop; next += 4, out += 4) {
+    StoreAligned32(out, (low >> down) | ((high << 1) << (31 - down)));
+    low = high;
+    high = LoadAligned32(next);
   }
   low_ = low;
   high_ = high;
   next_ = next;
-  while (out != end) *out++ = static_cast<uint8_t>(Raw(8));
+  return out;
+}
+
+// By words of the stream, which are aligned, and words of the output.
+void PrefixDecoder::RunRaw(uint8_t* __restrict out, size_t size) {
+  uint8_t* const end = out + size;
+  size_t bytes = (0 - reinterpret_cast<uintptr_t>(out)) % 4;
+  if (bytes > size) bytes = size;
+  for (;;) {  // Bytes up to a word, words, and the bytes after them.
+    for (; bytes > 0; --bytes) *out++ = static_cast<uint8_t>(Raw(8));
+    if (out == end) return;
+    const size_t ahead = static_cast<size_t>(end_ - next_) / 4;
+    const size_t wanted = static_cast<size_t>(end - out) / 4;
+    out = RawWords(out, ahead < wanted ? ahead : wanted);
+    bytes = static_cast<size_t>(end - out);
+  }
 }
 
 void PrefixDecoder::RunPlanes(const PrefixTable* const* tables, unsigned planes, unsigned plane,

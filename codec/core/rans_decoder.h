@@ -56,7 +56,7 @@ class RansDecoder {
   RansDecoder& operator=(const RansDecoder& other) {
     state_ = other.state_;
     next_ = other.next_;
-    left_ = other.left_;
+    end_ = other.end_;
     return *this;
   }
 
@@ -64,20 +64,20 @@ class RansDecoder {
   // does that lies at an even one itself. `stream` must outlive the decoding.
   [[nodiscard]] bool Start(ByteView stream) {
     state_ = 0;
-    left_ = -1;
+    next_ = end_ = nullptr;
     if (stream.size < 4 || stream.size % 2 != 0 || reinterpret_cast<uintptr_t>(stream.data) % 2 != 0) return false;
     state_ = LoadLe32(stream.data);
     if (state_ < kRansLow) return false;
     next_ = stream.data + 4;
-    left_ = static_cast<ptrdiff_t>(stream.size / 2 - 2);
+    end_ = stream.data + stream.size;
     return true;
   }
 
-  bool overrun() const { return left_ < 0; }
-  bool AtEnd() const { return state_ == kRansLow && left_ == 0; }
+  bool overrun() const { return end_ == nullptr; }
+  bool AtEnd() const { return state_ == kRansLow && next_ == end_ && !overrun(); }
 
   // For accounting: bytes not yet read and the state, which together tell how many bits were spent.
-  size_t unread() const { return left_ < 0 ? 0 : 2 * static_cast<size_t>(left_); }
+  size_t unread() const { return static_cast<size_t>(end_ - next_); }
   uint32_t state() const { return state_; }
 
   uint32_t Slot() const { return state_ & (kProbabilityScale - 1); }
@@ -90,6 +90,14 @@ class RansDecoder {
 
   // 0 to 16 uniform bits.
   uint32_t Raw(unsigned bits) { return Raw(bits, (1u << bits) - 1); }
+  // The same below `high`, which is shifted up by as many.
+  uint32_t RawBelow(uint32_t high, unsigned bits) {
+    const uint32_t rest = state_ >> bits;
+    const uint32_t value = ((high - rest) << bits) + state_;
+    state_ = rest;
+    Renormalize();
+    return value;
+  }
   // The same, for loops that have the mask 2^bits - 1 already.
   uint32_t Raw(unsigned bits, uint32_t mask) {
     const uint32_t value = state_ & mask;
@@ -122,8 +130,8 @@ class RansDecoder {
   void Renormalize() {
     if (state_ < kRansLow) {
       state_ <<= 16;
-      if (--left_ < 0) {
-        left_ = -1;
+      if (__builtin_expect(next_ == end_, 0)) {
+        next_ = end_ = nullptr;
         return;
       }
       state_ |= LoadAligned16(next_);
@@ -133,7 +141,7 @@ class RansDecoder {
 
   uint32_t state_ = 0;
   const uint8_t* next_ = nullptr;
-  ptrdiff_t left_ = -1;  // Words not yet read; -1: more were wanted than there are.
+  const uint8_t* end_ = nullptr;  // Null, as next_ then: more words were wanted than there are.
 };
 
 }  // namespace modelvault

@@ -22,12 +22,17 @@ CoreStatus SegmentDecoder::Start(ByteView stream) {
     for (uint16_t& lane : lanes) lane = kLaneBias;
   }
   for (unsigned level = 0; level < kLevelCount; ++level) {
-    levels_[level] = {kNoGap, FindGapLookup(GapTable(level)), static_cast<uint8_t>(GapShift(level))};
+    levels_[level] = {kNoGap, FindGapLookup(GapTable(level)), static_cast<uint8_t>(GapShift(level) + 1)};
   }
   in_tensor_ = false;
   last_scale_ = 1;
   level_offset_ = 0;
   return rans_.Start(stream) ? CoreStatus::kOk : CoreStatus::kBadStream;
+}
+
+// Not on boards, which have no trace: apart, for small callers.
+[[gnu::noinline]] void SegmentDecoder::Tell(SegmentTrace::Event event, uint32_t value) {
+  trace_->event(trace_->context, event, tensor_index_, mode_, value, rans_);
 }
 
 CoreStatus SegmentDecoder::Finish() {
@@ -120,6 +125,7 @@ void SegmentDecoder::MoveGroups(size_t weight) {
   const uint32_t group = static_cast<uint32_t>(weight >> kGroupShift);
   const uint32_t steps = group - group_;
   group_ = group;
+  strip_.in_group = static_cast<uint32_t>(weight) % kGroupSize;
   scales_ = steps < 4 ? scales_ >> 8 * steps : 0;
   escapes_ = steps < 4 ? escapes_ >> 8 * steps : 0;
 }
@@ -152,19 +158,19 @@ bool SegmentDecoder::ReadGroupScale(unsigned group) {
 // Decodes the gap that follows a weight of a level.
 bool SegmentDecoder::DecodeGap(uint16_t* lane, unsigned level) {
   const GapLookup& table = *levels_[level].table;
-  const unsigned shift = levels_[level].shift;
+  const unsigned bits = levels_[level].bits;
   uint32_t gap = 0;
   for (;;) {
     const uint32_t slot = rans_.Slot();
-    unsigned q = kEscape;
-    while (table.starts[q] > slot) --q;
+    unsigned q = table.first[slot >> 6];
+    while (table.starts[q + 1] <= slot) ++q;
     rans_.Advance(table.starts[q + 1] - table.starts[q], table.starts[q], slot);
-    gap += q << shift;
+    gap += q << (bits - 1);
     if (gap >= kMaxGap) return false;
     if (q != kEscape) break;
     if (rans_.overrun()) return false;
   }
-  const uint32_t raw = rans_.Raw(shift + 1);
+  const uint32_t raw = rans_.Raw(bits);
   gap += raw >> 1;
   const uint32_t in_lane = gap < kLaneBias ? gap : kLaneBias - 1;
   *lane = static_cast<uint16_t>(kLaneBias + in_lane);
@@ -178,17 +184,25 @@ uint32_t SegmentDecoder::DecodeRareHit(uint16_t* lane, uint32_t at, unsigned lev
   failure_ = CoreStatus::kBadStream;
   if (levels_[level].rest == kNoGap) return DecodeGap(lane, level) ? at : kBadRun;
   const size_t i = strip_.order != nullptr ? strip_.order[at] : at;
-  const unsigned group = static_cast<unsigned>(strip_.in_group + i) >> kGroupShift;
-  // With one scale for all a hit comes here only for its gap, which is not pending.
-  if ((escapes_ >> 8 * group & 1) == 0) {
-    if (!ReadGroupScale(group)) return kBadRun;
-    if (strip_.one_group) strip_.scale = last_scale_;
-    if (last_scale_ != 0) return at;
+  uint32_t scale = tensor_scale_;
+  if (scale == 0) {
+    const unsigned group = static_cast<unsigned>(strip_.in_group + i) >> kGroupShift;
+    scale = scales_ >> 8 * group & 0xFF;
+    if (scale == 0 && (escapes_ >> 8 * group & 1) == 0) {
+      if (!ReadGroupScale(group)) return kBadRun;
+      scale = last_scale_;
+      if (strip_.one_group) strip_.scale = scale;
+    }
+  }
+  const bool negative = (levels_[level].rest & 1) != 0;
+  if (scale != 0) {
+    strip_.io[i] = Moved(strip_.io[i], scale, 0u - negative);
+    return DecodeGap(lane, level) ? at + 1 : kBadRun;
   }
   const unsigned context = level / 2 < kMagnitudeContexts ? level / 2 : kMagnitudeContexts - 1;
   const int magnitude = static_cast<int>(rans_.Gamma(&contexts_.magnitude[context])) + 1;
   if (!passing_over_) {
-    const int moved = static_cast<int8_t>(strip_.io[i]) + ((levels_[level].rest & 1) != 0 ? -magnitude : magnitude);
+    const int moved = static_cast<int8_t>(strip_.io[i]) + (negative ? -magnitude : magnitude);
     if (rans_.overrun()) return kBadRun;
     if (moved < -128 || moved > 127) {
       failure_ = CoreStatus::kOutOfRange;
@@ -199,25 +213,15 @@ uint32_t SegmentDecoder::DecodeRareHit(uint16_t* lane, uint32_t at, unsigned lev
   return DecodeGap(lane, level) ? at + 1 : kBadRun;
 }
 
-// Goes on where DecodeHits() stopped. False: see failure_.
-bool SegmentDecoder::FinishRun(uint16_t* lane, uint32_t at, uint32_t end, unsigned level) {
+// A run of weights of one level, which have the places `at` to `end` - 1 in the strip; the level's gap ends in it.
+// False: see failure_.
+bool SegmentDecoder::DecodeRun(uint16_t* lane, uint32_t at, uint32_t end, unsigned level) {
   for (;;) {
+    at = DecodeHits(lane, at, end, level);
+    if (__builtin_expect(at < kStopped, 1)) return true;
     at = DecodeRareHit(lane, at - kStopped, level);
     if (at == kBadRun) return false;
-    const uint32_t after = *lane - (end - at);
-    if (after >= kLaneBias) {
-      *lane = static_cast<uint16_t>(after);
-      return true;
-    }
-    at = DecodeHits(lane, at, end, level);
-    if (at < kStopped) return true;
   }
-}
-
-// A run of weights of one level, which have the places `begin` to `end` - 1 in the strip; the level's gap ends in it.
-bool SegmentDecoder::DecodeRun(uint16_t* lane, uint32_t begin, uint32_t end, unsigned level) {
-  const uint32_t at = DecodeHits(lane, begin, end, level);
-  return __builtin_expect(at < kStopped, 1) || FinishRun(lane, at, end, level);
 }
 
 CoreStatus SegmentDecoder::PassOverGaps(const StripCursor& cursor, size_t size) {

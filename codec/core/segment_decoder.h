@@ -75,7 +75,7 @@ class SegmentDecoder {
     uint32_t
         rest;  // What the lane has no room for: (gap - lane) * 2 + sign. kNoGap: none is pending, and the lane is 0.
     const GapLookup* table;
-    uint8_t shift;  // GapShift()
+    uint8_t bits;  // Raw ones after a symbol: GapShift() and the sign.
   };
 
   // One of `count` symbols, a power of 2, by a binary tree of adaptive bits: node n has the nodes 2n and 2n + 1 below
@@ -84,14 +84,14 @@ class SegmentDecoder {
   CoreStatus EnterTensor(const StripCursor& cursor);
   CoreStatus DecodeGaps(const StripCursor& cursor, size_t size, uint8_t* io);
   CoreStatus PassOverGaps(const StripCursor& cursor, size_t size);
+  template <bool kOrdered>
   uint32_t Hits(RansDecoder* rans, uint16_t* lane, Level* state, uint32_t at, uint32_t end, uint32_t scale, uint8_t* io,
                 const uint8_t* order) const;
   bool WalkClasses(RansDecoder* rans, const StripColumns* columns, unsigned row_level, uint32_t scale, uint8_t* io,
                    const uint8_t* order, uint32_t* begin);
-  bool DecodeRun(uint16_t* lane, uint32_t begin, uint32_t end, unsigned level);
+  bool DecodeRun(uint16_t* lane, uint32_t at, uint32_t end, unsigned level);
   uint32_t DecodeHits(uint16_t* lane, uint32_t at, uint32_t end, unsigned level);
   uint32_t DecodeRareHit(uint16_t* lane, uint32_t at, unsigned level);
-  bool FinishRun(uint16_t* lane, uint32_t at, uint32_t end, unsigned level);
   bool DecodeGap(uint16_t* lane, unsigned level);
   bool ReadScale();
   bool ReadTensorScale();
@@ -101,8 +101,9 @@ class SegmentDecoder {
   CoreStatus DecodeResiduals(const StripCursor& cursor, size_t size, uint8_t* io);
   CoreStatus DecodeBytes(size_t size, uint8_t* io);
   [[gnu::always_inline]] void Trace(SegmentTrace::Event event, uint32_t value) {
-    if (trace_ != nullptr) trace_->event(trace_->context, event, tensor_index_, mode_, value, rans_);
+    if (trace_ != nullptr) Tell(event, value);
   }
+  void Tell(SegmentTrace::Event event, uint32_t value);
 
   RansDecoder rans_;
   GapStrip strip_;

@@ -6,6 +6,8 @@ namespace {
 
 constexpr uint32_t kBias = 0x80008000u;  // What pairs of lanes are above pairs of gaps.
 constexpr unsigned kLastClass = kClassCount - 1;
+// Without classes and with one scale for all nothing ends with a strip.
+constexpr size_t kLongStrip = 0x4000;
 
 // Two neighbouring lanes or counts at once, at an even index.
 inline uint32_t LoadPair(const uint16_t* p) {
@@ -19,12 +21,13 @@ inline void StorePair(uint16_t* p, uint32_t pair) { memcpy(__builtin_assume_alig
 
 // Decodes weights of a level that differ, the first at place `at` of the strip, those before place `end`: the innermost
 // loop on the board. Returns `end`, or, plus kStopped, the place where DecodeRareHit() must help. `scale` is that of
-// all weights of the strip, or 0: look.
+// all weights of the strip, or 0, where columns are ordered: look.
+template <bool kOrdered>
 [[gnu::always_inline]] inline uint32_t SegmentDecoder::Hits(RansDecoder* rans, uint16_t* lane, Level* state,
                                                             uint32_t at, uint32_t end, uint32_t scale, uint8_t* io,
                                                             const uint8_t* order) const {
   const GapLookup* const table = state->table;
-  const unsigned shift = state->shift;
+  const unsigned bits = state->bits;
   uint32_t negative = 0 - (state->rest & 1);
   uint32_t rest;
   uint32_t in_lane = 0;
@@ -39,9 +42,9 @@ inline void StorePair(uint16_t* p, uint32_t pair) { memcpy(__builtin_assume_alig
       at = end;
       break;
     }
-    const size_t i = order != nullptr ? order[at] : at;
+    const size_t i = kOrdered ? order[at] : at;
     uint32_t k = scale;
-    if (__builtin_expect(k == 0, 0)) {
+    if (kOrdered && __builtin_expect(k == 0, 0)) {
       k = scales_ >> (static_cast<uint32_t>(strip_.in_group + i) >> kGroupShift) * 8 & 0xFF;
       if (k == 0) {
         rest = negative & 1;
@@ -58,33 +61,41 @@ inline void StorePair(uint16_t* p, uint32_t pair) { memcpy(__builtin_assume_alig
     uint32_t q = table->first[slot >> 6];
     uint32_t start = table->starts[q];
     uint32_t next = table->starts[q + 1];
-    while (next <= slot) {
-      ++q;
-      start = next;
-      next = table->starts[q + 1];
-    }
-    if (__builtin_expect(q == kEscape, 0)) {
-      rest = kNoGap;
-      at += kStopped;
-      break;
+    if (__builtin_expect(next <= slot, 0)) {
+      do {
+        ++q;
+        start = next;
+        next = table->starts[q + 1];
+      } while (next <= slot);
+      if (__builtin_expect(q == kEscape, 0)) {
+        rest = kNoGap;
+        at += kStopped;
+        break;
+      }
     }
     rans->Advance(next - start, start, slot);
-    const uint32_t raw = rans->Raw(shift + 1);
-    at += (q << shift) + (raw >> 1);
-    negative = 0 - (raw & 1);
+    const uint32_t coded = rans->RawBelow(q, bits);
+    at += coded >> 1;
+    negative = 0 - (coded & 1);
   }
   state->rest = rest;
   *lane = static_cast<uint16_t>(kLaneBias + in_lane);
   return at;
 }
 
-// The same for a run that begins at place `at`, where the level's gap begins.
+// The same for a run that begins at place `at`, where the level's gap begins. Where columns are ordered, which is for runs
+// that are seldom hit, or the scale is not known, it stops at each weight that differs.
 uint32_t SegmentDecoder::DecodeHits(uint16_t* lane, uint32_t at, uint32_t end, unsigned level) {
   Level* const state = &levels_[level];
   if (state->rest == kNoGap) return at + kStopped;
+  at += (*lane - kLaneBias) + (state->rest >> 1);
+  if (at < end && (strip_.order != nullptr || strip_.scale == 0)) {
+    *lane = kLaneBias;
+    state->rest &= 1;
+    return at + kStopped;
+  }
   RansDecoder rans = rans_;
-  at = Hits(&rans, lane, state, at + (*lane - kLaneBias) + (state->rest >> 1), end, strip_.scale, strip_.io,
-            strip_.order);
+  at = Hits<false>(&rans, lane, state, at, end, strip_.scale, strip_.io, nullptr);
   rans_ = rans;
   return at;
 }
@@ -114,23 +125,21 @@ uint32_t SegmentDecoder::DecodeHits(uint16_t* lane, uint32_t at, uint32_t end, u
         // From here on all are of the last level. Lanes beyond it stay as they are.
         lanes[half] = lanes[1] = static_cast<uint16_t>(kLaneBias);
         *begin = columns->starts[c];
-        counts = end;
-        break;
+        return true;
       }
       Level* const state = &levels_[hit_level];
       uint16_t* const lane = lanes + half;
-      const uint32_t run_end = columns->starts[c] + uint32_t{counts[half]};
-      const uint32_t rest = state->rest;
-      uint32_t at;
-      if (__builtin_expect(rest != kNoGap, 1)) {
-        at = Hits(rans, lane, state, run_end + *lane - kLaneBias + (rest >> 1), run_end, scale, io, order);
+      uint32_t at = columns->starts[c];
+      const uint32_t run_end = at + counts[half];
+      if (__builtin_expect(state->rest <= 1, 1)) {
+        at = Hits<true>(rans, lane, state, run_end + *lane - kLaneBias, run_end, scale, io, order);
         if (__builtin_expect(at < kStopped, 1)) continue;
+        at -= kStopped;
       } else {
         *lane = static_cast<uint16_t>(*lane + counts[half]);
-        at = columns->starts[c] + kStopped;
       }
       rans_ = *rans;
-      if (!FinishRun(lane, at, run_end, hit_level)) return false;
+      if (!DecodeRun(lane, at, run_end, hit_level)) return false;
       *rans = rans_;
       scale = strip_.scale;
     } while (ended != 0);
@@ -141,14 +150,13 @@ uint32_t SegmentDecoder::DecodeHits(uint16_t* lane, uint32_t at, uint32_t end, u
 CoreStatus SegmentDecoder::DecodeGaps(const StripCursor& cursor, size_t size, uint8_t* io) {
   const TensorRecord& record = cursor.record();
   const Strip& strip = cursor.strip();
-  if (tensor_scale_ == 0) MoveGroups(strip.in_tensor);
-  strip_.in_group = static_cast<uint32_t>(strip.in_tensor) % kGroupSize;
   strip_.order = nullptr;
   const bool by_row = mode_ == TensorMode::kGap && (record.flags & kFlagRowPrior) != 0;
   const bool by_column = mode_ == TensorMode::kGap && (record.flags & kFlagColumnPrior) != 0;
   // Without classes it does not matter where lines end.
   const size_t line = by_row || by_column ? static_cast<size_t>(record.cols) : size;
   size_t in_line = by_row || by_column ? strip.in_line : 0;
+  const uint32_t longest = by_row || by_column ? kStripSize : kLongStrip;
   const uint8_t* row_classes = layout_->shared().row_classes(record) + static_cast<size_t>(strip.row / 2);
   unsigned row_shift = strip.row % 2 * 4;
   uint8_t* const io_end = io + size;
@@ -161,11 +169,19 @@ CoreStatus SegmentDecoder::DecodeGaps(const StripCursor& cursor, size_t size, ui
       row_shift ^= 4;
     }
     do {
-      const uint32_t strip_size = static_cast<uint32_t>(line - in_line < kStripSize ? line - in_line : kStripSize);
+      uint32_t strip_size = static_cast<uint32_t>(line - in_line < longest ? line - in_line : longest);
       uint32_t scale = tensor_scale_;
       strip_.io = io;
       if (scale == 0) {
-        strip_.one_group = strip_.in_group + strip_size <= kGroupSize;
+        const size_t left = static_cast<size_t>(io_end - io);
+        MoveGroups(strip.in_tensor + size - left);
+        // Weights in their order are taken by groups, which end where strips do or before.
+        uint32_t in_group = kGroupSize - strip_.in_group;
+        if (!by_column) {
+          if (in_group > left) in_group = static_cast<uint32_t>(left);
+          if (strip_size > in_group) strip_size = in_group;
+        }
+        strip_.one_group = strip_size <= in_group;
         scale = strip_.one_group ? scales_ & 0xFF : 0;
       }
       strip_.scale = scale;
@@ -190,16 +206,6 @@ CoreStatus SegmentDecoder::DecodeGaps(const StripCursor& cursor, size_t size, ui
           rans_ = rans;
           if (!DecodeRun(lane, begin, strip_size, level)) return failure_;
           rans = rans_;
-        }
-      }
-      if (tensor_scale_ == 0) {
-        strip_.in_group += strip_size;
-        if (strip_.in_group >= kGroupSize) {
-          const unsigned groups = strip_.in_group / kGroupSize;
-          strip_.in_group %= kGroupSize;
-          group_ += groups;
-          scales_ >>= 8 * groups;
-          escapes_ >>= 8 * groups;
         }
       }
       io += strip_size;

@@ -30,11 +30,11 @@ TEST(GapTablesTest, StartsFollowTheGeometricLaw) {
   }
 }
 
-TEST(GapTablesTest, LookupsAreThoseStartsAndTheOwnersOfEverySixtyFourthSlot) {
+TEST(GapTablesTest, LookupsAreThoseStartsAndTheOwnersOfEverySixtyFourthSlotButTheEscape) {
   for (unsigned table = 0; table < kGapTableCount; ++table) {
     for (unsigned i = 0; i < 64; ++i) {
       unsigned owner = 0;
-      for (unsigned q = 0; q < kGapSymbolCount; ++q) {
+      for (unsigned q = 0; q < kGapSymbolCount - 1; ++q) {
         if (kGapStarts[table][q] <= 64 * i) owner = q;
       }
       EXPECT_EQ(FindGapLookup(table)->first[i], owner) << table << " " << i;

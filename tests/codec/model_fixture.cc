@@ -149,7 +149,7 @@ RecordFields RandomPrior(Random* random, uint64_t rows, uint64_t cols, uint8_t f
   return r;
 }
 
-TestBase::TestBase(std::vector<ModelTensor> specs, Bytes data, const std::vector<Bytes>& siblings)
+TestBase::TestBase(std::vector<ModelTensor> specs, Bytes data, const std::vector<Bytes>& siblings, BaseProfile profile)
     : data_(std::move(data)) {
   DeltaStatistics deltas(specs);
   for (const Bytes& sibling : siblings) {
@@ -165,7 +165,7 @@ TestBase::TestBase(std::vector<ModelTensor> specs, Bytes data, const std::vector
     }
   }
   MemoryDataSource source(data_);
-  parsed_ = Must(ParsedSharedTables::Parse(Must(BuildSharedTables(specs, &source, deltas))));
+  parsed_ = Must(ParsedSharedTables::Parse(Must(BuildSharedTables(specs, &source, deltas, profile))));
 }
 
 TestBase::TestBase(const std::string& section, Bytes data)

@@ -71,7 +71,8 @@ RecordFields RandomPrior(Random* random, uint64_t rows, uint64_t cols, uint8_t f
 class TestBase {
  public:
   // MODEL as BuildSharedTables makes it, with the deltas of `siblings`, which have the base's layout.
-  TestBase(std::vector<ModelTensor> specs, Bytes data, const std::vector<Bytes>& siblings = {});
+  TestBase(std::vector<ModelTensor> specs, Bytes data, const std::vector<Bytes>& siblings = {},
+           BaseProfile profile = BaseProfile::kSmall);
   // MODEL as given; it must describe `data`.
   TestBase(const std::string& section, Bytes data);
 

@@ -322,7 +322,7 @@ TEST(SegmentCodingTest, AnyPriorOfAnyWidthComesBack) {
           if (change == Change::kMixed && i != 1) ++tensor[random.Below(tensor.size())];
           variant.data.insert(variant.data.end(), tensor.begin(), tensor.end());
         }
-        if (change != Change::kSmallSteps && flags != 0 && cols > 1 && cols < 5000) {
+        if (change != Change::kSmallSteps && flags != 0 && cols > 2 && cols < 5000) {
           EXPECT_EQ(Modes(base, variant)[0], TensorMode::kGap);
         }
         for (uint32_t segment_size : {4096u, 1u << 20}) {
@@ -497,6 +497,55 @@ TEST_F(SegmentChoiceTest, WeightsOnACoarserGridAreResiduals) {
 
 TEST_F(SegmentChoiceTest, AnUnrelatedVariantIsRaw) {
   EXPECT_EQ(ModeOf(random_.Uniform(kRows * kCols)), TensorMode::kRaw);
+}
+
+// A variant follows its siblings in part: the more, the more classes save. Each also tells its size in the other
+// profile.
+TEST(SegmentChoicesTest, WhereTheBaseIsStoredAsItIsClassesOfADenseVariantMustBeWorthTheirTime) {
+  constexpr uint64_t kRows = 120, kCols = 200;
+  Random random(41);
+  const std::vector<double> density = RankOneDensity(&random, kRows, kCols, 6, 0.08);
+  const auto planted = [&](absl::Span<const uint8_t> data, double mean, double share) {
+    return Ternary(
+        &random, data, [&](size_t i) { return mean * (share * density[i] / 0.08 + 1 - share); },
+        [](size_t) { return 2; });
+  };
+  const std::vector<ModelTensor> specs = {{DType::kI8, kRows, kCols}};
+  const Bytes data = RandomData(&random, specs);
+  std::vector<Bytes> siblings;
+  for (int v = 0; v < 30; ++v) siblings.push_back(planted(data, 0.08, 1));
+  const TestBase coded(specs, data, siblings, BaseProfile::kSmall);
+  const TestBase copied(specs, data, siblings, BaseProfile::kFast);
+  ASSERT_EQ(ProfileOf(coded.shared()), BaseProfile::kSmall);
+  ASSERT_EQ(ProfileOf(copied.shared()), BaseProfile::kFast);
+  const TestLayout coded_layout(coded.shared(), {}), copied_layout(copied.shared(), {});
+  const SegmentEncoder small_encoder(&coded_layout.layout(), 1 << 20), fast_encoder(&copied_layout.layout(), 1 << 20);
+  for (const double mean : {0.03, 0.09}) {
+    SCOPED_TRACE(mean);
+    std::vector<TensorMode> small, fast;
+    for (int percent = 0; percent <= 100; percent += percent >= 50 && percent < 70 ? 1 : 10) {
+      const TestVariant variant{planted(data, mean, percent / 100.0), {}};
+      small.push_back(Modes(coded, variant)[0]);
+      fast.push_back(Modes(copied, variant)[0]);
+      MemoryDataSource base(data), source(variant.data);
+      size_t in_fast, in_small;
+      ASSERT_OK_AND_ASSIGN(const std::string in_coded, small_encoder.Encode(0, &base, &source, &in_fast));
+      ASSERT_OK_AND_ASSIGN(const std::string in_copied, fast_encoder.Encode(0, &base, &source, &in_small));
+      EXPECT_EQ(in_coded.size(), in_small);
+      EXPECT_EQ(in_copied.size(), in_fast);
+      EXPECT_EQ(in_coded == in_copied, small.back() == fast.back());
+    }
+    EXPECT_EQ(small.front(), TensorMode::kGapFlat);
+    EXPECT_EQ(fast.front(), TensorMode::kGapFlat);
+    EXPECT_EQ(small.back(), TensorMode::kGap);
+    EXPECT_EQ(fast.back(), TensorMode::kGap);
+    if (mean < 0.05) {
+      EXPECT_EQ(small, fast);
+    } else {
+      EXPECT_LT(std::count(fast.begin(), fast.end(), TensorMode::kGap),
+                std::count(small.begin(), small.end(), TensorMode::kGap));
+    }
+  }
 }
 
 TEST(SegmentChoicesTest, FloatsNearTheBaseAreResidualsAndUnrelatedOnesRaw) {

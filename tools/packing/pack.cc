@@ -48,6 +48,7 @@ struct OpenInput {
   std::unique_ptr<VariantLayout> layout;
   StoredLayout stored_layout;
   std::unique_ptr<SegmentEncoder> encoder;
+  int64_t other_profile_adds = 0;  // To its segments' bytes, if it is known.
 
   uint64_t segments() const { return is_base ? 0 : encoder->segment_count(); }
 };
@@ -220,9 +221,14 @@ absl::Status PrepareLayouts(const SharedTables& shared, const ModelDigests& base
   return absl::OkStatus();
 }
 
-// Codes all segments of all variants, in parallel, into the writer, in order.
-absl::Status WriteVariants(const BaseFactory& base, const PackOptions& options, const std::vector<OpenInput>& inputs,
-                           VaultWriter* writer) {
+// Codes all segments of all variants, in parallel, into the writer, in order. `bill`: for both profiles.
+absl::Status WriteVariants(const BaseFactory& base, const PackOptions& options, bool bill,
+                           std::vector<OpenInput>* inputs_in_order, VaultWriter* writer) {
+  std::vector<OpenInput>& inputs = *inputs_in_order;
+  struct Coded {
+    std::string stored;
+    size_t other_size = 0;
+  };
   struct Job {
     size_t input;
     uint64_t segment;
@@ -231,17 +237,24 @@ absl::Status WriteVariants(const BaseFactory& base, const PackOptions& options, 
   for (size_t i = 0; i < inputs.size(); ++i) {
     for (uint64_t s = 0; s < std::max<uint64_t>(1, inputs[i].segments()); ++s) jobs.push_back({i, s});
   }
-  return OrderedParallel<std::string>(
+  return OrderedParallel<Coded>(
       jobs.size(), ThreadCount(options.threads),
-      [&](uint64_t j) -> absl::StatusOr<std::string> {
+      [&](uint64_t j) -> absl::StatusOr<Coded> {
         const OpenInput& input = inputs[jobs[j].input];
-        if (input.segments() == 0) return std::string();
+        if (input.segments() == 0) return Coded();
         const std::unique_ptr<DataSource> base_source = base();
         FileDataSource variant(input.file.get());
-        return input.encoder->Encode(jobs[j].segment, base_source.get(), &variant);
+        size_t other_size = 0;
+        absl::StatusOr<std::string> stored =
+            input.encoder->Encode(jobs[j].segment, base_source.get(), &variant, bill ? &other_size : nullptr);
+        if (!stored.ok()) return stored.status();
+        return Coded{*std::move(stored), other_size};
       },
-      [&](uint64_t j, std::string stored) {
-        const OpenInput& input = inputs[jobs[j].input];
+      [&](uint64_t j, Coded coded) {
+        OpenInput& input = inputs[jobs[j].input];
+        const std::string& stored = coded.stored;
+        if (jobs[j].segment == 0) input.other_profile_adds = 0;
+        input.other_profile_adds += static_cast<int64_t>(coded.other_size) - static_cast<int64_t>(stored.size());
         absl::Status status;
         if (jobs[j].segment == 0) {
           status = writer->BeginVariant(input.input->name, input.stored_layout, input.segments());
@@ -409,7 +422,8 @@ struct NewVault {
   DeltaStatistics statistics;
   ModelDigests base_digests;
   std::vector<OpenInput> inputs;
-  std::string network;  // Empty: the vault does not say what its models compute.
+  std::string network;          // Empty: the vault does not say what its models compute.
+  bool base_is_copied = false;  // As it was written.
 
   uint32_t chunk_size(BaseProfile profile) const {
     return options.chunk_size != 0 ? options.chunk_size : DefaultChunkSize(base.data_size(), profile);
@@ -440,13 +454,15 @@ absl::StatusOr<std::unique_ptr<VaultWriter>> WriteVault(NewVault* vault, BasePro
   if (!writer.ok()) return writer.status();
   const BaseFactory base_source = [&] { return std::make_unique<FileDataSource>(&vault->base); };
   const SharedTables& parsed = (*shared)->tables();
+  vault->base_is_copied = parsed.all_raw();
   absl::Status status = WriteBase(parsed, base_source, options, writer->get(), params.chunk_size);
   if (status.ok()) status = (*writer)->FinishBase(vault->base_digests, vault->base.frame());
   if (status.ok() && !vault->network.empty()) status = (*writer)->AddNetwork(vault->network);
-  if (status.ok())
+  if (status.ok()) {
     status = PrepareLayouts(parsed, vault->base_digests, params.segment_size, DescribesItself(vault->base.frame()),
                             &vault->inputs);
-  if (status.ok()) status = WriteVariants(base_source, options, vault->inputs, writer->get());
+  }
+  if (status.ok()) status = WriteVariants(base_source, options, true, &vault->inputs, writer->get());
   if (status.ok()) status = (*writer)->Finish();
   if (!status.ok()) return status;
   return writer;
@@ -457,14 +473,30 @@ uint64_t EndOfBase(uint64_t model_size, uint64_t chunks_size, uint64_t base_size
   return AlignUp(AlignUp(kHeaderSize + model_size) + chunks_size + base_size);
 }
 
-absl::StatusOr<uint64_t> EndOfBase(const NewVault& vault, BaseProfile profile) {
-  const absl::StatusOr<std::unique_ptr<const ParsedSharedTables>> shared = BuildModel(vault, profile);
-  if (!shared.ok()) return shared.status();
+absl::StatusOr<uint64_t> EndOfBase(const NewVault& vault, BaseProfile profile, const ParsedSharedTables& shared) {
   const uint32_t chunk_size = vault.chunk_size(profile);
   const absl::StatusOr<uint64_t> base =
-      CodedBaseSize(vault.base, (*shared)->tables(), chunk_size, vault.options.threads, vault.options.progress);
+      CodedBaseSize(vault.base, shared.tables(), chunk_size, vault.options.threads, vault.options.progress);
   if (!base.ok()) return base.status();
-  return EndOfBase((*shared)->section().size(), ChunksSize(vault.base.data_size(), chunk_size), *base);
+  return EndOfBase(shared.section().size(), ChunksSize(vault.base.data_size(), chunk_size), *base);
+}
+
+// The size that the vault, which has been written in `profile`, would have in the other one.
+absl::StatusOr<uint64_t> SizeInOtherProfile(const NewVault& vault, BaseProfile profile, const PackReport& report) {
+  const BaseProfile other = OtherProfile(profile);
+  const absl::StatusOr<std::unique_ptr<const ParsedSharedTables>> shared = BuildModel(vault, other);
+  if (!shared.ok()) return shared.status();
+  const absl::StatusOr<uint64_t> end = EndOfBase(vault, other, **shared);
+  if (!end.ok()) return end.status();
+  const VaultBytes& bytes = report.bytes;
+  uint64_t size = bytes.file - EndOfBase(bytes.model, bytes.chunks, bytes.base) + *end;
+  // A base that no code shortens is stored as it is in both.
+  if ((*shared)->tables().all_raw() == vault.base_is_copied) return size;
+  for (size_t i = 0; i < vault.inputs.size(); ++i) {
+    const uint64_t stored = report.variants[i].stored_size;
+    size += AlignUp(stored + static_cast<uint64_t>(vault.inputs[i].other_profile_adds)) - AlignUp(stored);
+  }
+  return size;
 }
 
 // Writes the vault in the profile that the options ask for, or in the one that suits the budget.
@@ -472,7 +504,9 @@ absl::StatusOr<std::unique_ptr<VaultWriter>> WriteInProfile(NewVault* vault, Bas
   const PackOptions& options = vault->options;
   *profile = options.profile.value_or(BaseProfile::kSmall);
   if (options.profile.has_value() || !options.budget.has_value()) return WriteVault(vault, *profile);
-  const absl::StatusOr<uint64_t> fast_base = EndOfBase(*vault, BaseProfile::kFast);
+  const absl::StatusOr<std::unique_ptr<const ParsedSharedTables>> shared = BuildModel(*vault, BaseProfile::kFast);
+  if (!shared.ok()) return shared.status();
+  const absl::StatusOr<uint64_t> fast_base = EndOfBase(*vault, BaseProfile::kFast, **shared);
   if (!fast_base.ok()) return fast_base.status();
   if (*fast_base <= *options.budget) {
     absl::StatusOr<std::unique_ptr<VaultWriter>> fast = WriteVault(vault, BaseProfile::kFast);
@@ -523,10 +557,9 @@ absl::StatusOr<PackReport> PackVault(FileSystem& file_system, absl::string_view 
   if (!writer.ok()) return writer.status();
   absl::StatusOr<PackReport> report = Conclude(writer->get(), &*base, options, vault.inputs, note);
   if (!report.ok()) return report.status();
-  const absl::StatusOr<uint64_t> other = EndOfBase(vault, OtherProfile(bill.profile));
-  if (!other.ok()) return other.status();
-  const VaultBytes& bytes = report->bytes;
-  bill.other_size = bytes.file - EndOfBase(bytes.model, bytes.chunks, bytes.base) + *other;
+  const absl::StatusOr<uint64_t> other_size = SizeInOtherProfile(vault, bill.profile, *report);
+  if (!other_size.ok()) return other_size.status();
+  bill.other_size = *other_size;
   report->profile = bill;
   if (absl::Status status = (*writer)->Commit(); !status.ok()) return status;
   return report;
@@ -559,7 +592,7 @@ absl::StatusOr<PackReport> AddVariants(FileSystem& file_system, absl::string_vie
     status = PrepareLayouts(restorer.shared(), vault.base_digests(), vault.header().segment_size,
                             DescribesItself(vault.base_header()), &*inputs);
   }
-  if (status.ok()) status = WriteVariants(base_source, options, *inputs, writer->get());
+  if (status.ok()) status = WriteVariants(base_source, options, false, &*inputs, writer->get());
   if (status.ok()) status = (*writer)->Finish();
   if (!status.ok()) return status;
   absl::StatusOr<PackReport> report = Conclude(writer->get(), nullptr, options, *inputs, note);
