@@ -19,7 +19,7 @@ constexpr uint64_t kLoader = 5'232;        // of the loader, a chunk of a fast b
 constexpr uint64_t kRecord = 36;           // of one of these;
 constexpr uint64_t kEngine = 1'648 + 528;  // of the engine beside what it counts itself, and of variables;
 constexpr uint64_t kCode = 15'392;         // of code that runs from RAM then,
-constexpr uint64_t kRestoreCode = 18'432;  // and of code that only restores, where the cache may lie afterwards;
+constexpr uint64_t kRestoreCode = 17'920;  // and of code that only restores, where the cache may lie afterwards;
 constexpr uint64_t kPass = 8'296;          // of what restores, where the rest of the cache lies afterwards;
 constexpr uint64_t kStack = 4'096;         // That virt_128k.ld sets aside.
 // Of a parameter's tensor on the board; a host's pointers are longer.
