@@ -194,22 +194,20 @@ uint32_t SegmentDecoder::DecodeRareHit(uint16_t* lane, uint32_t at, unsigned lev
       if (strip_.one_group) strip_.scale = scale;
     }
   }
-  const bool negative = (levels_[level].rest & 1) != 0;
-  if (scale != 0) {
-    strip_.io[i] = Moved(strip_.io[i], scale, 0u - negative);
-    return DecodeGap(lane, level) ? at + 1 : kBadRun;
-  }
-  const unsigned context = level / 2 < kMagnitudeContexts ? level / 2 : kMagnitudeContexts - 1;
-  const int magnitude = static_cast<int>(rans_.Gamma(&contexts_.magnitude[context])) + 1;
-  if (!passing_over_) {
-    const int moved = static_cast<int8_t>(strip_.io[i]) + (negative ? -magnitude : magnitude);
+  int step = static_cast<int>(scale);
+  if (scale == 0) {
+    const unsigned context = level / 2 < kMagnitudeContexts ? level / 2 : kMagnitudeContexts - 1;
+    step = static_cast<int>(rans_.Gamma(&contexts_.magnitude[context])) + 1;
     if (rans_.overrun()) return kBadRun;
-    if (moved < -128 || moved > 127) {
-      failure_ = CoreStatus::kOutOfRange;
-      return kBadRun;
-    }
-    strip_.io[i] = static_cast<uint8_t>(moved);
   }
+  if ((levels_[level].rest & 1) != 0) step = -step;
+  const int moved = static_cast<int8_t>(strip_.io[i]) + step;
+  const int clipped = moved < -128 ? -128 : moved > 127 ? 127 : moved;
+  if (scale == 0 && clipped != moved && !passing_over_) {
+    failure_ = CoreStatus::kOutOfRange;
+    return kBadRun;
+  }
+  strip_.io[i] = static_cast<uint8_t>(clipped);
   return DecodeGap(lane, level) ? at + 1 : kBadRun;
 }
 
