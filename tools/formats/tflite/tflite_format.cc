@@ -9,6 +9,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
+#include "codec/core/bytes.h"
 #include "tflite_generated.h"
 #include "vault/quoted_text.h"
 
@@ -17,6 +18,9 @@ namespace {
 
 // So many scales are worth a tensor of their own: elsewhere they cost more than coding them as floats saves.
 constexpr flatbuffers::uoffset_t kFewestScales = 8;
+// A small file may refer to one table, name or vector any number of times: what is made of them has limits of its own.
+constexpr flatbuffers::uoffset_t kMaxTables = 1u << 18;
+constexpr size_t kMaxNameSize = 512;
 constexpr size_t kMostFlatBuffer = FLATBUFFERS_MAX_BUFFER_SIZE - 1;  // Bytes; files that are longer go on behind it.
 
 // The format's types, by number.
@@ -72,7 +76,8 @@ class TfliteReader {
 
   // A name that no other tensor has.
   std::string NameOf(const tflite::Tensor& tensor, uint32_t subgraph, uint32_t number) {
-    std::string name = tensor.name() != nullptr ? tensor.name()->str() : "";
+    std::string name;
+    if (tensor.name() != nullptr) name = tensor.name()->str().substr(0, kMaxNameSize);
     if (!name.empty() && names_.insert(name).second) return name;
     name = absl::StrCat(name, "@", subgraph, ".", number);
     names_.insert(name);
@@ -121,17 +126,23 @@ class TfliteReader {
   void AddQuantisation(const tflite::Quantisation& stored, const std::string& name) {
     const auto* const scales = stored.scale();
     if (scales == nullptr || scales->size() == 0) return;
+    if (scales->size() >= kFewestScales) {
+      const uint64_t begin = static_cast<uint64_t>(reinterpret_cast<const uint8_t*>(scales->data()) - bytes_.data());
+      ranges_.push_back({ModelTensor(absl::StrCat(name, ".scales"), DType::kF32, {scales->size()}, begin), {}});
+    }
+    const auto* const zero_points = stored.zero_point();
+    const size_t numbers = scales->size() + (zero_points != nullptr ? zero_points->size() : 0);
+    if (numbers > bytes_.size() - quantised_) return;  // More than there can be, unless vectors are shared.
+    quantised_ += numbers;
     TensorQuantisation quantisation;
     quantisation.tensor = name;
     quantisation.axis = stored.quantised_dimension();
     quantisation.scales.assign(scales->begin(), scales->end());
-    if (stored.zero_point() != nullptr) {
-      quantisation.zero_points.assign(stored.zero_point()->begin(), stored.zero_point()->end());
+    for (flatbuffers::uoffset_t i = 0; zero_points != nullptr && i < zero_points->size(); ++i) {
+      // The verifier lets vectors of 8-byte numbers begin at any multiple of 4.
+      quantisation.zero_points.push_back(static_cast<int64_t>(LoadLe64(zero_points->Data() + sizeof(int64_t) * i)));
     }
     quantisations_.push_back(std::move(quantisation));
-    if (scales->size() < kFewestScales) return;
-    const uint64_t begin = static_cast<uint64_t>(reinterpret_cast<const uint8_t*>(scales->data()) - bytes_.data());
-    ranges_.push_back({ModelTensor(absl::StrCat(name, ".scales"), DType::kF32, {scales->size()}, begin), {}});
   }
 
   static void SetRow(ModelTensor* typed) {
@@ -162,6 +173,7 @@ class TfliteReader {
   const tflite::Model* model_;
   std::vector<TypedRange> ranges_;
   std::vector<TensorQuantisation> quantisations_;
+  size_t quantised_ = 0;  // Scales and zero points in them.
   std::set<std::string> names_;
 };
 
@@ -169,7 +181,8 @@ class TfliteReader {
 absl::Status ReadModel(const RandomAccessFile& file, absl::FunctionRef<void(TfliteReader*)> use) {
   std::vector<uint8_t> bytes(static_cast<size_t>(std::min<uint64_t>(file.size(), kMostFlatBuffer)));
   if (absl::Status status = file.ReadAt(0, absl::MakeSpan(bytes)); !status.ok()) return status;
-  flatbuffers::Verifier verifier(bytes.data(), bytes.size());
+  constexpr flatbuffers::uoffset_t kMaxDepth = 64;
+  flatbuffers::Verifier verifier(bytes.data(), bytes.size(), kMaxDepth, kMaxTables);
   if (!tflite::VerifyModelBuffer(verifier)) {
     return absl::InvalidArgumentError(
         absl::StrCat(file.path(),
