@@ -114,7 +114,6 @@ absl::Status RestoreToPath(const OpenedModel& opened, const char* path, const mv
   const absl::string_view vault = context->path;
   context->path = path;  // Of what fails from here on.
   absl::StatusOr<ModelOutput> output = ModelOutput::Create(FileSystem::Default(), path, opened.named().files);
-  if (absl::IsAlreadyExists(output.status())) return absl::InvalidArgumentError(output.status().message());
   if (!output.ok()) return output.status();
   context->path = vault;
   const absl::Status restored =

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -18,9 +19,11 @@
 #include "absl/strings/str_split.h"
 #include "nlohmann/json.hpp"
 #include "tests/tools/eval/tiny_models.h"
+#include "tests/tools/formats/tflite_models.h"
 #include "tests/tools/mvault/board/fake_board.h"
 #include "tests/tools/mvault/cli_models.h"
 #include "tests/tools/mvault/program_run.h"
+#include "tests/tools/packing/model_files.h"
 #include "tests/tools/packing/talking_vaults.h"
 #include "tools/mvault/cli/exit_code.h"
 
@@ -38,6 +41,17 @@ std::vector<std::string> FileLines(const std::string& path) {
   std::ifstream in(path);
   EXPECT_TRUE(in.good()) << path;
   return Lines(std::string(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()));
+}
+
+// A model of one tensor in one shard; its folder.
+std::string WriteShards(const TempFolder& folder) {
+  TestRandom random(1);
+  FileModel shard;
+  shard.tensors = {MakeTensor("w", "I8", {2, 8}, &random)};
+  std::filesystem::create_directory(folder.File("shards"));
+  folder.Write("shards/m-00001-of-00001.safetensors", Serialize(shard));
+  folder.Write("shards/m.safetensors.index.json", R"({"weight_map": {"w": "m-00001-of-00001.safetensors"}})");
+  return folder.File("shards");
 }
 
 std::vector<std::string> Document() { return FileLines(MODELVAULT_SOURCE_DIR "/docs/cli.md"); }
@@ -231,7 +245,10 @@ TEST(DocsTest, KeysOfJsonDocumentsAreThoseDescribed) {
   const EvalFiles talking;
   const std::string talks = PackLanguage(talking);
   const std::string tells = PackClassifier(models.folder());
-  CompareKeys("info", {{vault}, {vault, "free"}, {vault, "base"}, {talks}},
+  const std::string scaled = models.folder().Write(
+      "scaled.tflite", MakeTflite({{{"w", 9, {2, 2}, 1, {0.5f, 0.25f}, {0, 3}}}}, {{}, {"four"}}));
+  const std::string shards = WriteShards(models.folder());
+  CompareKeys("info", {{vault}, {vault, "free"}, {vault, "base"}, {talks}, {scaled}, {shards}},
               {.see = "pack", .no_keys = {"diff", "features", "malformed", "pack", "tokens"}});
   CompareKeys("run", {{talks, "alpha", "--prompt", "a"}, {tells, "ward", "--features", "1 2 3"}});
   CompareKeys("checksums", {{vault}});

@@ -321,7 +321,8 @@ absl::StatusOr<ExitCode> InfoOfFile(Session& session, const Arguments& arguments
 
 absl::StatusOr<ExitCode> Info(Session& session, const Arguments& arguments) {
   const absl::StatusOr<bool> is_model = IsModel(session.file_system, arguments.vault);
-  if (is_model.ok() && *is_model) return InfoOfFile(session, arguments);
+  if (!is_model.ok()) return is_model.status();
+  if (*is_model) return InfoOfFile(session, arguments);
   const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault, KnownModelFormats());
   if (!vault.ok()) return vault.status();
   if (arguments.name.empty()) return InfoOfVault(session, arguments, *vault);
