@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -87,14 +88,15 @@ class NameGiver {
     constexpr size_t kMostWanted = kMaxFrameNameSize - 24;  // Room for a number.
     const bool keep = wanted.size() <= kMostWanted && IsFrameText(wanted);
     const std::string name = keep ? wanted : absl::CHexEscape(wanted.substr(0, kMostWanted / 4));
-    for (size_t number = 1;; ++number) {
-      std::string tried = number == 1 ? name : absl::StrCat(name, "#", number);
+    for (size_t& number = numbers_[name];;) {
+      std::string tried = ++number == 1 ? name : absl::StrCat(name, "#", number);
       if (!tried.empty() && names_.insert(tried).second) return tried;
     }
   }
 
  private:
   std::set<std::string> names_;
+  std::map<std::string, size_t> numbers_;  // The last that was tried: a million tensors of one name take no longer.
 };
 
 // A structure growing along the file.
