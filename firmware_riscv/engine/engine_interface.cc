@@ -46,7 +46,8 @@ struct Plan {
   size_t input_size;   // Tokens of a prompt, or features.
   size_t pass_size;    // While the model is loaded.
   bool has_base_layout;
-  bool restores;  // Even with a list.
+  bool restores;       // Even with a list.
+  bool pass_in_front;  // The model is loaded where the base's chunk lies later, not where the cache will.
 
   // Parses the vault's network; tokenizer, if there is one.
   CoreStatus Parse(const LoaderParts& parts, ByteView section, size_t* bad_offset);
@@ -58,7 +59,8 @@ struct Plan {
 
 // The loader's memory: what it keeps, a chunk of the base, the input, this; activations and parameters; seals of the
 // base's chunks, the list, and, at the end, the cache, where the model is restored before. Without a list the cache
-// follows the seals, and the stream that restores it.
+// follows the seals, and the stream that restores it. A network without a cache or text has the chunk's place restore
+// it.
 struct mv_engine {
   mv_loader* loader;
   size_t all_memory;  // What the loader had before.
@@ -80,7 +82,7 @@ struct mv_engine {
   mv_engine(mv_loader* of, const mv_variant& its, size_t tile, const Plan& plan);
   mv_error Load(const Plan& plan, size_t more, mv_fault* its_fault);
   uint8_t* CacheAtEnd() const;
-  mv_error LoadWeights(uint8_t* seals, size_t seals_size, mv_fault* its_fault);
+  mv_error LoadWeights(const Plan& plan, uint8_t* seals, size_t seals_size, mv_fault* its_fault);
   WeightSource Source();
   template <typename Run>
   mv_error RunWith(const Run& run);
@@ -112,6 +114,8 @@ CoreStatus Plan::Measure(mv_loader* loader, const mv_variant& variant, size_t ti
   const size_t text_size = network.tokenizer.size > 0 ? tokens : 0;
   const size_t features_size = network.task == NetworkTask::kFeatures ? network.inputs * sizeof(int32_t) : 0;
   base_size = AlignUp(Larger(weights_size, text_size));
+  pass_in_front = network.cache_count == 0 && text_size == 0;
+  if (pass_in_front) base_size = Larger(base_size, pass_size);
   input_size = AlignUp(Larger(text_size, features_size));
   return status;
 }
@@ -122,9 +126,10 @@ size_t SealsSize(mv_loader* loader) {
 }
 
 mv_engine_memory MemoryOf(const Plan& plan, const EngineMemory& engine, mv_loader* loader, size_t more) {
-  // The model is restored in front of the `more` bytes.
-  const size_t cache = Larger(AlignUp(engine.cache), plan.pass_size);
-  const size_t most = plan.restores ? 0 : cache - plan.pass_size;
+  // In the cache, the model is restored in front of the `more` bytes.
+  const size_t pass_size = plan.pass_in_front ? 0 : plan.pass_size;
+  const size_t cache = Larger(AlignUp(engine.cache), pass_size);
+  const size_t most = plan.restores ? 0 : cache - pass_size;
   return {plan.before_engine(),
           AlignUp(sizeof(mv_engine)) + SealsSize(loader),
           cache,
@@ -176,7 +181,7 @@ mv_error mv_engine::Load(const Plan& plan, size_t more, mv_fault* its_fault) {
   uint8_t* const seals = begin + memory.activations + memory.parameters;
   const size_t seals_size = SealsSize(loader);
   if (CacheAtEnd() < seals + seals_size) return MV_WORKSPACE_TOO_SMALL;
-  return LoadWeights(seals, seals_size, its_fault);
+  return LoadWeights(plan, seals, seals_size, its_fault);
 }
 
 // Where the cache is if there is a list, and the model is restored before that.
@@ -186,7 +191,7 @@ uint8_t* mv_engine::CacheAtEnd() const {
   return from > all_memory ? all.data : all.data + (all_memory - from) / MV_MEMORY_ALIGNMENT * MV_MEMORY_ALIGNMENT;
 }
 
-mv_error mv_engine::LoadWeights(uint8_t* seals, size_t seals_size, mv_fault* its_fault) {
+mv_error mv_engine::LoadWeights(const Plan& plan, uint8_t* seals, size_t seals_size, mv_fault* its_fault) {
   uint8_t* const end = modelvault::MemoryOf(loader).data + all_memory;
   uint8_t* const pass = CacheAtEnd();
   uint8_t* const after_seals = seals + seals_size;
@@ -198,6 +203,7 @@ mv_error mv_engine::LoadWeights(uint8_t* seals, size_t seals_size, mv_fault* its
   request.base_memory = base_memory;
   request.restored_memory = {after_seals, 0};
   if (unlisted > memory.cache) request.restored_memory = {after_seals + memory.cache, unlisted - memory.cache};
+  if (plan.pass_in_front) request.pass_memory = request.restored_memory = base_memory;
   request.consumer = {[](void* self, size_t tensor, size_t offset, ByteView bytes) {
                         return static_cast<mv_engine*>(self)->engine.ConsumeRestored(tensor, offset, bytes);
                       },

@@ -67,8 +67,9 @@ uint64_t ListSize(double weights, double differences, size_t tensors) {
 // Sets what the engine keeps.
 void CountEngine(const Network& network, const TensorShapes& shapes, BoardPlan* plan) {
   const EngineMemory memory = Engine::Measure(network, shapes);
-  plan->cache = std::max<uint64_t>(memory.cache, kPass);
-  plan->code = kCode + kRestoreCode - std::min(kRestoreCode, plan->cache - kPass);
+  const uint64_t pass_in_cache = network.cache_count > 0 ? kPass : 0;
+  plan->cache = std::max<uint64_t>(memory.cache, pass_in_cache);
+  plan->code = kCode + kRestoreCode - std::min(kRestoreCode, plan->cache - pass_in_cache);
   plan->activations = memory.activations;
   plan->parameters = memory.parameters - shapes.count * (sizeof(ParameterTensor) - kParameterTensor);
 }
@@ -143,6 +144,8 @@ absl::StatusOr<BoardPlan> PlanBoard(absl::string_view network_section, absl::Spa
   CountEngine(network, shapes, &plan);
   plan.list = ListSize(weights, differences, tensors.size());
   plan.loader = kLoader + kRecord * tensors.size() + kEngine;
+  // Without a cache, what restores has a place of its own.
+  if (network.cache_count == 0) plan.loader += kPass;
   plan.stack = kStack;
   plan.fits = plan.taken() <= ram;
   if (!plan.fits) plan.advice = AdviceFor(plan, network, shapes);

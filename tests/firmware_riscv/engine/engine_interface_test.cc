@@ -290,31 +290,44 @@ TEST_F(EngineInterfaceTest, TextsBecomeTokensAndBack) {
 
 TEST_F(EngineInterfaceTest, FeaturesGiveScoresOfClasses) {
   Flash flash(ReadFile(PackClassifier(files_.folder())));
-  Open(&flash, 1 << 20, "ward");
-  mv_engine* engine;
-  ASSERT_EQ(mv_engine_open(loader_, &variant_, kTile, 0, &engine, nullptr), MV_OK);
-  mv_engine_info info;
-  mv_engine_describe(engine, &info);
-  EXPECT_EQ(info.task, MV_TASK_FEATURES);
-  ASSERT_EQ(info.inputs, 3u);
-  int32_t* const features = mv_engine_features(engine);
-  features[0] = 1 << 16;
-  features[1] = 2 << 16;
-  features[2] = 1 << 15;
-  ASSERT_EQ(mv_engine_run_features(engine, features, 3), MV_OK);
-  const int32_t* values;
-  size_t count;
-  int exponent;
-  ASSERT_EQ(mv_engine_scores(engine, &values, &count, &exponent), MV_OK);
-  ASSERT_EQ(count, 2u);
-  EXPECT_NEAR(std::ldexp(values[0], exponent), 0.5, 0.05);
-  EXPECT_NEAR(std::ldexp(values[1], exponent), 3, 0.05);
-  uint16_t best;
-  EXPECT_EQ(mv_engine_pick(engine, &best), MV_OK);
-  EXPECT_EQ(best, 1);
-  EXPECT_EQ(mv_engine_run_features(engine, features, 2), MV_BAD_ARGUMENT);
-  const uint16_t token = 1;
-  EXPECT_EQ(mv_engine_run(engine, &token, 1), MV_BAD_ARGUMENT);
+  const mv_engine_memory needed = Needed(&flash, "ward");
+  // What restores has its place where the base's chunk lies later, and there is no cache.
+  EXPECT_EQ(needed.cache, 0u);
+  // With a list, and without the memory for one.
+  for (const size_t room : {size_t{1} << 20, Sum(needed) - needed.list}) {
+    SCOPED_TRACE(room);
+    Open(&flash, room, "ward");
+    mv_engine* engine;
+    ASSERT_EQ(mv_engine_open(loader_, &variant_, kTile, 0, &engine, nullptr), MV_OK);
+    mv_engine_memory used;
+    mv_engine_memory_used(engine, &used);
+    EXPECT_EQ(used.list > 0, room == 1 << 20);
+    EXPECT_LE(Sum(used), room);
+    mv_engine_info info;
+    mv_engine_describe(engine, &info);
+    EXPECT_EQ(info.task, MV_TASK_FEATURES);
+    ASSERT_EQ(info.inputs, 3u);
+    for (int turn = 0; turn < 2; ++turn) {
+      int32_t* const features = mv_engine_features(engine);
+      features[0] = 1 << 16;
+      features[1] = 2 << 16;
+      features[2] = 1 << 15;
+      ASSERT_EQ(mv_engine_run_features(engine, features, 3), MV_OK);
+      const int32_t* values;
+      size_t count;
+      int exponent;
+      ASSERT_EQ(mv_engine_scores(engine, &values, &count, &exponent), MV_OK);
+      ASSERT_EQ(count, 2u);
+      EXPECT_NEAR(std::ldexp(values[0], exponent), 0.5, 0.05);
+      EXPECT_NEAR(std::ldexp(values[1], exponent), 3, 0.05);
+    }
+    uint16_t best;
+    EXPECT_EQ(mv_engine_pick(engine, &best), MV_OK);
+    EXPECT_EQ(best, 1);
+    EXPECT_EQ(mv_engine_run_features(engine, mv_engine_features(engine), 2), MV_BAD_ARGUMENT);
+    const uint16_t token = 1;
+    EXPECT_EQ(mv_engine_run(engine, &token, 1), MV_BAD_ARGUMENT);
+  }
 }
 
 }  // namespace
