@@ -457,7 +457,7 @@ absl::StatusOr<std::string> SegmentEncoder::Encode(uint64_t segment, DataSource*
   };
   // Where the base is only copied, the delta is most of a board's time that a vault can choose.
   const bool copied = layout_->shared().all_raw();
-  const bool dense = IsDense(pieces);
+  const bool dense = (copied || other_size != nullptr) && IsDense(pieces);
   std::string stored = coded(copied && dense);
   if (other_size != nullptr) *other_size = dense ? coded(!copied).size() : stored.size();
   return stored;

@@ -43,6 +43,14 @@ absl::Status CheckTensors(const std::string& what, absl::Span<const ModelTensor>
 
 }  // namespace
 
+absl::Status NamedModel::RestoreFile(const RestoreOptions& options, FileAssembler::Sink sink) const {
+  FileAssembler assembler(frame, *this, std::move(sink));
+  absl::Status status =
+      model->Restore(options, [&](uint64_t, absl::Span<const uint8_t> bytes) { return assembler.Append(bytes); });
+  if (status.ok()) status = assembler.Finish();
+  return status;
+}
+
 absl::StatusOr<NamedVault> NamedVault::Open(FileSystem& file_system, absl::string_view path,
                                             const ModelFormats& formats) {
   absl::StatusOr<std::unique_ptr<VaultReader>> reader = VaultReader::Open(file_system, path);

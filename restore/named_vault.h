@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "codec/model_tensor.h"
+#include "restore/file_assembler.h"
 #include "restore/model_file.h"
 #include "restore/restorer.h"
 #include "vault/file_system.h"
@@ -24,6 +25,10 @@ struct NamedModel : ModelStructure {
 
   // Of all its files.
   uint64_t file_size() const { return frame.size() - description_size + model->data_size(); }
+
+  // Restores the file: `sink` takes its bytes in order. They are proven once this has returned OK, and not before.
+  // Errors are VaultModel::Restore's and the sink's.
+  absl::Status RestoreFile(const RestoreOptions& options, FileAssembler::Sink sink) const;
 };
 
 // Thread-safe.

@@ -14,7 +14,6 @@
 #include "restore/c_api/include/modelvault/modelvault.h"
 #include "restore/c_api/read_options.h"
 #include "restore/c_api/versioned_structs.h"
-#include "restore/file_assembler.h"
 #include "restore/model_output.h"
 #include "vault/error_place.h"
 #include "vault/file_system.h"
@@ -95,14 +94,11 @@ absl::Status RestoreFile(const OpenedModel& opened, const mv_read_options* calle
   if (!options.ok()) return options.status();
   const NamedModel& named = opened.named();
   Delivery delivery(&*options, named.file_size(), take);
-  FileAssembler assembler(named.frame, named, [&](absl::Span<const uint8_t> bytes) { return delivery.Put(bytes); });
   RestoreOptions restore;
   restore.threads = options->threads();
   const absl::Status status =
-      named.model->Restore(restore, [&](uint64_t, absl::Span<const uint8_t> bytes) { return assembler.Append(bytes); });
-  if (!status.ok()) return status;
-  const absl::Status finished = assembler.Finish();
-  return finished.ok() ? delivery.Finish() : finished;
+      named.RestoreFile(restore, [&](absl::Span<const uint8_t> bytes) { return delivery.Put(bytes); });
+  return status.ok() ? delivery.Finish() : status;
 }
 
 absl::Status RestoreToPath(const OpenedModel& opened, const char* path, const mv_read_options* options,

@@ -9,7 +9,7 @@ import sys
 from setuptools import Distribution, setup
 from setuptools.command.build_py import build_py
 
-# As modelvault/reader/library.py looks for it.
+# As modelvault/reader/c_library.py looks for it.
 FILE_NAME = "libmodelvault.0.dylib" if sys.platform == "darwin" else "libmodelvault.so.0"
 BUILT = pathlib.Path(__file__).resolve().parents[2] / "build" / "restore" / "c_api" / FILE_NAME
 

@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "restore/file_assembler.h"
 #include "tools/formats/model_formats.h"
 #include "tools/formats/readable_text.h"
 #include "tools/mvault/cli/printable.h"
@@ -100,13 +99,10 @@ absl::StatusOr<std::vector<TensorQuantisation>> ReadStoredQuantisation(const Nam
   const bool told = format != nullptr && format->has_quantisation() && model.file_size() <= kMostRestored;
   if (!told) return std::vector<TensorQuantisation>();
   std::vector<uint8_t> bytes;
-  FileAssembler assembler(model.frame, model, [&](absl::Span<const uint8_t> more) {
+  const absl::Status status = model.RestoreFile({}, [&](absl::Span<const uint8_t> more) {
     bytes.insert(bytes.end(), more.begin(), more.end());
     return absl::OkStatus();
   });
-  absl::Status status =
-      model.model->Restore({}, [&](uint64_t, absl::Span<const uint8_t> more) { return assembler.Append(more); });
-  if (status.ok()) status = assembler.Finish();
   if (!status.ok()) return status;
   return format->ReadQuantisation(BytesFile(std::move(bytes)));
 }

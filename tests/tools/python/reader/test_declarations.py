@@ -6,7 +6,7 @@ import unittest
 
 import vaults
 
-from modelvault.reader import arrays, errors, library
+from modelvault.reader import arrays, c_library, errors
 
 HEADER = (vaults.ROOT / "restore" / "c_api" / "include" / "modelvault" / "modelvault.h").read_text(encoding="utf-8")
 CODE = re.sub(r"/\*.*?\*/", "", HEADER, flags=re.DOTALL)
@@ -14,7 +14,7 @@ CODE = re.sub(r"/\*.*?\*/", "", HEADER, flags=re.DOTALL)
 POINTER = ctypes.c_void_p
 TYPES = {"uint32_t": ctypes.c_uint32, "int32_t": ctypes.c_int32, "mv_dtype": ctypes.c_int32, "mv_code": ctypes.c_int32,
          "uint64_t": ctypes.c_uint64, "size_t": ctypes.c_size_t, "const char*": ctypes.c_char_p, "void": None,
-         "const uint64_t*": ctypes.POINTER(ctypes.c_uint64), "mv_progress_function": library.PROGRESS_FUNCTION}
+         "const uint64_t*": ctypes.POINTER(ctypes.c_uint64), "mv_progress_function": c_library.PROGRESS_FUNCTION}
 
 
 def type_of(declared):
@@ -28,14 +28,14 @@ def constants(prefix):
 
 class DeclarationsTest(unittest.TestCase):
     def test_structs(self):
-        for name, struct in (("mv_source", library.Source), ("mv_model_info", library.ModelInfo),
-                             ("mv_tensor_info", library.TensorInfo), ("mv_read_options", library.ReadOptions)):
+        for name, struct in (("mv_source", c_library.Source), ("mv_model_info", c_library.ModelInfo),
+                             ("mv_tensor_info", c_library.TensorInfo), ("mv_read_options", c_library.ReadOptions)):
             body = re.search(rf"typedef struct {name} {{(.*?)}} {name};", CODE, re.DOTALL)[1]
             members = []
             for member in filter(None, map(str.strip, body.split(";"))):
                 function = re.match(r"(\w+) \(\*(\w+)\)", member)
                 if function:
-                    members.append((function[2], library.READ_FUNCTION if function[2] == "read" else POINTER))
+                    members.append((function[2], c_library.READ_FUNCTION if function[2] == "read" else POINTER))
                 else:
                     declared, member_name = re.match(r"(.*?)\s*(\w+)$", member).groups()
                     members.append((member_name, type_of(declared)))
@@ -45,7 +45,7 @@ class DeclarationsTest(unittest.TestCase):
         declared = {name: (result, arguments) for result, name, arguments in
                     re.findall(r"^((?:const )?\w+\*?) (mv_\w+)\(([^)]*)\);", CODE, re.MULTILINE)}
         self.assertGreater(len(declared), 30)
-        for name, result, arguments in library._FUNCTIONS:  # pylint: disable=protected-access
+        for name, result, arguments in c_library._FUNCTIONS:  # pylint: disable=protected-access
             expected_result, text = declared[name]
             expected = [re.match(r"(.*?)\s*\w+$", each.strip())[1].replace("**", "*") for each in text.split(",")]
             self.assertEqual(result, type_of(expected_result), name)

@@ -88,7 +88,7 @@ class LibraryTest(vaults.FolderTest):
         except modelvault.LibraryMissing as error:
             print(f"missing: {error}")
         except modelvault.Damaged:
-            print(f"found: {modelvault.reader.library.library()._name}")
+            print(f"found: {modelvault.reader.c_library.load()._name}")
         """
 
     def setUp(self):

@@ -13,7 +13,7 @@ import vaults
 READ = """
 import sys
 import modelvault
-print(modelvault.reader.library.library()._name)
+print(modelvault.reader.c_library.load()._name)
 for vault in sys.argv[1:]:
     print(sorted(modelvault.Vault(vault)["alpha"].names) == sorted(modelvault.Vault(vault).base.names))
 print("torch" in sys.modules)

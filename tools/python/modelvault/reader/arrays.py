@@ -7,7 +7,7 @@ from typing import Any, Tuple
 import numpy
 import numpy.typing
 
-from . import library
+from . import c_library
 from .calls import text_of
 from .errors import Internal, Unsupported
 
@@ -36,7 +36,7 @@ class TensorInfo:
     array_shape: Tuple[int, ...]
 
     @classmethod
-    def of(cls, info: library.TensorInfo) -> "TensorInfo":
+    def of(cls, info: c_library.TensorInfo) -> "TensorInfo":
         """A copy of what the library lends."""
         dtype = text_of(info.type_name)
         shape = tuple(info.shape[i] for i in range(info.rank))

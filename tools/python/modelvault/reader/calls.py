@@ -3,7 +3,7 @@
 import ctypes
 from typing import Any, Callable, List, Optional, Type
 
-from . import library
+from . import c_library
 from .errors import Cancelled, FileMissing, NotFound, VaultError, kind_of
 
 Progress = Callable[[int, int], object]
@@ -38,7 +38,7 @@ class Handle:
 
 def call(name: str, *arguments: Any) -> None:
     """Calls the function `name` of the library; raises what it fails with."""
-    loaded = library.library()
+    loaded = c_library.load()
     failure = ctypes.c_void_p()
     code = getattr(loaded, name)(*arguments, ctypes.byref(failure))
     if code == 0:
@@ -77,8 +77,8 @@ def call_reading(threads: int, progress: Optional[Progress], name: str, *argumen
             raised.append(error)
         return len(raised)
 
-    callback = library.PROGRESS_FUNCTION(0) if progress is None else library.PROGRESS_FUNCTION(report)
-    options = library.ReadOptions(ctypes.sizeof(library.ReadOptions), threads, callback, None)
+    callback = c_library.PROGRESS_FUNCTION(0) if progress is None else c_library.PROGRESS_FUNCTION(report)
+    options = c_library.ReadOptions(ctypes.sizeof(c_library.ReadOptions), threads, callback, None)
     try:
         call(name, *arguments, ctypes.byref(options))
     except Cancelled:

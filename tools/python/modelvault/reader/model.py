@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, NamedTupl
 
 import numpy
 
-from . import library, torch_tensors
+from . import c_library, torch_tensors
 from .arrays import Array, TensorInfo
 from .calls import Handle, Progress, text_of
 from .errors import InvalidArgument
@@ -38,7 +38,7 @@ class Model:
         self._opened = opened
         self._handle = handle
         self._infos: Optional[Dict[str, TensorInfo]] = None
-        info = library.ModelInfo(ctypes.sizeof(library.ModelInfo))
+        info = c_library.ModelInfo(ctypes.sizeof(c_library.ModelInfo))
         opened.call("mv_model_get_info", handle, ctypes.byref(info))
         self._name = text_of(info.name)
         self._is_base = bool(info.is_base)
@@ -161,8 +161,8 @@ class Model:
         self._opened.call("mv_model_sizes", self._handle, ctypes.byref(file_size), ctypes.byref(data_size))
         return file_size.value, data_size.value
 
-    def _new_info(self) -> library.TensorInfo:
-        return library.TensorInfo(ctypes.sizeof(library.TensorInfo))
+    def _new_info(self) -> c_library.TensorInfo:
+        return c_library.TensorInfo(ctypes.sizeof(c_library.TensorInfo))
 
     def _all_infos(self) -> Dict[str, TensorInfo]:
         # Threads that come at the same time make the same dictionary.

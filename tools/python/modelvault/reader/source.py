@@ -7,7 +7,7 @@ from typing import Any, Callable, List, Optional, Protocol, runtime_checkable
 
 import numpy
 
-from . import library
+from . import c_library
 from .errors import Storage
 
 _FAILED = -1
@@ -50,8 +50,8 @@ class FileObject:
             raise TypeError(f"{name}: expected a file-like object that is open in binary mode")
         self._raised: List[BaseException] = []
         # The library has pointers to the callback and, until the vault is open, to all of this.
-        self._callback = library.READ_FUNCTION(_reader(file, self._raised))
-        self.source = library.Source(ctypes.sizeof(library.Source), 0, None, file.seek(0, os.SEEK_END),
+        self._callback = c_library.READ_FUNCTION(_reader(file, self._raised))
+        self.source = c_library.Source(ctypes.sizeof(c_library.Source), 0, None, file.seek(0, os.SEEK_END),
                                      name.encode("utf-8", "replace"), self._callback, None)
 
     def explained(self, error: Storage) -> Storage:

@@ -5,7 +5,7 @@ import os
 from types import TracebackType
 from typing import Iterator, List, Optional, Tuple, Type, Union
 
-from . import library
+from . import c_library
 from .calls import Handle, Progress, text_of
 from .errors import InvalidArgument
 from .model import Model
@@ -73,7 +73,7 @@ class Vault:
         state = self._open_state()
         model = state.last
         if model is None or model.name != name:
-            handle = Handle(library.library().mv_model_free, state.handle.keeps)
+            handle = Handle(c_library.load().mv_model_free, state.handle.keeps)
             state.opened.call("mv_vault_model", state.handle, encode_name(name, "variant", state.opened),
                               handle.to_fill())
             state.last = model = Model(state.opened, handle)
@@ -110,8 +110,8 @@ class Vault:
         state = self._open_state()
         if state.names is None:
             names = []
-            for i in range(library.library().mv_vault_variant_count(state.handle)):
-                info = library.ModelInfo(ctypes.sizeof(library.ModelInfo))
+            for i in range(c_library.load().mv_vault_variant_count(state.handle)):
+                info = c_library.ModelInfo(ctypes.sizeof(c_library.ModelInfo))
                 state.opened.call("mv_vault_variant_info", state.handle, i, ctypes.byref(info))
                 names.append(text_of(info.name))
             state.names = tuple(names)
@@ -130,7 +130,7 @@ class _State:
 
 
 def _open(source: Source, name: Optional[str], threads: int) -> _State:
-    close = library.library().mv_vault_close
+    close = c_library.load().mv_vault_close
     if isinstance(source, (str, os.PathLike)):
         path = os.fsencode(source)
         opened, handle = Opened(os.fsdecode(path), threads, None), Handle(close, None)

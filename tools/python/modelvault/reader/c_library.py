@@ -117,7 +117,7 @@ _lock = threading.Lock()
 _library: Optional[ctypes.CDLL] = None
 
 
-def library() -> ctypes.CDLL:
+def load() -> ctypes.CDLL:
     """The library, loaded by the first call. Raises LibraryMissing."""
     global _library  # pylint: disable=global-statement
     with _lock:
