@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "restore/described_frame.h"
 #include "restore/file_assembler.h"
 #include "restore/model_file.h"
 #include "tests/fuzz/codec_targets.h"
@@ -18,27 +19,35 @@
 
 namespace modelvault {
 
-inline absl::Status FuzzModelFile(const ModelFormat& format, const uint8_t* data, size_t size) {
-  const std::vector<uint8_t> bytes(data, data + size);
+// `files`: what the bytes are joined from, where that is more than one. The first refusal, if there is one.
+inline absl::Status FuzzModelFile(const ModelFormat& format, const std::vector<uint8_t>& bytes,
+                                  const std::vector<FilePart>& files = {}) {
+  absl::Status refused;
   for (const bool whole_file : {false, true}) {
     FrameOptions options;
     options.whole_file = whole_file;
+    options.files = files;
     const absl::StatusOr<ModelFile> file = ModelFile::FromFile(format, std::make_unique<MemoryFile>(bytes), options);
     if (!file.ok()) {
       Check(absl::IsInvalidArgument(file.status()) && file.status().message().size() < 4000);
-      return file.status();
+      refused.Update(file.status());
+      continue;
     }
+    Check(file->size() == bytes.size());
     std::vector<uint8_t> section(static_cast<size_t>(file->data_size()));
     Check(file->ReadData(0, absl::MakeSpan(section)).ok());
+    // What restores has the frame alone.
+    const absl::StatusOr<ModelStructure> structure = ParseDescribedFrame(file->frame(), section.size(), "frame");
+    Check(structure.ok());
     std::vector<uint8_t> again;
-    FileAssembler assembler(file->frame(), file->structure(), [&](absl::Span<const uint8_t> more) {
+    FileAssembler assembler(file->frame(), *structure, [&](absl::Span<const uint8_t> more) {
       again.insert(again.end(), more.begin(), more.end());
       return absl::OkStatus();
     });
     Check(assembler.Append(section).ok() && assembler.Finish().ok());
     Check(again == bytes);
   }
-  return absl::OkStatus();
+  return refused;
 }
 
 }  // namespace modelvault

@@ -96,31 +96,6 @@ inline absl::Status FuzzDescribedFrame(const uint8_t* data, size_t size) {
   return absl::OkStatus();
 }
 
-// Any bytes as a file of a format whose frames describe themselves: refused with a message, or given back whole.
-inline void FuzzFormat(const ModelFormat& format, const std::vector<uint8_t>& bytes, bool whole_file = false,
-                       std::vector<FilePart> files = {}) {
-  FrameOptions options;
-  options.whole_file = whole_file;
-  options.files = std::move(files);
-  const auto file = ModelFile::FromFile(format, std::make_unique<MemoryFile>(bytes), options);
-  if (!file.ok()) {
-    Check(absl::IsInvalidArgument(file.status()) && file.status().message().size() < 4000);
-    return;
-  }
-  Check(file->size() == bytes.size());
-  std::vector<uint8_t> data(static_cast<size_t>(file->data_size()));
-  Check(file->ReadData(0, absl::MakeSpan(data)).ok());
-  const absl::StatusOr<ModelStructure> structure = ParseDescribedFrame(file->frame(), data.size(), "frame");
-  Check(structure.ok());
-  std::vector<uint8_t> again;
-  FileAssembler assembler(file->frame(), *structure, [&](absl::Span<const uint8_t> more) {
-    again.insert(again.end(), more.begin(), more.end());
-    return absl::OkStatus();
-  });
-  Check(assembler.Append(data).ok() && assembler.Finish().ok());
-  Check(again == bytes);
-}
-
 }  // namespace modelvault
 
 #endif  // MODELVAULT_TESTS_FUZZ_FRAME_TARGETS_H_

@@ -4,6 +4,6 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const modelvault::GgufFormat kFormat;
-  static_cast<void>(modelvault::FuzzModelFile(kFormat, data, size));
+  static_cast<void>(modelvault::FuzzModelFile(kFormat, {data, data + size}));
   return 0;
 }

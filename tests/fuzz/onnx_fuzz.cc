@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/fuzz/frame_targets.h"
+#include "tests/fuzz/format_targets.h"
 #include "tools/formats/onnx/onnx_format.h"
 #include "tools/formats/onnx/onnx_tensors.h"
 
@@ -28,7 +28,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       bytes.resize(bytes.size() + kExternalSize);
     }
   }
-  modelvault::FuzzFormat(kFormat, bytes, false, files);
-  modelvault::FuzzFormat(kFormat, bytes, true, files);
+  static_cast<void>(modelvault::FuzzModelFile(kFormat, bytes, files));
   return 0;
 }

@@ -3,14 +3,13 @@
 #include <string>
 #include <vector>
 
-#include "tests/fuzz/frame_targets.h"
+#include "tests/fuzz/format_targets.h"
 #include "tools/formats/tflite/tflite_format.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const modelvault::TfliteFormat kFormat;
   const std::vector<uint8_t> bytes(data, data + size);
-  modelvault::FuzzFormat(kFormat, bytes);
-  modelvault::FuzzFormat(kFormat, bytes, true);
+  static_cast<void>(modelvault::FuzzModelFile(kFormat, bytes));
   if (size > 0) static_cast<void>(kFormat.ReadQuantisation(modelvault::MemoryFile(bytes)));
   return 0;
 }

@@ -2,7 +2,6 @@
 // tokenizer (tests/fuzz/infer_targets.h) anew, for when the format changes (tests/regenerate):
 //
 //   make_restore_fuzz_seeds tests/fuzz/corpus
-#include <cstdio>
 #include <fstream>
 #include <string>
 #include <utility>
@@ -10,6 +9,7 @@
 
 #include "codec/varint.h"
 #include "restore/described_frame.h"
+#include "tests/fuzz/seeds_main.h"
 #include "tests/restore/coded_models.h"
 #include "tests/restore/infer/network_fixture.h"
 
@@ -220,12 +220,4 @@ bool Write(const std::string& corpus) {
 }  // namespace
 }  // namespace modelvault
 
-int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: %s CORPUS_FOLDER\n", argv[0]);
-    return 64;
-  }
-  if (modelvault::Write(argv[1])) return 0;
-  std::fprintf(stderr, "%s: cannot write the seeds\n", argv[1]);
-  return 1;
-}
+int main(int argc, char** argv) { return modelvault::WriteSeeds(argc, argv, modelvault::Write); }

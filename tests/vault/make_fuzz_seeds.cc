@@ -2,10 +2,10 @@
 // (tests/regenerate):
 //
 //   make_vault_fuzz_seeds tests/fuzz/corpus
-#include <cstdio>
 #include <fstream>
 #include <string>
 
+#include "tests/fuzz/seeds_main.h"
 #include "tests/temp_folder.h"
 #include "tests/vault/test_vault.h"
 #include "vault/section_encoder.h"
@@ -75,12 +75,4 @@ bool Write(const std::string& corpus) {
 }  // namespace
 }  // namespace modelvault
 
-int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: %s CORPUS_FOLDER\n", argv[0]);
-    return 64;
-  }
-  if (modelvault::Write(argv[1])) return 0;
-  std::fprintf(stderr, "%s: cannot write the seeds\n", argv[1]);
-  return 1;
-}
+int main(int argc, char** argv) { return modelvault::WriteSeeds(argc, argv, modelvault::Write); }

@@ -25,7 +25,7 @@ void ExpectSeedsParse(const ModelFormat& format, size_t least) {
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     std::ifstream in(entry.path(), std::ios::binary);
     const std::vector<uint8_t> bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-    EXPECT_THAT(FuzzModelFile(format, bytes.data(), bytes.size()), IsOk()) << entry.path();
+    EXPECT_THAT(FuzzModelFile(format, bytes), IsOk()) << entry.path();
     EXPECT_TRUE(format.Recognises(absl::MakeSpan(bytes).first(std::min(kModelHeadSize, bytes.size())))) << entry.path();
     ++seeds;
   }

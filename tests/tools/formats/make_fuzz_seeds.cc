@@ -1,10 +1,10 @@
 // Writes the seeds of the fuzz targets of model formats (tests/regenerate):
 //
 //   make_format_fuzz_seeds tests/fuzz/corpus
-#include <cstdio>
 #include <fstream>
 #include <string>
 
+#include "tests/fuzz/seeds_main.h"
 #include "tests/tools/formats/archive/array_files.h"
 #include "tests/tools/formats/archive/zip_writer.h"
 #include "tests/tools/formats/gguf/gguf_writer.h"
@@ -103,12 +103,4 @@ bool Write(const std::string& corpus) {
 }  // namespace
 }  // namespace modelvault
 
-int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: %s CORPUS_FOLDER\n", argv[0]);
-    return 64;
-  }
-  if (modelvault::Write(argv[1])) return 0;
-  std::fprintf(stderr, "%s: cannot write the seeds\n", argv[1]);
-  return 1;
-}
+int main(int argc, char** argv) { return modelvault::WriteSeeds(argc, argv, modelvault::Write); }
