@@ -209,8 +209,8 @@ class FileSystem {
 
   // Whether `path` is a folder, or a symbolic link to one.
   absl::StatusOr<bool> IsFolder(absl::string_view path);
-  // Gives a folder of ours the name `to`, beside it, in one step, and waits for the disk. kAlreadyExists if anything but
-  // an empty folder has that name; kUnknown as AtomicFile::Commit.
+  // Gives a folder of ours the name `to`, beside it, in one step, and waits for the disk. kAlreadyExists if anything
+  // but an empty folder has that name; kUnknown as AtomicFile::Commit.
   absl::Status PlaceFolder(absl::string_view from, absl::string_view to);
 
   // Makes an empty file; kAlreadyExists if anything has the name.
