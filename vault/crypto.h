@@ -1,4 +1,4 @@
-// The functions of vault/core/crypto.h on hosts, by libsodium and libb2. Thread-safe.
+// The cryptographic functions of the core on hosts: libsodium's, and of libb2 BLAKE2s.
 #ifndef MODELVAULT_VAULT_CRYPTO_H_
 #define MODELVAULT_VAULT_CRYPTO_H_
 
@@ -6,6 +6,7 @@
 
 namespace modelvault {
 
+// Thread-safe, as its functions are.
 const Crypto& HostCrypto();
 
 }  // namespace modelvault
