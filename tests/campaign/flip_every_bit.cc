@@ -72,8 +72,7 @@ int Main(int argc, char** argv) {
   const TempFolder folder;
   FileSystem& files = FileSystem::Default();
   const KeySet set = TestKeySet({TestKey(1), TestKey(2), TestKey(3)}, 2);
-  SigningPlan plan = TestPlan(set);
-  plan.tile_log2 = SigningPlan().tile_log2;
+  const SigningPlan plan = TestPlan(set);  // With the smallest tiles, which are the quickest to prove.
   VaultWriterOptions options;
   options.sign_root = SignerOf({TestKey(1), TestKey(2)});
   absl::Status status = files.Copy(argv[1], folder.File("v"));

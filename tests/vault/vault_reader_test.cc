@@ -18,6 +18,7 @@
 
 #include "tests/temp_folder.h"
 #include "tests/vault/recorded_file.h"
+#include "tests/vault/test_keys.h"
 #include "tests/vault/test_vault.h"
 #include "vault/error_place.h"
 #include "vault/section_encoder.h"
@@ -81,6 +82,19 @@ std::string VaultWithADescribedFrame() {
   return folder.Read("v");
 }
 
+// A vault of version 1.4.
+std::string VaultWithASignature() {
+  const TempFolder folder;
+  const TestContents contents = MakeTestContents(17, 3, 500);
+  EXPECT_THAT(WriteVault(FileSystem::Default(), folder.File("v"), contents), IsOk());
+  VaultWriterOptions options;
+  options.sign_root = SignerOf({TestKey(1)});
+  EXPECT_THAT(PrepareSignature(FileSystem::Default(), folder.File("v"), TestPlan(TestKeySet({TestKey(1)}, 1)), options),
+              IsOk());
+  ExpectContents(folder.Read("v"), contents);
+  return folder.Read("v");
+}
+
 class VaultBitsTest : public testing::TestWithParam<std::string (*)()> {};
 
 TEST_P(VaultBitsTest, DetectsEverySingleFlippedBit) {
@@ -105,7 +119,7 @@ TEST_P(VaultBitsTest, DetectsEverySingleFlippedBit) {
 
 INSTANTIATE_TEST_SUITE_P(Versions, VaultBitsTest,
                          testing::Values(&VaultWithAHole, &VaultWithFreeLayouts, &VaultWithANetwork,
-                                         &VaultWithADescribedFrame));
+                                         &VaultWithADescribedFrame, &VaultWithASignature));
 
 TEST(VaultReaderTest, RefusesEveryTruncationAndExtension) {
   const std::string vault = PlainVault();
