@@ -37,6 +37,7 @@ TESTS = [
     "tokenizer_test",
     "variant_stream_test",
     "vault_attack_test",
+    "vault_proof_test",
     "vault_reader_test",
     "vault_view_test",
     "base_chunk_replay",
