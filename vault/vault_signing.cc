@@ -52,14 +52,13 @@ class Resigned {
 
   // Takes the vault's name with this header, whose checksums are made right, and SIGNATURE.
   absl::Status Commit(std::string header, const std::string& signature) {
-    const VaultHeader& old = vault_->header();
-    const size_t begin = static_cast<size_t>(AlignUp(old.section(Section::kManifest).end()));
     // All before SIGNATURE stays as it is.
-    const size_t copied = old.section(Section::kManifest).end();
+    const size_t copied = vault_->header().section(Section::kManifest).end();
     if (absl::Status status = file_->CopyFrom(vault_->file(), 0, copied); !status.ok()) return status;
     uint8_t* const p = reinterpret_cast<uint8_t*>(header.data());
-    StoreLe64(p + SectionEntryOffset(Section::kSignature) + kSectionChecksumField.offset,
-              Xxh64::Of(ToByteView(signature)));
+    uint8_t* const entry = p + SectionEntryOffset(Section::kSignature);
+    const uint64_t begin = LoadLe64(entry + kSectionOffsetField.offset);
+    StoreLe64(entry + kSectionChecksumField.offset, Xxh64::Of(ToByteView(signature)));
     StoreLe64(p + kHeaderChecksumField.offset, Xxh64::Of({p, kHeaderChecksumField.offset}));
     if (absl::Status status = file_->WriteAt(begin, BytesOf(signature)); !status.ok()) return status;
     if (absl::Status status = file_->WriteAt(0, BytesOf(header)); !status.ok()) return status;
