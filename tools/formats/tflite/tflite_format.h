@@ -19,8 +19,8 @@ namespace modelvault {
 // a tensor that has many, as NAME.scales. Everything else is opaque bytes: operators, zero points, metadata,
 // signatures.
 //
-// The FlatBuffer is verified before anything in it is read. Refused are what the verifier refuses, buffers that there
-// are not, or that lie outside the file, negative dimensions, and what DescribeFrame refuses.
+// The FlatBuffer is verified before anything in it is read. Refused, with the offset, are what the verifier refuses,
+// buffers that there are not, or that lie outside the file, negative dimensions, and what DescribeFrame refuses.
 class TfliteFormat : public DescribedFormat {
  public:
   absl::string_view name() const override { return "TFLite"; }
