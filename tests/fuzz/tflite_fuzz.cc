@@ -15,6 +15,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const absl::Status refused = modelvault::FuzzModelFile(kFormat, bytes);
   modelvault::Check(refused.ok() || absl::StrContains(refused.message(), " at offset ") ||
                     absl::StrContains(refused.message(), " bytes are too short for a root table"));
-  if (size > 0) static_cast<void>(kFormat.ReadQuantisation(modelvault::MemoryFile(bytes)));
+  if (size > 0) static_cast<void>(kFormat.ReadQuantisation(modelvault::MemoryFile(bytes), {}));
   return 0;
 }

@@ -121,7 +121,7 @@ TEST(TfliteTest, TellsQuantisationAndTakesManyScalesForATensor) {
       {{{"w", 9, {8}, 1, scales, std::vector<int64_t>(8), 3}, {"a", 9, {1}, 0, {0.25f}, {-128}}, {"b", 9, {1}, 0}}},
       {{}, {"weights!"}});
   const TfliteFormat format;
-  ASSERT_OK_AND_ASSIGN(const auto found, format.ReadQuantisation(*File(model)));
+  ASSERT_OK_AND_ASSIGN(const auto found, format.ReadQuantisation(*File(model), {}));
   ASSERT_THAT(found, SizeIs(2));
   EXPECT_EQ(found[0].tensor, "w");
   EXPECT_EQ(found[0].axis, 3);

@@ -213,7 +213,8 @@ absl::StatusOr<std::vector<TypedRange>> TfliteFormat::ReadRanges(const RandomAcc
   return ranges;
 }
 
-absl::StatusOr<std::vector<TensorQuantisation>> TfliteFormat::ReadQuantisation(const RandomAccessFile& file) const {
+absl::StatusOr<std::vector<TensorQuantisation>> TfliteFormat::ReadQuantisation(const RandomAccessFile& file,
+                                                                               const std::vector<FilePart>&) const {
   std::vector<TensorQuantisation> result;
   absl::Status status = ReadModel(file, [&](TfliteReader* reader) { result = std::move(reader->quantisations()); });
   if (!status.ok()) return status;

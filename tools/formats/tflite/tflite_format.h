@@ -30,7 +30,8 @@ class TfliteFormat : public DescribedFormat {
   bool Recognises(absl::Span<const uint8_t> head) const override;
   absl::StatusOr<std::vector<TypedRange>> ReadRanges(const RandomAccessFile& file,
                                                      const std::vector<FilePart>& files) const override;
-  absl::StatusOr<std::vector<TensorQuantisation>> ReadQuantisation(const RandomAccessFile& file) const override;
+  absl::StatusOr<std::vector<TensorQuantisation>> ReadQuantisation(const RandomAccessFile& file,
+                                                                   const std::vector<FilePart>& files) const override;
 };
 
 }  // namespace modelvault
