@@ -80,8 +80,9 @@ class ModelFormat {
 
   // Whether files say how their tensors' integers stand for reals,
   virtual bool has_quantisation() const { return false; }
-  // and what they say; the file is one that ReadFrame takes.
-  virtual absl::StatusOr<std::vector<TensorQuantisation>> ReadQuantisation(const RandomAccessFile&) const {
+  // and what they say. The file is one that ReadFrame takes with these files.
+  virtual absl::StatusOr<std::vector<TensorQuantisation>> ReadQuantisation(const RandomAccessFile&,
+                                                                           const std::vector<FilePart>&) const {
     return std::vector<TensorQuantisation>();
   }
 

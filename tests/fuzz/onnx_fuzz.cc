@@ -29,5 +29,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
   }
   static_cast<void>(modelvault::FuzzModelFile(kFormat, bytes, files));
+  if (size > 0) static_cast<void>(kFormat.ReadQuantisation(modelvault::MemoryFile(bytes), files));
   return 0;
 }

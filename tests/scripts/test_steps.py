@@ -252,12 +252,22 @@ class InstallDeps(Tree):
         super().setUp()
         shutil.copy(ROOT / "scripts" / "install-deps", self.root / "scripts" / "install-deps")
         self.write("bin/apt-get", STAND_IN)
+        self.write("scripts/get-crypto-sources", STAND_IN)
 
     def test_needs_no_network_when_all_is_there(self):
         self.write("bin/dpkg-query", "#!/bin/sh\nprintf installed\n")
         run = self.run_script("scripts/install-deps", "test", FAIL="apt-get")
         self.assertEqual((run.returncode, run.stdout, run.stderr), (0, "", ""))
-        self.assertEqual(self.calls.read_text(), "")
+        self.assertEqual(self.calls.read_text(), "get-crypto-sources \n")
+
+    def test_goes_on_without_the_cryptographic_libraries(self):
+        for installed in ("printf installed", "exit 1"):
+            with self.subTest(installed):
+                self.write("bin/dpkg-query", f"#!/bin/sh\n{installed}\n")
+                self.write("bin/id", "#!/bin/sh\necho 0\n")
+                run = self.run_script("scripts/install-deps", "demo", FAIL="get-crypto-sources")
+                self.assertEqual(run.returncode, 0, run.stderr)
+                self.assertIn("the board's firmware will be without signatures\n", run.stderr)
 
     def test_says_what_is_missing_where_the_network_is(self):
         self.write("bin/dpkg-query", '#!/bin/sh\ncase "$*" in *shellcheck*) exit 1 ;; esac\nprintf installed\n')
@@ -276,6 +286,68 @@ class InstallDeps(Tree):
         run = self.run_script("scripts/install-deps", "test", FAIL=" update")
         self.assertEqual(run.returncode, 0)
         self.assertIn("going on with the package lists", run.stderr)
+
+
+class CryptoSources(Tree):
+    def setUp(self):
+        super().setUp()
+        self.sources = self.root / ".crypto-sources"
+        # Leaves files of the right names in the current folder, and asks nobody.
+        self.write("bin/apt-get", r"""#!/usr/bin/env bash
+echo "apt-get $*" >>"$CALLS"
+case "$*" in
+  *" update")
+    if [ "${FAIL-}" = update ]; then echo "W: no network" >&2; exit; fi
+    lists="$*"
+    lists=${lists#*Dir::State::lists=}
+    touch "${lists%% -o *}/x_Sources"
+    exit ;;
+  *" source ${FAIL-nothing}="*) echo "E: no such version" >&2; exit 100 ;;
+esac
+for name in $(grep -oE '[^ ]+\.tar\.[gx]z' "$SCRIPT"); do echo "$*" >"$name"; done
+""")
+
+    def get(self, **environment):
+        script = self.root / "scripts" / "get-crypto-sources"
+        return self.run_script(script, SCRIPT=str(script), **environment)
+
+    def nothing_is_left(self):
+        self.assertEqual([path.name for path in self.root.glob(".crypto-sources*")], [])
+
+    def test_other_files_than_the_pinned_ones_are_refused(self):
+        run = self.get()
+        self.assertEqual((run.returncode, run.stdout), (1, ""))
+        self.assertRegex(run.stderr, r"stopped in: .*: a file is not the one that is pinned: [^ ]+\.tar\.[gx]z: FAILED\n")
+        self.nothing_is_left()
+
+    def test_says_what_could_not_be_fetched(self):
+        for fail, why in (("update", "reading the lists of source packages: W: no network\n"),
+                          ("libb2", "fetching source packages: libb2 .* could not be fetched: E: no such version\n")):
+            run = self.get(FAIL=fail)
+            self.assertEqual((run.returncode, run.stdout), (1, ""))
+            self.assertRegex(run.stderr, f"stopped in: {why}")
+            self.assertRegex(run.stderr, "the firmware is built without signatures\n$")
+            self.nothing_is_left()
+
+    def test_apt_keeps_its_lists(self):
+        self.get()
+        calls = self.calls.read_text().splitlines()
+        self.assertEqual(len(calls), 4)
+        for call in calls:
+            self.assertIn(f"Dir::State::lists={self.sources}.", call)
+            self.assertIn(f"Dir::Cache={self.sources}.", call)
+
+    def test_does_nothing_where_they_are(self):
+        script = (self.root / "scripts" / "get-crypto-sources").read_text()
+        pins, kept = (script.split(f'{name}="\\\n')[1].split('"')[0] for name in ("pins", "kept"))
+        self.sources.mkdir()
+        (self.sources / "contents").write_text(f"{pins}\n{kept}\n")
+        run = self.get()
+        self.assertEqual((run.returncode, run.stdout, run.stderr), (0, "", ""))
+        self.assertEqual(self.calls.read_text(), "")
+        (self.sources / "contents").write_text("others\n")
+        self.assertEqual(self.get().returncode, 1)
+        self.assertEqual((self.sources / "contents").read_text(), "others\n")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,13 @@ bool WriteOnnx(const std::string& folder) {
   const std::string external = Initializer(ExternalTensor("w", kInt8, {2, 8}, first)) +
                                Initializer(ExternalTensor("same", kInt8, {16}, first)) +
                                Initializer(ExternalTensor("v", kFloat, {4}, {{"location", "data/more.bin"}}));
-  return Put(folder + "plain", Model(plain)) && Put(folder + "nested", Model(nested) + Bytes(20, Bytes(1, plain))) &&
+  const std::string quantised = Initializer(Tensor("w", kInt8, {2, 8}, "sixteen weights.")) +
+                                Initializer(Tensor("scales", kFloat, {2}, "fourFOUR")) +
+                                Initializer(Head("zeros", kInt8, {2}) + Bytes(kInt32Data, Varint(1) + Varint(300))) +
+                                Operation("DequantizeLinear", {"w", "scales", "zeros"}, AxisOf(-2)) +
+                                Operation("QLinearConv", {"x", "scales", "zeros", "w", "scales", "zeros"});
+  return Put(folder + "quantised", Model(quantised)) && Put(folder + "plain", Model(plain)) &&
+         Put(folder + "nested", Model(nested) + Bytes(20, Bytes(1, plain))) &&
          Put(folder + "external", Model(external));
 }
 

@@ -105,7 +105,7 @@ TEST(TfliteTest, BuffersMayLieBehindTheFlatBuffer) {
   model += "abcdxyz tail";
   ASSERT_OK_AND_ASSIGN(const ModelFile file, Open(model));
   EXPECT_THAT(Described(file), ElementsAre("a I8 4: abcd", "b I8 3: xyz"));
-  ExpectRefused(model.substr(0, 4102), "tensor 'b': buffer 2 has 3 bytes at offset 4100, but the file has 4102");
+  ExpectRefused(model.substr(0, 4102), "buffer 2 has 3 bytes at offset 4100, but the file has 4102");
 }
 
 TEST(TfliteTest, SparseTensorsAreRows) {
@@ -121,7 +121,7 @@ TEST(TfliteTest, TellsQuantisationAndTakesManyScalesForATensor) {
       {{{"w", 9, {8}, 1, scales, std::vector<int64_t>(8), 3}, {"a", 9, {1}, 0, {0.25f}, {-128}}, {"b", 9, {1}, 0}}},
       {{}, {"weights!"}});
   const TfliteFormat format;
-  ASSERT_OK_AND_ASSIGN(const auto found, format.ReadQuantisation(*File(model)));
+  ASSERT_OK_AND_ASSIGN(const auto found, format.ReadQuantisation(*File(model), {}));
   ASSERT_THAT(found, SizeIs(2));
   EXPECT_EQ(found[0].tensor, "w");
   EXPECT_EQ(found[0].axis, 3);
@@ -137,8 +137,11 @@ TEST(TfliteTest, TellsQuantisationAndTakesManyScalesForATensor) {
 }
 
 TEST(TfliteTest, WhatCannotBeIsRefused) {
-  ExpectRefused(MakeTflite({{{"w", 9, {4}, 9}}}, {{}, {"abcd"}}), "tensor 'w': buffer 9, but there are 2");
-  ExpectRefused(MakeTflite({{{"w", 9, {4, -1}, 1}}}, {{}, {"abcd"}}), "dimension 1 is -1");
+  const std::string model = MakeTflite({{{"a", 9, {1}, 0}, {"w", 9, {4, -1}, 1}}}, {{}, {"abcd"}});
+  const auto* const tensor = tflite::GetModel(model.data())->subgraphs()->Get(0)->tensors()->Get(1);
+  ExpectRefused(model, absl::StrCat("tensor 'w' at offset ", reinterpret_cast<const char*>(tensor) - model.data(),
+                                    ": dimension 1 is -1"));
+  ExpectRefused(MakeTflite({{{"w", 9, {4}, 9}}}, {{}, {"abcd"}}), "buffer 9, but there are 2");
   ExpectRefused(MakeTflite({{{"w", 9, {5}, 1}}}, {{}, {"abcd"}}), "4 bytes, but I8 [5] has 5");
   ExpectRefused(MakeTflite({{{"w", 9, {65536, 65536, 65536, 65536}, 1}}}, {{}, {"abcd"}}), "do not fit 64 bits");
   ExpectRefused(MakeTflite({{{"w", 9, std::vector<int32_t>(1000, 1), 1}}}, {{}, {"a"}}), "65 dimensions");
@@ -152,10 +155,7 @@ TEST(TfliteTest, WhatCannotBeIsRefused) {
 
 TEST(TfliteTest, DamagedFlatBuffersAreRefused) {
   const std::string model = MakeTflite({{{"w", 9, {4}, 1}}}, {{}, {"abcd"}});
-  for (const size_t size : {8u, 12u, 16u, 40u}) ExpectRefused(model.substr(0, size), "FlatBuffer is damaged");
-  std::string outside = model;
-  outside.replace(0, 4, "\xff\xff\xff\x7f");
-  ExpectRefused(outside, "FlatBuffer is damaged");
+  for (const size_t size : {12u, 16u, 40u}) ExpectRefused(model.substr(0, size), " at offset ");
   // Every table is the first one: its offset leads nowhere else.
   for (size_t at = 0; at + 4 <= model.size(); ++at) {
     for (const char* const word : {"\0\0\0\0", "\x04\0\0\0", "\xfc\xff\xff\xff", "\xff\xff\xff\x7f"}) {
@@ -165,20 +165,6 @@ TEST(TfliteTest, DamagedFlatBuffersAreRefused) {
       EXPECT_TRUE(file.ok() || absl::IsInvalidArgument(file.status())) << at << ": " << file.status();
     }
   }
-}
-
-// As many references to one tensor as a small file can hold stand for more tables than anybody should look at.
-TEST(TfliteTest, ManyTablesInOneAreRefused) {
-  flatbuffers::FlatBufferBuilder builder;
-  const std::vector<int32_t> shape = {1};
-  const auto tensor = tflite::CreateTensorDirect(builder, &shape, 9, 0, "t");
-  const std::vector<flatbuffers::Offset<tflite::Tensor>> tensors(3000, tensor);
-  const auto graph = tflite::CreateSubGraphDirect(builder, &tensors);
-  const std::vector<flatbuffers::Offset<tflite::SubGraph>> graphs(3000, graph);
-  const std::vector<flatbuffers::Offset<tflite::Buffer>> buffers = {tflite::CreateBuffer(builder)};
-  builder.Finish(tflite::CreateModelDirect(builder, 3, &graphs, &buffers), tflite::ModelIdentifier());
-  ExpectRefused(std::string(reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()),
-                "FlatBuffer is damaged");
 }
 
 }  // namespace

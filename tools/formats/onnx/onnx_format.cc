@@ -14,6 +14,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "tools/formats/onnx/onnx_quantisation.h"
 #include "tools/formats/onnx/onnx_tensors.h"
 #include "vault/file_paths.h"
 #include "vault/quoted_text.h"
@@ -119,6 +120,11 @@ class ExternalPlaces {
   const std::vector<FilePart>& files_;
 };
 
+// Bytes of the message, which comes first.
+uint64_t MessageSize(const RandomAccessFile& file, const std::vector<FilePart>& files) {
+  return files.empty() ? file.size() : files.front().size;
+}
+
 // A path without '..' leaves the folder where a part of it is a symbolic link.
 absl::Status CheckWithin(const std::string& model, const OnnxTensor& tensor) {
   namespace fs = std::filesystem;
@@ -189,8 +195,7 @@ absl::StatusOr<std::vector<std::string>> OnnxFormat::OtherFiles(FileSystem&, con
 
 absl::StatusOr<std::vector<TypedRange>> OnnxFormat::ReadRanges(const RandomAccessFile& file,
                                                                const std::vector<FilePart>& files) const {
-  absl::StatusOr<std::vector<OnnxTensor>> tensors =
-      ReadOnnxTensors(file, files.empty() ? file.size() : files.front().size);
+  absl::StatusOr<std::vector<OnnxTensor>> tensors = ReadOnnxTensors(file, MessageSize(file, files));
   if (!tensors.ok()) return tensors.status();
   const ExternalPlaces places(file, files);
   std::vector<TypedRange> ranges;
@@ -208,6 +213,13 @@ absl::StatusOr<std::vector<TypedRange>> OnnxFormat::ReadRanges(const RandomAcces
     ranges.push_back(std::move(range));
   }
   return ranges;
+}
+
+absl::StatusOr<std::vector<TensorQuantisation>> OnnxFormat::ReadQuantisation(const RandomAccessFile& file,
+                                                                             const std::vector<FilePart>& files) const {
+  const absl::StatusOr<std::vector<TypedRange>> tensors = ReadRanges(file, files);
+  if (!tensors.ok()) return tensors.status();
+  return ReadOnnxQuantisation(file, MessageSize(file, files), *tensors);
 }
 
 }  // namespace modelvault

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "restore/model_file.h"
 #include "tools/formats/described/described_format.h"
 #include "vault/file_system.h"
 
@@ -35,6 +36,10 @@ class OnnxFormat : public DescribedFormat {
   // Of several files the first is the message; the others have the paths that tensors name.
   absl::StatusOr<std::vector<TypedRange>> ReadRanges(const RandomAccessFile& file,
                                                      const std::vector<FilePart>& files) const override;
+
+  bool has_quantisation() const override { return true; }
+  absl::StatusOr<std::vector<TensorQuantisation>> ReadQuantisation(const RandomAccessFile& file,
+                                                                   const std::vector<FilePart>& files) const override;
 };
 
 }  // namespace modelvault

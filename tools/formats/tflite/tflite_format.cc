@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "codec/core/bytes.h"
 #include "tflite_generated.h"
+#include "tools/formats/tflite/tflite_damage.h"
 #include "vault/quoted_text.h"
 
 namespace modelvault {
@@ -69,9 +70,10 @@ class TfliteReader {
   }
 
  private:
-  absl::Status Bad(const std::string& name, absl::string_view problem) const {
+  absl::Status Bad(const tflite::Tensor& tensor, const std::string& name, absl::string_view problem) const {
+    const auto offset = reinterpret_cast<const uint8_t*>(&tensor) - bytes_.data();
     return absl::InvalidArgumentError(
-        absl::StrCat(file_.path(), ": bad TFLite file: tensor ", Quoted(name), ": ", problem));
+        absl::StrCat(file_.path(), ": bad TFLite file: tensor ", Quoted(name), " at offset ", offset, ": ", problem));
   }
 
   // A name that no other tensor has.
@@ -88,14 +90,15 @@ class TfliteReader {
   absl::Status Place(const tflite::Tensor& tensor, ModelTensor* range) const {
     const auto& buffers = *model_->buffers();
     if (tensor.buffer() >= buffers.size()) {
-      return Bad(range->name, absl::StrCat("buffer ", tensor.buffer(), ", but there are ", buffers.size()));
+      return Bad(tensor, range->name, absl::StrCat("buffer ", tensor.buffer(), ", but there are ", buffers.size()));
     }
     const tflite::Buffer& buffer = *buffers.Get(tensor.buffer());
     if (buffer.offset() > 1) {
       range->begin = buffer.offset();
       if (buffer.size() > file_.size() || buffer.offset() > file_.size() - buffer.size()) {
-        return Bad(range->name, absl::StrCat("buffer ", tensor.buffer(), " has ", buffer.size(), " bytes at offset ",
-                                             buffer.offset(), ", but the file has ", file_.size()));
+        return Bad(tensor, range->name,
+                   absl::StrCat("buffer ", tensor.buffer(), " has ", buffer.size(), " bytes at offset ",
+                                buffer.offset(), ", but the file has ", file_.size()));
       }
       range->end = buffer.offset() + buffer.size();
       return absl::OkStatus();
@@ -161,7 +164,7 @@ class TfliteReader {
     for (flatbuffers::uoffset_t i = 0; shape != nullptr && i < std::min(shape->size(), kMostShown + 1); ++i) {
       const int32_t dimension = shape->Get(i);
       if (dimension < 0) {
-        return Bad(typed->name, absl::StrCat("at offset ", typed->begin, ": dimension ", i, " is ", dimension));
+        return Bad(tensor, typed->name, absl::StrCat("dimension ", i, " is ", dimension));
       }
       typed->shape.push_back(static_cast<uint64_t>(dimension));
     }
@@ -185,10 +188,7 @@ absl::Status ReadModel(const RandomAccessFile& file, absl::FunctionRef<void(Tfli
   flatbuffers::Verifier verifier(bytes.data(), bytes.size(), kMaxDepth, kMaxTables);
   if (!tflite::VerifyModelBuffer(verifier)) {
     return absl::InvalidArgumentError(
-        absl::StrCat(file.path(),
-                     ": bad TFLite file: a table, a vector or a text of its FlatBuffer is damaged, or does "
-                     "not lie within its ",
-                     bytes.size(), " bytes"));
+        absl::StrCat(file.path(), ": bad TFLite file: ", FindTfliteDamage(bytes, kMaxTables)));
   }
   TfliteReader reader(file, bytes);
   if (absl::Status status = reader.Read(); !status.ok()) return status;
@@ -213,7 +213,8 @@ absl::StatusOr<std::vector<TypedRange>> TfliteFormat::ReadRanges(const RandomAcc
   return ranges;
 }
 
-absl::StatusOr<std::vector<TensorQuantisation>> TfliteFormat::ReadQuantisation(const RandomAccessFile& file) const {
+absl::StatusOr<std::vector<TensorQuantisation>> TfliteFormat::ReadQuantisation(const RandomAccessFile& file,
+                                                                               const std::vector<FilePart>&) const {
   std::vector<TensorQuantisation> result;
   absl::Status status = ReadModel(file, [&](TfliteReader* reader) { result = std::move(reader->quantisations()); });
   if (!status.ok()) return status;

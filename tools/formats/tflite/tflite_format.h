@@ -19,8 +19,8 @@ namespace modelvault {
 // a tensor that has many, as NAME.scales. Everything else is opaque bytes: operators, zero points, metadata,
 // signatures.
 //
-// The FlatBuffer is verified before anything in it is read. Refused are what the verifier refuses, buffers that there
-// are not, or that lie outside the file, negative dimensions, and what DescribeFrame refuses.
+// The FlatBuffer is verified before anything in it is read. Refused, with the offset, are what the verifier refuses,
+// buffers that there are not, or that lie outside the file, negative dimensions, and what DescribeFrame refuses.
 class TfliteFormat : public DescribedFormat {
  public:
   absl::string_view name() const override { return "TFLite"; }
@@ -30,7 +30,8 @@ class TfliteFormat : public DescribedFormat {
   bool Recognises(absl::Span<const uint8_t> head) const override;
   absl::StatusOr<std::vector<TypedRange>> ReadRanges(const RandomAccessFile& file,
                                                      const std::vector<FilePart>& files) const override;
-  absl::StatusOr<std::vector<TensorQuantisation>> ReadQuantisation(const RandomAccessFile& file) const override;
+  absl::StatusOr<std::vector<TensorQuantisation>> ReadQuantisation(const RandomAccessFile& file,
+                                                                   const std::vector<FilePart>& files) const override;
 };
 
 }  // namespace modelvault

@@ -309,7 +309,8 @@ absl::StatusOr<ExitCode> InfoOfFile(Session& session, const Arguments& arguments
   }
   const absl::StatusOr<ModelFile> file = OpenModelFile(session.file_system, arguments.vault);
   if (!file.ok()) return file.status();
-  const absl::StatusOr<std::vector<TensorQuantisation>> quantisation = file->format().ReadQuantisation(file->file());
+  const absl::StatusOr<std::vector<TensorQuantisation>> quantisation =
+      file->format().ReadQuantisation(file->file(), file->structure().files);
   if (!quantisation.ok()) return quantisation.status();
   if (arguments.json) {
     session.console.PrintJson(FileJson(*file, *quantisation));

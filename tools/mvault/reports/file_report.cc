@@ -104,7 +104,7 @@ absl::StatusOr<std::vector<TensorQuantisation>> ReadStoredQuantisation(const Nam
     return absl::OkStatus();
   });
   if (!status.ok()) return status;
-  return format->ReadQuantisation(BytesFile(std::move(bytes)));
+  return format->ReadQuantisation(BytesFile(std::move(bytes)), model.files);
 }
 
 }  // namespace modelvault

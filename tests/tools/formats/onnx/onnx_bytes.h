@@ -70,6 +70,19 @@ inline std::string Node(const std::string& output, uint32_t field, const std::st
   return Bytes(1, Bytes(2, output) + Bytes(4, "Constant") + Bytes(5, Bytes(1, "value") + Bytes(field, value)));
 }
 
+// A field of a NodeProto: its attribute "axis".
+inline std::string AxisOf(int64_t axis) {
+  return Bytes(5, Bytes(1, "axis") + Number(3, static_cast<uint64_t>(axis)) + Number(20, 2));
+}
+
+// A field of a GraphProto: a node with inputs and attributes.
+inline std::string Operation(const std::string& name, const std::vector<std::string>& inputs,
+                             const std::string& attributes = "") {
+  std::string node;
+  for (const std::string& input : inputs) node += Bytes(1, input);
+  return Bytes(1, node + Bytes(2, "out") + attributes + Bytes(4, name));
+}
+
 inline std::string Model(const std::string& graph) {
   return Number(1, 8) + Bytes(2, "test") + Bytes(7, graph) + Bytes(8, Number(2, 17));
 }

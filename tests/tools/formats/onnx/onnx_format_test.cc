@@ -228,7 +228,8 @@ TEST(OnnxFormatTest, SeedsOfTheFuzzTargetAreRead) {
   const std::map<std::string, std::vector<std::string>> names = {
       {"plain", {"w", "h", "n", "f"}},
       {"nested", {"inner", "deep", "list", "sparse", "at", "w", "h", "n", "f"}},
-      {"external", {"w", "same", "v"}}};
+      {"external", {"w", "same", "v"}},
+      {"quantised", {"w", "scales"}}};
   for (const auto& [seed, expected] : names) {
     std::ifstream in(std::string(MODELVAULT_FUZZ_CORPUS "/onnx/") + seed, std::ios::binary);
     const std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};

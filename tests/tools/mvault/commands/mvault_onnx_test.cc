@@ -108,6 +108,46 @@ std::map<std::string, std::string> Files(const std::string& name, const Weights&
   return {{name + ".onnx", Model(graph)}, {data, "ALIGNED." + weights.embed + name}, {"data/head.bin", weights.head}};
 }
 
+// Scales of `embed` are in the file of its values; of `half` nothing is said.
+TEST(MvaultOnnxTest, InfoTellsHowIntegersStandForReals) {
+  const TempFolder folder;
+  const std::string scales = std::string("\0\0\0\x3F", 4) + std::string(4 * (kRows - 1), '@');  // 0.5, then 3.0039215.
+  for (const auto& [name, weights] : Models()) {
+    std::filesystem::create_directory(folder.File(name));
+    const std::string values = Initializer(ExternalTensor("embed", kInt8, {kRows, kCols}, {{"location", "w"}}));
+    const Entries behind = {{"location", "w"}, {"offset", absl::StrCat(kRows * kCols)}};
+    const std::string numbers = Initializer(ExternalTensor("scales", kFloat, {kRows}, behind)) +
+                                Initializer(Head("zero", kInt8, {1}) + Bytes(kInt32Data, Varint(7)));
+    const std::string graph = values + numbers + Initializer(Tensor("half", kFloat16, {kCols}, weights.half)) +
+                              Operation("DequantizeLinear", {"embed", "scales", "zero"}, AxisOf(0));
+    folder.Write(name + "/m.onnx", Model(graph));
+    folder.Write(name + "/w", weights.embed + scales);
+  }
+  const auto expect_told = [&](const std::vector<std::string>& info) {
+    std::vector<std::string> with_json = info;
+    with_json.push_back("--json");
+    const ProgramRun json = Mvault(with_json);
+    ASSERT_EQ(json.exit_code, 0) << json;
+    const nlohmann::json told = json.Json().at("quantisation");
+    ASSERT_EQ(told.size(), 1u);
+    EXPECT_EQ(told[0].at("tensor"), "embed");
+    EXPECT_EQ(told[0].at("axis"), 0);
+    EXPECT_EQ(told[0].at("scales").size(), kRows);
+    EXPECT_EQ(told[0].at("scales")[0], 0.5);
+    EXPECT_EQ(told[0].at("zero_points"), nlohmann::json({7}));
+    const ProgramRun text = Mvault(info);
+    ASSERT_EQ(text.exit_code, 0) << text;
+    EXPECT_THAT(text.out, AllOf(HasSubstr("scale times (integer - zero point)"), HasSubstr("0.5 … 3.00392")));
+  };
+  expect_told({"info", folder.File("base/m.onnx")});
+  const std::string vault = folder.File("v.mvlt");
+  const ProgramRun packed =
+      Mvault({"pack", "--base", folder.File("base"), "--variant", "r=" + folder.File("radiology"), "-o", vault});
+  ASSERT_EQ(packed.exit_code, 0) << packed;
+  expect_told({"info", vault, "base"});
+  expect_told({"info", vault, "r"});
+}
+
 TEST(MvaultOnnxTest, ModelsWithExternalDataComeBackAsFolders) {
   const TempFolder folder;
   const std::map<std::string, Weights> models = Models();
