@@ -418,6 +418,7 @@ absl::StatusOr<const VaultVariant*> VaultReader::Find(absl::string_view name) co
 }
 
 absl::StatusOr<SignedObject> VaultReader::signed_variant(absl::string_view name) const {
+  if (!header_.has_signature()) return absl::FailedPreconditionError(absl::StrCat(path(), ": has no SIGNATURE"));
   const absl::StatusOr<size_t> position = FindPosition(name);
   if (!position.ok()) return position.status();
   return blobs_[index_positions_[*position]];

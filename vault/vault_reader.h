@@ -125,8 +125,9 @@ class VaultReader {
   const SignedRoot* root() const { return header_.has_signature() ? &root_ : nullptr; }
   // With a trust: the digest of the key set that has signed the vault, from now on the one to trust.
   const std::optional<Digest>& key_set_digest() const { return key_set_digest_; }
-  // What proves a section, or a variant of this vault; only where there is SIGNATURE.
+  // What proves a section, where there is SIGNATURE.
   SignedObject signed_section(Section section) const { return SectionObject(root_, header_, section); }
+  // What proves a variant's blob; kNotFound, kFailedPrecondition without SIGNATURE.
   absl::StatusOr<SignedObject> signed_variant(absl::string_view name) const;
   // SIGNATURE as values, objects included; kFailedPrecondition if there is none.
   absl::StatusOr<SignatureSection> DecodeSigned() const;
@@ -160,8 +161,9 @@ class VaultReader {
   absl::Status CheckBaseSection() const;
   // Reads NETWORK, if there is one, and compares its checksum.
   absl::Status CheckNetworkSection() const;
-  // Reads every byte that opening has not read and compares it with SIGNATURE, which must be there, what belongs to
-  // nothing included. Whether anybody signed that is for the trust to say, with which this was opened.
+  // Reads all but header and SIGNATURE and compares it with the digests that SIGNATURE has, or, what belongs to
+  // nothing, with zero. Whether anybody signed that is for the trust to say, with which this was opened.
+  // kPermissionDenied; kDataLoss for what is not zero; kFailedPrecondition without SIGNATURE.
   absl::Status CheckSigned() const;
 
  private:

@@ -178,6 +178,8 @@ TEST_F(VaultSigningTest, AVaultWithoutSignatureHasNothingToSign) {
   EXPECT_THAT(RootMessage(*vault), StatusIs(StatusCode::kFailedPrecondition, HasSubstr("has no SIGNATURE")));
   EXPECT_THAT(PlanOf(*vault), StatusIs(StatusCode::kFailedPrecondition));
   EXPECT_THAT(vault->CheckSigned(), StatusIs(StatusCode::kFailedPrecondition));
+  EXPECT_THAT(vault->signed_variant("dept-1"), StatusIs(StatusCode::kFailedPrecondition));
+  EXPECT_THAT(vault->DecodeSigned(), StatusIs(StatusCode::kFailedPrecondition));
   EXPECT_EQ(vault->root(), nullptr);
   EXPECT_THAT(AddRootSignature(files_, path_, ann_.key(), kNoSignature), StatusIs(StatusCode::kFailedPrecondition));
 }
