@@ -175,6 +175,8 @@ TEST(SignatureViewTest, NoPrefixBeginsAnother) {
     section.tenants = {Tenant(first, 0, {}), Tenant(second, 0, {})};
     EXPECT_EQ(Parse(EncodeSignature(section), HeaderOf(section), &root, nullptr), status) << first << " " << second;
   }
+  section.tenants = {Tenant(std::string(64, 'a'), 0, {})};
+  EXPECT_EQ(Parse(EncodeSignature(section), HeaderOf(section), &root, nullptr), CoreStatus::kOk);
   section.tenants = {Tenant("a", 1, {2, 1})};
   EXPECT_EQ(Parse(EncodeSignature(section), HeaderOf(section), &root, nullptr), CoreStatus::kBadRoot);
   section.tenants = {Tenant("a", 1, {1, 1})};
@@ -183,6 +185,17 @@ TEST(SignatureViewTest, NoPrefixBeginsAnother) {
   EXPECT_EQ(Parse(EncodeSignature(section), HeaderOf(section), &root, nullptr), CoreStatus::kBadRoot);
   section.tenants = {Tenant("a", 1, {1, 2})};
   EXPECT_EQ(Parse(EncodeSignature(section), HeaderOf(section), &root, nullptr), CoreStatus::kOk);
+}
+
+TEST(SignatureViewTest, ATenantWithoutBytesIsRefused) {
+  SignatureSection section = SmallSection();
+  section.tenants.clear();
+  std::string bytes = EncodeSignature(section);
+  Store<uint16_t>(&bytes, 82, 1);
+  VaultHeader header = HeaderOf(section);
+  header.features |= kFeatureTenants;
+  SignedRoot root;
+  EXPECT_EQ(Parse(bytes, header, &root, nullptr), CoreStatus::kBadRoot);
 }
 
 TEST(SignatureViewTest, TakesAsManyAsThereMayBe) {
