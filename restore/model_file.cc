@@ -45,6 +45,12 @@ absl::StatusOr<ModelStructure> ParseChecked(const ModelFormat& format, absl::str
                                           data_size, " and ", framed, " of a frame of ", frame.size()));
 }
 
+bool HasExtensionOf(const ModelFormat& format, absl::string_view file_name) {
+  const std::vector<absl::string_view> extensions = format.extensions();
+  return std::any_of(extensions.begin(), extensions.end(),
+                     [&](absl::string_view extension) { return absl::EndsWith(file_name, extension); });
+}
+
 }  // namespace
 
 absl::StatusOr<ModelStructure> ModelFormat::ParseFrame(absl::Span<const uint8_t>, uint64_t,
@@ -176,26 +182,35 @@ const ModelFormat* ModelFormats::Named(absl::string_view name) const {
 }
 
 std::string ModelFormats::Extensions() const {
-  return absl::StrJoin(formats_, ", ", [](std::string* out, const ModelFormat* format) {
-    absl::StrAppend(out, "*", format->extension());
-  });
+  std::vector<std::string> patterns;
+  for (const ModelFormat* const format : formats_) {
+    for (const absl::string_view extension : format->extensions()) patterns.push_back(absl::StrCat("*", extension));
+  }
+  return absl::StrJoin(patterns, ", ");
 }
 
 bool ModelFormats::HasExtension(absl::string_view file_name) const {
   return std::any_of(formats_.begin(), formats_.end(),
-                     [&](const ModelFormat* format) { return absl::EndsWith(file_name, format->extension()); });
+                     [&](const ModelFormat* format) { return HasExtensionOf(*format, file_name); });
 }
 
 absl::StatusOr<std::string> ModelFormats::FindMainFile(FileSystem& file_system, const std::string& folder) const {
   const absl::StatusOr<std::vector<std::string>> names = file_system.List(folder);
   if (!names.ok()) return names.status();
-  for (const ModelFormat* const format : formats_) {
-    const std::string main = format->MainFile(*names);
-    if (!main.empty()) return PathIn(folder, main);
+  for (const bool with_others : {true, false}) {
+    std::vector<std::string> models;
+    for (const std::string& name : *names) {
+      const bool known = std::any_of(formats_.begin(), formats_.end(), [&](const ModelFormat* format) {
+        return format->has_other_files() == with_others && HasExtensionOf(*format, name);
+      });
+      if (known && name.front() != '.') models.push_back(name);
+    }
+    if (models.size() == 1) return models.front();
+    if (models.empty()) continue;
+    return absl::InvalidArgumentError(absl::StrCat(folder, ": holds several models, such as ", models[0], " and ",
+                                                   models[1], ": name the file that is meant"));
   }
-  return absl::InvalidArgumentError(absl::StrCat(folder,
-                                                 ": is a directory, and no model: a folder is one where it has one "
-                                                 "*.index.json, which lists its shards, or one *.onnx"));
+  return std::string();
 }
 
 absl::StatusOr<ModelFile> ModelFormats::Open(FileSystem& file_system, absl::string_view path_view,
@@ -204,9 +219,13 @@ absl::StatusOr<ModelFile> ModelFormats::Open(FileSystem& file_system, absl::stri
   const absl::StatusOr<bool> is_folder = file_system.IsFolder(path);
   if (!is_folder.ok()) return is_folder.status();
   if (*is_folder) {
-    absl::StatusOr<std::string> main = FindMainFile(file_system, path);
+    const absl::StatusOr<std::string> main = FindMainFile(file_system, path);
     if (!main.ok()) return main.status();
-    path = *std::move(main);
+    if (main->empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ": is a directory, and no model: it has no ", Extensions(), " in it"));
+    }
+    path = PathIn(path, *main);
   }
   absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = file_system.OpenForRead(path);
   if (!file.ok()) return file.status();

@@ -82,16 +82,6 @@ bool ShardedSafetensorsFormat::Recognises(absl::Span<const uint8_t> head) const 
          (absl::StrContains(text, "\"weight_map\"") || absl::StrContains(text, "\"total_size\""));
 }
 
-std::string ShardedSafetensorsFormat::MainFile(const std::vector<std::string>& names) const {
-  std::string main;
-  for (const std::string& name : names) {
-    if (!absl::EndsWith(name, kShardIndexExtension) || absl::StartsWith(name, ".")) continue;
-    if (!main.empty()) return "";  // Two models, and nothing says which is meant.
-    main = name;
-  }
-  return main;
-}
-
 absl::StatusOr<std::vector<std::string>> ShardedSafetensorsFormat::OtherFiles(FileSystem& file_system,
                                                                               const RandomAccessFile& index) const {
   const absl::StatusOr<WeightMap> map = ReadIndex(index, index.size(), index.path());

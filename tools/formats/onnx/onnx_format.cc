@@ -12,7 +12,6 @@
 #include <system_error>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tools/formats/onnx/onnx_quantisation.h"
 #include "tools/formats/onnx/onnx_tensors.h"
@@ -164,16 +163,6 @@ bool OnnxFormat::Recognises(absl::Span<const uint8_t> head) const {
     if ((tag & 7) == 2 && (value > head.size() || !input.Skip(static_cast<int>(value)))) return true;
   }
   return !first;
-}
-
-std::string OnnxFormat::MainFile(const std::vector<std::string>& names) const {
-  std::string main;
-  for (const std::string& name : names) {
-    if (!absl::EndsWith(name, extension()) || absl::StartsWith(name, ".")) continue;
-    if (!main.empty()) return "";  // Two models, and nothing says which is meant.
-    main = name;
-  }
-  return main;
 }
 
 absl::StatusOr<std::vector<std::string>> OnnxFormat::OtherFiles(FileSystem&, const RandomAccessFile& file) const {

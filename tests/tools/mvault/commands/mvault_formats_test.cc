@@ -115,7 +115,7 @@ TEST_F(MvaultShardsTest, AFolderOfVariantsIsNoModel) {
   ProgramRun run = Mvault(
       {"pack", "--base", temp_.File("base"), "--variants", temp_.File("variants/legal"), "-o", temp_.File("v.mvlt")});
   EXPECT_EQ(run.exit_code, 3) << run;
-  EXPECT_THAT(run.err, HasSubstr("is one model in shards, not a folder of variants: give --variant NAME="));
+  EXPECT_THAT(run.err, HasSubstr("is one model in shards, not a folder of models: give --variant NAME="));
   run = Mvault({"pack", "--base", temp_.File("variants"), "--variants", temp_.File("variants"), "-o", temp_.File("v")});
   EXPECT_EQ(run.exit_code, 3) << run;
   EXPECT_THAT(run.err, HasSubstr("is a directory, and no model"));
