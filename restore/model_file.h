@@ -44,6 +44,12 @@ struct TensorQuantisation {
   std::vector<int64_t> zero_points;  // As many, one for all, or none: 0.
 };
 
+// One of the files of a model that has several.
+struct OtherFile {
+  std::string path;  // Below the folder of the first.
+  std::unique_ptr<RandomAccessFile> file;
+};
+
 // A format of model files. A new one is a subclass and an entry in tools/formats/model_formats.cc. Implementations are
 // immutable and thread-safe, take files and frames for hostile, and answer anything wrong with them by
 // kInvalidArgument, naming the file, the tensor, what was expected and what was found.
@@ -67,10 +73,10 @@ class ModelFormat {
   // kModelHeadSize bytes; fewer only if that is the whole file, or the whole frame.
   virtual bool Recognises(absl::Span<const uint8_t> head) const = 0;
 
-  // The other files of a model with this one, relative to its folder and below it, in the order in which their bytes
-  // follow. By default there are none.
-  virtual absl::StatusOr<std::vector<std::string>> OtherFiles(FileSystem&, const RandomAccessFile&) const {
-    return std::vector<std::string>();
+  // The other files of a model with this one, in the order in which their bytes follow; opened by
+  // FileSystem::OpenBelow. By default there are none.
+  virtual absl::StatusOr<std::vector<OtherFile>> OpenOthers(FileSystem&, const RandomAccessFile&) const {
+    return std::vector<OtherFile>();
   }
 
   // The frame of an open file: one that describes itself (restore/described_frame.h), or one that begins with what
@@ -172,6 +178,8 @@ class ModelFormats {
   absl::StatusOr<ModelStructure> ParseFrame(absl::string_view frame, uint64_t data_size, absl::string_view what) const;
 
  private:
+  absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenMainFile(FileSystem& file_system,
+                                                                 const std::string& folder) const;
   absl::StatusOr<const ModelFormat*> Find(absl::Span<const uint8_t> head, absl::string_view file_name) const;
 
   std::vector<const ModelFormat*> formats_;

@@ -161,6 +161,8 @@ struct LockOptions {
   int interval_ms = 100;  // pause between two tries
 };
 
+class Descriptor;
+
 // Where files come from. Thread-safe; objects it hands out must not outlive it.
 class FileSystem {
  public:
@@ -180,6 +182,11 @@ class FileSystem {
 
   // Opens a regular file.
   absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenForRead(absl::string_view path);
+
+  // Opens a regular file below `folder`, which may be reached by symbolic links. `relative` is names joined by '/',
+  // none of them empty, "." or "..". Whatever is swapped in the folder meanwhile, nothing outside it is opened: a
+  // symbolic link below it is not followed, but kInvalidArgument.
+  absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenBelow(const std::string& folder, absl::string_view relative);
 
   // Starts a file that will replace or become `path`; a symbolic link is followed, its target replaced. The folder must
   // exist; `path` must be a regular file or nothing. The new file has the permissions, owner, group and extended
@@ -209,8 +216,8 @@ class FileSystem {
 
   // Whether `path` is a folder, or a symbolic link to one.
   absl::StatusOr<bool> IsFolder(absl::string_view path);
-  // Gives a folder of ours the name `to`, beside it, in one step, and waits for the disk. kAlreadyExists if anything but
-  // an empty folder has that name; kUnknown as AtomicFile::Commit.
+  // Gives a folder of ours the name `to`, beside it, in one step, and waits for the disk. kAlreadyExists if anything
+  // but an empty folder has that name; kUnknown as AtomicFile::Commit.
   absl::Status PlaceFolder(absl::string_view from, absl::string_view to);
 
   // Makes an empty file; kAlreadyExists if anything has the name.
@@ -229,6 +236,7 @@ class FileSystem {
   absl::Status RemoveTree(absl::string_view path);
 
  private:
+  absl::StatusOr<std::unique_ptr<RandomAccessFile>> Adopt(Descriptor file, std::string path);
   absl::StatusOr<std::string> ResolveTarget(const std::string& path, std::optional<struct stat>* replaced);
   absl::Status CheckFolder(const std::string& path, const std::string& target);
   absl::Status CheckReplaceable(const std::string& path, const std::string& target, const struct stat& replaced);

@@ -26,8 +26,8 @@ class ShardedSafetensorsFormat : public DescribedFormat {
   std::vector<absl::string_view> extensions() const override { return {kShardIndexExtension}; }
   bool Recognises(absl::Span<const uint8_t> head) const override;
   bool has_other_files() const override { return true; }
-  absl::StatusOr<std::vector<std::string>> OtherFiles(FileSystem& file_system,
-                                                      const RandomAccessFile& index) const override;
+  absl::StatusOr<std::vector<OtherFile>> OpenOthers(FileSystem& file_system,
+                                                    const RandomAccessFile& index) const override;
   absl::StatusOr<std::vector<TypedRange>> ReadRanges(const RandomAccessFile& file,
                                                      const std::vector<FilePart>& files) const override;
 };

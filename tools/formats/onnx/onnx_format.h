@@ -26,10 +26,9 @@ class OnnxFormat : public DescribedFormat {
   // The format has no magic. A file begins with the version of the format, and goes on with fields of a model only.
   bool Recognises(absl::Span<const uint8_t> head) const override;
 
-  // The files that tensors name, in the order of first use. kNotFound, naming the tensor, for one that is not there;
-  // kInvalidArgument for one that is not in the model's folder or below it.
-  absl::StatusOr<std::vector<std::string>> OtherFiles(FileSystem& file_system,
-                                                      const RandomAccessFile& file) const override;
+  // The files that tensors name, in the order of first use. Errors name the tensor.
+  absl::StatusOr<std::vector<OtherFile>> OpenOthers(FileSystem& file_system,
+                                                    const RandomAccessFile& file) const override;
 
   // Of several files the first is the message; the others have the paths that tensors name.
   absl::StatusOr<std::vector<TypedRange>> ReadRanges(const RandomAccessFile& file,

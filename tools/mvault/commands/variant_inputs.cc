@@ -6,6 +6,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "tools/formats/model_folder.h"
 #include "tools/formats/model_formats.h"
 #include "vault/near_name.h"
@@ -51,7 +53,9 @@ absl::Status WithWayOn(const absl::Status& status, const std::vector<VariantInpu
   const bool is_its_own = absl::IsInvalidArgument(status) || absl::IsDataLoss(status) || absl::IsNotFound(status);
   if (!is_its_own || variants.size() < 2) return status;
   const auto about = [&](const VariantInput& v) {
-    return absl::StartsWith(status.message(), absl::StrCat(v.path, ": "));
+    absl::string_view rest = status.message();
+    // A file, or one in the variant's folder.
+    return absl::ConsumePrefix(&rest, v.path) && (absl::StartsWith(rest, ": ") || absl::StartsWith(rest, "/"));
   };
   const auto found = std::find_if(variants.begin(), variants.end(), about);
   if (found == variants.end()) return status;
