@@ -280,16 +280,17 @@ absl::StatusOr<bool> FileSystem::IsFolder(absl::string_view path_view) {
   return FileError(errno, path, "cannot look at the file");
 }
 
-absl::Status FileSystem::PlaceFolder(absl::string_view from_view, absl::string_view to_view) {
-  for (const absl::string_view path : {from_view, to_view}) {
+absl::Status FileSystem::PlaceFolder(const std::string& from, const std::string& to,
+                                     const std::set<std::string>& inner) {
+  for (const std::string& path : {from, to}) {
     if (absl::Status status = CheckPath(path); !status.ok()) return status;
   }
-  const std::string from(from_view);
-  const std::string to(to_view);
   const auto sync = [&](const std::string& folder) {
     return pool_.Open([&] { return calls_.SyncDirectory(folder); }) == 0 || IsRefused(errno);
   };
-  if (!sync(from)) return FileError(errno, to, "cannot sync the new folder to disk");
+  if (!std::all_of(inner.begin(), inner.end(), sync) || !sync(from)) {
+    return FileError(errno, to, "cannot sync the new folder to disk");
+  }
   if (calls_.Rename(from, to) != 0) {
     if (errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR) {
       return absl::AlreadyExistsError(absl::StrCat(to, ": is there already"));

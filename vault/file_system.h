@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,8 +47,9 @@ class RandomAccessFile {
 };
 
 enum class Durability {
-  kOnDisk,  // Commit() waits for the disk.
-  kNone,    // For files that are made again if the machine loses them.
+  kOnDisk,    // Commit() waits for the disk.
+  kContents,  // It waits for the file's bytes, not for its name: for files in a folder that is placed afterwards.
+  kNone,      // For files that are made again if the machine loses them.
 };
 
 enum class Overwrite {
@@ -216,9 +218,10 @@ class FileSystem {
 
   // Whether `path` is a folder, or a symbolic link to one.
   absl::StatusOr<bool> IsFolder(absl::string_view path);
-  // Gives a folder of ours the name `to`, beside it, in one step, and waits for the disk. kAlreadyExists if anything
-  // but an empty folder has that name; kUnknown as AtomicFile::Commit.
-  absl::Status PlaceFolder(absl::string_view from, absl::string_view to);
+  // Gives a folder of ours the name `to`, beside it, in one step, and waits for the disk: first for the names in it and
+  // in the folders `inner` below it, then for its own. kAlreadyExists if anything but an empty folder has that name;
+  // kUnknown as AtomicFile::Commit.
+  absl::Status PlaceFolder(const std::string& from, const std::string& to, const std::set<std::string>& inner = {});
 
   // Makes an empty file; kAlreadyExists if anything has the name.
   absl::Status CreateEmpty(absl::string_view path);
