@@ -217,7 +217,7 @@ absl::StatusOr<std::unique_ptr<RandomAccessFile>> ModelFormats::OpenMainFile(Fil
                                                                              const std::string& folder) const {
   const absl::StatusOr<std::string> main = FindMainFile(file_system, folder);
   if (!main.ok()) return main.status();
-  if (!main->empty()) return file_system.OpenBelow(folder, *main);
+  if (!main->empty()) return file_system.OpenForRead(PathIn(folder, *main));
   return absl::InvalidArgumentError(
       absl::StrCat(folder, ": is a directory, and no model: it has no ", Extensions(), " in it"));
 }

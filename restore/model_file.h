@@ -73,8 +73,8 @@ class ModelFormat {
   // kModelHeadSize bytes; fewer only if that is the whole file, or the whole frame.
   virtual bool Recognises(absl::Span<const uint8_t> head) const = 0;
 
-  // The other files of a model with this one, in the order in which their bytes follow; opened by
-  // FileSystem::OpenBelow. By default there are none.
+  // The other files of a model with this one, in the order in which their bytes follow; those that its bytes name opened
+  // by FileSystem::OpenBelow. By default there are none.
   virtual absl::StatusOr<std::vector<OtherFile>> OpenOthers(FileSystem&, const RandomAccessFile&) const {
     return std::vector<OtherFile>();
   }

@@ -105,7 +105,7 @@ absl::StatusOr<std::vector<OtherFile>> ShardedSafetensorsFormat::OpenOthers(File
       return absl::InvalidArgumentError(
           absl::StrCat(PathIn(folder, name), ": is no shard of the model: ", index.path(), " does not name it"));
     }
-    absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = file_system.OpenBelow(folder, name);
+    absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = file_system.OpenForRead(PathIn(folder, name));
     if (!file.ok()) return file.status();
     others.push_back({name, *std::move(file)});
   }
