@@ -45,6 +45,12 @@ absl::StatusOr<ModelStructure> ParseChecked(const ModelFormat& format, absl::str
                                           data_size, " and ", framed, " of a frame of ", frame.size()));
 }
 
+bool HasExtensionOf(const ModelFormat& format, absl::string_view file_name) {
+  const std::vector<absl::string_view> extensions = format.extensions();
+  return std::any_of(extensions.begin(), extensions.end(),
+                     [&](absl::string_view extension) { return absl::EndsWith(file_name, extension); });
+}
+
 }  // namespace
 
 absl::StatusOr<ModelStructure> ModelFormat::ParseFrame(absl::Span<const uint8_t>, uint64_t,
@@ -176,61 +182,72 @@ const ModelFormat* ModelFormats::Named(absl::string_view name) const {
 }
 
 std::string ModelFormats::Extensions() const {
-  return absl::StrJoin(formats_, ", ", [](std::string* out, const ModelFormat* format) {
-    absl::StrAppend(out, "*", format->extension());
-  });
+  std::vector<std::string> patterns;
+  for (const ModelFormat* const format : formats_) {
+    for (const absl::string_view extension : format->extensions()) patterns.push_back(absl::StrCat("*", extension));
+  }
+  return absl::StrJoin(patterns, ", ");
 }
 
 bool ModelFormats::HasExtension(absl::string_view file_name) const {
   return std::any_of(formats_.begin(), formats_.end(),
-                     [&](const ModelFormat* format) { return absl::EndsWith(file_name, format->extension()); });
+                     [&](const ModelFormat* format) { return HasExtensionOf(*format, file_name); });
 }
 
 absl::StatusOr<std::string> ModelFormats::FindMainFile(FileSystem& file_system, const std::string& folder) const {
   const absl::StatusOr<std::vector<std::string>> names = file_system.List(folder);
   if (!names.ok()) return names.status();
-  for (const ModelFormat* const format : formats_) {
-    const std::string main = format->MainFile(*names);
-    if (!main.empty()) return PathIn(folder, main);
+  for (const bool with_others : {true, false}) {
+    std::vector<std::string> models;
+    for (const std::string& name : *names) {
+      const bool known = std::any_of(formats_.begin(), formats_.end(), [&](const ModelFormat* format) {
+        return format->has_other_files() == with_others && HasExtensionOf(*format, name);
+      });
+      if (known && name.front() != '.') models.push_back(name);
+    }
+    if (models.size() == 1) return models.front();
+    if (models.empty()) continue;
+    return absl::InvalidArgumentError(absl::StrCat(folder, ": holds several models, such as ", models[0], " and ",
+                                                   models[1], ": name the file that is meant"));
   }
-  return absl::InvalidArgumentError(absl::StrCat(folder,
-                                                 ": is a directory, and no model: a folder is one where it has one "
-                                                 "*.index.json, which lists its shards, or one *.onnx"));
+  return std::string();
+}
+
+absl::StatusOr<std::unique_ptr<RandomAccessFile>> ModelFormats::OpenMainFile(FileSystem& file_system,
+                                                                             const std::string& folder) const {
+  const absl::StatusOr<std::string> main = FindMainFile(file_system, folder);
+  if (!main.ok()) return main.status();
+  if (!main->empty()) return file_system.OpenForRead(PathIn(folder, *main));
+  return absl::InvalidArgumentError(
+      absl::StrCat(folder, ": is a directory, and no model: it has no ", Extensions(), " in it"));
 }
 
 absl::StatusOr<ModelFile> ModelFormats::Open(FileSystem& file_system, absl::string_view path_view,
                                              const FrameOptions& options) const {
-  std::string path(path_view);
-  const absl::StatusOr<bool> is_folder = file_system.IsFolder(path);
+  const absl::StatusOr<bool> is_folder = file_system.IsFolder(path_view);
   if (!is_folder.ok()) return is_folder.status();
-  if (*is_folder) {
-    absl::StatusOr<std::string> main = FindMainFile(file_system, path);
-    if (!main.ok()) return main.status();
-    path = *std::move(main);
-  }
-  absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = file_system.OpenForRead(path);
+  absl::StatusOr<std::unique_ptr<RandomAccessFile>> file =
+      *is_folder ? OpenMainFile(file_system, std::string(path_view)) : file_system.OpenForRead(path_view);
   if (!file.ok()) return file.status();
+  const std::string path = (*file)->path();
   std::vector<uint8_t> head(static_cast<size_t>(std::min<uint64_t>(kModelHeadSize, (*file)->size())));
   if (absl::Status status = (*file)->ReadAt(0, absl::MakeSpan(head)); !status.ok()) return status;
   const absl::StatusOr<const ModelFormat*> format = Find(head, path);
   if (!format.ok()) return format.status();
-  const absl::StatusOr<std::vector<std::string>> others = (*format)->OtherFiles(file_system, **file);
+  absl::StatusOr<std::vector<OtherFile>> others = (*format)->OpenOthers(file_system, **file);
   if (!others.ok()) return others.status();
   if (others->empty()) return ModelFile::FromFile(**format, *std::move(file), options);
-  const std::string folder = FolderOf(path);
   FrameOptions with_files = options;
   with_files.files = {{path.substr(path.rfind('/') + 1), (*file)->size()}};
   std::vector<std::unique_ptr<RandomAccessFile>> files;
   files.push_back(*std::move(file));
-  for (const std::string& name : *others) {
-    if (!IsSafePath(name)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(path, ": names a file ", Quoted(name), ", which is no path below its folder"));
+  for (OtherFile& other : *others) {
+    if (!IsSafePath(other.path)) {
+      return absl::InvalidArgumentError(absl::StrCat(path, ": a file of the model is called ", Quoted(other.path),
+                                                     ", which not every system takes: rename it"));
     }
-    absl::StatusOr<std::unique_ptr<RandomAccessFile>> other = file_system.OpenForRead(PathIn(folder, name));
-    if (!other.ok()) return other.status();
-    with_files.files.push_back({name, (*other)->size()});
-    files.push_back(*std::move(other));
+    with_files.files.push_back({std::move(other.path), other.file->size()});
+    files.push_back(std::move(other.file));
   }
   return ModelFile::FromFile(**format, std::make_unique<JoinedFiles>(std::move(files), std::string(path_view)),
                              with_files);

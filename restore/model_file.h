@@ -44,6 +44,12 @@ struct TensorQuantisation {
   std::vector<int64_t> zero_points;  // As many, one for all, or none: 0.
 };
 
+// One of the files of a model that has several.
+struct OtherFile {
+  std::string path;  // Below the folder of the first.
+  std::unique_ptr<RandomAccessFile> file;
+};
+
 // A format of model files. A new one is a subclass and an entry in tools/formats/model_formats.cc. Implementations are
 // immutable and thread-safe, take files and frames for hostile, and answer anything wrong with them by
 // kInvalidArgument, naming the file, the tensor, what was expected and what was found.
@@ -54,8 +60,11 @@ class ModelFormat {
   // For messages, e.g. "safetensors".
   virtual absl::string_view name() const = 0;
 
-  // How names of such files end, e.g. ".safetensors": of a folder they are the models.
-  virtual absl::string_view extension() const = 0;
+  // How names of such files end, e.g. ".safetensors".
+  virtual std::vector<absl::string_view> extensions() const = 0;
+
+  // Whether a model may have more files than the one that Recognises() is asked about.
+  virtual bool has_other_files() const { return false; }
 
   // Whether tensors are called what a converter happened to call them, so that models alike may have other names.
   virtual bool names_are_generated() const { return false; }
@@ -64,14 +73,10 @@ class ModelFormat {
   // kModelHeadSize bytes; fewer only if that is the whole file, or the whole frame.
   virtual bool Recognises(absl::Span<const uint8_t> head) const = 0;
 
-  // Of the files in a model's folder, the one that Recognises() is asked about; "" if the folder is no model of this
-  // format. By default no folder is.
-  virtual std::string MainFile(const std::vector<std::string>&) const { return ""; }
-
-  // The other files of a model with this one, relative to its folder and below it, in the order in which their bytes
-  // follow. By default there are none.
-  virtual absl::StatusOr<std::vector<std::string>> OtherFiles(FileSystem&, const RandomAccessFile&) const {
-    return std::vector<std::string>();
+  // The other files of a model with this one, in the order in which their bytes follow; those that its bytes name opened
+  // by FileSystem::OpenBelow. By default there are none.
+  virtual absl::StatusOr<std::vector<OtherFile>> OpenOthers(FileSystem&, const RandomAccessFile&) const {
+    return std::vector<OtherFile>();
   }
 
   // The frame of an open file: one that describes itself (restore/described_frame.h), or one that begins with what
@@ -159,16 +164,22 @@ class ModelFormats {
   // The format of this name; nullptr if there is none.
   const ModelFormat* Named(absl::string_view name) const;
 
-  // The extensions of all, for messages: "*.safetensors".
+  // The extensions of all, for messages: "*.safetensors, *.onnx".
   std::string Extensions() const;
   bool HasExtension(absl::string_view file_name) const;
+
+  // The name of the only model in `folder`, which makes the folder a model: the only file with an extension of formats
+  // that may have other files, which then are not looked at, or, where there is none, with any extension. Hidden files
+  // do not count. Empty if there is none; kInvalidArgument for more than one.
+  absl::StatusOr<std::string> FindMainFile(FileSystem& file_system, const std::string& folder) const;
 
   // The structure that a stored frame describes, by itself or as ModelFormat::ParseFrame. `what` is its name in
   // messages.
   absl::StatusOr<ModelStructure> ParseFrame(absl::string_view frame, uint64_t data_size, absl::string_view what) const;
 
  private:
-  absl::StatusOr<std::string> FindMainFile(FileSystem& file_system, const std::string& folder) const;
+  absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenMainFile(FileSystem& file_system,
+                                                                 const std::string& folder) const;
   absl::StatusOr<const ModelFormat*> Find(absl::Span<const uint8_t> head, absl::string_view file_name) const;
 
   std::vector<const ModelFormat*> formats_;

@@ -250,7 +250,7 @@ absl::Status AtomicFile::Commit() {
   if (absl::Status status = CheckWritableLocked(size_, 0); !status.ok()) return status;
   if (absl::Status status = FlushLocked(); !status.ok()) return status;
   // Once only: after a failed fsync the kernel may have dropped the bytes, and a second one would claim success.
-  if (durability_ == Durability::kOnDisk && calls_.Sync(fd_) != 0) {
+  if (durability_ != Durability::kNone && calls_.Sync(fd_) != 0) {
     return FailLocked(FileError(errno, path_, "cannot sync the new file to disk"));
   }
 
@@ -264,7 +264,7 @@ absl::Status AtomicFile::Commit() {
   }
   if (absl::Status status = Rename(target_, overwrite_); !status.ok()) return FailLocked(std::move(status));
   committed_ = true;
-  if (durability_ == Durability::kNone) return absl::OkStatus();
+  if (durability_ != Durability::kOnDisk) return absl::OkStatus();
   // Where a folder cannot be synced, or not by one who may not read it, the rename is as durable as it gets.
   if (pool_.Open([&] { return calls_.SyncDirectory(FolderOf(target_)); }) != 0 && !IsRefused(errno)) {
     absl::Status why = absl::UnknownError(

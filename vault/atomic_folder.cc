@@ -52,12 +52,19 @@ AtomicFolder::~AtomicFolder() {
 
 absl::StatusOr<std::unique_ptr<AtomicFile>> AtomicFolder::CreateFile(absl::string_view relative) {
   const std::string path = PathIn(temp_, relative);
-  if (absl::Status status = file_system_.MakeFolders(FolderOf(path)); !status.ok()) return status;
-  return file_system_.CreateAtomic(path);
+  const std::string folder = FolderOf(path);
+  if (folder != temp_ && changed_.insert(folder).second) {
+    std::vector<std::string> made;
+    if (absl::Status status = file_system_.MakeFolders(folder, &made); !status.ok()) return status;
+    for (const std::string& inner : made) {
+      if (FolderOf(inner) != temp_) changed_.insert(FolderOf(inner));
+    }
+  }
+  return file_system_.CreateAtomic(path, Durability::kContents);
 }
 
 absl::Status AtomicFolder::Commit() {
-  const absl::Status status = file_system_.PlaceFolder(temp_, path_);
+  const absl::Status status = file_system_.PlaceFolder(temp_, path_, changed_);
   temp_exists_ = !status.ok() && !absl::IsUnknown(status);
   return status;
 }

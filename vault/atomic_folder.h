@@ -3,6 +3,7 @@
 #define MODELVAULT_VAULT_ATOMIC_FOLDER_H_
 
 #include <memory>
+#include <set>
 #include <string>
 
 #include "absl/status/status.h"
@@ -35,6 +36,7 @@ class AtomicFolder {
   FileSystem& file_system_;
   const std::string path_;
   const std::string temp_;
+  std::set<std::string> changed_;  // Folders below temp_ that got names, for which Commit() waits.
   bool temp_exists_ = true;
 };
 

@@ -10,16 +10,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "vault/file_errors.h"
 #include "vault/file_paths.h"
 #include "vault/file_reading.h"
 #include "vault/kept_attributes.h"
 
 namespace modelvault {
-namespace {
-
-constexpr char kNoLocks[] =
-    "this file system gives no locks (a network share?): work on a local disk and copy the result";
 
 // Closes a descriptor unless it was handed on.
 class Descriptor {
@@ -28,16 +25,22 @@ class Descriptor {
   ~Descriptor() {
     if (fd_ >= 0) calls_.Close(fd_);
   }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
+  Descriptor(Descriptor&& other) noexcept : calls_(other.calls_), fd_(other.Release()) {}
+  Descriptor& operator=(Descriptor&&) = delete;
 
   int get() const { return fd_; }
   int Release() { return std::exchange(fd_, -1); }
+  void Replace(Descriptor other) { std::swap(fd_, other.fd_); }
 
  private:
   SystemCalls& calls_;
   int fd_;
 };
+
+namespace {
+
+constexpr char kNoLocks[] =
+    "this file system gives no locks (a network share?): work on a local disk and copy the result";
 
 class OpenFile : public RandomAccessFile {
  public:
@@ -69,6 +72,11 @@ class OpenFile : public RandomAccessFile {
   const uint64_t size_;
 };
 
+absl::Status LinkNotFollowed(const std::string& path) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      path, ": is a symbolic link, which is not followed there: copy the folder with files in their places (cp -rL)"));
+}
+
 }  // namespace
 
 FileLock::~FileLock() { calls_.Close(fd_); }
@@ -85,10 +93,43 @@ absl::StatusOr<std::unique_ptr<RandomAccessFile>> FileSystem::OpenForRead(absl::
   // Without O_NONBLOCK, opening a pipe would wait for a writer.
   Descriptor file(calls_, pool_.Open([&] { return calls_.Open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0); }));
   if (file.get() < 0) return FileError(errno, path, "cannot open");
+  return Adopt(std::move(file), std::move(path));
+}
+
+absl::StatusOr<std::unique_ptr<RandomAccessFile>> FileSystem::Adopt(Descriptor file, std::string path) {
   struct stat info;
   if (calls_.StatOpen(file.get(), &info) != 0) return FileError(errno, path, "cannot look at the file");
   if (absl::Status status = CheckRegular(info, path); !status.ok()) return status;
   return std::make_unique<OpenFile>(calls_, pool_, std::move(path), file.Release(), info);
+}
+
+absl::StatusOr<std::unique_ptr<RandomAccessFile>> FileSystem::OpenBelow(const std::string& folder,
+                                                                        absl::string_view relative) {
+  std::string path = PathIn(folder, relative);
+  for (const absl::string_view checked : {absl::string_view(folder), absl::string_view(path)}) {
+    if (absl::Status status = CheckPath(checked); !status.ok()) return status;
+  }
+  const std::vector<std::string> names = absl::StrSplit(relative, '/');
+  if (std::any_of(names.begin(), names.end(), [](const auto& n) { return n.empty() || n == "." || n == ".."; })) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": is no file below ", folder));
+  }
+  Descriptor at(calls_, pool_.Open([&] { return calls_.Open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC, 0); }));
+  if (at.get() < 0) return FileError(errno, folder, "cannot open the folder");
+  std::string reached = folder;
+  for (size_t i = 0;; ++i) {
+    const bool last = i + 1 == names.size();
+    // Without O_NONBLOCK, opening a pipe would wait for a writer.
+    const int flags = (last ? O_RDONLY | O_NONBLOCK : O_PATH) | O_NOFOLLOW | O_CLOEXEC;
+    reached = PathIn(reached, names[i]);
+    Descriptor next(calls_, pool_.Open([&] { return calls_.OpenAt(at.get(), names[i], flags); }));
+    if (next.get() < 0) return errno == ELOOP ? LinkNotFollowed(reached) : FileError(errno, path, "cannot open");
+    if (last) return Adopt(std::move(next), std::move(path));
+    struct stat info;
+    if (calls_.StatOpen(next.get(), &info) != 0) return FileError(errno, reached, "cannot look at the folder");
+    if (S_ISLNK(info.st_mode)) return LinkNotFollowed(reached);
+    if (!S_ISDIR(info.st_mode)) return FileError(ENOTDIR, path, "cannot open");
+    at.Replace(std::move(next));
+  }
 }
 
 absl::StatusOr<std::string> FileSystem::ResolveTarget(const std::string& path, std::optional<struct stat>* replaced) {
@@ -239,16 +280,17 @@ absl::StatusOr<bool> FileSystem::IsFolder(absl::string_view path_view) {
   return FileError(errno, path, "cannot look at the file");
 }
 
-absl::Status FileSystem::PlaceFolder(absl::string_view from_view, absl::string_view to_view) {
-  for (const absl::string_view path : {from_view, to_view}) {
+absl::Status FileSystem::PlaceFolder(const std::string& from, const std::string& to,
+                                     const std::set<std::string>& inner) {
+  for (const std::string& path : {from, to}) {
     if (absl::Status status = CheckPath(path); !status.ok()) return status;
   }
-  const std::string from(from_view);
-  const std::string to(to_view);
   const auto sync = [&](const std::string& folder) {
     return pool_.Open([&] { return calls_.SyncDirectory(folder); }) == 0 || IsRefused(errno);
   };
-  if (!sync(from)) return FileError(errno, to, "cannot sync the new folder to disk");
+  if (!std::all_of(inner.begin(), inner.end(), sync) || !sync(from)) {
+    return FileError(errno, to, "cannot sync the new folder to disk");
+  }
   if (calls_.Rename(from, to) != 0) {
     if (errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR) {
       return absl::AlreadyExistsError(absl::StrCat(to, ": is there already"));

@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,8 +47,9 @@ class RandomAccessFile {
 };
 
 enum class Durability {
-  kOnDisk,  // Commit() waits for the disk.
-  kNone,    // For files that are made again if the machine loses them.
+  kOnDisk,    // Commit() waits for the disk.
+  kContents,  // It waits for the file's bytes, not for its name: for files in a folder that is placed afterwards.
+  kNone,      // For files that are made again if the machine loses them.
 };
 
 enum class Overwrite {
@@ -161,6 +163,8 @@ struct LockOptions {
   int interval_ms = 100;  // pause between two tries
 };
 
+class Descriptor;
+
 // Where files come from. Thread-safe; objects it hands out must not outlive it.
 class FileSystem {
  public:
@@ -180,6 +184,11 @@ class FileSystem {
 
   // Opens a regular file.
   absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenForRead(absl::string_view path);
+
+  // Opens a regular file below `folder`, which may be reached by symbolic links. `relative` is names joined by '/',
+  // none of them empty, "." or "..". Whatever is swapped in the folder meanwhile, nothing outside it is opened: a
+  // symbolic link below it is not followed, but kInvalidArgument.
+  absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenBelow(const std::string& folder, absl::string_view relative);
 
   // Starts a file that will replace or become `path`; a symbolic link is followed, its target replaced. The folder must
   // exist; `path` must be a regular file or nothing. The new file has the permissions, owner, group and extended
@@ -209,9 +218,10 @@ class FileSystem {
 
   // Whether `path` is a folder, or a symbolic link to one.
   absl::StatusOr<bool> IsFolder(absl::string_view path);
-  // Gives a folder of ours the name `to`, beside it, in one step, and waits for the disk. kAlreadyExists if anything
-  // but an empty folder has that name; kUnknown as AtomicFile::Commit.
-  absl::Status PlaceFolder(absl::string_view from, absl::string_view to);
+  // Gives a folder of ours the name `to`, beside it, in one step, and waits for the disk: first for the names in it and
+  // in the folders `inner` below it, then for its own. kAlreadyExists if anything but an empty folder has that name;
+  // kUnknown as AtomicFile::Commit.
+  absl::Status PlaceFolder(const std::string& from, const std::string& to, const std::set<std::string>& inner = {});
 
   // Makes an empty file; kAlreadyExists if anything has the name.
   absl::Status CreateEmpty(absl::string_view path);
@@ -229,6 +239,7 @@ class FileSystem {
   absl::Status RemoveTree(absl::string_view path);
 
  private:
+  absl::StatusOr<std::unique_ptr<RandomAccessFile>> Adopt(Descriptor file, std::string path);
   absl::StatusOr<std::string> ResolveTarget(const std::string& path, std::optional<struct stat>* replaced);
   absl::Status CheckFolder(const std::string& path, const std::string& target);
   absl::Status CheckReplaceable(const std::string& path, const std::string& target, const struct stat& replaced);

@@ -41,6 +41,10 @@ SystemCalls& SystemCalls::Posix() {
 
 int SystemCalls::Open(const std::string& path, int flags, mode_t mode) { return ::open(path.c_str(), flags, mode); }
 
+int SystemCalls::OpenAt(int folder_fd, const std::string& name, int flags) {
+  return ::openat(folder_fd, name.c_str(), flags);
+}
+
 int SystemCalls::Close(int fd) { return ::close(fd); }
 
 int SystemCalls::Stat(const std::string& path, struct stat* out) { return ::stat(path.c_str(), out); }

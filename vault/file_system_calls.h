@@ -27,6 +27,7 @@ class SystemCalls {
 
   virtual ~SystemCalls() = default;
   virtual int Open(const std::string& path, int flags, mode_t mode);
+  virtual int OpenAt(int folder_fd, const std::string& name, int flags);
   virtual int Close(int fd);
   virtual int Stat(const std::string& path, struct stat* out);      // follows symbolic links
   virtual int StatLink(const std::string& path, struct stat* out);  // does not

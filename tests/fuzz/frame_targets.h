@@ -26,7 +26,7 @@ class GivenFrame : public ModelFormat {
  public:
   explicit GivenFrame(std::string frame) : frame_(std::move(frame)) {}
   absl::string_view name() const override { return "given"; }
-  absl::string_view extension() const override { return ".given"; }
+  std::vector<absl::string_view> extensions() const override { return {".given"}; }
   bool Recognises(absl::Span<const uint8_t>) const override { return true; }
   absl::StatusOr<std::string> ReadFrame(const RandomAccessFile&, const FrameOptions&) const override { return frame_; }
 

@@ -31,7 +31,7 @@ absl::Span<const uint8_t> Bytes(absl::string_view text) {
 class PiecesFormat : public ModelFormat {
  public:
   absl::string_view name() const override { return "pieces"; }
-  absl::string_view extension() const override { return ".pieces"; }
+  std::vector<absl::string_view> extensions() const override { return {".pieces"}; }
   bool Recognises(absl::Span<const uint8_t> head) const override {
     return head.size() >= 4 && head.first(4) == Bytes("HEAD");
   }

@@ -102,6 +102,9 @@ class FaultyCalls : public SystemCalls {
     if (Begin((flags & O_CREAT) != 0 ? DiskOperation::kCreate : DiskOperation::kOpen) != Outcome::kGo) return -1;
     return SystemCalls::Open(path, flags, mode);
   }
+  int OpenAt(int folder_fd, const std::string& name, int flags) override {
+    return Begin(DiskOperation::kOpen) == Outcome::kGo ? SystemCalls::OpenAt(folder_fd, name, flags) : -1;
+  }
   int Close(int fd) override {
     const std::lock_guard<std::mutex> lock(mutex_);
     unsynced_.erase(fd);

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <string>
@@ -123,6 +124,135 @@ TEST_F(FileSystemTest, OpensRegularFilesOnly) {
   folder_.Write("f", "x");
   EXPECT_THAT(files_.OpenForRead(absl::string_view((folder_.File("f") + std::string("\0.bak", 5)))),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("NUL")));
+}
+
+// Files below a folder.
+
+TEST_F(FileSystemTest, OpensFilesBelowAFolder) {
+  std::filesystem::create_directories(folder_.File("model/data/more"));
+  folder_.Write("model/a", "1");
+  folder_.Write("model/data/more/b", "22");
+  std::filesystem::create_directory_symlink("model", folder_.File("link"));
+  for (const std::string& folder : {folder_.File("model"), folder_.File("model/"), folder_.File("link")}) {
+    ASSERT_OK_AND_ASSIGN(const auto near, files_.OpenBelow(folder, "a"));
+    EXPECT_THAT(ReadRange(*near, 0, 1), IsOkAndHolds("1"));
+    ASSERT_OK_AND_ASSIGN(const auto far, files_.OpenBelow(folder, "data/more/b"));
+    EXPECT_THAT(ReadRange(*far, 0, 2), IsOkAndHolds("22"));
+    EXPECT_EQ(far->path(), folder + (folder.back() == '/' ? "" : "/") + "data/more/b");
+  }
+}
+
+TEST_F(FileSystemTest, NothingButRegularFilesBelowAFolderIsOpened) {
+  std::filesystem::create_directories(folder_.File("model/data"));
+  std::filesystem::create_directory(folder_.File("other"));
+  folder_.Write("secret", "s");
+  folder_.Write("other/secret", "s");
+  folder_.Write("model/a", "1");
+  folder_.Write("model/data/b", "2");
+  const auto refused = [&](const std::string& relative, const std::string& why) {
+    EXPECT_THAT(files_.OpenBelow(folder_.File("model"), relative),
+                StatusIs(StatusCode::kInvalidArgument, HasSubstr(why)))
+        << relative;
+  };
+  for (const std::string relative :
+       {"", ".", "..", "../secret", "data/../../secret", "data/..", "data/./b", "data//b", "/data/b", "data/", "./a"}) {
+    refused(relative, "is no file below");
+  }
+  refused(folder_.File("secret"), "is no file below");
+  refused(std::string("a\0", 2), "NUL");
+
+  std::filesystem::create_symlink(folder_.File("secret"), folder_.File("model/out"));
+  std::filesystem::create_symlink("a", folder_.File("model/in"));
+  std::filesystem::create_symlink("none", folder_.File("model/dangling"));
+  for (const std::string link : {"out", "in", "dangling"}) refused(link, "model/" + link + ": is a symbolic link");
+  std::filesystem::create_directory_symlink(folder_.File("other"), folder_.File("model/data/out"));
+  std::filesystem::create_directory_symlink(".", folder_.File("model/data/in"));
+  refused("data/out/secret", "model/data/out: is a symbolic link");
+  refused("data/in/b", "model/data/in: is a symbolic link");
+
+  ASSERT_EQ(mkfifo(folder_.File("model/pipe").c_str(), 0600), 0);
+  refused("pipe", "model/pipe: is not a regular file");
+  refused("data", "model/data: is a directory");
+  for (const std::string relative : {"none", "none/a", "a/b"}) {
+    EXPECT_THAT(files_.OpenBelow(folder_.File("model"), relative), StatusIs(StatusCode::kNotFound)) << relative;
+  }
+  EXPECT_THAT(files_.OpenBelow(folder_.File("none"), "a"), StatusIs(StatusCode::kNotFound));
+  EXPECT_THAT(files_.OpenBelow(folder_.File("secret"), "a"), StatusIs(StatusCode::kNotFound));
+}
+
+// Somebody who swaps what is in the folder between two steps of opening a file there.
+class SwappingCalls : public SystemCalls {
+ public:
+  int OpenAt(int folder_fd, const std::string& name, int flags) override {
+    if (name == swap_before) swap();
+    return SystemCalls::OpenAt(folder_fd, name, flags);
+  }
+  std::string swap_before;
+  std::function<void()> swap;
+};
+
+TEST_F(FileSystemTest, WhatIsSwappedMeanwhileLeadsNowhereElse) {
+  std::filesystem::create_directory(folder_.File("other"));
+  folder_.Write("other/file", "secret");
+  const auto open = [&](const std::string& before, const std::function<void()>& swap) {
+    std::filesystem::remove_all(folder_.File("model"));
+    std::filesystem::remove_all(folder_.File("moved"));
+    std::filesystem::create_directories(folder_.File("model/data"));
+    folder_.Write("model/data/file", "public");
+    SwappingCalls calls;
+    calls.swap_before = before;
+    calls.swap = swap;
+    FileSystem files(calls);
+    const auto file = files.OpenBelow(folder_.File("model"), "data/file");
+    return file.ok() ? ReadRange(**file, 0, 6) : file.status();
+  };
+  const std::string model = folder_.File("model"), data = folder_.File("model/data");
+  const std::string other = folder_.File("other"), moved = folder_.File("moved");
+  EXPECT_THAT(open("file",
+                   [&] {
+                     std::filesystem::remove(data + "/file");
+                     std::filesystem::create_symlink(other + "/file", data + "/file");
+                   }),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("data/file: is a symbolic link")));
+  EXPECT_THAT(open("data",
+                   [&] {
+                     std::filesystem::rename(data, moved);
+                     std::filesystem::create_directory_symlink(other, data);
+                   }),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("model/data: is a symbolic link")));
+  // Too late: the folders are open.
+  EXPECT_THAT(open("file",
+                   [&] {
+                     std::filesystem::rename(data, moved);
+                     std::filesystem::create_directory_symlink(other, data);
+                   }),
+              IsOkAndHolds("public"));
+  EXPECT_THAT(open("data",
+                   [&] {
+                     std::filesystem::rename(model, moved);
+                     std::filesystem::create_directory(model);
+                     std::filesystem::create_directory_symlink(other, data);
+                   }),
+              IsOkAndHolds("public"));
+}
+
+TEST_F(FileSystemTest, OpeningBelowAFolderLeavesNoDescriptors) {
+  std::filesystem::create_directories(folder_.File("model/data"));
+  folder_.Write("model/data/file", "x");
+  const auto open_now = [] {
+    const std::filesystem::directory_iterator descriptors("/proc/self/fd");
+    return std::distance(begin(descriptors), end(descriptors));
+  };
+  const auto before = open_now();
+  FaultyFileSystem disk;
+  EXPECT_THAT(disk.OpenBelow(folder_.File("model"), "data/file"), IsOk());
+  const int count = disk.count();
+  EXPECT_EQ(count, 5) << "three opened, two looked at";
+  for (int n = 1; n <= count; ++n) {
+    disk.FailAt(n, EIO);
+    EXPECT_THAT(disk.OpenBelow(folder_.File("model"), "data/file"), StatusIs(StatusCode::kUnavailable)) << n;
+  }
+  EXPECT_EQ(open_now(), before);
 }
 
 TEST_F(FileSystemTest, Exists) {

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
 #include <memory>
 #include <set>
 
@@ -14,14 +13,13 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "tools/formats/model_folder.h"
 #include "tools/formats/safetensors.h"
 #include "vault/file_paths.h"
 #include "vault/near_name.h"
 
 namespace modelvault {
 namespace {
-
-namespace fs = std::filesystem;
 
 // Of the folder in which a process tries the variants' names; its number follows.
 constexpr char kTrial[] = ".names.";
@@ -126,14 +124,19 @@ absl::Status CheckInt8Folder(FileSystem& file_system, const FitInput& input, con
   if (absl::Status status = folders.Make(variants); !status.ok()) return status;
   const absl::StatusOr<std::vector<std::string>> there = file_system.List(variants);
   if (!there.ok()) return there.status();
+  for (const std::string& name : *there) {
+    if (!IsStaleTrial(name)) continue;
+    if (absl::Status status = file_system.RemoveTree(PathIn(variants, name)); !status.ok()) return status;
+  }
+  const absl::StatusOr<std::vector<ModelInFolder>> models = FindModels(file_system, variants);
+  if (!models.ok()) return models.status();
   std::set<std::string> ours;
-  for (size_t v = 0; v < input.variant_count(); ++v) ours.insert(input.variant_name(v));
+  for (size_t v = 0; v < input.variant_count(); ++v) {
+    ours.insert(PathIn(variants, input.variant_name(v) + kSafetensorsExtension));
+  }
   std::set<std::string> others;
-  for (const fs::path file : *there) {
-    const std::string name = file.stem().string();
-    if (file.extension() == kSafetensorsExtension && name[0] != '.' && ours.count(name) == 0) others.insert(name);
-    if (!IsStaleTrial(file.native())) continue;
-    if (absl::Status status = file_system.RemoveTree(PathIn(variants, file.native())); !status.ok()) return status;
+  for (const ModelInFolder& model : *models) {
+    if (ours.count(model.path) == 0) others.insert(model.name);
   }
   if (!others.empty()) {
     return absl::AlreadyExistsError(absl::StrCat(

@@ -32,9 +32,9 @@ absl::StatusOr<Int8Files> WriteInt8Files(FileSystem& file_system, const FitInput
                                          const std::string& folder, Durability durability);
 
 // Whether `folder` may take the files of `input`'s variants; found out by trying, and nothing of it is left.
-// kAlreadyExists, naming them, for *.safetensors of other variants, because whoever packs its variants/ later must find
-// those alone, and for names that are one and the same there, where case or the form of accents does not tell them
-// apart. kUnavailable for a name that its file system does not take.
+// kAlreadyExists, naming them, for models of other variants, because whoever packs its variants/ later must find those
+// alone, and for names that are one and the same there, where case or the form of accents does not tell them apart.
+// kUnavailable for a name that its file system does not take. FindModels' errors.
 absl::Status CheckInt8Folder(FileSystem& file_system, const FitInput& input, const std::string& folder);
 
 }  // namespace modelvault

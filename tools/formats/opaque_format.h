@@ -19,7 +19,7 @@ inline constexpr char kOpaqueFormatName[] = "opaque bytes";
 class OpaqueFormat : public DescribedFormat {
  public:
   absl::string_view name() const override { return kOpaqueFormatName; }
-  absl::string_view extension() const override { return ""; }
+  std::vector<absl::string_view> extensions() const override { return {}; }
   bool Recognises(absl::Span<const uint8_t>) const override { return false; }
   absl::StatusOr<std::vector<TypedRange>> ReadRanges(const RandomAccessFile& file,
                                                      const std::vector<FilePart>&) const override {

@@ -68,7 +68,7 @@ inline constexpr char kSafetensorsExtension[] = ".safetensors";
 class SafetensorsFormat : public ModelFormat {
  public:
   absl::string_view name() const override { return "safetensors"; }
-  absl::string_view extension() const override { return kSafetensorsExtension; }
+  std::vector<absl::string_view> extensions() const override { return {kSafetensorsExtension}; }
   bool Recognises(absl::Span<const uint8_t> head) const override;
   absl::StatusOr<std::string> ReadFrame(const RandomAccessFile& file, const FrameOptions& options) const override;
   absl::StatusOr<ModelStructure> ParseFrame(absl::Span<const uint8_t> frame, uint64_t data_size,

@@ -82,18 +82,8 @@ bool ShardedSafetensorsFormat::Recognises(absl::Span<const uint8_t> head) const 
          (absl::StrContains(text, "\"weight_map\"") || absl::StrContains(text, "\"total_size\""));
 }
 
-std::string ShardedSafetensorsFormat::MainFile(const std::vector<std::string>& names) const {
-  std::string main;
-  for (const std::string& name : names) {
-    if (!absl::EndsWith(name, kShardIndexExtension) || absl::StartsWith(name, ".")) continue;
-    if (!main.empty()) return "";  // Two models, and nothing says which is meant.
-    main = name;
-  }
-  return main;
-}
-
-absl::StatusOr<std::vector<std::string>> ShardedSafetensorsFormat::OtherFiles(FileSystem& file_system,
-                                                                              const RandomAccessFile& index) const {
+absl::StatusOr<std::vector<OtherFile>> ShardedSafetensorsFormat::OpenOthers(FileSystem& file_system,
+                                                                            const RandomAccessFile& index) const {
   const absl::StatusOr<WeightMap> map = ReadIndex(index, index.size(), index.path());
   if (!map.ok()) return map.status();
   std::set<std::string> shards;
@@ -102,7 +92,7 @@ absl::StatusOr<std::vector<std::string>> ShardedSafetensorsFormat::OtherFiles(Fi
   const std::string own_name = index.path().substr(index.path().rfind('/') + 1);
   const absl::StatusOr<std::vector<std::string>> names = file_system.List(folder);
   if (!names.ok()) return names.status();
-  std::vector<std::string> others;
+  std::vector<OtherFile> others;
   for (const std::string& name : *names) {
     if (absl::StartsWith(name, ".") || name == own_name) continue;
     const absl::StatusOr<bool> is_folder = file_system.IsFolder(PathIn(folder, name));
@@ -115,7 +105,9 @@ absl::StatusOr<std::vector<std::string>> ShardedSafetensorsFormat::OtherFiles(Fi
       return absl::InvalidArgumentError(
           absl::StrCat(PathIn(folder, name), ": is no shard of the model: ", index.path(), " does not name it"));
     }
-    others.push_back(name);
+    absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = file_system.OpenForRead(PathIn(folder, name));
+    if (!file.ok()) return file.status();
+    others.push_back({name, *std::move(file)});
   }
   if (shards.empty()) return others;
   return absl::NotFoundError(

@@ -23,11 +23,11 @@ inline constexpr char kShardIndexExtension[] = ".index.json";
 class ShardedSafetensorsFormat : public DescribedFormat {
  public:
   absl::string_view name() const override { return "safetensors in shards"; }
-  absl::string_view extension() const override { return kShardIndexExtension; }
+  std::vector<absl::string_view> extensions() const override { return {kShardIndexExtension}; }
   bool Recognises(absl::Span<const uint8_t> head) const override;
-  std::string MainFile(const std::vector<std::string>& names) const override;
-  absl::StatusOr<std::vector<std::string>> OtherFiles(FileSystem& file_system,
-                                                      const RandomAccessFile& index) const override;
+  bool has_other_files() const override { return true; }
+  absl::StatusOr<std::vector<OtherFile>> OpenOthers(FileSystem& file_system,
+                                                    const RandomAccessFile& index) const override;
   absl::StatusOr<std::vector<TypedRange>> ReadRanges(const RandomAccessFile& file,
                                                      const std::vector<FilePart>& files) const override;
 };

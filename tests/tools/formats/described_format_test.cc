@@ -36,7 +36,7 @@ class RangesFormat : public DescribedFormat {
  public:
   explicit RangesFormat(std::vector<TypedRange> ranges) : ranges_(std::move(ranges)) {}
   absl::string_view name() const override { return "ranges"; }
-  absl::string_view extension() const override { return ".ranges"; }
+  std::vector<absl::string_view> extensions() const override { return {".ranges"}; }
   bool Recognises(absl::Span<const uint8_t>) const override { return true; }
   absl::StatusOr<std::vector<TypedRange>> ReadRanges(const RandomAccessFile&,
                                                      const std::vector<FilePart>&) const override {

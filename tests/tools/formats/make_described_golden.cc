@@ -28,7 +28,7 @@ std::string ReadWhole(const std::string& path) {
 class GoldenFormat : public DescribedFormat {
  public:
   absl::string_view name() const override { return "golden"; }
-  absl::string_view extension() const override { return ".bin"; }
+  std::vector<absl::string_view> extensions() const override { return {".bin"}; }
   bool Recognises(absl::Span<const uint8_t>) const override { return true; }
   absl::StatusOr<std::vector<TypedRange>> ReadRanges(const RandomAccessFile&,
                                                      const std::vector<FilePart>& files) const override {

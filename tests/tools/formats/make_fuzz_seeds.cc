@@ -101,9 +101,27 @@ bool WriteTorch(const std::string& corpus) {
   return Put(corpus + "/pytorch/tensors", tensors) && Put(corpus + "/pytorch/unknown", unknown);
 }
 
+// Of the shards in tests/fuzz/shard_targets.h.
+bool WriteShardIndex(const std::string& folder) {
+  const std::string described = R"({
+  "metadata": {"total_size": 3, "total_parameters": 3.0e0, "more": [null, true, {"a": -1}]},
+  "weight_map": {
+    "b": "m-1.safetensors",
+    "a": "m-1.safetensors",
+    "c": "m-2.safetensors"
+  }
+}
+)";
+  const std::string escaped = R"({"\u0077eight_map":{"\u0061":"m\u002d1.safetensors","b":"m-1.safetensors",)"
+                              R"("c":"\u006d-2.safetensors"},"\ud83d\ude00":"\"\\\/\b\f\n\r\t"})";
+  return Put(folder + "plain",
+             R"({"weight_map":{"a":"m-1.safetensors","b":"m-1.safetensors","c":"m-2.safetensors"}})") &&
+         Put(folder + "described", described) && Put(folder + "escaped", escaped);
+}
+
 bool Write(const std::string& corpus) {
   return WriteTflite(corpus) && WriteOnnx(corpus + "/onnx/") && WriteGguf(corpus) && WriteNumpy(corpus) &&
-         WriteTorch(corpus);
+         WriteTorch(corpus) && WriteShardIndex(corpus + "/shard_index/");
 }
 
 }  // namespace

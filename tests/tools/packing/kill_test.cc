@@ -1,5 +1,6 @@
-// The program killed while it changes a vault: under a tracer that stops it at each system call that changes files, and
-// lets it die there, before the call is carried out or right after. On the disk is then the old vault or the new one.
+// The program killed while it changes a vault or restores a model: under a tracer that stops it at each system call
+// that changes files, and lets it die there, before the call is carried out or right after. On the disk is then the old
+// vault or the new one, and the whole model or none.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,12 +12,14 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "tests/status_matchers.h"
 #include "tests/temp_folder.h"
+#include "tests/tools/formats/onnx/onnx_bytes.h"
 #include "tests/tools/packing/model_files.h"
 #include "tools/packing/pack.h"
 
@@ -28,9 +31,9 @@ bool ChangesFiles(uint64_t number) {
   static const std::vector<long> calls = {
       SYS_write,    SYS_writev,    SYS_pwrite64,  SYS_pwritev,   SYS_copy_file_range, SYS_sendfile,
       SYS_fsync,    SYS_fdatasync, SYS_ftruncate, SYS_fchmod,    SYS_flock,           SYS_openat,
-      SYS_renameat, SYS_renameat2, SYS_unlinkat,  SYS_fallocate,
+      SYS_renameat, SYS_renameat2, SYS_unlinkat,  SYS_fallocate, SYS_mkdirat,
 #ifdef SYS_rename  // Newer architectures have the forms above alone.
-      SYS_rename,   SYS_unlink,    SYS_open,
+      SYS_rename,   SYS_unlink,    SYS_open,      SYS_mkdir,     SYS_rmdir,
 #endif
   };
   return std::find(calls.begin(), calls.end(), static_cast<long>(number)) != calls.end();
@@ -191,6 +194,58 @@ TEST_F(KillTest, Compact) {
   ExpectOldOrNew({"compact", vault_});
 }
 
+TEST_F(KillTest, RestoreOfAFolder) {
+  // With a folder in the folder.
+  const std::map<std::string, std::string> files = {
+      {"data/deep/w.bin", std::string(2000, 'w')},
+      {"m.onnx", onnx::Model(onnx::Initializer(
+                     onnx::ExternalTensor("w", onnx::kInt8, {20, 100}, {{"location", "data/deep/w.bin"}})))}};
+  std::filesystem::create_directories(folder_.File("model/data/deep"));
+  for (const auto& [path, bytes] : files) folder_.Write("model/" + path, bytes);
+  ASSERT_THAT(PackVault(FileSystem::Default(), folder_.File("model"), {{"v", folder_.File("model")}}, vault_, {}),
+              IsOk());
+  names_ = folder_.Names();
+  const std::string out = folder_.File("out");
+  const std::vector<std::string> restore = {"restore", vault_, "v", "--threads", "1", "-o", out};
+  const auto found = [&] {
+    std::map<std::string, std::string> there;
+    if (!std::filesystem::exists(out)) return there;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(out)) {
+      const std::string path = std::filesystem::relative(entry.path(), out);
+      if (entry.is_regular_file()) there[path] = folder_.Read("out/" + path);
+    }
+    return there;
+  };
+  for (const bool after : {false, true}) {
+    int none_left = 0, all_left = 0;
+    for (int n = 1;; ++n) {
+      SCOPED_TRACE(absl::StrCat("killed ", after ? "after" : "before", " call ", n));
+      for (const std::string& name : folder_.Names()) {
+        if (std::find(names_.begin(), names_.end(), name) == names_.end())
+          std::filesystem::remove_all(folder_.File(name));
+      }
+      const Outcome outcome = RunTraced(restore, n, after);
+      if (!outcome.killed) {
+        EXPECT_EQ(outcome.exit_code, 0);
+        EXPECT_EQ(found(), files);
+        break;
+      }
+      ASSERT_TRUE(!std::filesystem::exists(out) || found() == files);
+      ++(std::filesystem::exists(out) ? all_left : none_left);
+      // What is left over is hidden, and in nobody's way.
+      for (const std::string& name : folder_.Names()) {
+        if (std::find(names_.begin(), names_.end(), name) != names_.end() || name == "out") continue;
+        ASSERT_THAT(name, testing::AllOf(testing::StartsWith(".out."), testing::EndsWith(".tmp")));
+      }
+      if (std::filesystem::exists(out) || n % 8 != 0) continue;
+      EXPECT_EQ(RunTraced(restore, 0, false).exit_code, 0);
+      EXPECT_EQ(found(), files);
+    }
+    EXPECT_GE(none_left, 10);
+    EXPECT_GE(all_left, 1);
+  }
+}
+
 TEST_F(KillTest, FitStartedAgainGoesOnToTheSameBytes) {
   TestRandom random(71);
   const auto floats = [&](uint64_t count) {
@@ -230,8 +285,8 @@ TEST_F(KillTest, FitStartedAgainGoesOnToTheSameBytes) {
       ASSERT_TRUE(found == old_ || found == fresh);
       ASSERT_EQ(RunTraced(fit, 0, false).exit_code, 0);
       ASSERT_TRUE(folder_.Read("v.mvlt") == fresh);
-      // A temporary file, hidden, is all that a killed run may leave, and only if it came to name the vault; or its work
-      // folder, empty, if it was just about to mark or to remove it: it might be anybody's then.
+      // A temporary file, hidden, is all that a killed run may leave, and only if it came to name the vault; or its
+      // work folder, empty, if it was just about to mark or to remove it: it might be anybody's then.
       for (const std::string& name : folder_.Names()) {
         if (std::find(names_.begin(), names_.end(), name) != names_.end()) continue;
         if (name == "v.mvlt.fit-work") {

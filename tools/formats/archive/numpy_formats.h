@@ -15,7 +15,7 @@ namespace modelvault {
 class NpyFormat : public DescribedFormat {
  public:
   absl::string_view name() const override { return "npy"; }
-  absl::string_view extension() const override { return ".npy"; }
+  std::vector<absl::string_view> extensions() const override { return {".npy"}; }
   bool Recognises(absl::Span<const uint8_t> head) const override;
   absl::StatusOr<std::vector<TypedRange>> ReadRanges(const RandomAccessFile& file,
                                                      const std::vector<FilePart>& files) const override;
@@ -26,7 +26,7 @@ class NpyFormat : public DescribedFormat {
 class NpzFormat : public DescribedFormat {
  public:
   absl::string_view name() const override { return "npz"; }
-  absl::string_view extension() const override { return ".npz"; }
+  std::vector<absl::string_view> extensions() const override { return {".npz"}; }
   bool Recognises(absl::Span<const uint8_t> head) const override;
   absl::StatusOr<std::vector<TypedRange>> ReadRanges(const RandomAccessFile& file,
                                                      const std::vector<FilePart>& files) const override;

@@ -17,7 +17,7 @@ namespace modelvault {
 class TorchFormat : public DescribedFormat {
  public:
   absl::string_view name() const override { return "pytorch"; }
-  absl::string_view extension() const override { return ".pt"; }
+  std::vector<absl::string_view> extensions() const override { return {".pt", ".pth", ".bin"}; }
   bool Recognises(absl::Span<const uint8_t> head) const override;
   absl::StatusOr<std::vector<TypedRange>> ReadRanges(const RandomAccessFile& file,
                                                      const std::vector<FilePart>& files) const override;

@@ -23,7 +23,7 @@ namespace modelvault {
 class GgufFormat : public DescribedFormat {
  public:
   absl::string_view name() const override { return "gguf"; }
-  absl::string_view extension() const override { return ".gguf"; }
+  std::vector<absl::string_view> extensions() const override { return {".gguf"}; }
   bool Recognises(absl::Span<const uint8_t> head) const override;
   absl::StatusOr<std::vector<TypedRange>> ReadRanges(const RandomAccessFile& file,
                                                      const std::vector<FilePart>& files) const override;

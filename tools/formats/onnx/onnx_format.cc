@@ -4,15 +4,13 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
-#include <system_error>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tools/formats/onnx/onnx_quantisation.h"
 #include "tools/formats/onnx/onnx_tensors.h"
@@ -125,28 +123,6 @@ uint64_t MessageSize(const RandomAccessFile& file, const std::vector<FilePart>& 
   return files.empty() ? file.size() : files.front().size;
 }
 
-// A path without '..' leaves the folder where a part of it is a symbolic link.
-absl::Status CheckWithin(const std::string& model, const OnnxTensor& tensor) {
-  namespace fs = std::filesystem;
-  const std::string& location = tensor.external->location;
-  const std::string folder = FolderOf(model);
-  std::error_code error;
-  const fs::path inside = fs::canonical(folder, error);
-  const fs::path target = error ? fs::path() : fs::canonical(PathIn(folder, location), error);
-  if (error) {
-    const absl::Status status =
-        OnnxTensorError(model, tensor, absl::StrCat("its values are in ", Quoted(location), ": ", error.message()));
-    const bool missing = error == std::errc::no_such_file_or_directory;
-    return absl::Status(missing ? absl::StatusCode::kNotFound : absl::StatusCode::kUnavailable, status.message());
-  }
-  if (std::mismatch(inside.begin(), inside.end(), target.begin(), target.end()).first == inside.end()) {
-    return absl::OkStatus();
-  }
-  return OnnxTensorError(model, tensor,
-                         absl::StrCat("its values are in ", Quoted(location),
-                                      ", a symbolic link out of the model's folder, which is not followed"));
-}
-
 }  // namespace
 
 bool OnnxFormat::Recognises(absl::Span<const uint8_t> head) const {
@@ -166,29 +142,27 @@ bool OnnxFormat::Recognises(absl::Span<const uint8_t> head) const {
   return !first;
 }
 
-std::string OnnxFormat::MainFile(const std::vector<std::string>& names) const {
-  std::string main;
-  for (const std::string& name : names) {
-    if (!absl::EndsWith(name, extension()) || absl::StartsWith(name, ".")) continue;
-    if (!main.empty()) return "";  // Two models, and nothing says which is meant.
-    main = name;
-  }
-  return main;
-}
-
-absl::StatusOr<std::vector<std::string>> OnnxFormat::OtherFiles(FileSystem&, const RandomAccessFile& file) const {
+absl::StatusOr<std::vector<OtherFile>> OnnxFormat::OpenOthers(FileSystem& file_system,
+                                                              const RandomAccessFile& file) const {
   const absl::StatusOr<std::vector<OnnxTensor>> tensors = ReadOnnxTensors(file, file.size());
   if (!tensors.ok()) return tensors.status();
   const std::string own_name = file.path().substr(file.path().rfind('/') + 1);
-  std::vector<std::string> others;
+  std::vector<OtherFile> others;
   std::set<absl::string_view> seen;
   for (const OnnxTensor& tensor : *tensors) {
-    if (!tensor.external.has_value() || !seen.insert(tensor.external->location).second) continue;
-    if (tensor.external->location == own_name) {
+    if (!tensor.external.has_value()) continue;
+    const std::string& location = tensor.external->location;
+    if (!seen.insert(location).second) continue;
+    if (location == own_name) {
       return OnnxTensorError(file.path(), tensor, "its external data are in the model's own file");
     }
-    if (absl::Status status = CheckWithin(file.path(), tensor); !status.ok()) return status;
-    others.push_back(tensor.external->location);
+    absl::StatusOr<std::unique_ptr<RandomAccessFile>> other = file_system.OpenBelow(FolderOf(file.path()), location);
+    if (!other.ok()) {
+      const absl::Status where = OnnxTensorError(
+          file.path(), tensor, absl::StrCat("its values are in another file: ", other.status().message()));
+      return absl::Status(other.status().code(), where.message());
+    }
+    others.push_back({location, *std::move(other)});
   }
   return others;
 }

@@ -19,19 +19,16 @@ namespace modelvault {
 class OnnxFormat : public DescribedFormat {
  public:
   absl::string_view name() const override { return "ONNX"; }
-  absl::string_view extension() const override { return ".onnx"; }
+  std::vector<absl::string_view> extensions() const override { return {".onnx"}; }
+  bool has_other_files() const override { return true; }
   bool names_are_generated() const override { return true; }
 
   // The format has no magic. A file begins with the version of the format, and goes on with fields of a model only.
   bool Recognises(absl::Span<const uint8_t> head) const override;
 
-  // The only file of this extension.
-  std::string MainFile(const std::vector<std::string>& names) const override;
-
-  // The files that tensors name, in the order of first use. kNotFound, naming the tensor, for one that is not there;
-  // kInvalidArgument for one that is not in the model's folder or below it.
-  absl::StatusOr<std::vector<std::string>> OtherFiles(FileSystem& file_system,
-                                                      const RandomAccessFile& file) const override;
+  // The files that tensors name, in the order of first use. Errors name the tensor.
+  absl::StatusOr<std::vector<OtherFile>> OpenOthers(FileSystem& file_system,
+                                                    const RandomAccessFile& file) const override;
 
   // Of several files the first is the message; the others have the paths that tensors name.
   absl::StatusOr<std::vector<TypedRange>> ReadRanges(const RandomAccessFile& file,

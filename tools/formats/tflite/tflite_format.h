@@ -24,7 +24,7 @@ namespace modelvault {
 class TfliteFormat : public DescribedFormat {
  public:
   absl::string_view name() const override { return "TFLite"; }
-  absl::string_view extension() const override { return ".tflite"; }
+  std::vector<absl::string_view> extensions() const override { return {".tflite"}; }
   bool names_are_generated() const override { return true; }
   bool has_quantisation() const override { return true; }
   bool Recognises(absl::Span<const uint8_t> head) const override;

@@ -37,7 +37,7 @@ absl::StatusOr<uint64_t> FileSize(FileSystem& file_system, const std::string& pa
 }
 
 absl::StatusOr<ExitCode> Run(Session& session, const Arguments& arguments) {
-  const absl::StatusOr<std::vector<VariantInput>> variants = FindVariants(arguments.variants);
+  const absl::StatusOr<std::vector<VariantInput>> variants = FindVariants(session.file_system, arguments.variants);
   if (!variants.ok()) return variants.status();
   if (variants->empty()) return UsageError(session, "no variant is given: use --variants or --variant");
   const absl::StatusOr<uint64_t> old_size = FileSize(session.file_system, arguments.vault);

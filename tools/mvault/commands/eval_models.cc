@@ -28,12 +28,13 @@ absl::StatusOr<EvalModels> EvalModels::Open(FileSystem& file_system, const std::
   EvalModels result(file_system);
   if (IsFolder(path)) {
     const std::string inner = (fs::path(path) / "variants").string();
-    const absl::StatusOr<std::vector<VariantInput>> inputs = FindVariants({IsFolder(inner) ? inner : path, {}, {}});
+    const absl::StatusOr<std::vector<VariantInput>> inputs =
+        FindVariants(file_system, {IsFolder(inner) ? inner : path, {}, {}});
     if (!inputs.ok()) return inputs.status();
     for (const VariantInput& input : *inputs) {
-      const absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = file_system.OpenForRead(input.path);
+      const absl::StatusOr<ModelFile> file = OpenModelFile(file_system, input.path);
       if (!file.ok()) return file.status();
-      result.models_.push_back({input.name, (*file)->size(), input.path});
+      result.models_.push_back({input.name, file->size(), input.path});
     }
     return result;
   }

@@ -23,7 +23,7 @@ namespace modelvault {
 // Thread-safe.
 class EvalModels {
  public:
-  // `path` is a vault or a folder: of the *.safetensors in its folder "variants" or, without one, in itself. Errors are
+  // `path` is a vault or a folder: of the models in its folder "variants" or, without one, in itself. Errors are
   // NamedVault's and FindVariants'; also kInvalidArgument for a vault without variants. `file_system` must outlive it.
   static absl::StatusOr<EvalModels> Open(FileSystem& file_system, const std::string& path);
 

@@ -218,7 +218,7 @@ absl::StatusOr<ExitCode> Fit(Session& session, Arguments arguments) {
   if (absl::Status status = Complete(&arguments); !status.ok()) return UsageError(session, status.message());
   if (absl::Status s = CheckNetworkOptions(arguments.network); !s.ok()) return UsageError(session, s.message());
   if (absl::Status status = ReadTensorWeights(session.file_system, &arguments); !status.ok()) return status;
-  absl::StatusOr<std::vector<VariantInput>> variants = FindVariants(arguments.variants);
+  absl::StatusOr<std::vector<VariantInput>> variants = FindVariants(session.file_system, arguments.variants);
   if (!variants.ok()) return variants.status();
   if (variants->empty()) return UsageError(session, "nothing to fit: give --variants or --variant");
   arguments.files.variants = *std::move(variants);

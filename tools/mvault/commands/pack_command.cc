@@ -98,7 +98,7 @@ absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
     return UsageError(session, "--segment-size: expected 4 KiB to 16 MiB, a multiple of 256");
   }
   if (absl::Status s = CheckNetworkOptions(arguments.network); !s.ok()) return UsageError(session, s.message());
-  const absl::StatusOr<std::vector<VariantInput>> variants = FindVariants(arguments.variants);
+  const absl::StatusOr<std::vector<VariantInput>> variants = FindVariants(session.file_system, arguments.variants);
   if (!variants.ok()) return variants.status();
   if (variants->empty()) return UsageError(session, "nothing to pack beside the base: give --variants or --variant");
   bool overwrites = SameFile(arguments.base, arguments.output) || SameFile(arguments.network.model, arguments.output) ||

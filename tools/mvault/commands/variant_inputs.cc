@@ -1,66 +1,34 @@
 #include "tools/mvault/commands/variant_inputs.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "tools/formats/model_folder.h"
 #include "tools/formats/model_formats.h"
-#include "tools/formats/sharded_safetensors.h"
 #include "vault/near_name.h"
 #include "vault/variant_name.h"
 
 namespace modelvault {
 namespace {
 
-namespace fs = std::filesystem;
-
 bool IsPair(const std::string& text) {
   const size_t equals = text.find('=');
   return equals != std::string::npos && equals + 1 < text.size();
 }
 
-absl::Status FolderError(const std::string& folder, const std::error_code& error) {
-  const std::string message = absl::StrCat(folder, ": ", error.message());
-  if (error == std::errc::no_such_file_or_directory) return absl::NotFoundError(message);
-  if (error == std::errc::not_a_directory) return absl::InvalidArgumentError(message);
-  return absl::UnavailableError(message);
-}
-
-// Whether a folder is a model.
-bool HasShardIndex(const fs::path& folder) {
-  std::error_code error;
-  if (!fs::is_directory(folder, error)) return false;
-  fs::directory_iterator entries(folder, error);
-  return !error && std::any_of(entries, fs::directory_iterator(), [](const fs::directory_entry& entry) {
-    return absl::EndsWith(entry.path().filename().string(), kShardIndexExtension);
-  });
-}
-
-absl::Status AddFolder(const std::string& folder, std::vector<VariantInput>* inputs) {
-  const size_t before = inputs->size();
-  std::error_code error;
-  fs::directory_iterator entries(folder, error);
-  for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
-    const fs::path& path = entries->path();
-    // A copy of a folder from another system may bring hidden files that only look like models.
-    const std::string name = path.filename().string();
-    if (name.front() == '.') continue;
-    if (absl::EndsWith(name, kShardIndexExtension)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(folder, ": is one model in shards, not a folder of variants: give --variant NAME=", folder));
-    }
-    if (HasShardIndex(path)) inputs->push_back({name, path.string()});
-    if (!KnownModelFormats().HasExtension(name)) continue;
-    inputs->push_back({path.stem().string(), path.string()});
-  }
-  if (error) return FolderError(folder, error);
-  if (inputs->size() == before)
-    return absl::InvalidArgumentError(absl::StrCat(folder, ": no ", KnownModelFormats().Extensions(), " in it"));
-  return absl::OkStatus();
+absl::Status AddFolder(FileSystem& file_system, const VariantArguments& arguments, std::vector<VariantInput>* inputs) {
+  const absl::StatusOr<std::vector<ModelInFolder>> models =
+      FindModels(file_system, arguments.folder, arguments.without);
+  if (!models.ok()) return models.status();
+  for (const ModelInFolder& model : *models) inputs->push_back({model.name, model.path});
+  if (!models->empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(arguments.folder, ": no ", KnownModelFormats().Extensions(), " in it, and no folder with one"));
 }
 
 }  // namespace
@@ -68,8 +36,8 @@ absl::Status AddFolder(const std::string& folder, std::vector<VariantInput>* inp
 void AddVariantOptions(Command* command, VariantArguments* arguments) {
   command
       ->AddOption("--variants", &arguments->folder,
-                  absl::StrCat("Folder: every ", KnownModelFormats().Extensions(),
-                               " in it is a variant, named by the file's stem"))
+                  "Folder: every model in it is a variant, a file of a known format's extension, named by its stem, or "
+                  "a folder that holds one model")
       .TypeName("DIR");
   command->AddOption("--variant", &arguments->pairs, "One variant: its name and its file; may be given many times")
       .TypeName("NAME=FILE")
@@ -85,7 +53,9 @@ absl::Status WithWayOn(const absl::Status& status, const std::vector<VariantInpu
   const bool is_its_own = absl::IsInvalidArgument(status) || absl::IsDataLoss(status) || absl::IsNotFound(status);
   if (!is_its_own || variants.size() < 2) return status;
   const auto about = [&](const VariantInput& v) {
-    return absl::StartsWith(status.message(), absl::StrCat(v.path, ": "));
+    absl::string_view rest = status.message();
+    // A file, or one in the variant's folder.
+    return absl::ConsumePrefix(&rest, v.path) && (absl::StartsWith(rest, ": ") || absl::StartsWith(rest, "/"));
   };
   const auto found = std::find_if(variants.begin(), variants.end(), about);
   if (found == variants.end()) return status;
@@ -133,10 +103,10 @@ absl::StatusOr<PackOptions> FindPackOptions(const NameRuleArguments& names, std:
   return options;
 }
 
-absl::StatusOr<std::vector<VariantInput>> FindVariants(const VariantArguments& arguments) {
+absl::StatusOr<std::vector<VariantInput>> FindVariants(FileSystem& file_system, const VariantArguments& arguments) {
   std::vector<VariantInput> inputs;
   if (!arguments.folder.empty()) {
-    if (absl::Status status = AddFolder(arguments.folder, &inputs); !status.ok()) return status;
+    if (absl::Status status = AddFolder(file_system, arguments, &inputs); !status.ok()) return status;
   }
   for (const std::string& pair : arguments.pairs) {
     const size_t equals = pair.find('=');

@@ -13,6 +13,7 @@
 #include "tools/mvault/cli/command_line.h"
 #include "tools/packing/name_rules.h"
 #include "tools/packing/pack.h"
+#include "vault/file_system.h"
 
 namespace modelvault {
 
@@ -26,7 +27,8 @@ struct VariantArguments {
 void AddVariantOptions(Command* command, VariantArguments* arguments);
 
 // Of --opaque.
-inline constexpr char kOpaqueHelp[] = "Carry a file that is no model, or a damaged one, as it is, instead of refusing it";
+inline constexpr char kOpaqueHelp[] =
+    "Carry a file that is no model, or a damaged one, as it is, instead of refusing it";
 
 struct NameRuleArguments {
   std::vector<std::string> renames;  // FROM=TO.
@@ -47,12 +49,11 @@ absl::StatusOr<PackOptions> FindPackOptions(const NameRuleArguments& names, std:
 // kNotFound), how to go on without that one.
 absl::Status WithWayOn(const absl::Status& status, const std::vector<VariantInput>& variants);
 
-// The variants meant but for those in `without`, sorted by name: of `folder` every file that has a known format's
-// extension (hidden files apart), named by its stem; of each pair what stands before and after its first '='.
-// kInvalidArgument for none at all, a pair without '=', an invalid name, a folder without such files; kAlreadyExists
-// for a name given twice; kNotFound or kUnavailable for a folder that cannot be read; kNotFound for a name in `without`
-// that is none of theirs.
-absl::StatusOr<std::vector<VariantInput>> FindVariants(const VariantArguments& arguments);
+// The variants meant but for those in `without`, sorted by name: the models of `folder` (FindModels); of each pair what
+// stands before and after its first '='. kInvalidArgument for none at all, a pair without '=', an invalid name, a
+// folder without models; kAlreadyExists for a name given twice; kNotFound for a name in `without` that is none of
+// theirs; FindModels' errors.
+absl::StatusOr<std::vector<VariantInput>> FindVariants(FileSystem& file_system, const VariantArguments& arguments);
 
 }  // namespace modelvault
 

@@ -52,9 +52,11 @@ TEST(MvaultArchiveTest, ArchivesOfArraysComeBack) {
 }
 
 TEST(MvaultArchiveTest, PyTorchsArchivesComeBack) {
-  ExpectRoundTrips(".pt", "layer.weight", [](const std::string&, const std::string& bytes) {
-    return TorchFile(TorchPickle({{"layer.weight", "CharStorage", "0", {64, 96}, {}}}), {bytes, bytes.substr(0, 99)});
-  });
+  for (const char* const extension : {".pt", ".pth", ".bin"}) {
+    ExpectRoundTrips(extension, "layer.weight", [](const std::string&, const std::string& bytes) {
+      return TorchFile(TorchPickle({{"layer.weight", "CharStorage", "0", {64, 96}, {}}}), {bytes, bytes.substr(0, 99)});
+    });
+  }
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -74,6 +75,65 @@ class MvaultFaultTest : public testing::Test {
 
 TEST_F(MvaultFaultTest, Restore) {
   FailEachOperation({"restore", vault_, "few", "-o", models_.File("new"), "--threads", "1"});
+}
+
+// The whole folder, or none, and a message that names the folder that was asked for.
+TEST_F(MvaultFaultTest, RestoreOfAFolder) {
+  const FileModel& model = models_.few_model();
+  std::filesystem::create_directory(models_.File("sharded"));
+  std::string map;
+  for (size_t i = 0; i < 2; ++i) {
+    FileModel shard;
+    for (size_t t = i; t < model.tensors.size(); t += 2) {
+      shard.tensors.push_back(model.tensors[t]);
+      absl::StrAppend(&map, map.empty() ? "" : ", ", "\"", model.tensors[t].name, "\": \"", i, ".safetensors\"");
+    }
+    models_.folder().Write(absl::StrCat("sharded/", i, ".safetensors"), Serialize(shard));
+  }
+  models_.folder().Write("sharded/m.index.json", absl::StrCat("{\"weight_map\": {", map, "}}"));
+  ASSERT_EQ(Mvault({"pack", "--base", models_.File("sharded"), "--variant", "v=" + models_.File("sharded"), "-o",
+                    models_.File("folders.mvlt")})
+                .exit_code,
+            0);
+  const auto found = [&] {
+    std::map<std::string, std::string> files;
+    for (const auto& entry : std::filesystem::directory_iterator(models_.File("new"))) {
+      const std::string name = entry.path().filename();
+      files[name] = models_.folder().Read("new/" + name);
+    }
+    return files;
+  };
+  const std::vector<std::string> names = models_.folder().Names();
+  const std::vector<std::string> restore = {
+      "restore", models_.File("folders.mvlt"), "v", "-o", models_.File("new"), "--threads", "1"};
+  FaultyFileSystem disk;
+  ASSERT_EQ(MvaultOn(disk, restore).exit_code, 0);
+  const int count = disk.count();
+  const auto whole = found();
+  EXPECT_EQ(whole.size(), 3u);
+  for (const auto& [name, bytes] : whole) EXPECT_EQ(bytes, models_.folder().Read("sharded/" + name));
+  for (const int error : {EIO, ENOSPC}) {
+    for (int n = 1; n <= count; ++n) {
+      SCOPED_TRACE(absl::StrCat("errno ", error, " at operation ", n, " of ", count));
+      std::filesystem::remove_all(models_.File("new"));
+      disk.FailAt(n, error);
+      const ProgramRun run = MvaultOn(disk, restore);
+      ASSERT_TRUE(disk.hit().has_value());
+      EXPECT_EQ(run.exit_code, n == count ? 10 : 5) << run;
+      if (n == count) {
+        EXPECT_THAT(run.err, HasSubstr(absl::StrCat(models_.File("new"), ": the new folder is in place and complete")));
+        EXPECT_EQ(found(), whole);
+      } else {
+        EXPECT_EQ(models_.folder().Names(), names);
+      }
+    }
+  }
+  // A folder that is there already stays whole.
+  disk.Repair();
+  models_.folder().Write("new/more", "kept");
+  const ProgramRun run = MvaultOn(disk, restore);
+  EXPECT_EQ(run.exit_code, 8) << run;
+  EXPECT_EQ(found().size(), 4u);
 }
 
 TEST_F(MvaultFaultTest, Verify) { FailEachOperation({"verify", vault_, "--threads", "1"}); }

@@ -115,7 +115,7 @@ TEST_F(MvaultShardsTest, AFolderOfVariantsIsNoModel) {
   ProgramRun run = Mvault(
       {"pack", "--base", temp_.File("base"), "--variants", temp_.File("variants/legal"), "-o", temp_.File("v.mvlt")});
   EXPECT_EQ(run.exit_code, 3) << run;
-  EXPECT_THAT(run.err, HasSubstr("is one model in shards, not a folder of variants: give --variant NAME="));
+  EXPECT_THAT(run.err, HasSubstr("is one model in shards, not a folder of models: give --variant NAME="));
   run = Mvault({"pack", "--base", temp_.File("variants"), "--variants", temp_.File("variants"), "-o", temp_.File("v")});
   EXPECT_EQ(run.exit_code, 3) << run;
   EXPECT_THAT(run.err, HasSubstr("is a directory, and no model"));
@@ -131,6 +131,29 @@ TEST_F(MvaultShardsTest, ShardsThatAreMissingOrStrayAreTold) {
   EXPECT_EQ(PackLegal().exit_code, 0);
   fs::remove(temp_.File("variants/legal/m-00002-of-00002.safetensors"));
   ExpectRefused(7, "1 of its shards are missing, the first is m-00002-of-00002.safetensors");
+}
+
+// As download caches keep a model: links to files that have other names.
+TEST_F(MvaultShardsTest, LinksAmongTheFilesAreFollowed) {
+  for (const std::string name : {"m-00002-of-00002.safetensors", "config.json", "m.safetensors.index.json"}) {
+    const std::string file = temp_.File("variants/legal/" + name);
+    fs::rename(file, temp_.File("moved-" + name));
+    fs::create_symlink(temp_.File("moved-" + name), file);
+  }
+  EXPECT_EQ(PackLegal().exit_code, 0);
+  fs::remove(temp_.File("moved-config.json"));
+  ExpectRefused(7, "variants/legal/config.json");
+}
+
+TEST_F(MvaultShardsTest, WhatIsWrongWithOneVariantIsLeftOut) {
+  fs::remove(temp_.File("variants/legal/m-00002-of-00002.safetensors"));
+  std::vector<std::string> pack = {
+      "pack", "--base", temp_.File("base"), "--variants", temp_.File("variants"), "-o", temp_.File("v.mvlt")};
+  const ProgramRun run = Mvault(pack);
+  EXPECT_EQ(run.exit_code, 7) << run;
+  EXPECT_THAT(run.err, HasSubstr("; to go on without it: --without legal"));
+  pack.insert(pack.end(), {"--without", "legal"});
+  EXPECT_EQ(Mvault(pack).exit_code, 0);
 }
 
 TEST_F(MvaultShardsTest, AnIndexThatLiesIsRefused) {

@@ -151,15 +151,20 @@ TEST(MvaultOnnxTest, InfoTellsHowIntegersStandForReals) {
 TEST(MvaultOnnxTest, ModelsWithExternalDataComeBackAsFolders) {
   const TempFolder folder;
   const std::map<std::string, Weights> models = Models();
-  std::vector<std::string> pack = {"pack", "-o", folder.File("v.mvlt")};
+  std::vector<std::string> pack = {"pack", "--base", folder.File("base/base.onnx"), "-o", folder.File("v.mvlt")};
   for (const auto& [name, weights] : models) {
-    std::filesystem::create_directories(folder.File(name + "/data"));
-    for (const auto& [path, bytes] : Files(name, weights)) folder.Write(absl::StrCat(name, "/", path), bytes);
-    const std::string model = folder.File(absl::StrCat(name, "/", name, ".onnx"));
-    pack.insert(pack.end(), {name == "base" ? "--base" : "--variant", name == "base" ? model : name + "=" + model});
+    const std::string of_model = (name == "base" ? "" : "variants/") + name;
+    std::filesystem::create_directories(folder.File(of_model + "/data"));
+    for (const auto& [path, bytes] : Files(name, weights)) folder.Write(absl::StrCat(of_model, "/", path), bytes);
+    const std::string model = folder.File(absl::StrCat(of_model, "/", name, ".onnx"));
+    if (name != "base") pack.insert(pack.end(), {"--variant", name + "=" + model});
   }
   const ProgramRun packed = Mvault(pack);
   ASSERT_EQ(packed.exit_code, 0) << packed;
+  const ProgramRun found = Mvault(
+      {"pack", "--base", folder.File("base"), "--variants", folder.File("variants"), "-o", folder.File("found.mvlt")});
+  ASSERT_EQ(found.exit_code, 0) << found;
+  EXPECT_TRUE(folder.Read("found.mvlt") == folder.Read("v.mvlt"));
   ExpectVault(folder.File("v.mvlt"), {"embed", "head", "half"});
   for (const auto& [name, weights] : models) {
     const ProgramRun restored = Mvault({"restore", folder.File("v.mvlt"), name, "-o", folder.File("out-" + name)});
@@ -194,8 +199,8 @@ TEST(MvaultOnnxTest, AModelThatNamesAFileOutsideItsFolderIsRefused) {
   EXPECT_FALSE(std::filesystem::exists(folder.File("v.mvlt")));
 }
 
-// The safetensors file at `path` as ONNX.
-std::string Converted(const std::string& path) {
+// The safetensors file at `path` as ONNX. With `values` these are appended there, for a file called `data`.
+std::string Converted(const std::string& path, const std::string& data = "", std::string* values = nullptr) {
   std::string graph;
   const auto file = OpenModelFile(FileSystem::Default(), path);
   EXPECT_THAT(file, IsOk());
@@ -204,7 +209,13 @@ std::string Converted(const std::string& path) {
     EXPECT_EQ(tensor.dtype, DType::kF32);
     EXPECT_THAT(file->ReadData(tensor.begin, absl::MakeSpan(reinterpret_cast<uint8_t*>(bytes.data()), bytes.size())),
                 IsOk());
-    graph += Initializer(Tensor(tensor.name, kFloat, tensor.shape, bytes));
+    if (values == nullptr) {
+      graph += Initializer(Tensor(tensor.name, kFloat, tensor.shape, bytes));
+      continue;
+    }
+    const Entries place = {{"location", data}, {"offset", absl::StrCat(values->size())}};
+    graph += Initializer(ExternalTensor(tensor.name, kFloat, tensor.shape, place));
+    *values += bytes;
   }
   return Model(graph);
 }
@@ -220,14 +231,20 @@ TEST(MvaultOnnxTest, FloatsAreFittedAsThoseOfSafetensors) {
     const std::string from = models.File("variants/" + name + ".safetensors");
     folder.Write("onnx/" + name + ".onnx", Converted(from));
     std::filesystem::copy_file(from, folder.File("safetensors/" + name + ".safetensors"));
+    std::filesystem::create_directories(folder.File("external/" + name));
+    std::string values;
+    folder.Write("external/" + name + "/model.onnx", Converted(from, "model.bin", &values));
+    folder.Write("external/" + name + "/model.bin", values);
   }
-  for (const std::string format : {"onnx", "safetensors"}) {
+  for (const std::string variants : {"onnx", "external", "safetensors"}) {
+    const std::string base = variants == "safetensors" ? "base.safetensors" : "base.onnx";
     const ProgramRun run =
-        Mvault({"fit", "--base", folder.File("base." + format), "--variants", folder.File(format), "--curvature",
-                models.File("curvature.safetensors"), "--budget", "12000", "-o", folder.File(format + ".mvlt")});
+        Mvault({"fit", "--base", folder.File(base), "--variants", folder.File(variants), "--curvature",
+                models.File("curvature.safetensors"), "--budget", "12000", "-o", folder.File(variants + ".mvlt")});
     ASSERT_EQ(run.exit_code, 0) << run;
   }
   EXPECT_TRUE(folder.Read("onnx.mvlt") == folder.Read("safetensors.mvlt"));
+  EXPECT_TRUE(folder.Read("external.mvlt") == folder.Read("safetensors.mvlt"));
 }
 
 }  // namespace
