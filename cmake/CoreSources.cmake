@@ -15,7 +15,10 @@ set(MODELVAULT_CODEC_CORE_SOURCES
     shared_tables.cc
     variant_layout.cc
     xxh64.cc)
-set(MODELVAULT_VAULT_CORE_SOURCES vault_view.cc)
+set(MODELVAULT_VAULT_CORE_SOURCES
+    signature_view.cc
+    vault_proof.cc
+    vault_view.cc)
 set(MODELVAULT_RESTORE_CORE_SOURCES
     proven_chunks.cc
     variant_stream.cc)

@@ -1,6 +1,7 @@
-// Constants of the container (docs/format.md §2, §5 to §8): where things are, how large they may be, which versions
-// there are. Frozen with the format version: these bytes are in files already written. What the coded bytes look like
-// is in codec/core/codec_format.h, what NETWORK holds in restore/infer. C headers only: the core uses this, too.
+// Constants of the container (docs/format.md §2, §5 to §8, §12): where things are, how large they may be, which
+// versions there are. Frozen with the format version: these bytes are in files already written. What the coded bytes
+// look like is in codec/core/codec_format.h, what NETWORK holds in restore/infer. C headers only: the core uses this,
+// too.
 #ifndef MODELVAULT_VAULT_FORMAT_H_
 #define MODELVAULT_VAULT_FORMAT_H_
 
@@ -18,7 +19,7 @@ struct FieldPlace {
 // The line endings tell of transfers in text mode.
 inline constexpr uint8_t kVaultMagic[8] = {'M', 'V', 'L', 'T', '\r', '\n', 0x1A, '\n'};
 inline constexpr uint16_t kVersionMajor = 1;
-inline constexpr uint16_t kVersionMinor = 3;  // The newest that is read; written is the lowest that will do.
+inline constexpr uint16_t kVersionMinor = 4;  // The newest that is known; written is the lowest that will do.
 
 // Header features. A reader refuses what it does not know.
 inline constexpr uint32_t kFeatureWideChunks = 1;
@@ -26,10 +27,13 @@ inline constexpr uint32_t kFeatureWideIndex = 2;
 inline constexpr uint32_t kFeatureFreeLayouts = 4;       // From version 1.1.
 inline constexpr uint32_t kFeatureNetwork = 8;           // From version 1.2.
 inline constexpr uint32_t kFeatureDescribedFrames = 16;  // From version 1.3.
-// The features that a vault of version 1.`minor` may have.
+inline constexpr uint32_t kFeatureSignature = 32;        // From version 1.4.
+inline constexpr uint32_t kFeatureTenants = 64;          // From version 1.4; not known yet.
+// The features that a vault of version 1.`minor` may have. No later version brings anything without a feature.
 constexpr uint32_t KnownFeatures(uint16_t minor) {
   return kFeatureWideChunks | kFeatureWideIndex | (minor >= 1 ? kFeatureFreeLayouts : 0) |
-         (minor >= 2 ? kFeatureNetwork : 0) | (minor >= 3 ? kFeatureDescribedFrames : 0);
+         (minor >= 2 ? kFeatureNetwork : 0) | (minor >= 3 ? kFeatureDescribedFrames : 0) |
+         (minor >= 4 ? kFeatureSignature : 0);
 }
 
 // Sections and blobs start at multiples of this.
@@ -68,8 +72,13 @@ enum class Section : uint8_t {
 };
 inline constexpr size_t kSectionCount = 7;
 // Those that a vault may have, in the order of the file.
-inline constexpr Section kSectionsInFile[] = {Section::kModel,   Section::kChunks, Section::kBase,
-                                              Section::kNetwork, Section::kIndex,  Section::kManifest};
+inline constexpr Section kSectionsInFile[] = {Section::kModel,    Section::kChunks, Section::kBase,
+                                              Section::kNetwork,  Section::kIndex,  Section::kManifest,
+                                              Section::kSignature};
+// The feature that a vault with this section has; 0: every vault has it.
+constexpr uint32_t SectionFeature(Section section) {
+  return section == Section::kNetwork ? kFeatureNetwork : section == Section::kSignature ? kFeatureSignature : 0;
+}
 // A section's entry.
 inline constexpr size_t kSectionEntrySize = 24;
 inline constexpr FieldPlace kSectionOffsetField{0, 8};
@@ -132,6 +141,47 @@ inline constexpr uint64_t kMaxManifestExtra = uint64_t{1} << 20;
 inline constexpr uint8_t kFrameMagic[8] = {'M', 'V', 'F', 'R', 'A', 'M', 'E', 1};
 inline constexpr FieldPlace kDescriptionSizeField{8, 4};
 inline constexpr size_t kFrameHeadSize = 12;
+
+// SIGNATURE. Fields of its head.
+inline constexpr size_t kSignatureHeadSize = 96;
+inline constexpr FieldPlace kVaultIdField{0, 16};
+inline constexpr FieldPlace kVaultVersionField{16, 8};
+inline constexpr FieldPlace kNotBeforeField{24, 8};
+inline constexpr FieldPlace kNotAfterField{32, 8};
+inline constexpr FieldPlace kObjectsDigestField{40, 32};
+inline constexpr FieldPlace kKeySetsSizeField{72, 4};
+inline constexpr FieldPlace kTenantsSizeField{76, 4};
+inline constexpr FieldPlace kKeySetCountField{80, 2};
+inline constexpr FieldPlace kTenantCountField{82, 2};
+inline constexpr FieldPlace kTileLog2Field{84, 1};
+inline constexpr FieldPlace kSignatureReservedField{85, 11};
+inline constexpr uint32_t kMaxKeySets = 16;
+inline constexpr uint32_t kMaxKeys = 16;  // Of a key set.
+inline constexpr uint32_t kMaxTenants = 256;
+inline constexpr uint8_t kMinTileLog2 = 12;
+inline constexpr uint8_t kMaxTileLog2 = 24;
+// A key set before its keys.
+inline constexpr size_t kKeySetHeadSize = 8;
+inline constexpr FieldPlace kKeySetNumberField{0, 4};
+inline constexpr FieldPlace kKeySetThresholdField{4, 1};
+inline constexpr FieldPlace kKeySetKeyCountField{5, 1};
+inline constexpr FieldPlace kKeySetZeroField{6, 2};
+// A tenant before its prefix, and one of its groups.
+inline constexpr size_t kTenantHeadSize = 36;
+inline constexpr FieldPlace kTenantFlagsField{0, 1};
+inline constexpr FieldPlace kTenantPrefixSizeField{1, 1};
+inline constexpr FieldPlace kTenantGroupCountField{2, 1};
+inline constexpr FieldPlace kTenantZeroField{3, 1};
+inline constexpr FieldPlace kTenantKeyField{4, 32};
+inline constexpr uint8_t kTenantSealed = 1;
+inline constexpr uint32_t kMaxTenantPrefixSize = 64;
+inline constexpr uint32_t kMaxTenantGroups = 16;
+inline constexpr size_t kTenantGroupIdSize = 8;
+inline constexpr size_t kTenantGroupSize = 88;
+// What messages and digests begin with: a text, and zeros up to this.
+inline constexpr size_t kLabelSize = 16;
+// The sections come before the blobs in the list of objects.
+inline constexpr size_t kSectionObjectCount = 6;
 
 }  // namespace modelvault
 

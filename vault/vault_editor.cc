@@ -1,6 +1,7 @@
 #include "vault/vault_editor.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -52,6 +53,22 @@ absl::Status VaultWriter::KeepFreeLayouts(const VaultReader& original) {
   return absl::OkStatus();
 }
 
+// Who may sign stays; that they have signed goes.
+absl::Status VaultWriter::KeepSignature(const VaultReader& original) {
+  if (original.root() == nullptr) return absl::OkStatus();
+  absl::StatusOr<SignatureSection> section = original.DecodeSigned();
+  if (!section.ok()) return section.status();
+  if (section->has_signature()) {
+    if (section->version == std::numeric_limits<uint64_t>::max()) {
+      return absl::ResourceExhaustedError(absl::StrCat(path(), ": no version comes after ", section->version));
+    }
+    ++section->version;
+  }
+  section->signatures.assign(section->signatures.size(), kNoSignature);
+  signature_ = *std::move(section);
+  return absl::OkStatus();
+}
+
 absl::Status VaultWriter::Keep(const VaultReader& original, const VaultChanges& changes) {
   const absl::StatusOr<Fates> fates = DecideFates(original, changes);
   if (!fates.ok()) return fates.status();
@@ -64,6 +81,11 @@ absl::Status VaultWriter::Keep(const VaultReader& original, const VaultChanges& 
     const absl::StatusOr<std::string> header = original.variant_header(variant.name);
     if (!header.ok()) return header.status();
     kept.header = DiffHeader(original.base_header(), *header);
+    if (original.root() != nullptr) {
+      const absl::StatusOr<SignedObject> blob = original.signed_variant(variant.name);
+      if (!blob.ok()) return blob.status();
+      kept.digests = DecodeObject(*blob);
+    }
     described = described || DescribesItself(*header);
     if (fate != fates->end()) kept.variant.name = fate->second;
     if (!names_.insert(kept.variant.name).second) {
@@ -74,6 +96,7 @@ absl::Status VaultWriter::Keep(const VaultReader& original, const VaultChanges& 
   header_ = original.header();
   if (absl::Status status = KeepFreeLayouts(original); !status.ok()) return status;
   if (!described) header_.features &= ~kFeatureDescribedFrames;
+  if (absl::Status status = KeepSignature(original); !status.ok()) return status;
   base_header_ = original.base_header();
   for (const Section section : {Section::kModel, Section::kChunks, Section::kBase, Section::kNetwork}) {
     const SectionPlace& place = header_.section(section);

@@ -2,6 +2,10 @@
 // compacted, so that whoever programs a flash from it rewrites few sectors. What goes leaves a hole of zeros; new
 // variants go into the first hole that takes them, else after the last blob.
 //
+// A vault with SIGNATURE keeps its id, key sets and tenants and the digests of what is copied. All signatures of its
+// root go, and its version rises by one if there was one: it is unsigned until it is signed again, by
+// VaultWriterOptions::sign_root at once or by vault/vault_signing.h later.
+//
 // Add: no changes, then BeginVariant … as for a new vault (vault/vault_writer.h). Replace: remove the name, then write
 // it anew. Always: Finish(), check what OpenWritten() shows, Commit().
 #ifndef MODELVAULT_VAULT_VAULT_EDITOR_H_

@@ -96,10 +96,9 @@ absl::Status HeaderError(const std::string& path, CoreStatus status, uint32_t ba
             path, ": the vault needs features 0x", absl::Hex(LoadLe32(bytes.data + kFeaturesField.offset)),
             ", this program knows 0x", absl::Hex(KnownFeatures(minor)), " in format ", kVersionMajor, ".", minor));
       }
-      return absl::UnimplementedError(
-          absl::StrCat(path, ": vault format ", LoadLe16(bytes.data + kVersionMajorField.offset), ".",
-                       LoadLe16(bytes.data + kVersionMinorField.offset), ", this program reads ", kVersionMajor,
-                       ".0 to ", kVersionMajor, ".", kVersionMinor));
+      return absl::UnimplementedError(absl::StrCat(
+          path, ": vault format ", LoadLe16(bytes.data + kVersionMajorField.offset), ".",
+          LoadLe16(bytes.data + kVersionMinorField.offset), ", this program reads ", kVersionMajor, ".0 and later"));
     case CoreStatus::kTruncated:
       if (bad_field != kFileSizeField.offset) {
         return Damaged(path, "truncated: a vault has at least ", kHeaderSize, " bytes, this file has ", file_size);
@@ -145,10 +144,11 @@ absl::Status ForeignFile(const RandomAccessFile& file) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<VaultReader>> VaultReader::Open(FileSystem& file_system, absl::string_view path) {
+absl::StatusOr<std::unique_ptr<VaultReader>> VaultReader::Open(FileSystem& file_system, absl::string_view path,
+                                                               const VaultReaderOptions& options) {
   absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = file_system.OpenForRead(path);
   if (!file.ok()) return file.status();
-  return FromFile(*std::move(file));
+  return FromFile(*std::move(file), options);
 }
 
 absl::StatusOr<std::unique_ptr<VaultReader>> VaultReader::FromFile(std::unique_ptr<RandomAccessFile> file,
@@ -159,25 +159,33 @@ absl::StatusOr<std::unique_ptr<VaultReader>> VaultReader::FromFile(std::unique_p
 }
 
 absl::Status VaultReader::ReadAt(uint64_t offset, absl::Span<uint8_t> out) const {
-  return AtFileOffset(file_->ReadAt(offset, out), offset);
+  const RandomAccessFile& file = proven_ != nullptr ? *proven_ : *file_;
+  return AtFileOffset(file.ReadAt(offset, out), offset);
 }
 
 absl::Status VaultReader::Load(const VaultReaderOptions& options) {
   ReadWindow window(file_.get());
   if (absl::Status status = window.Load(0, kFrontReadSize); !status.ok()) return status;
   if (absl::Status status = LoadHeader(window); !status.ok()) return status;
+  // Neither part of the file is read twice.
+  ReadWindow end = window;
+  if (header_.has_signature()) {
+    absl::Status read = end.Load(header_.section(Section::kIndex).offset, header_.file_size);
+    if (!read.ok()) return read;
+  }
+  // SIGNATURE proves all that follows.
+  if (absl::Status status = LoadSignature(end, options); !status.ok()) return status;
   if (absl::Status status = LoadSection(window, Section::kModel, &model_); !status.ok()) return status;
   if (absl::Status status = LoadChunks(window); !status.ok()) return status;
   if (options.network) {
     if (absl::Status status = LoadSection(window, Section::kNetwork, &network_); !status.ok()) return status;
   }
-  absl::Status end_read =
-      window.Load(header_.section(Section::kIndex).offset, header_.section(Section::kManifest).end());
+  absl::Status end_read = end.Load(header_.section(Section::kIndex).offset, header_.file_size);
   if (!end_read.ok()) return end_read;
-  if (absl::Status status = LoadVariants(window); !status.ok()) return status;
+  if (absl::Status status = LoadVariants(end); !status.ok()) return status;
 
   std::vector<uint8_t> manifest;
-  if (absl::Status status = LoadSection(window, Section::kManifest, &manifest); !status.ok()) return status;
+  if (absl::Status status = LoadSection(end, Section::kManifest, &manifest); !status.ok()) return status;
   absl::StatusOr<FileHeaders> headers = DecodeManifest(manifest);
   if (!headers.ok()) {
     return AtFileOffset(InFile(path(), headers.status()), header_.section(Section::kManifest).offset);
@@ -191,7 +199,7 @@ absl::Status VaultReader::Load(const VaultReaderOptions& options) {
 }
 
 absl::Status VaultReader::LoadHeader(const ReadWindow& window) {
-  std::array<uint8_t, kHeaderSize> bytes;
+  std::array<uint8_t, kHeaderSize>& bytes = header_bytes_;
   const size_t size = static_cast<size_t>(std::min<uint64_t>(file_->size(), bytes.size()));
   if (absl::Status status = window.ReadAt(0, absl::MakeSpan(bytes.data(), size)); !status.ok()) return status;
   if (IsForeign({bytes.data(), size})) return ForeignFile(*file_);
@@ -207,9 +215,28 @@ absl::Status VaultReader::LoadHeader(const ReadWindow& window) {
   return absl::OkStatus();
 }
 
+absl::Status VaultReader::LoadSignature(const ReadWindow& window, const VaultReaderOptions& options) {
+  if (!header_.has_signature()) {
+    if (!options.trust.has_value()) return absl::OkStatus();
+    return absl::PermissionDeniedError(
+        absl::StrCat(path(), ": not signed: it has no SIGNATURE, and only a signed vault is taken"));
+  }
+  if (absl::Status status = LoadSection(window, Section::kSignature, &signature_); !status.ok()) return status;
+  uint32_t bad_offset = 0;
+  if (ParseSignature(ToByteView(signature_), header_, &root_, &bad_offset) != CoreStatus::kOk) {
+    const uint64_t offset = header_.section(Section::kSignature).offset + bad_offset;
+    return DamagedAt(offset, path(), "SIGNATURE at offset ", HexOffset(offset), ": malformed");
+  }
+  if (!options.trust.has_value()) return absl::OkStatus();
+  const absl::StatusOr<Digest> proven = CheckRoot(path(), header_bytes(), root_, *options.trust);
+  if (!proven.ok()) return AtFileOffset(proven.status(), header_.section(Section::kSignature).offset);
+  key_set_digest_ = *proven;
+  return absl::OkStatus();
+}
+
 absl::Status VaultReader::LoadSection(const ReadWindow& window, Section section, std::vector<uint8_t>* bytes) const {
   const SectionPlace& place = header_.section(section);
-  if (section == Section::kNetwork && !header_.has_network()) return absl::OkStatus();
+  if (!header_.has(section)) return absl::OkStatus();
   bytes->resize(static_cast<size_t>(place.size));
   if (absl::Status status = window.ReadAt(place.offset, absl::MakeSpan(*bytes)); !status.ok()) return status;
   const uint64_t computed = Xxh64::Of(ToByteView(*bytes));
@@ -217,7 +244,8 @@ absl::Status VaultReader::LoadSection(const ReadWindow& window, Section section,
     return DamagedAt(place.offset, path(), SectionName(section), " at offset ", HexOffset(place.offset), ": ",
                      Mismatch64(place.checksum, computed));
   }
-  return absl::OkStatus();
+  if (section == Section::kSignature || !key_set_digest_.has_value()) return absl::OkStatus();
+  return ProveNamedObject(path(), root_, {signed_section(section), SectionName(section)}, *bytes);
 }
 
 absl::Status VaultReader::LoadChunks(const ReadWindow& window) {
@@ -250,6 +278,8 @@ absl::Status VaultReader::LoadVariants(const ReadWindow& window) {
                      " has an invalid place, hash, name or order");
   }
 
+  if (absl::Status listed = ListBlobs(view); !listed.ok()) return listed;
+
   std::vector<VaultVariant> in_index_order;
   in_index_order.reserve(view.count());
   IndexView::Cursor cursor = view.Begin();
@@ -269,7 +299,37 @@ absl::Status VaultReader::LoadVariants(const ReadWindow& window) {
             [&](size_t a, size_t b) { return in_index_order[a].name < in_index_order[b].name; });
   variants_.reserve(in_index_order.size());
   for (const size_t position : index_positions_) variants_.push_back(std::move(in_index_order[position]));
-  return CheckOverlaps();
+  if (absl::Status apart = CheckOverlaps(); !apart.ok()) return apart;
+  if (!key_set_digest_.has_value()) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<ProvenFile>> proven = ProvenFile::Create(*file_, root_, StoredObjects());
+  if (!proven.ok()) return proven.status();
+  proven_ = *std::move(proven);
+  return absl::OkStatus();
+}
+
+absl::Status VaultReader::ListBlobs(const IndexView& index) {
+  if (!header_.has_signature()) return absl::OkStatus();
+  SignedBlobs blobs(root_, header_, index);
+  VariantEntry entry;
+  SignedObject object;
+  CoreStatus status = blobs.Next(&entry, &object);
+  for (; status == CoreStatus::kOk; status = blobs.Next(&entry, &object)) blobs_.push_back(object);
+  if (status == CoreStatus::kNotFound) return absl::OkStatus();
+  const uint64_t offset = header_.section(Section::kSignature).offset;
+  return DamagedAt(offset, path(), "SIGNATURE at offset ", HexOffset(offset),
+                   ": its digests of tiles are not as many as the blobs have tiles");
+}
+
+// What is not read before it is asked for.
+std::vector<NamedObject> VaultReader::StoredObjects() const {
+  std::vector<NamedObject> objects;
+  for (const Section section : {Section::kBase, Section::kNetwork}) {
+    objects.push_back({signed_section(section), SectionName(section)});
+  }
+  for (size_t i = 0; i < variants_.size(); ++i) {
+    objects.push_back({blobs_[index_positions_[i]], absl::StrCat("the blob of variant '", variants_[i].name, "'")});
+  }
+  return objects;
 }
 
 absl::Status VaultReader::CheckOverlaps() const {
@@ -333,6 +393,12 @@ absl::Status VaultReader::ReadBaseChunk(uint64_t chunk, std::vector<uint8_t>* st
   return absl::OkStatus();
 }
 
+std::vector<const VaultVariant*> VaultReader::VariantsInIndexOrder() const {
+  std::vector<const VaultVariant*> variants(variants_.size());
+  for (size_t i = 0; i < variants_.size(); ++i) variants[index_positions_[i]] = &variants_[i];
+  return variants;
+}
+
 absl::StatusOr<size_t> VaultReader::FindPosition(absl::string_view name) const {
   const auto at = std::lower_bound(variants_.begin(), variants_.end(), name,
                                    [](const VaultVariant& v, absl::string_view n) { return v.name < n; });
@@ -349,6 +415,23 @@ absl::StatusOr<const VaultVariant*> VaultReader::Find(absl::string_view name) co
   const absl::StatusOr<size_t> position = FindPosition(name);
   if (!position.ok()) return position.status();
   return &variants_[*position];
+}
+
+absl::StatusOr<SignedObject> VaultReader::signed_variant(absl::string_view name) const {
+  if (!header_.has_signature()) return absl::FailedPreconditionError(absl::StrCat(path(), ": has no SIGNATURE"));
+  const absl::StatusOr<size_t> position = FindPosition(name);
+  if (!position.ok()) return position.status();
+  return blobs_[index_positions_[*position]];
+}
+
+absl::StatusOr<SignatureSection> VaultReader::DecodeSigned() const {
+  if (!header_.has_signature()) return absl::FailedPreconditionError(absl::StrCat(path(), ": has no SIGNATURE"));
+  SignatureSection section = DecodeSignature(root_);
+  for (const Section object : kSectionsInFile) {
+    if (object != Section::kSignature) section.objects.push_back(DecodeObject(signed_section(object)));
+  }
+  for (const SignedObject& blob : blobs_) section.objects.push_back(DecodeObject(blob));
+  return section;
 }
 
 absl::StatusOr<VaultBlob> VaultReader::OpenBlob(const VaultVariant& variant) const {
@@ -443,8 +526,9 @@ VaultBytes VaultReader::BytesBySection() const {
   for (const VaultVariant& variant : variants_) bytes.variants += variant.stored_size;
   bytes.index = header_.section(Section::kIndex).size;
   bytes.manifest = header_.section(Section::kManifest).size;
+  bytes.signature = header_.section(Section::kSignature).size;
   bytes.unused = bytes.file - bytes.header - bytes.model - bytes.chunks - bytes.base - bytes.network - bytes.variants -
-                 bytes.index - bytes.manifest;
+                 bytes.index - bytes.manifest - bytes.signature;
   return bytes;
 }
 
@@ -462,7 +546,9 @@ absl::Status VaultReader::CheckPadding() const {
   for (const auto& [begin, size] : used) {
     while (at < begin) {
       buffer.resize(static_cast<size_t>(std::min<uint64_t>(begin - at, kReadSize)));
-      if (absl::Status status = ReadAt(at, absl::MakeSpan(buffer)); !status.ok()) return status;
+      // What belongs to nothing has no digest.
+      absl::Status read = AtFileOffset(file_->ReadAt(at, absl::MakeSpan(buffer)), at);
+      if (!read.ok()) return read;
       const auto stray = std::find_if(buffer.begin(), buffer.end(), [](uint8_t byte) { return byte != 0; });
       if (stray != buffer.end()) {
         const uint64_t offset = at + static_cast<uint64_t>(stray - buffer.begin());
@@ -493,6 +579,24 @@ absl::Status VaultReader::CheckBaseSection() const {
 absl::Status VaultReader::CheckNetworkSection() const {
   std::vector<uint8_t> bytes;
   return LoadSection(ReadWindow(file_.get()), Section::kNetwork, &bytes);
+}
+
+absl::Status VaultReader::CheckSigned() const {
+  if (!header_.has_signature()) return absl::FailedPreconditionError(absl::StrCat(path(), ": has no SIGNATURE"));
+  const Digest listed = DigestOf({reinterpret_cast<const char*>(root_.objects.data), root_.objects.size});
+  if (std::memcmp(listed.data(), root_.objects_digest().data, listed.size()) != 0) {
+    return AtFileOffset(absl::PermissionDeniedError(
+                            absl::StrCat(path(), ": SIGNATURE: the list of digests differs from what was signed")),
+                        header_.section(Section::kSignature).offset);
+  }
+  std::vector<NamedObject> objects = StoredObjects();
+  for (const Section section : {Section::kModel, Section::kChunks, Section::kIndex, Section::kManifest}) {
+    objects.push_back({signed_section(section), SectionName(section)});
+  }
+  const absl::StatusOr<std::unique_ptr<ProvenFile>> proven = ProvenFile::Create(*file_, root_, std::move(objects));
+  if (!proven.ok()) return proven.status();
+  if (absl::Status status = (*proven)->CheckAll(); !status.ok()) return status;
+  return CheckPadding();
 }
 
 }  // namespace modelvault

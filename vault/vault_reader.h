@@ -1,13 +1,15 @@
 // Reads a vault on the host. Everything is checked before it is believed; errors name the file, the part of it, the
 // offset in the file, and what was expected and found. Stored bytes that are wrong: kDataLoss; a version or feature
 // this build does not know: kUnimplemented; no such variant: kNotFound; an index out of range: kInvalidArgument;
-// storage that fails: kUnavailable. What is wrong at one place of the file has it as its PlaceOf()
-// (vault/error_place.h).
+// storage that fails: kUnavailable; a vault that is not what those who are trusted have signed: kPermissionDenied. What
+// is wrong at one place of the file has it as its PlaceOf() (vault/error_place.h).
 #ifndef MODELVAULT_VAULT_VAULT_READER_H_
 #define MODELVAULT_VAULT_VAULT_READER_H_
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,7 +21,10 @@
 #include "vault/core/vault_view.h"
 #include "vault/file_system.h"
 #include "vault/manifest.h"
+#include "vault/proven_file.h"
 #include "vault/read_window.h"
+#include "vault/signature_section.h"
+#include "vault/vault_trust.h"
 #include "vault/vault_types.h"
 
 namespace modelvault {
@@ -74,22 +79,27 @@ struct VaultBytes {
   uint64_t variants = 0;  // Blobs.
   uint64_t index = 0;
   uint64_t manifest = 0;
+  uint64_t signature = 0;
   uint64_t unused = 0;  // Padding and holes.
 };
 
 struct VaultReaderOptions {
   bool network = true;  // Reads NETWORK, too, which lies apart from the other sections that are read.
+  // Refuses a vault that these have not signed: opening proves all that it reads, and base chunks and variants are
+  // proven, tile by tile, before they are handed out. Without it a signed vault is like any other.
+  std::optional<VaultTrust> trust = std::nullopt;
 };
 
-// An open vault: header, MODEL, CHUNKS, NETWORK, INDEX and MANIFEST, all checked and held in memory; base chunks and
-// variants are read as they are asked for. Thread-safe: nothing changes after Open.
+// An open vault: header, MODEL, CHUNKS, NETWORK, INDEX, MANIFEST and SIGNATURE, all checked and held in memory; base
+// chunks and variants are read as they are asked for. Thread-safe: nothing that is seen changes after Open.
 //
-// Opening takes one read of the file where all lies within its first 64 KiB. Else it takes one more for INDEX and
-// MANIFEST, one for each of MODEL and CHUNKS that does not, and one for NETWORK.
+// Opening takes one read of the file where all lies within its first 64 KiB. Else it takes one more for INDEX, MANIFEST
+// and SIGNATURE, one for each of MODEL and CHUNKS that does not, and one for NETWORK.
 class VaultReader {
  public:
   // `file_system` must outlive the result.
-  static absl::StatusOr<std::unique_ptr<VaultReader>> Open(FileSystem& file_system, absl::string_view path);
+  static absl::StatusOr<std::unique_ptr<VaultReader>> Open(FileSystem& file_system, absl::string_view path,
+                                                           const VaultReaderOptions& options = {});
 
   // The same for a file that is open already.
   static absl::StatusOr<std::unique_ptr<VaultReader>> FromFile(std::unique_ptr<RandomAccessFile> file,
@@ -108,6 +118,20 @@ class VaultReader {
   // restore/infer/network_view.h to say. At a multiple of 4.
   ByteView network_section() const { return {network_.data(), network_.size()}; }
 
+  // The vault's header as it is stored, kHeaderSize bytes.
+  ByteView header_bytes() const { return {header_bytes_.data(), header_bytes_.size()}; }
+
+  // SIGNATURE, its structure checked; null if the vault has none.
+  const SignedRoot* root() const { return header_.has_signature() ? &root_ : nullptr; }
+  // With a trust: the digest of the key set that has signed the vault, from now on the one to trust.
+  const std::optional<Digest>& key_set_digest() const { return key_set_digest_; }
+  // What proves a section, where there is SIGNATURE.
+  SignedObject signed_section(Section section) const { return SectionObject(root_, header_, section); }
+  // What proves a variant's blob; kNotFound, kFailedPrecondition without SIGNATURE.
+  absl::StatusOr<SignedObject> signed_variant(absl::string_view name) const;
+  // SIGNATURE as values, objects included; kFailedPrecondition if there is none.
+  absl::StatusOr<SignatureSection> DecodeSigned() const;
+
   // Reads the stored bytes of base chunk `chunk` < header().chunk_count() into `*stored` and compares their checksum.
   absl::Status ReadBaseChunk(uint64_t chunk, std::vector<uint8_t>* stored) const;
   // Stored bytes of that chunk.
@@ -115,6 +139,8 @@ class VaultReader {
 
   // Sorted by name.
   const std::vector<VaultVariant>& variants() const { return variants_; }
+  // The same in the order of INDEX.
+  std::vector<const VaultVariant*> VariantsInIndexOrder() const;
   // The variant named `name`, or kNotFound. Lives as long as this reader.
   absl::StatusOr<const VaultVariant*> Find(absl::string_view name) const;
 
@@ -135,23 +161,36 @@ class VaultReader {
   absl::Status CheckBaseSection() const;
   // Reads NETWORK, if there is one, and compares its checksum.
   absl::Status CheckNetworkSection() const;
+  // Reads all but header and SIGNATURE and compares it with the digests that SIGNATURE has, or, what belongs to
+  // nothing, with zero. Whether anybody signed that is for the trust to say, with which this was opened.
+  // kPermissionDenied; kDataLoss for what is not zero; kFailedPrecondition without SIGNATURE.
+  absl::Status CheckSigned() const;
 
  private:
   explicit VaultReader(std::unique_ptr<RandomAccessFile> file) : file_(std::move(file)) {}
 
   absl::Status Load(const VaultReaderOptions& options);
   absl::Status LoadHeader(const ReadWindow& window);
+  absl::Status LoadSignature(const ReadWindow& window, const VaultReaderOptions& options);
+  absl::Status ListBlobs(const IndexView& index);
+  std::vector<NamedObject> StoredObjects() const;
   absl::Status LoadSection(const ReadWindow& window, Section section, std::vector<uint8_t>* bytes) const;
   absl::Status LoadChunks(const ReadWindow& window);
   absl::Status LoadVariants(const ReadWindow& window);
-  // Of the file, with the place of a failure.
+  // Of the file, with the place of a failure; with a trust, only what is proven.
   absl::Status ReadAt(uint64_t offset, absl::Span<uint8_t> out) const;
   absl::Status CheckOverlaps() const;
   bool FindChunkPlace(uint64_t chunk, ChunkPlace* place) const;
   absl::StatusOr<size_t> FindPosition(absl::string_view name) const;
 
   const std::unique_ptr<RandomAccessFile> file_;
+  std::array<uint8_t, kHeaderSize> header_bytes_ = {};
   VaultHeader header_;
+  std::vector<uint8_t> signature_;
+  SignedRoot root_;                  // Views signature_.
+  std::vector<SignedObject> blobs_;  // Of SIGNATURE, in the order of INDEX.
+  std::optional<Digest> key_set_digest_;
+  std::unique_ptr<ProvenFile> proven_;  // With a trust.
   std::vector<uint8_t> model_;
   std::vector<uint8_t> chunks_;
   std::vector<uint8_t> network_;

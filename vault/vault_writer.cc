@@ -336,14 +336,51 @@ absl::Status VaultWriter::Finish() {
   manifest.size = manifest_bytes->size();
   manifest.checksum = Xxh64::Of(ToByteView(*manifest_bytes));
   header_.file_size = manifest.end();
+  header_.section(Section::kSignature) = SectionPlace();
 
   if (absl::Status status = PadTo(index.offset); !status.ok()) return status;
   if (absl::Status status = WriteAt(index.offset, index_bytes); !status.ok()) return status;
   if (absl::Status status = PadTo(manifest.offset); !status.ok()) return status;
   if (absl::Status status = WriteAt(manifest.offset, *manifest_bytes); !status.ok()) return status;
+  if (signature_.has_value()) {
+    if (absl::Status status = WriteSignature(index_bytes, *manifest_bytes); !status.ok()) return status;
+  }
   if (absl::Status status = WriteAt(0, EncodeHeader(header_)); !status.ok()) return status;
   state_ = State::kFinished;
   return absl::OkStatus();
+}
+
+// What was copied keeps its digests, so that what is not what was signed never becomes so.
+absl::Status VaultWriter::WriteSignature(absl::string_view index, absl::string_view manifest) {
+  SignatureSection& section = *signature_;
+  const size_t copied = kSectionObjectCount - 2;  // Sections before INDEX and MANIFEST.
+  section.objects.resize(copied);
+  section.objects.push_back(DigestObject(index, section.tile_log2));
+  section.objects.push_back(DigestObject(manifest, section.tile_log2));
+  for (const StoredVariant& stored : variants_) {
+    if (stored.digests.has_value()) {
+      section.objects.push_back(*stored.digests);
+      continue;
+    }
+    absl::StatusOr<ObjectDigests> digests =
+        DigestObject(stored.variant.offset, stored.variant.stored_size, section.tile_log2,
+                     [this](uint64_t offset, absl::Span<uint8_t> out) { return file_->ReadAt(offset, out); });
+    if (!digests.ok()) return digests.status();
+    section.objects.push_back(*std::move(digests));
+  }
+  SectionPlace& place = header_.section(Section::kSignature);
+  place.offset = static_cast<size_t>(AlignUp(header_.file_size));
+  place.size = EncodeSignature(section).size();
+  header_.file_size = place.end();
+  if (options_.sign_root != nullptr) {
+    const std::string message = RootMessageOf(ToByteView(EncodeHeader(header_)), section);
+    absl::Status placed = PlaceSignatures(message, options_.sign_root, &section);
+    if (!placed.ok()) return absl::Status(placed.code(), absl::StrCat(path(), ": ", placed.message()));
+  }
+  const std::string bytes = EncodeSignature(section);
+  place.checksum = Xxh64::Of(ToByteView(bytes));
+  if (absl::Status status = PadTo(place.offset); !status.ok()) return status;
+  return WriteAt(place.offset, bytes);
 }
 
 absl::StatusOr<std::unique_ptr<VaultReader>> VaultWriter::OpenWritten() const {

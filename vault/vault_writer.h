@@ -28,6 +28,7 @@
 #include "vault/file_system.h"
 #include "vault/manifest.h"
 #include "vault/section_encoder.h"
+#include "vault/signature_section.h"
 #include "vault/vault_reader.h"
 #include "vault/vault_types.h"
 
@@ -39,6 +40,8 @@ struct VaultWriterOptions {
   // 64-bit places even where 32 bits suffice. An edited vault keeps the chunk directory it has.
   bool wide_chunks = false;
   bool wide_index = false;
+  // Finish() of an edited vault that has SIGNATURE lets it sign; without it the vault is left unsigned.
+  RootSigner sign_root = nullptr;
 };
 
 struct VaultChanges;
@@ -99,6 +102,7 @@ class VaultWriter {
   struct StoredVariant {
     VaultVariant variant;
     HeaderDifference header;
+    std::optional<ObjectDigests> digests;  // Of the blob, where SIGNATURE had them.
   };
 
   // Space between kept blobs that new ones may fill; the offset is aligned.
@@ -130,6 +134,8 @@ class VaultWriter {
   uint64_t TakePlace(uint64_t size);
   absl::Status Keep(const VaultReader& original, const VaultChanges& changes);
   absl::Status KeepFreeLayouts(const VaultReader& original);
+  absl::Status KeepSignature(const VaultReader& original);
+  absl::Status WriteSignature(absl::string_view index, absl::string_view manifest);
   void NoteFreeLayout(size_t tensor_count);
   void NoteFrame(absl::string_view frame);
 
@@ -147,6 +153,7 @@ class VaultWriter {
   std::vector<Hole> holes_;  // By offset.
   uint64_t tail_ = 0;        // Where the next blob begins if no hole takes it: aligned, after the last blob.
   std::optional<OpenVariant> open_;
+  std::optional<SignatureSection> signature_;  // Of an edited vault that has one; the objects are the original's.
 };
 
 }  // namespace modelvault

@@ -46,6 +46,24 @@ const char* CoreStatusName(CoreStatus status) {
       return "bad argument";
     case CoreStatus::kBadNetwork:
       return "network malformed, or not of this model";
+    case CoreStatus::kUnsigned:
+      return "not signed";
+    case CoreStatus::kBadSignature:
+      return "signature wrong, or too few";
+    case CoreStatus::kUntrusted:
+      return "signed by keys that are not trusted";
+    case CoreStatus::kRolledBack:
+      return "an older version than allowed";
+    case CoreStatus::kExpired:
+      return "not valid at this time";
+    case CoreStatus::kNotAuthentic:
+      return "stored bytes differ from what was signed";
+    case CoreStatus::kRevoked:
+      return "revoked";
+    case CoreStatus::kSealed:
+      return "encrypted for others";
+    case CoreStatus::kBadRoot:
+      return "signature section malformed";
   }
   return "unknown error";
 }

@@ -30,6 +30,15 @@ enum class CoreStatus : uint8_t {
   kReadFailed = 18,         // The storage could not be read.
   kBadArgument = 19,        // A call outside its contract.
   kBadNetwork = 20,         // NETWORK does not parse, or does not fit MODEL.
+  kUnsigned = 21,           // No signature, or none since the vault was changed.
+  kBadSignature = 22,       // A signature that is wrong, or too few.
+  kUntrusted = 23,          // No key set of the vault is one that is trusted.
+  kRolledBack = 24,         // A version before the least that is taken.
+  kExpired = 25,            // Not valid at this time.
+  kNotAuthentic = 26,       // Stored bytes differ from their signed digest.
+  kRevoked = 27,            // On the list of what is not to be started any more.
+  kSealed = 28,             // Encrypted for others.
+  kBadRoot = 29,            // SIGNATURE does not parse.
 };
 
 // English, for hosts' messages; never null. The board has texts of its own.

@@ -55,6 +55,24 @@ constexpr mv_error ErrorOfSameName(CoreStatus status) {
       return MV_BAD_ARGUMENT;
     case CoreStatus::kBadNetwork:
       return MV_BAD_NETWORK;
+    case CoreStatus::kUnsigned:
+      return MV_UNSIGNED;
+    case CoreStatus::kBadSignature:
+      return MV_BAD_SIGNATURE;
+    case CoreStatus::kUntrusted:
+      return MV_UNTRUSTED;
+    case CoreStatus::kRolledBack:
+      return MV_ROLLED_BACK;
+    case CoreStatus::kExpired:
+      return MV_EXPIRED;
+    case CoreStatus::kNotAuthentic:
+      return MV_NOT_AUTHENTIC;
+    case CoreStatus::kRevoked:
+      return MV_REVOKED;
+    case CoreStatus::kSealed:
+      return MV_SEALED;
+    case CoreStatus::kBadRoot:
+      return MV_BAD_ROOT;
   }
   return MV_NOT_FINISHED;  // Not one of the core's.
 }

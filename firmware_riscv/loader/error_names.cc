@@ -45,6 +45,24 @@ const char* mv_error_name(mv_error error) {
       return "bad-argument";
     case MV_BAD_NETWORK:
       return "bad-network";
+    case MV_UNSIGNED:
+      return "unsigned";
+    case MV_BAD_SIGNATURE:
+      return "bad-signature";
+    case MV_UNTRUSTED:
+      return "untrusted";
+    case MV_ROLLED_BACK:
+      return "rolled-back";
+    case MV_EXPIRED:
+      return "expired";
+    case MV_NOT_AUTHENTIC:
+      return "not-authentic";
+    case MV_REVOKED:
+      return "revoked";
+    case MV_SEALED:
+      return "sealed";
+    case MV_BAD_ROOT:
+      return "bad-root";
     case MV_MISALIGNED:
       return "misaligned";
     case MV_NOT_FINISHED:

@@ -55,6 +55,15 @@ typedef enum mv_error {
   MV_READ_FAILED = 18,         /* The storage could not be read. */
   MV_BAD_ARGUMENT = 19,        /* A call outside its contract. */
   MV_BAD_NETWORK = 20,         /* NETWORK does not parse, or does not fit MODEL. */
+  MV_UNSIGNED = 21,            /* No signature, or none since the vault was changed. */
+  MV_BAD_SIGNATURE = 22,       /* A signature that is wrong, or too few. */
+  MV_UNTRUSTED = 23,           /* No key set of the vault is one that is trusted. */
+  MV_ROLLED_BACK = 24,         /* A version before the least that is taken. */
+  MV_EXPIRED = 25,             /* Not valid at this time. */
+  MV_NOT_AUTHENTIC = 26,       /* Stored bytes differ from their signed digest. */
+  MV_REVOKED = 27,             /* On the list of what is not to be started any more. */
+  MV_SEALED = 28,              /* Encrypted for others. */
+  MV_BAD_ROOT = 29,            /* SIGNATURE does not parse. */
   /* The loader's own. */
   MV_MISALIGNED = 64,   /* The vault is not at a multiple of 4, or the memory not at one of MV_MEMORY_ALIGNMENT. */
   MV_NOT_FINISHED = 65, /* mv_finish() before the last tile. */

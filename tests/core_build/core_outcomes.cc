@@ -10,6 +10,7 @@
 #include "codec/core/xxh64.h"
 #include "firmware_riscv/loader/modelvault_loader.h"
 #include "restore/infer/network_view.h"
+#include "vault/core/signature_view.h"
 #include "vault/format.h"
 
 namespace {
@@ -106,6 +107,31 @@ void PrintNetwork(const mv_loader* loader) {
   printf("/%d at %u", static_cast<int>(parsed), static_cast<unsigned>(bad_offset));
 }
 
+// What is to be said of SIGNATURE's structure. Nothing is proven: there is no cryptographic library for 32 bits here.
+void PrintSignature(size_t size) {
+  modelvault::VaultHeader header;
+  if (ParseHeader({vault, size}, size, &header) != modelvault::CoreStatus::kOk || !header.has_signature()) return;
+  const auto section = [&](modelvault::Section s) {
+    return modelvault::ByteView{vault + header.section(s).offset, header.section(s).size};
+  };
+  modelvault::SignedRoot root;
+  uint32_t bad_offset = 0;
+  modelvault::CoreStatus status = ParseSignature(section(modelvault::Section::kSignature), header, &root, &bad_offset);
+  printf(" signature %d at %u", static_cast<int>(status), static_cast<unsigned>(bad_offset));
+  modelvault::IndexView index;
+  if (status != modelvault::CoreStatus::kOk ||
+      index.Open(header, section(modelvault::Section::kIndex)) != modelvault::CoreStatus::kOk) {
+    return;
+  }
+  modelvault::SignedBlobs blobs(root, header, index);
+  modelvault::VariantEntry entry;
+  modelvault::SignedObject object;
+  while ((status = blobs.Next(&entry, &object)) == modelvault::CoreStatus::kOk) {
+    printf(" %u+%u", static_cast<unsigned>(object.offset), static_cast<unsigned>(object.size));
+  }
+  printf(" %d", static_cast<int>(status));
+}
+
 void PrintOutcome(size_t size) {
   size_t needed = 0;
   const mv_error measured = mv_memory_needed(vault, size, MV_MIN_TILE_SIZE, nullptr, &needed);
@@ -127,6 +153,7 @@ void PrintOutcome(size_t size) {
     printf(" %d", static_cast<int>(error));
     PrintNetwork(loader);
   }
+  PrintSignature(size);
   printf("\n");
 }
 

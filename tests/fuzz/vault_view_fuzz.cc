@@ -120,7 +120,7 @@ void Repair(std::vector<uint8_t>* vault) {
     }
   }
   for (const Section s : kSectionsInFile) {
-    if (s == Section::kNetwork && !header.has_network()) continue;
+    if (!header.has(s)) continue;
     const SectionPlace& covered = header.section(s);
     StoreLe64(entry(s) + kSectionChecksumField.offset, Xxh64::Of(View(*vault).Sub(covered.offset, covered.size)));
   }

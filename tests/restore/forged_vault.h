@@ -26,7 +26,7 @@ inline void RepairEverything(uint8_t* vault, size_t vault_size) {
       uint8_t* const entry = vault + SectionEntryOffset(section);
       const uint64_t offset = LoadLe64(entry + kSectionOffsetField.offset);
       const uint64_t size = LoadLe64(entry + kSectionSizeField.offset);
-      if (section == Section::kNetwork && size == 0) continue;  // There is none.
+      if (SectionFeature(section) != 0 && size == 0) continue;  // There is none.
       if (!inside(offset, size, vault_size)) continue;
       StoreLe64(entry + kSectionChecksumField.offset, Xxh64::Of(view(offset, size)));
     }

@@ -19,6 +19,7 @@
 #include "restore/infer/network_view.h"
 #include "restore/infer/tokenizer.h"
 #include "tests/vault/format_document.h"
+#include "vault/core/crypto.h"
 #include "vault/format.h"
 
 namespace modelvault {
@@ -103,17 +104,20 @@ TEST_F(FormatDocTest, HeaderTable) {
   EXPECT_EQ(rows[1][3], absl::StrCat(kVersionMajor));
   EXPECT_EQ(rows[2][3], absl::StrCat("0 to ", kVersionMinor));
   ExpectSays(absl::StrCat("(`.mvlt`), version ", kVersionMajor, ".", kVersionMinor));
-  EXPECT_THAT(rows[3][3],
-              AllOf(HasSubstr(absl::StrCat("bit ", Log2(kFeatureWideChunks), " wide chunk directory")),
-                    HasSubstr(absl::StrCat("bit ", Log2(kFeatureWideIndex), " wide index")),
-                    HasSubstr(absl::StrCat("from 1.1 on bit ", Log2(kFeatureFreeLayouts), " free layouts")),
-                    HasSubstr(absl::StrCat("from 1.2 on bit ", Log2(kFeatureNetwork), " network")),
-                    HasSubstr(absl::StrCat("from 1.3 on bit ", Log2(kFeatureDescribedFrames), " described frames")),
-                    HasSubstr("others 0")));
+  EXPECT_THAT(
+      rows[3][3],
+      AllOf(HasSubstr(absl::StrCat("bit ", Log2(kFeatureWideChunks), " wide chunk directory")),
+            HasSubstr(absl::StrCat("bit ", Log2(kFeatureWideIndex), " wide index")),
+            HasSubstr(absl::StrCat("from 1.1 on bit ", Log2(kFeatureFreeLayouts), " free layouts")),
+            HasSubstr(absl::StrCat("from 1.2 on bit ", Log2(kFeatureNetwork), " network")),
+            HasSubstr(absl::StrCat("from 1.3 on bit ", Log2(kFeatureDescribedFrames), " described frames")),
+            HasSubstr(absl::StrCat("from 1.4 on bit ", Log2(kFeatureSignature), " signature")), HasSubstr("others 0")));
   EXPECT_EQ(KnownFeatures(0), 3u);
   EXPECT_EQ(KnownFeatures(1), 7u);
   EXPECT_EQ(KnownFeatures(2), 15u);
   EXPECT_EQ(KnownFeatures(3), 31u);
+  EXPECT_EQ(KnownFeatures(4), 63u);
+  EXPECT_EQ(KnownFeatures(0xFFFF), 63u);
   EXPECT_THAT(rows[5][3],
               HasSubstr(absl::StrCat(kMinChunkSize, " … 2^", Log2(kMaxChunkSize), ", multiple of ", kSizeGranularity)));
   EXPECT_THAT(rows[6][3], HasSubstr(absl::StrCat(kMinSegmentSize, " … 2^", Log2(kMaxSegmentSize), ", multiple of ",
@@ -226,6 +230,53 @@ TEST_F(FormatDocTest, Network) {
   EXPECT_THAT(operators[4][2], HasSubstr(absl::StrCat("a width of at most ", kMaxHeadWidth)));
 }
 
+TEST_F(FormatDocTest, Signature) {
+  const absl::string_view section = From("## 12. SIGNATURE");
+  const TableRows parts = TableBelow(section, "| Part | Size |");
+  ASSERT_EQ(parts.size(), 6u);
+  EXPECT_EQ(parts[0][1], absl::StrCat(kSignatureHeadSize, " bytes"));
+  EXPECT_EQ(parts[3][1], absl::StrCat(kSignatureSize, " bytes for each key of the last key set"));
+  EXPECT_EQ(parts[4][1], absl::StrCat(kDigestSize, " bytes for each object"));
+  ExpectSays(absl::StrCat("BLAKE2s with ", kDigestSize, " bytes"));
+  ExpectSays(absl::StrCat("zeros up to ", kLabelSize));
+
+  const NamedField fields[] = {{"vault_id", kVaultIdField},
+                               {"version", kVaultVersionField},
+                               {"not_before", kNotBeforeField},
+                               {"not_after", kNotAfterField},
+                               {"objects_digest", kObjectsDigestField},
+                               {"key_sets_size", kKeySetsSizeField},
+                               {"tenants_size", kTenantsSizeField},
+                               {"key_set_count", kKeySetCountField},
+                               {"tenant_count", kTenantCountField},
+                               {"tile_log2", kTileLog2Field},
+                               {"reserved", kSignatureReservedField}};
+  const TableRows head = TableBelow(section, "| Offset | Size | Field | Valid |");
+  ASSERT_EQ(head.size(), std::size(fields));
+  EXPECT_EQ(SizeOfFields(head), kSignatureHeadSize);
+  for (size_t i = 0; i < head.size(); ++i) {
+    EXPECT_EQ(head[i][0], absl::StrCat(fields[i].place.offset)) << fields[i].name;
+    EXPECT_EQ(head[i][1], absl::StrCat(fields[i].place.size)) << fields[i].name;
+    EXPECT_EQ(head[i][2], fields[i].name);
+  }
+  EXPECT_EQ(head[7][3], absl::StrCat("1 … ", kMaxKeySets));
+  EXPECT_THAT(head[9][3], HasSubstr(absl::StrCat(kMinTileLog2, " … ", kMaxTileLog2, ": ")));
+
+  const TableRows set = TableBelow(section, "| Size | Field | Valid |");
+  ASSERT_EQ(set.size(), 6u);
+  const FieldPlace set_fields[] = {kKeySetNumberField, kKeySetThresholdField, kKeySetKeyCountField, kKeySetZeroField};
+  uint32_t end = 0;
+  for (size_t i = 0; i < std::size(set_fields); ++i) {
+    EXPECT_EQ(set_fields[i].offset, end);
+    EXPECT_EQ(set[i][0], absl::StrCat(set_fields[i].size));
+    end += set_fields[i].size;
+  }
+  EXPECT_EQ(end, kKeySetHeadSize);
+  EXPECT_EQ(set[2][2], absl::StrCat("1 … ", kMaxKeys));
+  EXPECT_EQ(set[4][0], absl::StrCat(kPublicKeySize, " each"));
+  EXPECT_EQ(set[5][0], absl::StrCat(kSignatureSize, " each"));
+}
+
 TEST_F(FormatDocTest, Tokenizer) {
   const TableRows head = TableBelow(From("**Tokenizer**"), "| Offset | Size | Field | Valid |");
   ASSERT_EQ(head.size(), 8u);
@@ -285,9 +336,9 @@ TEST_F(FormatDocTest, Base) {
 }
 
 TEST_F(FormatDocTest, Modes) {
-  const std::pair<TensorMode, const char*> modes[] = {{TensorMode::kSame, "same"}, {TensorMode::kGap, "gap"},
-                                                      {TensorMode::kSign, "sign"}, {TensorMode::kResidual, "residual"},
-                                                      {TensorMode::kRaw, "raw"},   {TensorMode::kGapFlat, "gap-flat"},
+  const std::pair<TensorMode, const char*> modes[] = {{TensorMode::kSame, "same"},  {TensorMode::kGap, "gap"},
+                                                      {TensorMode::kSign, "sign"},  {TensorMode::kResidual, "residual"},
+                                                      {TensorMode::kRaw, "raw"},    {TensorMode::kGapFlat, "gap-flat"},
                                                       {TensorMode::kPlain, "plain"}};
   const TableRows rows = TableBelow(document_, "| Mode | Name |");
   ASSERT_EQ(rows.size(), kTensorModeCount);

@@ -1,4 +1,5 @@
-// The seeds of the fuzz target vault_view are worth mutating only as long as they are vaults and heads.
+// The seeds of the fuzz targets vault_view and signature are worth mutating only as long as they are vaults, heads and
+// signatures.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,6 +9,7 @@
 #include <iterator>
 #include <string>
 
+#include "tests/fuzz/signature_targets.h"
 #include "tests/vault/test_vault.h"
 #include "vault/core/vault_view.h"
 
@@ -38,6 +40,18 @@ TEST(VaultFuzzSeedsTest, AreVaultsAndHeads) {
   }
   EXPECT_GE(vaults, 7);
   EXPECT_GE(heads, 3);
+}
+
+TEST(VaultFuzzSeedsTest, AreSignatures) {
+  int seeds = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(MODELVAULT_FUZZ_CORPUS "/signature")) {
+    SCOPED_TRACE(entry.path());
+    std::ifstream in(entry.path(), std::ios::binary);
+    const std::string seed((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    EXPECT_EQ(FuzzSignature(reinterpret_cast<const uint8_t*>(seed.data()), seed.size()), CoreStatus::kOk);
+    ++seeds;
+  }
+  EXPECT_GE(seeds, 4);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "tests/status_matchers.h"
 #include "tests/vault/format_document.h"
+#include "tests/vault/signed_golden.h"
 #include "tests/vault/test_vault.h"
 #include "vault/vault_reader.h"
 
@@ -24,6 +25,7 @@ constexpr char kGoldenPath[] = MODELVAULT_SOURCE_DIR "/tests/vault/golden/v1.0.m
 constexpr char kFreeGoldenPath[] = MODELVAULT_SOURCE_DIR "/tests/vault/golden/v1.1.mvlt";
 constexpr char kNetworkGoldenPath[] = MODELVAULT_SOURCE_DIR "/tests/vault/golden/v1.2.mvlt";
 constexpr char kFrameGoldenPath[] = MODELVAULT_SOURCE_DIR "/tests/vault/golden/v1.3.mvlt";
+constexpr char kSignedGoldenPath[] = MODELVAULT_SOURCE_DIR "/tests/vault/golden/v1.4.mvlt";
 
 std::vector<uint8_t> GoldenBytes(const char* path) {
   std::vector<uint8_t> bytes;
@@ -37,7 +39,8 @@ std::vector<uint8_t> GoldenBytes(const char* path) {
 
 TEST(GoldenVaultTest, IsWhole) {
   uint16_t minor = 0;
-  for (const char* const path : {kGoldenPath, kFreeGoldenPath, kNetworkGoldenPath, kFrameGoldenPath}) {
+  for (const char* const path :
+       {kGoldenPath, kFreeGoldenPath, kNetworkGoldenPath, kFrameGoldenPath, kSignedGoldenPath}) {
     ASSERT_OK_AND_ASSIGN(const auto vault, VaultReader::Open(FileSystem::Default(), path));
     EXPECT_THAT(ReadAll(*vault), IsOk());
     EXPECT_FALSE(vault->variants().empty());
@@ -98,6 +101,42 @@ TEST(GoldenVaultTest, TheFrameIsWhatTheDocumentShows) {
   EXPECT_EQ(dump.size(), frame.size());
   for (const auto& [offset, byte] : dump) {
     EXPECT_EQ(int{byte}, int{static_cast<uint8_t>(frame.at(offset))}) << "at offset " << offset;
+  }
+}
+
+TEST(GoldenVaultTest, TheSignatureIsWhatTheDocumentShows) {
+  ASSERT_OK_AND_ASSIGN(const auto vault, VaultReader::Open(FileSystem::Default(), kSignedGoldenPath));
+  const VaultHeader& header = vault->header();
+  const SectionPlace& place = header.section(Section::kSignature);
+  const std::string text = Unwrapped(FormatDocument());
+  EXPECT_THAT(text, HasSubstr(absl::StrCat("Its header has version 1.", header.version_minor(), " and features ",
+                                           header.features, "; its SIGNATURE of ", place.size, " bytes begins at 0x",
+                                           absl::Hex(place.offset), ":")));
+  const SignedRoot& root = *vault->root();
+  const size_t sets_end = root.head.size + root.key_sets.size;
+  EXPECT_THAT(text, HasSubstr(absl::StrCat("The head ends at 0x", absl::Hex(root.head.size, absl::kZeroPad3),
+                                           ", the key sets at 0x", absl::Hex(sets_end), ", the root's signatures at 0x",
+                                           absl::Hex(sets_end + root.signatures.size), ",")));
+  const std::vector<uint8_t> golden = GoldenBytes(kSignedGoldenPath);
+  const std::map<uint64_t, uint8_t> dump = DumpedBytes(FormatDocument(), "```signature");
+  EXPECT_EQ(dump.size(), place.size);
+  for (const auto& [offset, byte] : dump) {
+    EXPECT_EQ(int{byte}, int{golden.at(place.offset + offset)}) << "at offset " << offset;
+  }
+}
+
+// Whoever trusts the first key set, or the one after it, takes it.
+TEST(GoldenVaultTest, TheSignatureIsProven) {
+  const SigningPlan plan = GoldenPlan();
+  for (const KeySet& set : plan.key_sets) {
+    VaultReaderOptions options;
+    options.trust = TrustIn(set);
+    options.trust->least_version = 7;
+    options.trust->now = 1800000000;
+    ASSERT_OK_AND_ASSIGN(const auto vault, VaultReader::Open(FileSystem::Default(), kSignedGoldenPath, options));
+    EXPECT_EQ(vault->key_set_digest(), plan.key_sets.back().digest());
+    EXPECT_THAT(ReadAll(*vault), IsOk());
+    EXPECT_THAT(vault->CheckSigned(), IsOk());
   }
 }
 

@@ -1,12 +1,16 @@
-// Writes the seeds of the fuzz target vault_view (tests/fuzz/vault_view_fuzz.cc) anew, for when the format changes
+// Writes the seeds of the fuzz targets vault_view and signature (tests/fuzz) anew, for when the format changes
 // (tests/regenerate):
 //
 //   make_vault_fuzz_seeds tests/fuzz/corpus
+#include <algorithm>
 #include <fstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/fuzz/seeds_main.h"
 #include "tests/temp_folder.h"
+#include "tests/vault/test_keys.h"
 #include "tests/vault/test_vault.h"
 #include "vault/section_encoder.h"
 
@@ -18,11 +22,28 @@ constexpr char kView = 0, kRepairedView = 1, kReader = 2, kHead = 3;
 
 class SeedWriter {
  public:
-  explicit SeedWriter(std::string corpus) : folder_(std::move(corpus) + "/vault_view/") {}
+  explicit SeedWriter(const std::string& corpus)
+      : folder_(corpus + "/vault_view/"), signature_folder_(corpus + "/signature/") {}
 
   void Put(const std::string& name, char mode, const std::string& bytes) {
     std::ofstream out(folder_ + name, std::ios::binary);
     out << mode << bytes;
+    ok_ = ok_ && out.flush().good();
+  }
+
+  // SIGNATURE of a vault with sections of 16 times these sizes and this INDEX.
+  void PutSignature(const std::string& name, char mode, const std::vector<uint16_t>& sizes,
+                    const std::vector<VaultVariant>& variants, const SignatureSection& section) {
+    std::string bytes = {mode, static_cast<char>(variants.size())};
+    const auto put16 = [&](size_t value) {
+      bytes += static_cast<char>(value);
+      bytes += static_cast<char>(value >> 8);
+    };
+    for (const uint16_t size : sizes) put16(size);
+    const std::string index = EncodeIndex(variants, false);
+    put16(index.size());
+    std::ofstream out(signature_folder_ + name, std::ios::binary);
+    out << bytes << index << EncodeSignature(section);
     ok_ = ok_ && out.flush().good();
   }
 
@@ -41,8 +62,58 @@ class SeedWriter {
 
  private:
   const std::string folder_;
+  const std::string signature_folder_;
   bool ok_ = true;
 };
+
+ObjectDigests TestDigests(size_t tiles) {
+  ObjectDigests digests;
+  digests.tiles.resize(tiles);
+  return digests;
+}
+
+void WriteSignatures(SeedWriter* out) {
+  const TestKey ann(1), bob(2), cat(3);
+  const KeySet first = TestKeySet({ann}, 1);
+  KeySet second = TestKeySet({ann, bob, cat}, 2, 2);
+  SignNext(first, {ann}, &second);
+  SignatureSection section;
+  section.vault_id.fill(7);
+  section.version = 2;
+  section.not_before = 1;
+  section.not_after = 2000;
+  section.tile_log2 = 12;
+  section.key_sets = {first, second};
+  section.objects.resize(6);
+  // As if a key signed with its own first byte.
+  for (const PublicKey& key : second.keys) section.signatures.push_back(Signature{key[0]});
+  out->PutSignature("rotated", 1, {1, 1, 1, 0, 0, 1}, {}, section);
+  out->PutSignature("from_the_first", 4, {1, 1, 1, 0, 0, 1}, {}, section);
+  section.key_sets = {first};
+  section.signatures = {kNoSignature};
+  section.objects = {TestDigests(0), TestDigests(0), TestDigests(3), TestDigests(0), TestDigests(0), TestDigests(0)};
+  section.objects.push_back(TestDigests(2));
+  section.objects.push_back(TestDigests(0));
+  std::vector<VaultVariant> variants(2);
+  variants[0].name = "large";
+  variants[0].offset = 16384;
+  variants[0].stored_size = 5000;
+  variants[1].name = "small";
+  variants[1].offset = 24000;
+  variants[1].stored_size = 50;
+  std::sort(variants.begin(), variants.end(), IndexOrder);
+  if (variants[0].name != "large") std::swap(section.objects[6], section.objects[7]);
+  out->PutSignature("tiles", 0, {1, 1, 600, 0, 0, 1}, variants, section);
+  TenantRecord tenant;
+  tenant.key = bob.key();
+  tenant.prefix = "open";
+  section.tenants = {tenant};
+  tenant.prefix = "sealed-";
+  tenant.flags = kTenantSealed;
+  tenant.groups.resize(1);
+  section.tenants.push_back(tenant);
+  out->PutSignature("tenants", 2, {1, 1, 600, 0, 0, 1}, variants, section);
+}
 
 bool Write(const std::string& corpus) {
   SeedWriter out(corpus);
@@ -68,6 +139,7 @@ bool Write(const std::string& corpus) {
   talking.network = "what they compute";
   out.PutVault("network_repaired", kRepairedView, talking);
   out.PutVault("reader_network", kReader, talking);
+  WriteSignatures(&out);
   out.Put("head_plain", kHead, "\3\2" + EncodeBlobHead({}, {}) + "abcdef");
   return out.ok();
 }

@@ -245,7 +245,8 @@ void Store(std::string* bytes, size_t offset, T value) {
   std::memcpy(bytes->data() + offset, &value, sizeof(value));
 }
 
-// Where section `i` (0 MODEL, 1 CHUNKS, 2 BASE, 3 INDEX, 4 MANIFEST, 6 NETWORK) is, and entry `i` of a narrow INDEX.
+// Where section `i` (0 MODEL, 1 CHUNKS, 2 BASE, 3 INDEX, 4 MANIFEST, 5 SIGNATURE, 6 NETWORK) is, and entry `i` of a
+// narrow INDEX.
 inline size_t SectionField(size_t i) { return i == 6 ? 220 : 72 + 24 * i; }
 inline size_t SectionOffset(const std::string& vault, size_t i) { return Load<uint64_t>(vault, SectionField(i)); }
 inline size_t SectionSize(const std::string& vault, size_t i) { return Load<uint64_t>(vault, SectionField(i) + 8); }
@@ -253,7 +254,8 @@ inline size_t IndexEntry(const std::string& vault, size_t i) { return SectionOff
 
 // Makes the checksums of header and sections right again after a forgery. Base chunks and blobs keep theirs.
 inline void RepairChecksums(std::string* vault) {
-  for (const size_t i : {0, 1, 2, 3, 4, 6}) {
+  for (const size_t i : {0, 1, 2, 3, 4, 5, 6}) {
+    if (i == 5 && (Load<uint8_t>(*vault, 12) & 32) == 0) continue;
     if (i == 6 && (Load<uint8_t>(*vault, 12) & 8) == 0) continue;
     const uint64_t offset = Load<uint64_t>(*vault, SectionField(i));
     const uint64_t size = Load<uint64_t>(*vault, SectionField(i) + 8);

@@ -10,6 +10,7 @@
 
 #include "tests/temp_folder.h"
 #include "tests/vault/faulty_file_system.h"
+#include "tests/vault/test_keys.h"
 #include "tests/vault/test_vault.h"
 
 namespace modelvault {
@@ -73,6 +74,12 @@ std::vector<Job> Jobs() {
       {"compact",
        [](FileSystem& f, const std::string& p) {
          return Edit(f, p, {.remove = {"dept-0"}, .rename = {}, .compact = true}, {});
+       }},
+      {"sign",
+       [](FileSystem& f, const std::string& p) {
+         VaultWriterOptions options = {.lock = {.attempts = 3}};
+         options.sign_root = SignerOf({TestKey(1)});
+         return PrepareSignature(f, p, TestPlan(TestKeySet({TestKey(1)}, 1)), options);
        }},
   };
 }

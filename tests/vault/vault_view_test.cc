@@ -101,7 +101,6 @@ TEST(ParseHeaderTest, NamesTheFieldAtFault) {
       {"text mode", [](std::string* v) { v->erase(4, 1); }, CoreStatus::kBadMagic, 0, false},
       {"major before", set1(8, 0), CoreStatus::kUnknownVersion, 8},
       {"major after", set1(8, 2), CoreStatus::kUnknownVersion, 8},
-      {"minor after", set1(10, 4), CoreStatus::kUnknownVersion, 10},
       {"checksum", set1(248, 0), CoreStatus::kChecksumMismatch, 248, false},
       {"feature of 1.1 in 1.0", set4(12, 4), CoreStatus::kUnknownVersion, 12},
       {"feature", set4(12, 0x80000000), CoreStatus::kUnknownVersion, 12},
@@ -203,6 +202,25 @@ TEST(ParseHeaderTest, DescribedFramesTakeVersion13) {
   EXPECT_EQ(parse(3, 16), CoreStatus::kOk);
   EXPECT_EQ(parse(2, 16), CoreStatus::kUnknownVersion);
   EXPECT_EQ(parse(3, 32), CoreStatus::kUnknownVersion);
+}
+
+TEST(ParseHeaderTest, ALaterMinorVersionIsReadIfItsFeaturesAreKnown) {
+  const std::string vault = SmallVault(2);
+  const auto parse = [&](uint16_t minor, uint32_t features, uint32_t* field) {
+    std::string forged = vault;
+    Store<uint16_t>(&forged, 10, minor);
+    Store<uint32_t>(&forged, 12, features);
+    RepairChecksums(&forged);
+    VaultHeader header;
+    return Parse(forged, vault.size(), &header, field);
+  };
+  uint32_t field = 0;
+  for (const uint16_t minor : {uint16_t{5}, uint16_t{99}, uint16_t{0xFFFF}}) {
+    EXPECT_EQ(parse(minor, 16, &field), CoreStatus::kOk);
+    EXPECT_EQ(parse(minor, 64, &field), CoreStatus::kUnknownVersion);
+    EXPECT_EQ(field, 12u);
+    EXPECT_EQ(parse(minor, 128, &field), CoreStatus::kUnknownVersion);
+  }
 }
 
 TEST(ParseHeaderTest, ANetworkTakesVersion12AndLiesBetweenBaseAndBlobs) {

@@ -78,7 +78,7 @@ CoreStatus ParseNoSection(const uint8_t* p, Section section, VaultHeader* header
 CoreStatus ParseSections(const uint8_t* p, VaultHeader* header, uint32_t* bad_field) {
   size_t end = kHeaderSize;
   for (const Section section : kSectionsInFile) {
-    if (section == Section::kNetwork && !header->has_network()) {
+    if (!header->has(section)) {
       if (const CoreStatus none = ParseNoSection(p, section, header, bad_field); none != CoreStatus::kOk) return none;
       continue;
     }
@@ -89,13 +89,11 @@ CoreStatus ParseSections(const uint8_t* p, VaultHeader* header, uint32_t* bad_fi
                       LoadSize(entry + kSectionSizeField.offset, &place->size);
     place->checksum = LoadLe64(entry + kSectionChecksumField.offset);
     if (!fits || place->offset % kAlignment != 0 || place->offset < end || place->offset > header->file_size ||
-        place->size > header->file_size - place->offset || (section == Section::kNetwork && place->size == 0)) {
+        place->size > header->file_size - place->offset || (SectionFeature(section) != 0 && place->size == 0)) {
       return CoreStatus::kBadSection;
     }
     end = place->end();
   }
-  const CoreStatus none = ParseNoSection(p, Section::kSignature, header, bad_field);
-  if (none != CoreStatus::kOk) return none;
   *bad_field = kFileSizeField.offset;
   if (end != header->file_size) return CoreStatus::kBadSection;
 
@@ -132,9 +130,7 @@ CoreStatus ParseHeader(ByteView bytes, uint64_t storage_size, VaultHeader* heade
   // Before the checksum: another version may keep it elsewhere.
   *bad_field = kVersionMajorField.offset;
   if (LoadLe16(p + kVersionMajorField.offset) != kVersionMajor) return CoreStatus::kUnknownVersion;
-  *bad_field = kVersionMinorField.offset;
   const uint16_t minor = LoadLe16(p + kVersionMinorField.offset);
-  if (minor > kVersionMinor) return CoreStatus::kUnknownVersion;
   *bad_field = kHeaderChecksumField.offset;
   if (LoadLe64(p + kHeaderChecksumField.offset) != Xxh64::Of({p, kHeaderChecksumField.offset})) {
     return CoreStatus::kChecksumMismatch;

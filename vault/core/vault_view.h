@@ -42,12 +42,15 @@ struct VaultHeader {
   SectionPlace& section(Section s) { return sections[static_cast<size_t>(s)]; }
   // The lowest that has the features.
   uint16_t version_minor() const {
-    return (features & kFeatureDescribedFrames) != 0 ? 3
-           : (features & kFeatureNetwork) != 0       ? 2
-           : (features & kFeatureFreeLayouts) != 0   ? 1
-                                                     : 0;
+    return (features & kFeatureSignature) != 0         ? 4
+           : (features & kFeatureDescribedFrames) != 0 ? 3
+           : (features & kFeatureNetwork) != 0         ? 2
+           : (features & kFeatureFreeLayouts) != 0     ? 1
+                                                       : 0;
   }
-  bool has_network() const { return (features & kFeatureNetwork) != 0; }
+  bool has(Section s) const { return SectionFeature(s) == 0 || (features & SectionFeature(s)) != 0; }
+  bool has_network() const { return has(Section::kNetwork); }
+  bool has_signature() const { return has(Section::kSignature); }
   // Where the first blob may begin, before alignment.
   size_t blobs_begin() const { return section(has_network() ? Section::kNetwork : Section::kBase).end(); }
   size_t chunk_count() const { return base_data_size / chunk_size + (base_data_size % chunk_size != 0 ? 1 : 0); }

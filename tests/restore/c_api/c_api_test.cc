@@ -582,7 +582,7 @@ TEST_F(CApiTest, VerifyLooksAtAllBytesOfTheFile) {
 }
 
 TEST_F(CApiTest, GoldenVaultsOfEveryVersionVerify) {
-  for (const char* const version : {"1.0", "1.1", "1.2", "1.3"}) {
+  for (const char* const version : {"1.0", "1.1", "1.2", "1.3", "1.4"}) {
     const std::string bytes = GoldenVault(version);
     vault_ = OpenMemory(bytes, &failure_);
     EXPECT_EQ(mv_vault_verify(vault_.get(), nullptr, failure_.out()), MV_CODE_OK) << failure_.message();

@@ -605,7 +605,7 @@ TEST_F(MvaultTest, CutVaultsAreRefused) {
 TEST_F(MvaultTest, AVaultOfAnotherVersionIsUnsupported) {
   models_.Pack();
   std::string bytes = Read("all.mvlt");
-  for (const auto& [major, minor] : {std::pair(0, 2), std::pair(1, 9)}) {  // One before this one and a later one.
+  for (const auto& [major, minor] : {std::pair(0, 2), std::pair(2, 9)}) {  // One before this one and a later one.
     bytes[8] = static_cast<char>(major);
     bytes[10] = static_cast<char>(minor);
     RepairChecksums(&bytes);

@@ -1,0 +1,35 @@
+// Writes the golden vault of version 1.4 anew, for when the format changes (tests/regenerate): the one of 1.2, signed
+// by two of three keys that came after another one.
+//
+//   make_signed_golden tests/vault/golden
+#include <cstdio>
+#include <string>
+
+#include "tests/vault/signed_golden.h"
+#include "tests/vault/test_keys.h"
+#include "vault/file_system.h"
+
+namespace modelvault {
+namespace {
+
+absl::Status Write(const std::string& golden) {
+  const std::string path = golden + "/v1.4.mvlt";
+  FileSystem& files = FileSystem::Default();
+  if (absl::Status status = files.Copy(golden + "/v1.2.mvlt", path); !status.ok()) return status;
+  VaultWriterOptions options;
+  options.sign_root = SignerOf(GoldenSigners());
+  return PrepareSignature(files, path, GoldenPlan(), options);
+}
+
+}  // namespace
+}  // namespace modelvault
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: %s GOLDEN_FOLDER\n", argv[0]);
+    return 64;
+  }
+  const absl::Status status = modelvault::Write(argv[1]);
+  if (!status.ok()) std::fprintf(stderr, "%s\n", status.ToString().c_str());
+  return status.ok() ? 0 : 1;
+}
