@@ -81,7 +81,8 @@ TEST(PatchBuilderTest, RandomEditsComeOut) {
       const size_t at = random.Below(new_vault.size() + 1);
       new_vault.erase(at, random.Below(300));
       new_vault.insert(random.Below(new_vault.size() + 1), random.Bytes(random.Below(100)));
-      new_vault.insert(random.Below(new_vault.size() + 1), old_vault.substr(std::min(at, old_vault.size()), random.Below(500)));
+      new_vault.insert(random.Below(new_vault.size() + 1),
+                       old_vault.substr(std::min(at, old_vault.size()), random.Below(500)));
     }
     if (!new_vault.empty()) Build(old_vault, new_vault, 256u << random.Below(4));
   }
