@@ -73,6 +73,12 @@ const char* mv_error_name(mv_error error) {
       return "flash-sets-bit";
     case MV_FLASH_FAILED:
       return "flash-failed";
+    case MV_BAD_PATCH:
+      return "bad-patch";
+    case MV_OTHER_VAULT:
+      return "other-vault";
+    case MV_OLD_VERSION:
+      return "old-version";
   }
   return "unknown-error";
 }

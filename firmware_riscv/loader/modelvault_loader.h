@@ -71,6 +71,10 @@ typedef enum mv_error {
   MV_FLASH_BAD_PLACE = 80, /* Outside the sectors that may be written, or not a whole word. */
   MV_FLASH_SETS_BIT = 81,  /* A program that would turn a zero into a one: only an erase can. */
   MV_FLASH_FAILED = 82,    /* The flash reported an error, or what was written does not read back. */
+  /* A field update's. */
+  MV_BAD_PATCH = 96,   /* No patch, a damaged one, or one that does not fit this board's slots. */
+  MV_OTHER_VAULT = 97, /* The patch is for another vault than the one that runs. */
+  MV_OLD_VERSION = 98, /* The vault's version is below the least that the board takes. */
 } mv_error;
 
 /* A word without spaces, such as "digest-mismatch"; never NULL. */

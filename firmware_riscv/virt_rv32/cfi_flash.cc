@@ -18,8 +18,8 @@ constexpr uint32_t kFailures = 0x003A003A;
 // an erase takes up to some seconds.
 constexpr uint32_t kMaxPolls = 100'000'000;
 
-volatile uint32_t* Place(const mv_flash* flash, unsigned sector, uint32_t offset) {
-  return reinterpret_cast<volatile uint32_t*>(const_cast<uint8_t*>(flash->sector[sector] + offset));
+volatile uint32_t* Words(const uint8_t* place) {
+  return reinterpret_cast<volatile uint32_t*>(const_cast<uint8_t*>(place));
 }
 
 // Waits for the end of a command and goes back to reading.
@@ -34,24 +34,32 @@ mv_error Finish(volatile uint32_t* place) {
 
 }  // namespace
 
-mv_error CfiErase(void* context, unsigned sector) {
-  volatile uint32_t* const place = Place(static_cast<const mv_flash*>(context), sector, 0);
-  *place = kEraseSetup;
-  *place = kEraseConfirm;
-  return Finish(place);
+mv_error CfiEraseAt(const uint8_t* place) {
+  volatile uint32_t* const words = Words(place);
+  *words = kEraseSetup;
+  *words = kEraseConfirm;
+  return Finish(words);
 }
 
-mv_error CfiProgram(void* context, unsigned sector, uint32_t offset, const uint8_t* unit) {
+mv_error CfiProgramAt(const uint8_t* place, const uint8_t* unit) {
   for (uint32_t at = 0; at < MV_SELECTION_UNIT; at += 4) {
-    volatile uint32_t* const place = Place(static_cast<const mv_flash*>(context), sector, offset + at);
+    volatile uint32_t* const words = Words(place + at);
     const uint32_t word = LoadLe32(unit + at);
-    if (*place == word) continue;
-    *place = kProgramSetup;
-    *place = word;
-    const mv_error error = Finish(place);
+    if (*words == word) continue;
+    *words = kProgramSetup;
+    *words = word;
+    const mv_error error = Finish(words);
     if (error != MV_OK) return error;
   }
   return MV_OK;
+}
+
+mv_error CfiErase(void* context, unsigned sector) {
+  return CfiEraseAt(static_cast<const mv_flash*>(context)->sector[sector]);
+}
+
+mv_error CfiProgram(void* context, unsigned sector, uint32_t offset, const uint8_t* unit) {
+  return CfiProgramAt(static_cast<const mv_flash*>(context)->sector[sector] + offset, unit);
 }
 
 }  // namespace modelvault

@@ -14,6 +14,10 @@ namespace modelvault {
 mv_error CfiErase(void* context, unsigned sector);
 mv_error CfiProgram(void* context, unsigned sector, uint32_t offset, const uint8_t* unit);
 
+// The same anywhere in the bank: the sector that begins at `place`, a unit at `place`.
+mv_error CfiEraseAt(const uint8_t* place);
+mv_error CfiProgramAt(const uint8_t* place, const uint8_t* unit);
+
 }  // namespace modelvault
 
 #endif  // MODELVAULT_FIRMWARE_RISCV_VIRT_RV32_CFI_FLASH_H_

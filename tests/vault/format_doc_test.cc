@@ -16,6 +16,7 @@
 #include "codec/core/codec_format.h"
 #include "codec/core/gap_tables.h"
 #include "codec/core/rans_decoder.h"
+#include "firmware_riscv/update/patch_reader.h"
 #include "restore/infer/network_view.h"
 #include "restore/infer/tokenizer.h"
 #include "tests/vault/format_document.h"
@@ -397,6 +398,20 @@ TEST_F(FormatDocTest, HexDumpsAreFound) {
       "000100 01\n000101\n```\n";
   EXPECT_THAT(DumpedBytes(page), ElementsAre(Pair(0x0, 0x4D), Pair(0x1, 0x56), Pair(0x10, 0x00), Pair(0x11, 0x0A),
                                              Pair(0x12, 0xFF), Pair(0x100, 0x01)));
+}
+
+TEST_F(FormatDocTest, UpdatePatch) {
+  const TableRows rows = TableBelow(std::string(From("## 15. Update patch")), "| Offset | Size | Field |");
+  ASSERT_EQ(rows.size(), 9u);
+  std::vector<std::string> magic;
+  for (const uint8_t byte : kPatchMagic) magic.push_back(absl::StrCat(absl::Hex(byte, absl::kZeroPad2)));
+  EXPECT_THAT(rows[0][3], HasSubstr(absl::AsciiStrToUpper(absl::StrJoin(magic, " "))));
+  EXPECT_THAT(rows[1][3], HasSubstr(absl::StrCat(kMinPatchBlock, " … 2^", Log2(kMaxPatchBlock))));
+  EXPECT_THAT(rows[2][3], HasSubstr(absl::StrCat("1 … 2^", Log2(kMaxPatchedSize))));
+  EXPECT_THAT(rows[3][3], HasSubstr(absl::StrCat("1 … 2^", Log2(kMaxPatchedSize))));
+  EXPECT_EQ(rows[8][0], absl::StrCat(kPatchChecksumOffset));
+  EXPECT_EQ(rows[8][2], "header_checksum");
+  EXPECT_EQ(kPatchHeaderSize, kPatchChecksumOffset + 8);
 }
 
 }  // namespace

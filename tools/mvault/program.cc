@@ -83,6 +83,7 @@ int Run(int argc, const char* const* argv, Session* session) {
   AddRmCommand(program, *session);
   AddCompactCommand(program, *session);
   AddDiffCommand(program, *session);
+  AddFlashDiffCommand(program, *session);
   AddPlanCommand(program, *session);
   AddEvalCommand(program, *session);
   AddRunCommand(program, *session);

@@ -69,7 +69,7 @@ Words Commands() {
   Words commands;
   bool in_list = false;
   for (const std::string& line : Lines(Mvault({"--help"}).out)) {
-    if (in_list && absl::StartsWith(line, "  ")) commands.merge(Matches(line, "^  ([a-z]+) "));
+    if (in_list && absl::StartsWith(line, "  ")) commands.merge(Matches(line, "^  ([a-z-]+) "));
     if (line.empty()) in_list = false;
     if (line == "Subcommands:") in_list = true;
   }
@@ -108,7 +108,7 @@ TEST(DocsTest, EveryCommandHasItsLineAndItsSection) {
     EXPECT_THAT(Document(), testing::Contains(testing::StartsWith(link)));
   }
   for (const std::string& line : Document()) {
-    if (absl::StartsWith(line, "| [`")) listed.merge(Matches(line.substr(0, line.find("](")), "`([a-z]+)`"));
+    if (absl::StartsWith(line, "| [`")) listed.merge(Matches(line.substr(0, line.find("](")), "`([a-z-]+)`"));
   }
   EXPECT_EQ(titled, Commands());
   EXPECT_EQ(listed, Commands());
@@ -119,7 +119,7 @@ Words UsageOptions(const std::string& command) {
   Words options;
   bool in_usage = false;
   for (const std::string& line : SectionOf(command)) {
-    if (std::regex_search(line, std::regex("^    mvault ([a-z]+\\|)*" + command + "(\\|| )"))) {
+    if (std::regex_search(line, std::regex("^    mvault ([a-z-]+\\|)*" + command + "(\\|| )"))) {
       in_usage = true;
     } else if (!absl::StartsWith(line, "      ")) {
       in_usage = false;
@@ -259,6 +259,7 @@ TEST(DocsTest, KeysOfJsonDocumentsAreThoseDescribed) {
   CompareKeys("rm", {{vault, "newer"}});
   CompareKeys("compact", {{vault}});
   CompareKeys("diff", {{vault, "few", "base"}});
+  CompareKeys("flash-diff", {{vault, vault}});
   CompareKeys("plan", {{"--base", models.base()},
                        {"--base", talking.File("int8/base.safetensors"), "--model", talking.File("corpus.json")}});
   CompareKeys("verify", {{vault, "--against", models.folder().Write("sums", std::string(32, '0') + "  data/few\n")}});

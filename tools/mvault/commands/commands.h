@@ -38,6 +38,7 @@ void AddRenameCommand(Command& app, Session& session);
 void AddRmCommand(Command& app, Session& session);
 void AddCompactCommand(Command& app, Session& session);
 void AddDiffCommand(Command& app, Session& session);
+void AddFlashDiffCommand(Command& app, Session& session);
 void AddPlanCommand(Command& app, Session& session);
 void AddEvalCommand(Command& app, Session& session);
 void AddFitCommand(Command& app, Session& session);

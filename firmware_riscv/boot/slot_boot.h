@@ -1,0 +1,39 @@
+// Which slot's vault a board starts: the active one if it is whole and not too old, else the other.
+#ifndef MODELVAULT_FIRMWARE_RISCV_BOOT_SLOT_BOOT_H_
+#define MODELVAULT_FIRMWARE_RISCV_BOOT_SLOT_BOOT_H_
+
+#include "firmware_riscv/boot/device_state.h"
+
+namespace modelvault {
+
+// What is known of vaults, which these files do not look into.
+struct SlotHost {
+  // Whether the vault in `slot` is whole: all its checksums and, where the board asks for them, its signatures. Sets
+  // *version to the one that it is signed with, 0 without. Called at each start, and for a slot that was just written.
+  mv_error (*verify)(void* context, unsigned slot, uint64_t* version);
+  void* context;
+};
+
+enum class SlotSource : uint8_t {
+  kNothing = 0,  // No slot can be started.
+  kActive = 1,
+  kTrial = 2,  // The active one, which is new: Confirm() it once it has proven good.
+  kOther = 3,  // The active one cannot be started, or was given up after kMaxSlotAttempts trials.
+};
+
+struct SlotChoice {
+  SlotSource source = SlotSource::kNothing;
+  unsigned slot = kNoSlot;
+  uint64_t version = 0;
+  mv_error error = MV_NOT_FOUND;  // With kNothing: why the last one cannot be started.
+};
+
+// Tells `state` what was proven. Writes a mark where a trial begins, and nothing else.
+template <UpdateSteps kSteps>
+SlotChoice ChooseSlot(BasicDeviceState<kSteps>* state, const SlotHost& host);
+
+extern template SlotChoice ChooseSlot(DeviceState* state, const SlotHost& host);
+
+}  // namespace modelvault
+
+#endif  // MODELVAULT_FIRMWARE_RISCV_BOOT_SLOT_BOOT_H_
