@@ -88,6 +88,7 @@ int Run(int argc, const char* const* argv, Session* session) {
   AddRunCommand(program, *session);
   AddBoardCommand(program, *session);
   AddChatCommand(program, *session);
+  AddKeygenCommand(program, *session);
   AddHelpCommand(program, *session);
   // CLI11 would only say that a command is required.
   if (argc > 1 && argv[1][0] != '-' &&

@@ -44,6 +44,7 @@ void AddFitCommand(Command& app, Session& session);
 void AddRunCommand(Command& app, Session& session);
 void AddBoardCommand(Command& app, Session& session);
 void AddChatCommand(Command& app, Session& session);
+void AddKeygenCommand(Command& app, Session& session);
 void AddHelpCommand(Command& app, Session& session);
 
 }  // namespace modelvault
