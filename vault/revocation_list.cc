@@ -200,11 +200,11 @@ absl::Status ProvenRevocations::Check(const VaultReader& vault, absl::string_vie
       CheckRevoked(view, *vault.root(), View(name), HostCrypto(), &entry) != CoreStatus::kRevoked) {
     return absl::OkStatus();
   }
-  const std::string who = view.kind(entry) == RevocationKind::kTenant ? "by its tenant" : "itself";
+  const std::string who = view.kind(entry) == RevocationKind::kTenant ? "with its tenant " : "";
   const std::string versions = view.below(entry) == kBelowEveryVersion
                                    ? "in every version"
                                    : absl::StrCat("in versions below ", view.below(entry));
-  return absl::PermissionDeniedError(absl::StrCat(vault.path(), ": variant ", Quoted(name), ": revoked, ", who, ", ",
+  return absl::PermissionDeniedError(absl::StrCat(vault.path(), ": variant ", Quoted(name), ": revoked ", who,
                                                   versions, "; this is version ", vault.root()->version, " (", path_,
                                                   ", number ", number_, ")"));
 }

@@ -2,18 +2,14 @@
 #ifndef MODELVAULT_TOOLS_MVAULT_KEYS_SIGNING_KEY_H_
 #define MODELVAULT_TOOLS_MVAULT_KEYS_SIGNING_KEY_H_
 
-#include <array>
-#include <cstdint>
 #include <string>
 
 #include "absl/strings/string_view.h"
 #include "tools/mvault/keys/key_text.h"
 #include "tools/mvault/keys/secret_bytes.h"
+#include "vault/signature_section.h"
 
 namespace modelvault {
-
-using PublicKey = std::array<uint8_t, 32>;
-using Signature = std::array<uint8_t, 64>;
 
 // A new secret key of whatever kind: kKeySize of the machine's random bytes.
 SecretBytes MakeSecretKey();
