@@ -16,6 +16,7 @@ set(MODELVAULT_CODEC_CORE_SOURCES
     variant_layout.cc
     xxh64.cc)
 set(MODELVAULT_VAULT_CORE_SOURCES
+    revocation_view.cc
     signature_view.cc
     vault_proof.cc
     vault_view.cc)

@@ -1,4 +1,4 @@
-// Constants of the container (docs/format.md §2, §5 to §8, §12): where things are, how large they may be, which
+// Constants of the container (docs/format.md §2, §5 to §8, §12 to §14): where things are, how large they may be, which
 // versions there are. Frozen with the format version: these bytes are in files already written. What the coded bytes
 // look like is in codec/core/codec_format.h, what NETWORK holds in restore/infer. C headers only: the core uses this,
 // too.
@@ -182,6 +182,27 @@ inline constexpr size_t kTenantGroupSize = 88;
 inline constexpr size_t kLabelSize = 16;
 // The sections come before the blobs in the list of objects.
 inline constexpr size_t kSectionObjectCount = 6;
+
+// A revocation list, a file of its own: fields of its head, then entries and signatures.
+inline constexpr uint8_t kRevocationMagic[8] = {'M', 'V', 'R', 'E', 'V', 'O', 'K', 1};
+inline constexpr size_t kRevocationHeadSize = 72;
+inline constexpr FieldPlace kRevocationMagicField{0, 8};
+inline constexpr FieldPlace kRevocationVaultIdField{8, 16};
+inline constexpr FieldPlace kRevocationNumberField{24, 8};
+inline constexpr FieldPlace kRevocationCountField{32, 4};
+inline constexpr FieldPlace kRevocationSignatureCountField{36, 4};
+inline constexpr FieldPlace kRevocationKeySetField{40, 32};
+inline constexpr size_t kRevocationEntrySize = 44;
+inline constexpr FieldPlace kRevocationKindField{0, 4};
+inline constexpr FieldPlace kRevocationBelowField{4, 8};
+inline constexpr FieldPlace kRevocationWhatField{12, 32};
+// One sector of a board's flash holds it.
+inline constexpr size_t kMaxRevocationListSize = 4096;
+inline constexpr uint32_t kMaxRevocations = 90;
+// Revoked whatever the version.
+inline constexpr uint64_t kBelowEveryVersion = ~uint64_t{0};
+// What an entry revokes. Others: refuse the list.
+enum class RevocationKind : uint32_t { kVariant = 1, kTenant = 2 };
 
 }  // namespace modelvault
 

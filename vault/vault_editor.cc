@@ -134,7 +134,9 @@ absl::StatusOr<std::unique_ptr<VaultWriter>> EditVault(FileSystem& file_system, 
   writer->lock_ = *std::move(lock);
   if (absl::Status status = file_system.TryOutput(path); !status.ok()) return status;
   // Only now: before, another writer might have replaced the file after it was read.
-  absl::StatusOr<std::unique_ptr<VaultReader>> original = VaultReader::Open(file_system, path);
+  VaultReaderOptions read;
+  read.trust = options.trust;
+  absl::StatusOr<std::unique_ptr<VaultReader>> original = VaultReader::Open(file_system, path, read);
   if (!original.ok()) return original.status();
   writer->original_ = *std::move(original);
   absl::StatusOr<std::unique_ptr<AtomicFile>> file = file_system.CreateAtomic(path, options.durability);

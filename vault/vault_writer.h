@@ -30,6 +30,7 @@
 #include "vault/section_encoder.h"
 #include "vault/signature_section.h"
 #include "vault/vault_reader.h"
+#include "vault/vault_trust.h"
 #include "vault/vault_types.h"
 
 namespace modelvault {
@@ -42,6 +43,8 @@ struct VaultWriterOptions {
   bool wide_index = false;
   // Finish() of an edited vault that has SIGNATURE lets it sign; without it the vault is left unsigned.
   RootSigner sign_root = nullptr;
+  // A vault that is edited is taken only from these.
+  std::optional<VaultTrust> trust = std::nullopt;
 };
 
 struct VaultChanges;

@@ -414,5 +414,42 @@ TEST_F(FormatDocTest, UpdatePatch) {
   EXPECT_EQ(kPatchHeaderSize, kPatchChecksumOffset + 8);
 }
 
+TEST_F(FormatDocTest, RevocationList) {
+  const auto expect_fields = [&](const std::string& heading, const std::vector<NamedField>& fields, size_t size) {
+    const TableRows rows = TableBelow(document_, heading);
+    ASSERT_EQ(rows.size(), fields.size());
+    uint32_t end = 0;
+    for (size_t i = 0; i < rows.size(); ++i) {
+      EXPECT_THAT(rows[i], ElementsAre(absl::StrCat(fields[i].place.offset), absl::StrCat(fields[i].place.size),
+                                       fields[i].name, testing::_));
+      EXPECT_EQ(fields[i].place.offset, end) << "a gap before " << fields[i].name;
+      end = fields[i].place.offset + fields[i].place.size;
+    }
+    EXPECT_EQ(end, size);
+  };
+  expect_fields("| Offset | Size | Revocation list |",
+                {{"magic", kRevocationMagicField},
+                 {"vault_id", kRevocationVaultIdField},
+                 {"number", kRevocationNumberField},
+                 {"count", kRevocationCountField},
+                 {"signature_count", kRevocationSignatureCountField},
+                 {"key_set", kRevocationKeySetField}},
+                kRevocationHeadSize);
+  expect_fields("| Offset | Size | Entry |",
+                {{"kind", kRevocationKindField}, {"below", kRevocationBelowField}, {"what", kRevocationWhatField}},
+                kRevocationEntrySize);
+  std::vector<std::string> magic;
+  for (const uint8_t byte : kRevocationMagic) magic.push_back(absl::StrCat(absl::Hex(byte, absl::kZeroPad2)));
+  ExpectSays(absl::StrCat("`", absl::AsciiStrToUpper(absl::StrJoin(magic, " ")), "`"));
+  ExpectSays(absl::StrCat("at most ", Grouped(kMaxRevocationListSize), " bytes, so that one sector"));
+  ExpectSays(absl::StrCat("entries, 0 … ", kMaxRevocations));
+  ExpectSays(absl::StrCat("1 … ", kMaxKeys, ": keys of the key set that signs"));
+  ExpectSays(absl::StrCat(static_cast<uint32_t>(RevocationKind::kVariant), " a variant, ",
+                          static_cast<uint32_t>(RevocationKind::kTenant), " a tenant"));
+  EXPECT_EQ(kBelowEveryVersion + 1, 0u);
+  // The most entries fill a sector beside one signature.
+  EXPECT_EQ(kRevocationHeadSize + kMaxRevocations * kRevocationEntrySize + 64, kMaxRevocationListSize);
+}
+
 }  // namespace
 }  // namespace modelvault

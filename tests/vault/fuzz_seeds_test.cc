@@ -1,5 +1,5 @@
-// The seeds of the fuzz targets vault_view and signature are worth mutating only as long as they are vaults, heads and
-// signatures.
+// The seeds of the fuzz targets vault_view, signature and revocations are worth mutating only as long as they are
+// vaults, heads, signatures and lists.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -10,6 +10,7 @@
 #include <string>
 
 #include "tests/fuzz/signature_targets.h"
+#include "tests/vault/revoking_vault.h"
 #include "tests/vault/test_vault.h"
 #include "vault/core/vault_view.h"
 
@@ -52,6 +53,21 @@ TEST(VaultFuzzSeedsTest, AreSignatures) {
     ++seeds;
   }
   EXPECT_GE(seeds, 4);
+}
+
+TEST(VaultFuzzSeedsTest, AreRevocationLists) {
+  int lists = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(MODELVAULT_FUZZ_CORPUS "/revocations")) {
+    SCOPED_TRACE(entry.path());
+    std::ifstream in(entry.path(), std::ios::binary);
+    const std::string seed((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    ASSERT_FALSE(seed.empty());
+    RevocationView list;
+    const ByteView bytes = RevokingVault::View(seed);
+    EXPECT_EQ(ParseRevocations(bytes.Sub(1, bytes.size - 1), &list), CoreStatus::kOk);
+    ++lists;
+  }
+  EXPECT_GE(lists, 6);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Writes the seeds of the fuzz targets vault_view and signature (tests/fuzz) anew, for when the format changes
-// (tests/regenerate):
+// Writes the seeds of the fuzz targets vault_view, signature and revocations (tests/fuzz) anew, for when the format
+// changes (tests/regenerate):
 //
 //   make_vault_fuzz_seeds tests/fuzz/corpus
 #include <algorithm>
@@ -10,6 +10,7 @@
 
 #include "tests/fuzz/seeds_main.h"
 #include "tests/temp_folder.h"
+#include "tests/vault/revoking_vault.h"
 #include "tests/vault/test_keys.h"
 #include "tests/vault/test_vault.h"
 #include "vault/section_encoder.h"
@@ -23,7 +24,9 @@ constexpr char kView = 0, kRepairedView = 1, kReader = 2, kHead = 3;
 class SeedWriter {
  public:
   explicit SeedWriter(const std::string& corpus)
-      : folder_(corpus + "/vault_view/"), signature_folder_(corpus + "/signature/") {}
+      : folder_(corpus + "/vault_view/"),
+        signature_folder_(corpus + "/signature/"),
+        list_folder_(corpus + "/revocations/") {}
 
   void Put(const std::string& name, char mode, const std::string& bytes) {
     std::ofstream out(folder_ + name, std::ios::binary);
@@ -47,6 +50,15 @@ class SeedWriter {
     ok_ = ok_ && out.flush().good();
   }
 
+  // A list as it is, and one that the target signs.
+  void PutList(const std::string& name, const RevocationList& list) {
+    for (const char mode : {'\0', '\1'}) {
+      std::ofstream out(list_folder_ + name + (mode == 0 ? "" : "_signed"), std::ios::binary);
+      out << mode << EncodeRevocations(list);
+      ok_ = ok_ && out.flush().good();
+    }
+  }
+
   // A vault of `contents`, after `changes`.
   void PutVault(const std::string& name, char mode, const TestContents& contents,
                 const VaultWriterOptions& options = {}, const VaultChanges& changes = {}) {
@@ -63,6 +75,7 @@ class SeedWriter {
  private:
   const std::string folder_;
   const std::string signature_folder_;
+  const std::string list_folder_;
   bool ok_ = true;
 };
 
@@ -115,6 +128,19 @@ void WriteSignatures(SeedWriter* out) {
   out->PutSignature("tenants", 2, {1, 1, 600, 0, 0, 1}, variants, section);
 }
 
+void WriteRevocations(SeedWriter* out) {
+  const RevokingVault vault;
+  const Revocation tenant = {RevocationKind::kTenant, kBelowEveryVersion, vault.section().tenants[0].key};
+  RevocationList list = vault.List({}, {});
+  // A sector has room for them.
+  static_cast<void>(Revoke({RevocationKind::kVariant, kRevokingVersion + 1, RevokedName("clinic/a")}, &list));
+  static_cast<void>(Revoke({RevocationKind::kVariant, 2, RevokedName("b")}, &list));
+  out->PutList("empty", vault.List({}, {0, 1}));
+  out->PutList("variants", vault.List(list.entries, {1, 2}));
+  static_cast<void>(Revoke(tenant, &list));
+  out->PutList("tenant", vault.List(list.entries, {0}));
+}
+
 bool Write(const std::string& corpus) {
   SeedWriter out(corpus);
   const VaultWriterOptions wide = {.wide_chunks = true, .wide_index = true};
@@ -140,6 +166,7 @@ bool Write(const std::string& corpus) {
   out.PutVault("network_repaired", kRepairedView, talking);
   out.PutVault("reader_network", kReader, talking);
   WriteSignatures(&out);
+  WriteRevocations(&out);
   out.Put("head_plain", kHead, "\3\2" + EncodeBlobHead({}, {}) + "abcdef");
   return out.ok();
 }

@@ -89,6 +89,10 @@ int Run(int argc, const char* const* argv, Session* session) {
   AddRunCommand(program, *session);
   AddBoardCommand(program, *session);
   AddChatCommand(program, *session);
+  AddKeygenCommand(program, *session);
+  AddSignCommand(program, *session);
+  AddRotateCommand(program, *session);
+  AddRevokeCommand(program, *session);
   AddHelpCommand(program, *session);
   // CLI11 would only say that a command is required.
   if (argc > 1 && argv[1][0] != '-' &&

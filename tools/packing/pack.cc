@@ -410,6 +410,11 @@ absl::StatusOr<PackReport> Conclude(VaultWriter* writer, const ModelFile* base, 
     report->input_size += report->base_file_size;
   }
   report->note = note;
+  if (options.on_written != nullptr) {
+    const absl::StatusOr<std::unique_ptr<VaultReader>> written = writer->OpenWritten();
+    if (!written.ok()) return written.status();
+    options.on_written(**written);
+  }
   return report;
 }
 
@@ -575,6 +580,8 @@ absl::StatusOr<PackReport> AddVariants(FileSystem& file_system, absl::string_vie
   }
   VaultWriterOptions write;
   write.durability = options.durability;
+  write.trust = options.trust;
+  write.sign_root = options.sign_root;
   absl::StatusOr<std::unique_ptr<VaultWriter>> writer = EditVault(file_system, vault_path, changes, write);
   if (!writer.ok()) return writer.status();
   // The lock is held: this is the vault being changed.

@@ -4,6 +4,7 @@
 #define MODELVAULT_TOOLS_PACKING_PACK_H_
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,6 +43,11 @@ struct PackOptions {
   bool opaque = false;
   // What the models of a new vault compute; none: the vault does not say.
   std::optional<NetworkInput> network;
+  // Of a vault that is edited: whose it must be, and what signs it again (VaultWriterOptions).
+  std::optional<VaultTrust> trust;
+  RootSigner sign_root;
+  // Told of the vault as it is written and verified, just before it takes its name.
+  std::function<void(const VaultReader& written)> on_written;
   Durability durability = Durability::kOnDisk;
   ProgressFunction progress;
 };

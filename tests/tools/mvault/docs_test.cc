@@ -173,7 +173,7 @@ TEST(DocsTest, ExitCodesMeanTheSameInTheProgramItsHelpAndTheDocument) {
     if (!std::regex_search(line, match, std::regex("^\\| ([0-9]+) \\| (.*) \\|$"))) continue;
     document[match[1]] = Short(match[2]);
   }
-  EXPECT_THAT(enumerators, SizeIs(12));
+  EXPECT_THAT(enumerators, SizeIs(13));
   EXPECT_EQ(enumerators, help);
   EXPECT_EQ(enumerators, document);
   EXPECT_THAT(Mvault({"--help"}).out, HasSubstr(kExitCodesHelp));
@@ -275,6 +275,17 @@ TEST(DocsTest, KeysOfJsonDocumentsAreThoseDescribed) {
       std::string(kFakeBehaviour) + "\nfi\n");
   for (const std::string& option : board.Options()) asked.push_back(option);
   CompareKeys("board", {all, few_functions, asked}, {.see = "run", .no_keys = {"run"}});
+}
+
+TEST(DocsTest, KeysOfSignaturesAreThoseDescribed) {
+  const CliModels models;
+  const std::string vault = models.Pack();
+  const auto file = [&](const std::string& name) { return models.File(name); };
+  CompareKeys("keygen", {{"--out", file("k")}, {"--out", file("t"), "--tenant"}});
+  CompareKeys("sign", {{vault, "--key", file("k.key"), "--signer", file("t.pub")}, {vault, "--key", file("t.key")}});
+  CompareKeys("revoke", {{vault, "few", "--list", file("l"), "--key", file("k.key")}});
+  CompareKeys("rotate", {{vault, "--key", file("k.key"), "--key", file("t.key"), "--to", file("k.pub")}},
+              {.see = "sign", .no_keys = {}});
 }
 
 TEST(DocsTest, KeysOfAnEvaluationAndAFitAreThoseDescribed) {

@@ -22,6 +22,8 @@ ExitCode ExitCodeFor(const absl::Status& status) {
       return ExitCode::kExists;
     case absl::StatusCode::kUnimplemented:
       return ExitCode::kUnsupported;
+    case absl::StatusCode::kPermissionDenied:
+      return ExitCode::kNotAuthentic;
     default:
       return ExitCode::kInternal;
   }

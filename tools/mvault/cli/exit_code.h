@@ -19,6 +19,7 @@ enum class ExitCode : int {
   kExists = 8,       // The name is taken.
   kUnsupported = 9,  // Unknown version or feature of the format.
   kNotSynced = 10,   // Done, but a power cut may still undo it.
+  kNotAuthentic = 11,  // Not signed as it must be.
   kInternal = 70,    // A fault of mvault.
 };
 
@@ -33,7 +34,8 @@ inline constexpr char kExitCodesHelp[] =
     "  2  the command line is wrong                         7  no such file, variant, tensor or program\n"
     "  3  damaged vault, bad model file, invalid name       8  the name is taken\n"
     "  4  over the budget, or past a limit of the format    9  unknown version or feature of the format\n"
-    " 10  done, but a power cut may still undo it          70  a fault of mvault";
+    " 10  done, but a power cut may still undo it          11  not signed as it must be\n"
+    " 70  a fault of mvault";
 
 }  // namespace modelvault
 

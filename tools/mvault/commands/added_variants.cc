@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -11,6 +12,7 @@
 #include "tools/mvault/cli/byte_size.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
+#include "tools/mvault/commands/change_signing.h"
 #include "tools/mvault/commands/variant_inputs.h"
 #include "tools/mvault/reports/unmatched_cost.h"
 #include "tools/packing/pack.h"
@@ -26,6 +28,7 @@ struct Arguments {
   NameRuleArguments names;
   std::optional<uint64_t> budget;
   bool opaque = false;
+  std::vector<std::string> keys;  // Files of secret keys that sign the changed vault.
   int threads = 0;
   bool json = false;
 };
@@ -46,10 +49,16 @@ absl::StatusOr<ExitCode> Run(Session& session, const Arguments& arguments) {
       FindPackOptions(arguments.names, arguments.budget, arguments.threads, session.console.progress().Function());
   if (!options.ok()) return options.status();
   options->opaque = arguments.opaque;
+  absl::StatusOr<ChangeSigning> signing = ChangeSigning::OfChange(session, arguments.vault, arguments.keys);
+  if (!signing.ok()) return signing.status();
+  options->sign_root = signing->sign_root();
+  options->trust = signing->trust();
+  options->on_written = [&](const VaultReader& written) { signing->NoteWritten(written); };
   absl::StatusOr<PackReport> report =
       AddVariants(session.file_system, arguments.vault, *variants, arguments.replace, *options);
   if (!report.ok()) return WithWayOn(report.status(), *variants);
   if (auto told = TellUnmatchedCost(session.file_system, arguments.vault, &*report); !told.ok()) return told;
+  const ChangeSigning::Report& signature = signing->End(session);
   if (arguments.json) {
     Json json = {{"command", arguments.replace ? "replace" : "add"},
                  {"vault", arguments.vault},
@@ -60,6 +69,7 @@ absl::StatusOr<ExitCode> Run(Session& session, const Arguments& arguments) {
       list.push_back({{"name", v.name}, {"file_bytes", v.file_size}, {"stored_bytes", v.stored_size}});
     }
     json["note"] = report->note.empty() ? Json(nullptr) : Json(report->note);
+    json["signature"] = signature.json;
     session.console.PrintJson(json);
     return ExitCode::kOk;
   }
@@ -69,7 +79,7 @@ absl::StatusOr<ExitCode> Run(Session& session, const Arguments& arguments) {
   }
   if (!report->note.empty()) absl::StrAppend(&text, "note: ", PrintableLines(report->note));
   absl::StrAppend(&text, Printable(arguments.vault), ": ", Grouped(report->bytes.file),
-                  " bytes (before: ", Grouped(*old_size), ")\n");
+                  " bytes (before: ", Grouped(*old_size), ")\n", signature.text);
   session.console.Print(text);
   return ExitCode::kOk;
 }
@@ -87,6 +97,7 @@ void AddVariantsCommand(Command& app, Session& session, bool replace) {
   AddNameRuleOptions(&command, &arguments->names);
   AddSizeOption(&command, "--budget", &arguments->budget, "Bytes the vault may have; more is an error (exit code 4)");
   command.AddFlag("--opaque", &arguments->opaque, kOpaqueHelp);
+  AddChangeKeyOption(&command, &arguments->keys);
   AddThreadsOption(&command, &arguments->threads);
   AddJsonFlag(&command, &arguments->json);
   SetFooter(&command,

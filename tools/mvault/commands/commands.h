@@ -45,6 +45,10 @@ void AddFitCommand(Command& app, Session& session);
 void AddRunCommand(Command& app, Session& session);
 void AddBoardCommand(Command& app, Session& session);
 void AddChatCommand(Command& app, Session& session);
+void AddKeygenCommand(Command& app, Session& session);
+void AddSignCommand(Command& app, Session& session);
+void AddRotateCommand(Command& app, Session& session);
+void AddRevokeCommand(Command& app, Session& session);
 void AddHelpCommand(Command& app, Session& session);
 
 }  // namespace modelvault

@@ -16,12 +16,14 @@
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/cli/text_table.h"
 #include "tools/mvault/commands/commands.h"
+#include "tools/mvault/commands/trust_options.h"
 #include "tools/mvault/reports/accounting.h"
 #include "tools/mvault/reports/checksum_list.h"
 #include "tools/mvault/reports/file_report.h"
 #include "tools/mvault/reports/formatting.h"
 #include "tools/mvault/reports/model_diff.h"
 #include "tools/mvault/reports/network_report.h"
+#include "tools/mvault/reports/signature_report.h"
 #include "vault/format.h"
 
 namespace modelvault {
@@ -30,6 +32,7 @@ namespace {
 struct Arguments {
   std::string vault;
   std::string name;
+  TrustArguments trust;
   int threads = 0;
   bool json = false;
 };
@@ -170,6 +173,7 @@ absl::StatusOr<ExitCode> InfoOfVault(Session& session, const Arguments& argument
                  {"base_xxh64", FormatHash(digests.xxh64)},
                  {"variants", variant_count},
                  {"network", NetworkJsonOf(vault)},
+                 {"signature", SignatureJson(vault.vault())},
                  {"sections", PartsToJson(SectionParts(vault.vault().BytesBySection()))},
                  {"parts", PartsToJson(Parts(*account))},
                  {"tensors_by_mode", ModesJson(account->tensors_by_mode)},
@@ -180,11 +184,12 @@ absl::StatusOr<ExitCode> InfoOfVault(Session& session, const Arguments& argument
   std::string text = absl::StrFormat(
       "%s: %s bytes, format %d.%d, a base and %s of %s\n"
       "chunks of %s bytes, segments of %s bytes\n"
-      "base: %s of data, XXH3-128 %s, XXH64 %s\n%s\n%s\n",
+      "base: %s of data, XXH3-128 %s, XXH64 %s\n%s%s\n%s\n",
       Printable(arguments.vault), Grouped(account->file), kVersionMajor, header.version_minor(),
       Counted(variant_count, "variant"), Counted(vault.weights(), "weight"), Grouped(header.chunk_size),
       Grouped(header.segment_size), Counted(header.base_data_size, "byte"), Hex(digests.xxh3),
-      FormatHash(digests.xxh64), NetworkTextOf(vault), FormatParts(Parts(*account), account->file));
+      FormatHash(digests.xxh64), NetworkTextOf(vault), SignatureText(vault.vault()),
+      FormatParts(Parts(*account), account->file));
   std::vector<std::string> modes;
   for (size_t m = 0; m < kTensorModeCount; ++m) {
     if (account->tensors_by_mode[m] == 0) continue;
@@ -321,12 +326,18 @@ absl::StatusOr<ExitCode> InfoOfFile(Session& session, const Arguments& arguments
 }
 
 absl::StatusOr<ExitCode> Info(Session& session, const Arguments& arguments) {
+  if (const std::string fault = TrustUsageFault(arguments.trust); !fault.empty()) return UsageError(session, fault);
   const absl::StatusOr<bool> is_model = IsModel(session.file_system, arguments.vault);
   if (!is_model.ok()) return is_model.status();
+  if (*is_model && !arguments.trust.keys.empty()) {
+    return UsageError(session, absl::StrCat(arguments.vault, " is a model, no vault: it has no signature"));
+  }
   if (*is_model) return InfoOfFile(session, arguments);
-  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault, KnownModelFormats());
-  if (!vault.ok()) return vault.status();
+  const absl::StatusOr<TrustedVault> trusted = OpenTrustedVault(session.file_system, arguments.vault, arguments.trust);
+  if (!trusted.ok()) return trusted.status();
+  const NamedVault* const vault = &trusted->vault;
   if (arguments.name.empty()) return InfoOfVault(session, arguments, *vault);
+  if (absl::Status status = trusted->CheckNotRevoked(arguments.name); !status.ok()) return status;
   const absl::StatusOr<NamedModel> open = vault->OpenModel(arguments.name);
   if (!open.ok()) return open.status();
   return open->model->is_base() ? InfoOfBase(session, arguments, *vault, *open)
@@ -341,6 +352,7 @@ void AddInfoCommand(Command& app, Session& session) {
   auto arguments = std::make_shared<Arguments>();
   AddVaultArgument(&command, &arguments->vault);
   command.AddOption("NAME", &arguments->name, "A variant, or 'base'; default: the whole vault");
+  AddTrustOptions(&command, &arguments->trust);
   AddThreadsOption(&command, &arguments->threads);
   AddJsonFlag(&command, &arguments->json);
   SetFooter(&command,

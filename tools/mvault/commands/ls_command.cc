@@ -7,12 +7,12 @@
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
 #include "restore/named_vault.h"
-#include "tools/formats/model_formats.h"
 #include "tools/formats/readable_text.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/cli/text_table.h"
 #include "tools/mvault/commands/commands.h"
+#include "tools/mvault/commands/trust_options.h"
 #include "tools/mvault/reports/checksum_list.h"
 #include "tools/mvault/reports/formatting.h"
 #include "tools/mvault/reports/network_report.h"
@@ -26,6 +26,7 @@ constexpr size_t kShownDigest = 12;  // Hexadecimal digits in text; JSON has all
 struct Arguments {
   std::string vault;
   std::string sort = "name";
+  TrustArguments trust;
   bool json = false;
 };
 
@@ -36,8 +37,11 @@ struct Row {
 };
 
 absl::StatusOr<ExitCode> Ls(Session& session, const Arguments& arguments) {
-  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault, KnownModelFormats());
-  if (!vault.ok()) return vault.status();
+  if (const std::string fault = TrustUsageFault(arguments.trust); !fault.empty()) return UsageError(session, fault);
+  const absl::StatusOr<TrustedVault> trusted = OpenTrustedVault(session.file_system, arguments.vault, arguments.trust);
+  if (!trusted.ok()) return trusted.status();
+  const NamedVault* const vault = &trusted->vault;
+  const bool has_list = trusted->revocations.has_value();
   const VaultBytes sections = vault->vault().BytesBySection();
   std::vector<Row> variants;
   for (const VaultVariant& v : vault->vault().variants()) variants.push_back({v.name, v.stored_size, v.digests});
@@ -53,7 +57,8 @@ absl::StatusOr<ExitCode> Ls(Session& session, const Arguments& arguments) {
               {"stored_bytes", row.stored_size},
               {"bits_per_weight", BitsPerWeight(row.stored_size, vault->weights())},
               {"xxh3_128", Hex(row.digests.xxh3)},
-              {"xxh64", FormatHash(row.digests.xxh64)}};
+              {"xxh64", FormatHash(row.digests.xxh64)},
+              {"revoked", has_list ? Json(!trusted->CheckNotRevoked(row.name).ok()) : Json(nullptr)}};
     };
     Json json = {{"vault", arguments.vault},    {"bytes", sections.file},
                  {"weights", vault->weights()}, {"answers", answers.empty() ? Json(nullptr) : Json(answers)},
@@ -62,11 +67,15 @@ absl::StatusOr<ExitCode> Ls(Session& session, const Arguments& arguments) {
     session.console.PrintJson(json);
     return ExitCode::kOk;
   }
-  TextTable table({"name", ">bytes", ">share", ">bits/weight", "digest"});
+  std::vector<std::string> columns = {"name", ">bytes", ">share", ">bits/weight", "digest"};
+  if (has_list) columns.push_back("revoked");
+  TextTable table(columns);
   const auto add = [&](const Row& row) {
-    table.AddRow({Printable(row.name), Grouped(row.stored_size), Percent(row.stored_size, sections.file),
-                  FormatBits(BitsPerWeight(row.stored_size, vault->weights())),
-                  Hex(row.digests.xxh3).substr(0, kShownDigest)});
+    std::vector<std::string> cells = {
+        Printable(row.name), Grouped(row.stored_size), Percent(row.stored_size, sections.file),
+        FormatBits(BitsPerWeight(row.stored_size, vault->weights())), Hex(row.digests.xxh3).substr(0, kShownDigest)};
+    if (has_list) cells.push_back(trusted->CheckNotRevoked(row.name).ok() ? "" : "revoked");
+    table.AddRow(cells);
   };
   add(base);
   for (const Row& row : variants) add(row);
@@ -86,6 +95,7 @@ void AddLsCommand(Command& app, Session& session) {
       .TypeName("ORDER")
       .OneOf({"name", "size"})
       .ShowDefault();
+  AddTrustOptions(&command, &arguments->trust);
   AddJsonFlag(&command, &arguments->json);
   SetFooter(&command, "  mvault ls all.mvlt\n  mvault ls all.mvlt --sort size\n",
             "Bytes are a variant's stored bytes, for the base its coded data; shares are of the whole file. Bits a\n"

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include "tools/mvault/cli/byte_size.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
+#include "tools/mvault/commands/change_signing.h"
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/network_options.h"
 #include "tools/mvault/commands/profile_option.h"
@@ -39,11 +41,13 @@ struct Arguments {
   std::optional<uint64_t> segment_size;
   bool whole_file = false;
   bool opaque = false;
+  std::vector<std::string> keys;  // Files of secret keys that sign the vault.
   int threads = 0;
   bool json = false;
 };
 
-Json ToJson(const Arguments& arguments, const PackReport& report, const std::optional<VaultAccount>& account) {
+Json ToJson(const Arguments& arguments, const PackReport& report, const std::optional<VaultAccount>& account,
+            const Json& signature) {
   Json json;
   json["vault"] = arguments.output;
   json["bytes"] = report.bytes.file;
@@ -61,6 +65,7 @@ Json ToJson(const Arguments& arguments, const PackReport& report, const std::opt
   json["note"] = report.note.empty() ? Json(nullptr) : Json(report.note);
   json["sections"] = PartsToJson(SectionParts(report.bytes));
   json["parts"] = account.has_value() ? PartsToJson(Parts(*account)) : Json(nullptr);
+  json["signature"] = signature;
   return json;
 }
 
@@ -88,6 +93,15 @@ std::string ToText(const Arguments& arguments, const PackReport& report, const s
 // Whether `size`, if given, is a size the format allows.
 bool IsAllowed(const std::optional<uint64_t>& size, uint32_t least, uint32_t most) {
   return !size.has_value() || (*size >= least && *size <= most && *size % kSizeGranularity == 0);
+}
+
+// Signs the new vault; its bytes then.
+absl::StatusOr<VaultBytes> SignAndCount(Session& session, const std::string& path, ChangeSigning* signing) {
+  if (absl::Status status = signing->SignNewVault(session); !status.ok()) return status;
+  const absl::StatusOr<std::unique_ptr<VaultReader>> vault = VaultReader::Open(session.file_system, path);
+  if (!vault.ok()) return vault.status();
+  signing->NoteWritten(**vault);
+  return (*vault)->BytesBySection();
 }
 
 absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
@@ -118,10 +132,21 @@ absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
   options->opaque = arguments.opaque;
   if (arguments.chunk_size.has_value()) options->chunk_size = static_cast<uint32_t>(*arguments.chunk_size);
   if (arguments.segment_size.has_value()) options->segment_size = static_cast<uint32_t>(*arguments.segment_size);
+  absl::StatusOr<ChangeSigning> signing = ChangeSigning::OfNewVault(session, arguments.output, arguments.keys);
+  if (!signing.ok()) return signing.status();
+  if (options->budget.has_value()) {
+    *options->budget -= std::min(*options->budget, signing->MostBytes(*options->budget, variants->size()));
+  }
   absl::StatusOr<PackReport> report =
       PackVault(session.file_system, arguments.base, *variants, arguments.output, *options);
   if (!report.ok()) return WithWayOn(report.status(), *variants);
   if (auto told = TellUnmatchedCost(session.file_system, arguments.output, &*report); !told.ok()) return told;
+  if (signing->signs()) {
+    const absl::StatusOr<VaultBytes> bytes = SignAndCount(session, arguments.output, &*signing);
+    if (!bytes.ok()) return bytes.status();
+    report->bytes = *bytes;
+  }
+  const ChangeSigning::Report& signature = signing->End(session);
 
   std::optional<VaultAccount> account;
   if (report->input_size <= kMostToAccount) {
@@ -133,9 +158,9 @@ absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
     account = *std::move(made);
   }
   if (arguments.json) {
-    session.console.PrintJson(ToJson(arguments, *report, account));
+    session.console.PrintJson(ToJson(arguments, *report, account, signature.json));
   } else {
-    session.console.Print(ToText(arguments, *report, account));
+    session.console.Print(absl::StrCat(ToText(arguments, *report, account), signature.text));
   }
   return ExitCode::kOk;
 }
@@ -164,6 +189,7 @@ void AddPackCommand(Command& app, Session& session) {
                 "default 4KiB, for bases above 64 MiB 64KiB");
   AddSizeOption(&command, "--segment-size", &arguments->segment_size,
                 "Raw bytes of a variant that decode on their own: 4KiB to 16MiB, a multiple of 256; default 1MiB");
+  AddChangeKeyOption(&command, &arguments->keys);
   AddThreadsOption(&command, &arguments->threads);
   AddJsonFlag(&command, &arguments->json);
   SetFooter(

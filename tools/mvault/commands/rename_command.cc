@@ -9,10 +9,9 @@ namespace modelvault {
 namespace {
 
 struct Arguments {
-  std::string vault;
+  EditArguments edit;
   std::string old_name;
   std::string new_name;
-  bool json = false;
 };
 
 }  // namespace
@@ -20,16 +19,16 @@ struct Arguments {
 void AddRenameCommand(Command& app, Session& session) {
   Command command = app.AddCommand("rename", "Give a variant another name");
   auto arguments = std::make_shared<Arguments>();
-  AddVaultArgument(&command, &arguments->vault);
+  AddEditVault(&command, &arguments->edit);
   command.AddOption("OLD", &arguments->old_name, "The variant's name").Required();
   command.AddOption("NEW", &arguments->new_name, "Its name from now on; must be free").Required();
-  AddJsonFlag(&command, &arguments->json);
+  AddEditOptions(&command, &arguments->edit);
   SetFooter(&command, "  mvault rename all.mvlt legal legal-2024\n");
   command.OnParsed([&session, arguments] {
     session.command = [&session, arguments] {
       VaultChanges changes;
       changes.rename.emplace_back(arguments->old_name, arguments->new_name);
-      return EditAndPrint(session, "rename", arguments->vault, changes, arguments->json);
+      return EditAndPrint(session, "rename", arguments->edit, changes);
     };
   });
 }

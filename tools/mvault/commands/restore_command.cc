@@ -9,12 +9,12 @@
 #include "restore/file_assembler.h"
 #include "restore/model_output.h"
 #include "restore/named_vault.h"
-#include "tools/formats/model_formats.h"
 #include "tools/formats/readable_text.h"
 #include "tools/formats/safetensors.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/commands/commands.h"
+#include "tools/mvault/commands/trust_options.h"
 #include "vault/format.h"
 #include "vault/near_name.h"
 
@@ -27,6 +27,7 @@ struct Arguments {
   bool base = false;
   std::string tensor;
   std::string output;
+  TrustArguments trust;
   int threads = 0;
   bool json = false;
 };
@@ -63,6 +64,7 @@ absl::StatusOr<uint64_t> WriteModel(Session& session, const Arguments& arguments
 }
 
 absl::StatusOr<ExitCode> RestoreModel(Session& session, const Arguments& arguments) {
+  if (const std::string fault = TrustUsageFault(arguments.trust); !fault.empty()) return UsageError(session, fault);
   if (arguments.base != arguments.name.empty()) return UsageError(session, "give the name of a variant, or --base");
   if (arguments.output == "-") {
     return UsageError(session,
@@ -78,9 +80,11 @@ absl::StatusOr<ExitCode> RestoreModel(Session& session, const Arguments& argumen
   if (!*is_folder) {
     if (absl::Status status = session.file_system.TryOutput(arguments.output); !status.ok()) return status;
   }
-  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault, KnownModelFormats());
-  if (!vault.ok()) return vault.status();
+  const absl::StatusOr<TrustedVault> trusted = OpenTrustedVault(session.file_system, arguments.vault, arguments.trust);
+  if (!trusted.ok()) return trusted.status();
+  const NamedVault* const vault = &trusted->vault;
   const std::string name = arguments.base ? kReservedVariantName : arguments.name;
+  if (absl::Status status = trusted->CheckNotRevoked(name); !status.ok()) return status;
   const absl::StatusOr<NamedModel> open = vault->OpenModel(name);
   if (!open.ok()) return open.status();
   const ModelTensor* tensor = nullptr;
@@ -125,6 +129,7 @@ void AddRestoreCommand(Command& app, Session& session) {
   command.AddOption("-o,--output", &arguments->output, "The file to write; an existing one is replaced at the end")
       .TypeName("FILE")
       .Required();
+  AddTrustOptions(&command, &arguments->trust);
   AddThreadsOption(&command, &arguments->threads);
   AddJsonFlag(&command, &arguments->json);
   SetFooter(&command,

@@ -10,9 +10,8 @@ namespace modelvault {
 namespace {
 
 struct Arguments {
-  std::string vault;
+  EditArguments edit;
   std::vector<std::string> names;
-  bool json = false;
 };
 
 }  // namespace
@@ -20,16 +19,16 @@ struct Arguments {
 void AddRmCommand(Command& app, Session& session) {
   Command command = app.AddCommand("rm", "Remove variants from a vault");
   auto arguments = std::make_shared<Arguments>();
-  AddVaultArgument(&command, &arguments->vault);
+  AddEditVault(&command, &arguments->edit);
   command.AddArguments("NAME", &arguments->names, /*required=*/true, "The variants to remove");
-  AddJsonFlag(&command, &arguments->json);
+  AddEditOptions(&command, &arguments->edit);
   SetFooter(&command, "  mvault rm all.mvlt legal marketing\n",
             "What they took becomes a hole that later variants may fill; 'mvault compact' gives it back.");
   command.OnParsed([&session, arguments] {
     session.command = [&session, arguments] {
       VaultChanges changes;
       changes.remove = arguments->names;
-      return EditAndPrint(session, "rm", arguments->vault, changes, arguments->json);
+      return EditAndPrint(session, "rm", arguments->edit, changes);
     };
   });
 }

@@ -10,7 +10,9 @@
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
 #include "tools/formats/readable_text.h"
+#include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
+#include "tools/mvault/commands/change_signing.h"
 
 namespace modelvault {
 namespace {
@@ -82,8 +84,10 @@ absl::Status CheckKept(const VaultReader& original, const VaultReader& written, 
   return absl::OkStatus();
 }
 
-absl::StatusOr<VaultEdit> ApplyChanges(FileSystem& file_system, absl::string_view path, const VaultChanges& changes) {
-  absl::StatusOr<std::unique_ptr<VaultWriter>> writer = EditVault(file_system, path, changes);
+absl::StatusOr<VaultEdit> ApplyChanges(FileSystem& file_system, absl::string_view path, const VaultChanges& changes,
+                                       const VaultWriterOptions& options,
+                                       const std::function<void(const VaultReader& written)>& on_written) {
+  absl::StatusOr<std::unique_ptr<VaultWriter>> writer = EditVault(file_system, path, changes, options);
   if (!writer.ok()) return writer.status();
   if (absl::Status status = (*writer)->Finish(); !status.ok()) return status;
   VaultEdit edit;
@@ -95,26 +99,44 @@ absl::StatusOr<VaultEdit> ApplyChanges(FileSystem& file_system, absl::string_vie
     if (absl::Status status = (*written)->CheckPadding(); !status.ok()) return status;
     edit = {original.header().file_size, (*writer)->file_size(), original.variants().size(),
             (*written)->variants().size()};
+    if (on_written != nullptr) on_written(**written);
   }
   if (absl::Status status = (*writer)->Commit(); !status.ok()) return status;
   return edit;
 }
 
-absl::StatusOr<ExitCode> EditAndPrint(Session& session, const std::string& command, const std::string& path,
-                                      const VaultChanges& changes, bool json) {
-  const absl::StatusOr<VaultEdit> edit = ApplyChanges(session.file_system, path, changes);
+void AddEditVault(Command* command, EditArguments* arguments) { AddVaultArgument(command, &arguments->vault); }
+
+void AddEditOptions(Command* command, EditArguments* arguments) {
+  AddChangeKeyOption(command, &arguments->keys);
+  AddJsonFlag(command, &arguments->json);
+}
+
+absl::StatusOr<ExitCode> EditAndPrint(Session& session, const std::string& command, const EditArguments& arguments,
+                                      const VaultChanges& changes) {
+  absl::StatusOr<ChangeSigning> signing = ChangeSigning::OfChange(session, arguments.vault, arguments.keys);
+  if (!signing.ok()) return signing.status();
+  VaultWriterOptions options;
+  options.sign_root = signing->sign_root();
+  options.trust = signing->trust();
+  const absl::StatusOr<VaultEdit> edit =
+      ApplyChanges(session.file_system, arguments.vault, changes, options,
+                   [&](const VaultReader& written) { signing->NoteWritten(written); });
   if (!edit.ok()) return edit.status();
-  if (json) {
+  const ChangeSigning::Report& signature = signing->End(session);
+  if (arguments.json) {
     session.console.PrintJson({{"command", command},
-                               {"vault", path},
+                               {"vault", arguments.vault},
                                {"old_bytes", edit->old_size},
                                {"new_bytes", edit->new_size},
                                {"old_variants", edit->old_variants},
-                               {"new_variants", edit->new_variants}});
+                               {"new_variants", edit->new_variants},
+                               {"signature", signature.json}});
   } else {
-    session.console.Print(absl::StrFormat("%s: %s, %s (before: %s, %s)\n", Printable(path),
+    session.console.Print(absl::StrFormat("%s: %s, %s (before: %s, %s)\n%s", Printable(arguments.vault),
                                           Counted(edit->new_size, "byte"), Counted(edit->new_variants, "variant"),
-                                          Counted(edit->old_size, "byte"), Counted(edit->old_variants, "variant")));
+                                          Counted(edit->old_size, "byte"), Counted(edit->old_variants, "variant"),
+                                          signature.text));
   }
   return ExitCode::kOk;
 }

@@ -12,13 +12,14 @@
 #include "nlohmann/json.hpp"
 #include "restore/named_vault.h"
 #include "restore/verify_models.h"
-#include "tools/formats/model_formats.h"
 #include "tools/formats/readable_text.h"
 #include "tools/formats/text_file.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/commands/commands.h"
+#include "tools/mvault/commands/trust_options.h"
 #include "tools/mvault/reports/checksum_list.h"
+#include "tools/mvault/reports/signature_report.h"
 #include "vault/format.h"
 
 namespace modelvault {
@@ -31,6 +32,8 @@ struct Arguments {
   std::string vault;
   std::vector<std::string> names;
   std::string against;
+  TrustArguments trust;
+  bool require_signature = false;
   int threads = 0;
   bool json = false;
 };
@@ -44,12 +47,16 @@ class Failures {
   void Add(const std::string& name, const absl::Status& status) {
     if (status.ok()) return;
     console_->PrintError(status);
+    not_authentic_ = not_authentic_ || absl::IsPermissionDenied(status);
     list_.emplace_back(name, std::string(status.message()));
   }
   const std::vector<std::pair<std::string, std::string>>& list() const { return list_; }
+  // Whether any of it is for want of a signature.
+  bool not_authentic() const { return not_authentic_; }
 
  private:
   Console* console_;
+  bool not_authentic_ = false;
   std::vector<std::pair<std::string, std::string>> list_;
 };
 
@@ -87,9 +94,41 @@ void Compare(const NamedVault& vault, const ChecksumList& expected, const std::s
   }
 }
 
+// The models to verify.
+absl::StatusOr<std::vector<std::string>> FindNames(const Arguments& arguments, const NamedVault& vault) {
+  std::vector<std::string> names;
+  for (const std::string& name : arguments.names) {
+    if (name != kReservedVariantName) {
+      if (absl::Status status = vault.vault().Find(name).status(); !status.ok()) return status;
+    }
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  if (names.empty()) {
+    names.push_back(kReservedVariantName);
+    for (const VaultVariant& v : vault.vault().variants()) names.push_back(v.name);
+  }
+  return names;
+}
+
+std::string VerdictText(const Arguments& arguments, const NamedVault& vault, const Failures& failures, size_t models) {
+  if (!failures.list().empty()) {
+    return absl::StrFormat("%s: %s in %s\n", Printable(arguments.vault), Counted(failures.list().size(), "failure"),
+                           Counted(models, "model"));
+  }
+  const std::string signed_by = SignedByText(vault.vault());
+  return absl::StrFormat("%s: %s restored, all digests verified%s%s\n", Printable(arguments.vault),
+                         Counted(models, "model"), arguments.against.empty() ? "" : ", all checksums as listed",
+                         signed_by.empty() ? "" : absl::StrCat("; ", signed_by));
+}
+
 absl::StatusOr<ExitCode> Verify(Session& session, const Arguments& arguments) {
-  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault, KnownModelFormats());
-  if (!vault.ok()) return vault.status();
+  if (const std::string fault = TrustUsageFault(arguments.trust); !fault.empty()) return UsageError(session, fault);
+  if (arguments.require_signature && arguments.trust.keys.empty()) {
+    return UsageError(session, "--require-signature needs --key: anybody can sign");
+  }
+  const absl::StatusOr<TrustedVault> trusted = OpenTrustedVault(session.file_system, arguments.vault, arguments.trust);
+  if (!trusted.ok()) return trusted.status();
+  const NamedVault* const vault = &trusted->vault;
   std::optional<ChecksumList> expected;
   if (!arguments.against.empty()) {
     const absl::StatusOr<std::string> text = ReadTextFile(session.file_system, arguments.against, kMaxChecksumFile);
@@ -98,21 +137,19 @@ absl::StatusOr<ExitCode> Verify(Session& session, const Arguments& arguments) {
     if (!list.ok()) return list.status();
     expected = *std::move(list);
   }
-  std::vector<std::string> names;
-  for (const std::string& name : arguments.names) {
-    if (name != kReservedVariantName) {
-      if (absl::Status status = vault->vault().Find(name).status(); !status.ok()) return status;
-    }
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
-  }
-  if (names.empty()) {
-    names.push_back(kReservedVariantName);
-    for (const VaultVariant& v : vault->vault().variants()) names.push_back(v.name);
-  }
-
+  absl::StatusOr<std::vector<std::string>> found = FindNames(arguments, *vault);
+  if (!found.ok()) return found.status();
   Failures failures(&session.console);
+  // One that is revoked is not restored.
+  std::vector<std::string> names;
+  for (std::string& name : *found) {
+    const absl::Status status = trusted->CheckNotRevoked(name);
+    failures.Add(name, status);
+    if (status.ok()) names.push_back(std::move(name));
+  }
   failures.Add("", vault->vault().CheckPadding());
   failures.Add("", vault->vault().CheckBaseSection());
+  if (!arguments.trust.keys.empty()) failures.Add("", vault->vault().CheckSigned());
   if (vault->vault().header().has_network()) failures.Add("", vault->restorer().network().status());
   const absl::Status status =
       VerifyModels(*vault, names, arguments.threads, [&](size_t i, const absl::Status& verdict) {
@@ -127,20 +164,16 @@ absl::StatusOr<ExitCode> Verify(Session& session, const Arguments& arguments) {
   const bool ok = failures.list().empty();
   if (arguments.json) {
     Json json = {{"vault", arguments.vault}, {"ok", ok}, {"models", names.size()}, {"failures", Json::array()}};
+    json["signature"] = SignatureJson(vault->vault());
     json["against"] = expected.has_value() ? Json(arguments.against) : Json(nullptr);
     for (const auto& [name, error] : failures.list()) {
       json["failures"].push_back({{"name", name.empty() ? Json(nullptr) : Json(name)}, {"error", error}});
     }
     session.console.PrintJson(json);
-  } else if (ok) {
-    session.console.Print(absl::StrFormat("%s: %s restored, all digests verified%s\n", Printable(arguments.vault),
-                                          Counted(names.size(), "model"),
-                                          expected.has_value() ? ", all checksums as listed" : ""));
   } else {
-    session.console.Print(absl::StrFormat("%s: %s in %s\n", Printable(arguments.vault),
-                                          Counted(failures.list().size(), "failure"), Counted(names.size(), "model")));
+    session.console.Print(VerdictText(arguments, *vault, failures, names.size()));
   }
-  return ok ? ExitCode::kOk : ExitCode::kDifferent;
+  return ok ? ExitCode::kOk : failures.not_authentic() ? ExitCode::kNotAuthentic : ExitCode::kDifferent;
 }
 
 }  // namespace
@@ -153,14 +186,18 @@ void AddVerifyCommand(Command& app, Session& session) {
                        "Models to verify: variants, or 'base'; default: all of them");
   command.AddOption("--against", &arguments->against, "Compare with this output of 'mvault checksums', too")
       .TypeName("SUMS");
+  AddTrustOptions(&command, &arguments->trust);
+  command.AddFlag("--require-signature", &arguments->require_signature, "Refuse to go on without --key");
   AddThreadsOption(&command, &arguments->threads);
   AddJsonFlag(&command, &arguments->json);
   SetFooter(&command,
             "  mvault verify all.mvlt\n  mvault verify all.mvlt legal marketing\n"
-            "  mvault verify all.mvlt --against all.sums\n",
+            "  mvault verify all.mvlt --against all.sums\n"
+            "  mvault verify all.mvlt --key release.pub --min-version 7\n",
             "Checks the container, restores every model and compares its digests and its file header. A line on\n"
             "standard error for each failure; one bad model does not stop the others. With --against, hashes that\n"
-            "differ, and models that are missing or extra, are failures (with NAMEs, only theirs count).");
+            "differ, and models that are missing or extra, are failures (with NAMEs, only theirs count). With --key\n"
+            "every byte is proven to be what was signed.");
   command.OnParsed(
       [&session, arguments] { session.command = [&session, arguments] { return Verify(session, *arguments); }; });
 }

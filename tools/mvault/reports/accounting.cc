@@ -285,6 +285,7 @@ absl::StatusOr<VaultAccount> AccountVault(const NamedVault& vault, int threads, 
   account.chunks = sections.chunks;
   account.index = sections.index;
   account.manifest = sections.manifest;
+  account.signature = sections.signature;
   account.padding = sections.unused;
   SplitModel(vault.restorer().shared(), sections.model, &account);
   const absl::StatusOr<Network> network = vault.restorer().network();
@@ -342,6 +343,7 @@ std::vector<AccountPart> Parts(const VaultAccount& account) {
       {"side", "variants: F32 and other", account.side},
       {"index", "INDEX", account.index},
       {"manifest", "MANIFEST: file headers", account.manifest},
+      {"signature", "SIGNATURE", account.signature},
       {"padding", "padding and holes", account.padding},
   };
 }
@@ -356,6 +358,7 @@ std::vector<AccountPart> SectionParts(const VaultBytes& sections) {
       {"variants", "variants", sections.variants},
       {"index", "INDEX", sections.index},
       {"manifest", "MANIFEST: file headers", sections.manifest},
+      {"signature", "SIGNATURE", sections.signature},
       {"padding", "padding and holes", sections.unused},
   };
 }

@@ -67,6 +67,7 @@ struct VaultAccount {
   uint64_t side = 0;       // Other tensors of variants.
   uint64_t index = 0;
   uint64_t manifest = 0;  // File headers.
+  uint64_t signature = 0;
   uint64_t padding = 0;   // And holes.
 
   uint64_t base() const { return base_int8 + base_other; }

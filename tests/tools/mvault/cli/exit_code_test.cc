@@ -17,6 +17,7 @@ TEST(ExitCodeTest, EveryKindOfErrorHasItsNumber) {
   EXPECT_EQ(static_cast<int>(ExitCodeFor(absl::NotFoundError(""))), 7);
   EXPECT_EQ(static_cast<int>(ExitCodeFor(absl::AlreadyExistsError(""))), 8);
   EXPECT_EQ(static_cast<int>(ExitCodeFor(absl::UnimplementedError(""))), 9);
+  EXPECT_EQ(static_cast<int>(ExitCodeFor(absl::PermissionDeniedError(""))), 11);
   EXPECT_EQ(static_cast<int>(ExitCodeFor(absl::InternalError(""))), 70);
   EXPECT_EQ(static_cast<int>(ExitCodeFor(absl::UnknownError(""))), 70);
   EXPECT_EQ(static_cast<int>(ExitCodeFor(absl::FailedPreconditionError(""))), 70);

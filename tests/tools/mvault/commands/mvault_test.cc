@@ -92,7 +92,7 @@ TEST_F(MvaultTest, EveryCommandHasHelpWithExamplesAndExitCodes) {
 TEST_F(MvaultTest, TellsItsVersion) {
   const ProgramRun run = Mvault({"--version"});
   EXPECT_EQ(run.exit_code, 0);
-  EXPECT_THAT(run.out, testing::MatchesRegex("mvault [0-9]+\\.[0-9]+\\.[0-9]+ \\(vault format 1\\.3\\)\n"));
+  EXPECT_THAT(run.out, testing::MatchesRegex("mvault [0-9]+\\.[0-9]+\\.[0-9]+ \\(vault format 1\\.4\\)\n"));
 }
 
 TEST_F(MvaultTest, WrongCommandLinesAreUsageErrors) {
@@ -478,10 +478,12 @@ TEST_F(MvaultTest, ChecksumsAreWhatVerifyComparesWith) {
   const std::string list = models_.folder().Write("all.sums", sums.out);
   const ProgramRun run = Mvault({"verify", vault, "--against", list, "--json"});
   EXPECT_EQ(run.exit_code, 0) << run.err;
-  EXPECT_EQ(
-      run.Json(),
-      (nlohmann::json{
-          {"vault", vault}, {"ok", true}, {"models", 7}, {"against", list}, {"failures", nlohmann::json::array()}}));
+  EXPECT_EQ(run.Json(), (nlohmann::json{{"vault", vault},
+                                        {"ok", true},
+                                        {"models", 7},
+                                        {"signature", nullptr},
+                                        {"against", list},
+                                        {"failures", nlohmann::json::array()}}));
 }
 
 // --- verify ---
@@ -517,7 +519,8 @@ TEST_F(MvaultTest, VerifyReportsEveryDifferenceFromAList) {
   EXPECT_EQ(Mvault({"verify", vault, "--against", list, "free", "base"}).exit_code, 0) << "only these count";
   EXPECT_EQ(Mvault({"verify", vault, "--against", list, "few"}).exit_code, 1);
 
-  EXPECT_THAT(Mvault({"verify", vault, "--against", models_.base()}), Fails(3, "expected text; it is a safetensors file"));
+  EXPECT_THAT(Mvault({"verify", vault, "--against", models_.base()}),
+              Fails(3, "expected text; it is a safetensors file"));
   EXPECT_THAT(Mvault({"verify", vault, "--against", models_.File("none")}), Fails(7, "none"));
   // Another vault of the same names.
   const CliModels others(/*seed=*/7);

@@ -1,0 +1,99 @@
+#include "tools/mvault/commands/trust_options.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "tools/formats/model_formats.h"
+#include "tools/mvault/cli/time_text.h"
+#include "tools/mvault/keys/key_file.h"
+#include "vault/format.h"
+
+namespace modelvault {
+namespace {
+
+absl::StatusOr<VaultTrust> TrustOf(const TrustArguments& arguments) {
+  VaultTrust trust;
+  for (const std::string& path : arguments.keys) {
+    const absl::StatusOr<PublicKey> key = ReadPublicKey(path, KeyKind::kSigningPublic);
+    if (!key.ok()) return key.status();
+    if (std::find(trust.keys.begin(), trust.keys.end(), *key) != trust.keys.end()) {
+      return absl::InvalidArgumentError(absl::StrCat(path, ": the key ", KeyId(*key), " is given twice"));
+    }
+    trust.keys.push_back(*key);
+  }
+  trust.threshold = static_cast<uint8_t>(arguments.threshold != 0 ? arguments.threshold : trust.keys.size());
+  trust.least_version = arguments.min_version;
+  trust.now = arguments.at.has_value() ? static_cast<int64_t>(*arguments.at) : absl::ToUnixSeconds(absl::Now());
+  return trust;
+}
+
+}  // namespace
+
+void AddTrustOptions(Command* command, TrustArguments* arguments) {
+  command
+      ->AddOption("--key", &arguments->keys,
+                  "Take the vault only if it is signed by this public key; many times: by these")
+      .TypeName("FILE")
+      .OneValue();
+  command
+      ->AddOption("--threshold", &arguments->threshold, "How many of the keys must have signed; default: all of them")
+      .TypeName("N")
+      .Range(1, static_cast<int>(kMaxKeys));
+  command->AddOption("--min-version", &arguments->min_version, "Take no older version of the vault").TypeName("N");
+  AddTimeOption(command, "--at", &arguments->at, "Whether the vault is valid at this time, not now");
+  command->AddOption("--revocations", &arguments->revocations, "Take no variant that this list revokes")
+      .TypeName("LIST");
+  command->AddOption("--min-revocations", &arguments->min_revocations, "Take no older list: its number at least")
+      .TypeName("N");
+}
+
+std::string TrustUsageFault(const TrustArguments& arguments) {
+  const std::pair<bool, const char*> given[] = {{arguments.threshold != 0, "--threshold"},
+                                                {arguments.min_version != 0, "--min-version"},
+                                                {arguments.at.has_value(), "--at"},
+                                                {!arguments.revocations.empty(), "--revocations"},
+                                                {arguments.min_revocations != 0, "--min-revocations"}};
+  for (const auto& [is_given, name] : given) {
+    if (is_given && arguments.keys.empty())
+      return absl::StrCat(name, " needs --key: whose signature is to be trusted?");
+  }
+  if (arguments.keys.size() > kMaxKeys) return absl::StrCat("--key: at most ", kMaxKeys, " keys");
+  if (arguments.threshold > arguments.keys.size()) {
+    return absl::StrCat("--threshold ", arguments.threshold, " of ", arguments.keys.size(), " keys");
+  }
+  if (arguments.min_revocations != 0 && arguments.revocations.empty()) return "--min-revocations needs --revocations";
+  return "";
+}
+
+absl::Status TrustedVault::CheckNotRevoked(const std::string& name) const {
+  if (!revocations.has_value() || name == kReservedVariantName) return absl::OkStatus();
+  return revocations->Check(vault.vault(), name);
+}
+
+absl::StatusOr<TrustedVault> OpenTrustedVault(FileSystem& file_system, const std::string& path,
+                                              const TrustArguments& arguments) {
+  VaultReaderOptions options;
+  if (!arguments.keys.empty()) {
+    absl::StatusOr<VaultTrust> trust = TrustOf(arguments);
+    if (!trust.ok()) return trust.status();
+    options.trust = *std::move(trust);
+  }
+  absl::StatusOr<std::unique_ptr<VaultReader>> reader = VaultReader::Open(file_system, path, options);
+  if (!reader.ok()) return reader.status();
+  absl::StatusOr<NamedVault> vault = NamedVault::FromReader(*std::move(reader), KnownModelFormats());
+  if (!vault.ok()) return vault.status();
+  std::optional<ProvenRevocations> revocations;
+  if (!arguments.revocations.empty()) {
+    absl::StatusOr<ProvenRevocations> list =
+        ProvenRevocations::Open(file_system, arguments.revocations, vault->vault(), arguments.min_revocations);
+    if (!list.ok()) return list.status();
+    revocations = *std::move(list);
+  }
+  return TrustedVault{*std::move(vault), std::move(revocations)};
+}
+
+}  // namespace modelvault
