@@ -17,7 +17,9 @@ set(MODELVAULT_CODEC_CORE_SOURCES
     xxh64.cc)
 set(MODELVAULT_VAULT_CORE_SOURCES
     revocation_view.cc
+    sealed_blob.cc
     signature_view.cc
+    tenant_view.cc
     vault_proof.cc
     vault_view.cc)
 set(MODELVAULT_RESTORE_CORE_SOURCES

@@ -28,12 +28,12 @@ inline constexpr uint32_t kFeatureFreeLayouts = 4;       // From version 1.1.
 inline constexpr uint32_t kFeatureNetwork = 8;           // From version 1.2.
 inline constexpr uint32_t kFeatureDescribedFrames = 16;  // From version 1.3.
 inline constexpr uint32_t kFeatureSignature = 32;        // From version 1.4.
-inline constexpr uint32_t kFeatureTenants = 64;          // From version 1.4; not known yet.
+inline constexpr uint32_t kFeatureTenants = 64;          // From version 1.4, with kFeatureSignature.
 // The features that a vault of version 1.`minor` may have. No later version brings anything without a feature.
 constexpr uint32_t KnownFeatures(uint16_t minor) {
   return kFeatureWideChunks | kFeatureWideIndex | (minor >= 1 ? kFeatureFreeLayouts : 0) |
          (minor >= 2 ? kFeatureNetwork : 0) | (minor >= 3 ? kFeatureDescribedFrames : 0) |
-         (minor >= 4 ? kFeatureSignature : 0);
+         (minor >= 4 ? kFeatureSignature | kFeatureTenants : 0);
 }
 
 // Sections and blobs start at multiples of this.
@@ -120,6 +120,9 @@ inline constexpr FieldPlace kWideEntryOffsetField{8, 8};
 inline constexpr FieldPlace kWideEntrySizeField{16, 8};
 inline constexpr FieldPlace kWideEntryXxh64Field{24, 8};
 inline constexpr FieldPlace kWideEntryXxh3Field{32, 16};
+// A salt takes the place of both digests (kSealSaltSize).
+static_assert(kNarrowEntryXxh64Field.offset + kNarrowEntryXxh64Field.size == kNarrowEntryXxh3Field.offset);
+static_assert(kWideEntryXxh64Field.offset + kWideEntryXxh64Field.size == kWideEntryXxh3Field.offset);
 inline constexpr size_t kMaxVariantNameSize = 255;
 inline constexpr char kReservedVariantName[] = "base";
 
@@ -167,17 +170,25 @@ inline constexpr FieldPlace kKeySetThresholdField{4, 1};
 inline constexpr FieldPlace kKeySetKeyCountField{5, 1};
 inline constexpr FieldPlace kKeySetZeroField{6, 2};
 // A tenant before its prefix, and one of its groups.
-inline constexpr size_t kTenantHeadSize = 36;
+inline constexpr size_t kTenantHeadSize = 44;
 inline constexpr FieldPlace kTenantFlagsField{0, 1};
 inline constexpr FieldPlace kTenantPrefixSizeField{1, 1};
 inline constexpr FieldPlace kTenantGroupCountField{2, 1};
 inline constexpr FieldPlace kTenantZeroField{3, 1};
 inline constexpr FieldPlace kTenantKeyField{4, 32};
+inline constexpr FieldPlace kTenantContentIdField{36, 8};
 inline constexpr uint8_t kTenantSealed = 1;
 inline constexpr uint32_t kMaxTenantPrefixSize = 64;
 inline constexpr uint32_t kMaxTenantGroups = 16;
 inline constexpr size_t kTenantGroupIdSize = 8;
 inline constexpr size_t kTenantGroupSize = 88;
+// A sealed variant's name in INDEX, after the prefix: a mark, and digits of a digest.
+inline constexpr char kSealedMark = '~';
+inline constexpr size_t kSealedNameDigits = 16;
+inline constexpr size_t kSealedNameSize = 1 + kSealedNameDigits;
+// In its entry, in the place of both digests; what is encrypted begins with these, and a tag follows it.
+inline constexpr size_t kSealSaltSize = 24;
+inline constexpr size_t kSealedDigestsSize = 24;
 // What messages and digests begin with: a text, and zeros up to this.
 inline constexpr size_t kLabelSize = 16;
 // The sections come before the blobs in the list of objects.

@@ -42,6 +42,78 @@ absl::Status CheckHash(absl::string_view header, uint64_t stored) {
                                           absl::Hex(computed, absl::kZeroPad16)));
 }
 
+// One frame that continues `dictionary`, which may be empty. Equal texts give equal frames.
+absl::StatusOr<std::string> Compress(absl::string_view text, absl::string_view dictionary) {
+  const std::unique_ptr<ZSTD_CCtx, FreeContext> context(ZSTD_createCCtx());
+  if (context == nullptr) return absl::UnavailableError("out of memory");
+  std::string frame(ZSTD_compressBound(text.size()), '\0');
+  ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, kZstdLevel);
+  ZSTD_CCtx_refPrefix(context.get(), dictionary.data(), dictionary.size());
+  const size_t size = ZSTD_compress2(context.get(), frame.data(), frame.size(), text.data(), text.size());
+  if (ZSTD_getErrorCode(size) == ZSTD_error_memory_allocation) return absl::UnavailableError("out of memory");
+  if (ZSTD_isError(size)) return absl::InternalError(absl::StrCat("zstd: ", ZSTD_getErrorName(size)));
+  frame.resize(size);
+  return frame;
+}
+
+// The way back, for `what`, whose text has at most `limit` bytes.
+absl::StatusOr<std::string> Decompress(absl::string_view what, absl::string_view frame, absl::string_view dictionary,
+                                       uint64_t limit) {
+  const size_t frame_size = ZSTD_findFrameCompressedSize(frame.data(), frame.size());
+  if (ZSTD_isError(frame_size) || frame_size != frame.size()) {
+    return absl::DataLossError(absl::StrCat(what, " is not one zstd frame"));
+  }
+  // Both ways of not knowing the size are huge numbers. A skippable frame claims no bytes at all.
+  const uint64_t size = ZSTD_getFrameContentSize(frame.data(), frame.size());
+  if (size > limit) {
+    return absl::DataLossError(absl::StrCat(what, " of ", frame.size(), " bytes claims to expand to ", size,
+                                            ", at most ", limit, " are allowed"));
+  }
+  const std::unique_ptr<ZSTD_DCtx, FreeContext> context(ZSTD_createDCtx());
+  if (context == nullptr) return absl::UnavailableError("out of memory");
+  std::string text(static_cast<size_t>(size), '\0');
+  ZSTD_DCtx_refPrefix(context.get(), dictionary.data(), dictionary.size());
+  const size_t text_size = ZSTD_decompressDCtx(context.get(), text.data(), text.size(), frame.data(), frame.size());
+  if (ZSTD_getErrorCode(text_size) == ZSTD_error_memory_allocation) return absl::UnavailableError("out of memory");
+  if (ZSTD_isError(text_size)) {
+    return absl::DataLossError(absl::StrCat(what, ": zstd: ", ZSTD_getErrorName(text_size)));
+  }
+  if (text_size != size) return absl::DataLossError(absl::StrCat(what, " does not parse"));
+  return text;
+}
+
+// Beside the base's header one that is nearly the same takes next to nothing.
+uint64_t SealedLimit(uint64_t stored_size, absl::string_view base) {
+  return std::min(ExpansionLimit(stored_size) + 2 * base.size(), kMaxMessageSize);
+}
+
+// Equal messages give equal bytes. A message has at most kMaxMessageSize bytes.
+std::string Serialise(const google::protobuf::MessageLite& message) {
+  std::string bytes;
+  google::protobuf::io::StringOutputStream stream(&bytes);
+  google::protobuf::io::CodedOutputStream out(&stream);
+  out.SetSerializationDeterministic(true);
+  static_cast<void>(message.SerializeToCodedStream(&out));
+  return bytes;
+}
+
+void Fill(const HeaderDifference& difference, VariantHeader* header) {
+  header->set_reference(difference.reference);
+  header->set_prefix_size(difference.prefix_size);
+  header->set_middle(difference.middle);
+  header->set_suffix_size(difference.suffix_size);
+  header->set_xxh3(difference.xxh3);
+}
+
+HeaderDifference Take(VariantHeader* header) {
+  return {.reference = header->reference(),
+          .prefix_size = header->prefix_size(),
+          .middle = std::move(*header->mutable_middle()),
+          .suffix_size = header->suffix_size(),
+          .xxh3 = header->xxh3(),
+          .sealed = std::move(*header->mutable_sealed())};
+}
+
 }  // namespace
 
 bool DescribesItself(absl::string_view header) {
@@ -78,6 +150,7 @@ absl::Status ShareHeaders(FileHeaders* headers) {
   uint64_t anchor_reference = 0;
   for (size_t i = 0; i < headers->variants.size(); ++i) {
     HeaderDifference& difference = headers->variants[i];
+    if (!difference.sealed.empty()) continue;  // Nobody else's header may tell of it.
     absl::StatusOr<std::string> header = ApplyHeader(headers->base, difference);
     if (!header.ok()) return header.status();
     if (anchor_reference != 0) {
@@ -104,70 +177,78 @@ absl::StatusOr<std::string> VariantFileHeader(const FileHeaders& headers, size_t
   return ApplyHeader(*reference, difference);
 }
 
+absl::StatusOr<std::string> EncodeSealedHeader(const OpenedHeader& opened, absl::string_view base) {
+  SealedHeader header;
+  header.set_name(opened.name);
+  absl::StatusOr<std::string> frame = Compress(opened.header, base);
+  if (!frame.ok()) return frame.status();
+  if (opened.header.size() > SealedLimit(frame->size(), base)) {
+    return absl::ResourceExhaustedError(absl::StrCat("the file header compresses from ", opened.header.size(), " to ",
+                                                     frame->size(), " bytes: readers refuse that"));
+  }
+  header.set_header(*std::move(frame));
+  header.set_xxh64(opened.digests.xxh64);
+  header.set_xxh3_128(opened.digests.xxh3.data(), opened.digests.xxh3.size());
+  header.set_xxh3(XXH3_64bits(opened.header.data(), opened.header.size()));
+  // A field of its own: its number, its size, and at least a byte.
+  const size_t size = header.ByteSizeLong() + 2;
+  header.set_padding(std::string(kSealedHeaderStep - size % kSealedHeaderStep, '\0'));
+  return Serialise(header);
+}
+
+absl::StatusOr<OpenedHeader> DecodeSealedHeader(absl::string_view bytes, absl::string_view base) {
+  SealedHeader header;
+  OpenedHeader opened;
+  if (bytes.size() > kMaxMessageSize || !header.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
+      header.xxh3_128().size() != opened.digests.xxh3.size()) {
+    return absl::DataLossError("a sealed file header does not parse");
+  }
+  opened.name = header.name();
+  opened.digests.xxh64 = header.xxh64();
+  std::copy(header.xxh3_128().begin(), header.xxh3_128().end(), opened.digests.xxh3.begin());
+  absl::StatusOr<std::string> text =
+      Decompress("a sealed file header", header.header(), base, SealedLimit(header.header().size(), base));
+  if (!text.ok()) return text.status();
+  opened.header = *std::move(text);
+  if (absl::Status status = CheckHash(opened.header, header.xxh3()); !status.ok()) return status;
+  return opened;
+}
+
 absl::StatusOr<std::string> EncodeManifest(const FileHeaders& headers) {
   Manifest manifest;
   manifest.mutable_base()->set_header(headers.base);
   manifest.mutable_base()->set_xxh3(XXH3_64bits(headers.base.data(), headers.base.size()));
   for (const HeaderDifference& difference : headers.variants) {
     VariantHeader* const variant = manifest.add_variants();
-    variant->set_reference(difference.reference);
-    variant->set_prefix_size(difference.prefix_size);
-    variant->set_middle(difference.middle);
-    variant->set_suffix_size(difference.suffix_size);
-    variant->set_xxh3(difference.xxh3);
+    if (difference.sealed.empty()) {
+      Fill(difference, variant);
+    } else {
+      variant->set_sealed(difference.sealed);
+    }
   }
   const uint64_t size = manifest.ByteSizeLong();
   if (size > kMaxMessageSize) {
     return absl::ResourceExhaustedError(
         absl::StrCat("the file headers take ", size, " bytes, at most ", kMaxMessageSize, " are allowed"));
   }
-  std::string raw;
-  {
-    google::protobuf::io::StringOutputStream stream(&raw);
-    google::protobuf::io::CodedOutputStream out(&stream);
-    out.SetSerializationDeterministic(true);
-    if (!manifest.SerializeToCodedStream(&out)) return absl::InternalError("cannot serialise the manifest");
-  }
+  const std::string raw = Serialise(manifest);
 
-  const std::unique_ptr<ZSTD_CCtx, FreeContext> context(ZSTD_createCCtx());
-  if (context == nullptr) return absl::UnavailableError("out of memory");
-  std::string stored(ZSTD_compressBound(raw.size()), '\0');
-  const size_t stored_size =
-      ZSTD_compressCCtx(context.get(), stored.data(), stored.size(), raw.data(), raw.size(), kZstdLevel);
-  if (ZSTD_getErrorCode(stored_size) == ZSTD_error_memory_allocation) return absl::UnavailableError("out of memory");
-  if (ZSTD_isError(stored_size)) {
-    return absl::InternalError(absl::StrCat("zstd: ", ZSTD_getErrorName(stored_size)));
-  }
-  stored.resize(stored_size);
-  if (raw.size() > ExpansionLimit(stored_size)) {
-    return absl::ResourceExhaustedError(absl::StrCat("the file headers compress from ", raw.size(), " to ", stored_size,
-                                                     " bytes, more than ", kMaxManifestRatio,
+  absl::StatusOr<std::string> stored = Compress(raw, "");
+  if (!stored.ok()) return stored;
+  if (raw.size() > ExpansionLimit(stored->size())) {
+    return absl::ResourceExhaustedError(absl::StrCat("the file headers compress from ", raw.size(), " to ",
+                                                     stored->size(), " bytes, more than ", kMaxManifestRatio,
                                                      " times: readers refuse that"));
   }
   return stored;
 }
 
 absl::StatusOr<FileHeaders> DecodeManifest(absl::Span<const uint8_t> stored) {
-  const size_t frame_size = ZSTD_findFrameCompressedSize(stored.data(), stored.size());
-  if (ZSTD_isError(frame_size) || frame_size != stored.size()) {
-    return absl::DataLossError("MANIFEST is not one zstd frame");
-  }
-  // Both ways of not knowing the size are huge numbers. A skippable frame claims no bytes at all.
-  const uint64_t size = ZSTD_getFrameContentSize(stored.data(), stored.size());
-  if (size > ExpansionLimit(stored.size())) {
-    return absl::DataLossError(absl::StrCat("MANIFEST of ", stored.size(), " bytes claims to expand to ", size,
-                                            ", at most ", ExpansionLimit(stored.size()), " are allowed"));
-  }
-  const std::unique_ptr<ZSTD_DCtx, FreeContext> context(ZSTD_createDCtx());
-  if (context == nullptr) return absl::UnavailableError("out of memory");
-  std::string raw(static_cast<size_t>(size), '\0');
-  const size_t raw_size = ZSTD_decompressDCtx(context.get(), raw.data(), raw.size(), stored.data(), stored.size());
-  if (ZSTD_getErrorCode(raw_size) == ZSTD_error_memory_allocation) return absl::UnavailableError("out of memory");
-  if (ZSTD_isError(raw_size)) {
-    return absl::DataLossError(absl::StrCat("MANIFEST: zstd: ", ZSTD_getErrorName(raw_size)));
-  }
+  const absl::StatusOr<std::string> raw = Decompress(
+      "MANIFEST", {reinterpret_cast<const char*>(stored.data()), stored.size()}, "", ExpansionLimit(stored.size()));
+  if (!raw.ok()) return raw.status();
   Manifest manifest;
-  if (raw_size != size || !manifest.ParseFromArray(raw.data(), static_cast<int>(raw.size()))) {
+  if (!manifest.ParseFromArray(raw->data(), static_cast<int>(raw->size()))) {
     return absl::DataLossError("MANIFEST does not parse");
   }
 
@@ -176,17 +257,19 @@ absl::StatusOr<FileHeaders> DecodeManifest(absl::Span<const uint8_t> stored) {
   if (absl::Status status = CheckHash(headers.base, manifest.base().xxh3()); !status.ok()) return status;
   headers.variants.reserve(static_cast<size_t>(manifest.variants_size()));
   for (VariantHeader& variant : *manifest.mutable_variants()) {
-    const uint64_t reference = variant.reference();
+    HeaderDifference difference = Take(&variant);
+    const uint64_t reference = difference.reference;
+    const auto is_plain = [&](const HeaderDifference& other) { return other.reference == 0 && other.sealed.empty(); };
     if (reference > headers.variants.size() ||
-        (reference != 0 && headers.variants[static_cast<size_t>(reference - 1)].reference != 0)) {
+        (reference != 0 && !is_plain(headers.variants[static_cast<size_t>(reference - 1)]))) {
       return absl::DataLossError(absl::StrCat("MANIFEST: file header ", headers.variants.size() + 1, " refers to ",
                                               reference, ", which is not an earlier one that refers to the base's"));
     }
-    headers.variants.push_back({.reference = reference,
-                                .prefix_size = variant.prefix_size(),
-                                .middle = std::move(*variant.mutable_middle()),
-                                .suffix_size = variant.suffix_size(),
-                                .xxh3 = variant.xxh3()});
+    if (!difference.sealed.empty() && difference != HeaderDifference{.sealed = difference.sealed}) {
+      return absl::DataLossError(
+          absl::StrCat("MANIFEST: file header ", headers.variants.size() + 1, " is sealed, and has open fields"));
+    }
+    headers.variants.push_back(std::move(difference));
   }
   return headers;
 }

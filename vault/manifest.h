@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "vault/vault_types.h"
 
 namespace modelvault {
 
@@ -18,11 +19,23 @@ struct HeaderDifference {
   uint64_t reference =
       0;  // That other: 0 the base's, k that of the k-th variant, which comes before and refers to the base's.
   uint64_t prefix_size = 0;  // Bytes shared with the other at its start,
-  std::string middle;        // then these,
+  std::string middle = {};   // then these,
   uint64_t suffix_size = 0;  // then bytes shared at its end.
   uint64_t xxh3 = 0;         // XXH3-64 of the whole header.
+  // Of a sealed variant: what is stored, an encrypted SealedHeader. The other fields are what follows from it once it
+  // is open.
+  std::string sealed = {};
 
   bool operator==(const HeaderDifference&) const = default;
+};
+
+// What is encrypted of a sealed variant beside its blob.
+struct OpenedHeader {
+  std::string name;
+  ModelDigests digests;  // Of the restored variant.
+  std::string header;
+
+  bool operator==(const OpenedHeader&) const = default;
 };
 
 struct FileHeaders {
@@ -50,6 +63,12 @@ absl::StatusOr<std::string> ApplyHeader(absl::string_view base, const HeaderDiff
 // The section's bytes; equal headers give equal bytes. kResourceExhausted if they would expand more than a reader
 // allows (kMaxManifestRatio), or past 2 GiB.
 absl::StatusOr<std::string> EncodeManifest(const FileHeaders& headers);
+
+// A sealed header's plaintext beside the base's header, a multiple of kSealedHeaderStep bytes long; errors are
+// EncodeManifest's. And the way back: kDataLoss for anything but that.
+inline constexpr size_t kSealedHeaderStep = 32;
+absl::StatusOr<std::string> EncodeSealedHeader(const OpenedHeader& opened, absl::string_view base);
+absl::StatusOr<OpenedHeader> DecodeSealedHeader(absl::string_view bytes, absl::string_view base);
 
 // Reads the section. kDataLoss for anything but what EncodeManifest makes; memory stays within what kMaxManifestRatio
 // allows. The differences are not applied yet.

@@ -196,17 +196,20 @@ absl::StatusOr<ProvenRevocations> ProvenRevocations::Open(FileSystem& file_syste
 absl::Status ProvenRevocations::Check(const VaultReader& vault, absl::string_view name) const {
   RevocationView view;
   uint32_t entry = 0;
+  // A sealed variant is revoked by its name in INDEX.
+  const absl::StatusOr<const VaultVariant*> variant = vault.Find(name);
+  const absl::string_view index_name = variant.ok() ? (*variant)->index_name() : name;
   if (ParseRevocations(View(bytes_), &view) != CoreStatus::kOk ||
-      CheckRevoked(view, *vault.root(), View(name), HostCrypto(), &entry) != CoreStatus::kRevoked) {
+      CheckRevoked(view, *vault.root(), View(index_name), HostCrypto(), &entry) != CoreStatus::kRevoked) {
     return absl::OkStatus();
   }
   const std::string who = view.kind(entry) == RevocationKind::kTenant ? "with its tenant " : "";
   const std::string versions = view.below(entry) == kBelowEveryVersion
                                    ? "in every version"
                                    : absl::StrCat("in versions below ", view.below(entry));
-  return absl::PermissionDeniedError(absl::StrCat(vault.path(), ": variant ", Quoted(name), ": revoked ", who,
-                                                  versions, "; this is version ", vault.root()->version, " (", path_,
-                                                  ", number ", number_, ")"));
+  return absl::PermissionDeniedError(absl::StrCat(vault.path(), ": variant ", Quoted(name), ": revoked ", who, versions,
+                                                  "; this is version ", vault.root()->version, " (", path_, ", number ",
+                                                  number_, ")"));
 }
 
 absl::StatusOr<RevocationList> ReadRevocations(FileSystem& file_system, const std::string& path) {

@@ -60,7 +60,9 @@ std::string EncodeChunks(absl::Span<const ChunkPlace> chunks, bool wide) {
 
 bool IndexOrder(const VaultVariant& a, const VaultVariant& b) {
   // std::string compares bytes as unsigned, like the format.
-  return std::make_tuple(NameHash(a.name), std::cref(a.name)) < std::make_tuple(NameHash(b.name), std::cref(b.name));
+  const std::string& a_name = a.index_name();
+  const std::string& b_name = b.index_name();
+  return std::make_tuple(NameHash(a_name), std::cref(a_name)) < std::make_tuple(NameHash(b_name), std::cref(b_name));
 }
 
 std::string EncodeIndex(absl::Span<const VaultVariant> variants, bool wide) {
@@ -68,7 +70,7 @@ std::string EncodeIndex(absl::Span<const VaultVariant> variants, bool wide) {
   std::string bytes(variants.size() * entry_size, '\0');
   uint8_t* p = Begin(&bytes);
   for (const VaultVariant& variant : variants) {
-    StoreLe32(p + kEntryNameHashField.offset, NameHash(variant.name));
+    StoreLe32(p + kEntryNameHashField.offset, NameHash(variant.index_name()));
     StoreLe32(p + kEntryChecksumField.offset, variant.checksum32);
     if (wide) {
       StoreLe64(p + kWideEntryOffsetField.offset, variant.offset);
@@ -77,14 +79,18 @@ std::string EncodeIndex(absl::Span<const VaultVariant> variants, bool wide) {
       StoreLe32(p + kNarrowEntryOffsetField.offset, static_cast<uint32_t>(variant.offset));
       StoreLe32(p + kNarrowEntrySizeField.offset, static_cast<uint32_t>(variant.stored_size));
     }
-    StoreLe64(p + (wide ? kWideEntryXxh64Field : kNarrowEntryXxh64Field).offset, variant.digests.xxh64);
-    std::memcpy(p + (wide ? kWideEntryXxh3Field : kNarrowEntryXxh3Field).offset, variant.digests.xxh3.data(),
-                variant.digests.xxh3.size());
+    uint8_t* const digests = p + (wide ? kWideEntryXxh64Field : kNarrowEntryXxh64Field).offset;
+    if (variant.sealed.has_value()) {
+      std::memcpy(digests, variant.sealed->salt.data(), variant.sealed->salt.size());
+    } else {
+      StoreLe64(digests, variant.digests.xxh64);
+      std::memcpy(digests + sizeof(uint64_t), variant.digests.xxh3.data(), variant.digests.xxh3.size());
+    }
     p += entry_size;
   }
   for (const VaultVariant& variant : variants) {
-    bytes.push_back(static_cast<char>(variant.name.size()));
-    bytes += variant.name;
+    bytes.push_back(static_cast<char>(variant.index_name().size()));
+    bytes += variant.index_name();
   }
   return bytes;
 }

@@ -77,6 +77,7 @@ std::string TenantRecord::Encode(bool with_signature) const {
   *At(&bytes, kTenantPrefixSizeField) = static_cast<uint8_t>(prefix.size());
   *At(&bytes, kTenantGroupCountField) = static_cast<uint8_t>(groups.size());
   std::memcpy(At(&bytes, kTenantKeyField), key.data(), key.size());
+  std::memcpy(At(&bytes, kTenantContentIdField), content_id.data(), content_id.size());
   bytes += prefix;
   bytes.resize(static_cast<size_t>(AlignUp(bytes.size())));
   for (const TenantGroup& group : groups) {
@@ -138,6 +139,7 @@ SignatureSection DecodeSignature(const SignedRoot& root) {
     TenantRecord& tenant = section.tenants.emplace_back();
     tenant.flags = view.flags;
     CopyTo(view.key, &tenant.key);
+    CopyTo(view.content_id, &tenant.content_id);
     tenant.prefix.assign(reinterpret_cast<const char*>(view.prefix.data), view.prefix.size);
     for (size_t at = 0; at < view.groups.size; at += kTenantGroupSize) {
       TenantGroup& group = tenant.groups.emplace_back();

@@ -57,6 +57,7 @@ struct TenantGroup {
 struct TenantRecord {
   uint8_t flags = 0;  // kTenantSealed
   PublicKey key = {};
+  std::array<uint8_t, kTenantContentIdField.size> content_id = {};  // Zeros if its variants are not sealed.
   std::string prefix;
   std::vector<TenantGroup> groups;  // Ascending by id.
   Signature signature = {};

@@ -41,6 +41,10 @@ absl::Status VaultWriter::KeepFreeLayouts(const VaultReader& original) {
   header_.features &= ~kFeatureFreeLayouts;
   header_.max_variant_tensors = 0;
   for (const StoredVariant& kept : variants_) {
+    if (kept.variant.sealed.has_value()) {  // Nobody need know what it needs.
+      NoteFreeLayout(original.header().max_variant_tensors);
+      continue;
+    }
     const absl::StatusOr<VaultBlob> blob = original.OpenBlob(kept.variant);
     if (absl::IsDataLoss(blob.status())) {  // It stays as it is, and nobody knows what it needs.
       NoteFreeLayout(original.header().max_variant_tensors);
@@ -54,8 +58,12 @@ absl::Status VaultWriter::KeepFreeLayouts(const VaultReader& original) {
 }
 
 // Who may sign stays; that they have signed goes.
-absl::Status VaultWriter::KeepSignature(const VaultReader& original) {
-  if (original.root() == nullptr) return absl::OkStatus();
+absl::Status VaultWriter::KeepSignature(const VaultReader& original, const VaultChanges& changes) {
+  if (original.root() == nullptr) {
+    if (!changes.tenants.has_value()) return absl::OkStatus();
+    return absl::PermissionDeniedError(
+        absl::StrCat(path(), ": has no SIGNATURE, which says who its tenants are: sign it first"));
+  }
   absl::StatusOr<SignatureSection> section = original.DecodeSigned();
   if (!section.ok()) return section.status();
   if (section->has_signature()) {
@@ -65,7 +73,29 @@ absl::Status VaultWriter::KeepSignature(const VaultReader& original) {
     ++section->version;
   }
   section->signatures.assign(section->signatures.size(), kNoSignature);
+  if (changes.tenants.has_value()) section->tenants = *changes.tenants;
   signature_ = *std::move(section);
+  return CheckOwners(original);
+}
+
+// What is sealed stays with a tenant who can open it, what is not goes to none who seals.
+absl::Status VaultWriter::CheckOwners(const VaultReader& original) const {
+  const absl::StatusOr<SignatureSection> before = original.DecodeSigned();
+  if (!before.ok()) return before.status();
+  for (const StoredVariant& kept : variants_) {
+    const VaultVariant& variant = kept.variant;
+    const TenantRecord* const owner = OwnerOf(variant.index_name(), signature_->tenants);
+    const ContentId now = owner != nullptr ? owner->content_id : ContentId{};
+    const TenantRecord* const old_owner =
+        variant.sealed.has_value() ? OwnerOf(variant.sealed->name, before->tenants) : nullptr;
+    const ContentId then = old_owner != nullptr ? old_owner->content_id : ContentId{};
+    if (now == then) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        path(), ": variant '", variant.name, "' is ",
+        variant.sealed.has_value() ? "sealed with another content key than its tenant would have"
+                                   : absl::StrCat("not sealed, unlike all of tenant '", owner->prefix, "'"),
+        ": remove it, and add it again later"));
+  }
   return absl::OkStatus();
 }
 
@@ -78,17 +108,28 @@ absl::Status VaultWriter::Keep(const VaultReader& original, const VaultChanges& 
     if (fate != fates->end() && fate->second.empty()) continue;
     StoredVariant& kept = variants_.emplace_back();
     kept.variant = variant;
-    const absl::StatusOr<std::string> header = original.variant_header(variant.name);
-    if (!header.ok()) return header.status();
-    kept.header = DiffHeader(original.base_header(), *header);
+    if (variant.sealed.has_value()) {
+      if (fate != fates->end()) {
+        return absl::InvalidArgumentError(absl::StrCat(path(), ": variant '", variant.name,
+                                                       "' is sealed under its name: remove it, and add it anew"));
+      }
+      absl::StatusOr<HeaderDifference> sealed = original.sealed_header(variant.name);
+      if (!sealed.ok()) return sealed.status();
+      kept.header = *std::move(sealed);
+      described = described || (original.header().features & kFeatureDescribedFrames) != 0;
+    } else {
+      const absl::StatusOr<std::string> header = original.variant_header(variant.name);
+      if (!header.ok()) return header.status();
+      kept.header = DiffHeader(original.base_header(), *header);
+      described = described || DescribesItself(*header);
+    }
     if (original.root() != nullptr) {
       const absl::StatusOr<SignedObject> blob = original.signed_variant(variant.name);
       if (!blob.ok()) return blob.status();
       kept.digests = DecodeObject(*blob);
     }
-    described = described || DescribesItself(*header);
     if (fate != fates->end()) kept.variant.name = fate->second;
-    if (!names_.insert(kept.variant.name).second) {
+    if (!names_.insert(kept.variant.index_name()).second) {
       return absl::AlreadyExistsError(absl::StrCat(path(), ": there is a variant '", kept.variant.name, "' already"));
     }
   }
@@ -96,7 +137,7 @@ absl::Status VaultWriter::Keep(const VaultReader& original, const VaultChanges& 
   header_ = original.header();
   if (absl::Status status = KeepFreeLayouts(original); !status.ok()) return status;
   if (!described) header_.features &= ~kFeatureDescribedFrames;
-  if (absl::Status status = KeepSignature(original); !status.ok()) return status;
+  if (absl::Status status = KeepSignature(original, changes); !status.ok()) return status;
   base_header_ = original.base_header();
   for (const Section section : {Section::kModel, Section::kChunks, Section::kBase, Section::kNetwork}) {
     const SectionPlace& place = header_.section(section);
@@ -136,6 +177,7 @@ absl::StatusOr<std::unique_ptr<VaultWriter>> EditVault(FileSystem& file_system, 
   // Only now: before, another writer might have replaced the file after it was read.
   VaultReaderOptions read;
   read.trust = options.trust;
+  read.keys = options.keys;
   absl::StatusOr<std::unique_ptr<VaultReader>> original = VaultReader::Open(file_system, path, read);
   if (!original.ok()) return original.status();
   writer->original_ = *std::move(original);

@@ -4,7 +4,8 @@
 //
 // A vault with SIGNATURE keeps its id, key sets and tenants and the digests of what is copied. All signatures of its
 // root go, and its version rises by one if there was one: it is unsigned until it is signed again, by
-// VaultWriterOptions::sign_root at once or by vault/vault_signing.h later.
+// VaultWriterOptions::sign_root at once or by vault/vault_signing.h later. A tenant's signature stays if it is still
+// true of its variants.
 //
 // Add: no changes, then BeginVariant … as for a new vault (vault/vault_writer.h). Replace: remove the name, then write
 // it anew. Always: Finish(), check what OpenWritten() shows, Commit().
@@ -12,6 +13,7 @@
 #define MODELVAULT_VAULT_VAULT_EDITOR_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,6 +31,8 @@ struct VaultChanges {
   std::vector<std::string> remove;
   std::vector<std::pair<std::string, std::string>> rename;  // From, to.
   bool compact = false;                                     // Closes all holes.
+  // Who owns names from now on, in the place of all tenants that the vault has, in the order of the format.
+  std::optional<std::vector<TenantRecord>> tenants = std::nullopt;
 };
 
 // Locks the vault at `path`, reads it (the result's original()), and starts its successor with `changes` done, ready
@@ -36,9 +40,10 @@ struct VaultChanges {
 // with Commit() or the result. `file_system` must outlive the result.
 //
 // Errors: a variant that is not there kNotFound; a name named twice, or invalid, kInvalidArgument; a new name that is
-// taken kAlreadyExists; a vault that another writer holds for all of options.lock kAborted; else those of VaultReader
-// and VaultWriter. The coded bytes of variants and base are copied, not checked: a damaged one stays damaged, and the
-// vault can still be changed.
+// taken kAlreadyExists; a sealed variant that would be renamed, or left to somebody who could not open it,
+// kInvalidArgument; tenants without SIGNATURE kPermissionDenied; a vault that another writer holds for all of
+// options.lock kAborted; else those of VaultReader and VaultWriter. The coded bytes of variants and base are copied,
+// not checked: a damaged one stays damaged, and the vault can still be changed.
 absl::StatusOr<std::unique_ptr<VaultWriter>> EditVault(FileSystem& file_system, absl::string_view path,
                                                        const VaultChanges& changes,
                                                        const VaultWriterOptions& options = {});

@@ -64,6 +64,8 @@ std::string BadHeaderField(uint32_t offset, ByteView bytes) {
                         LoadLe32(field));
   };
   switch (offset) {
+    case kFeaturesField.offset:
+      return "features: tenants, but no SIGNATURE to say who they are";
     case kChunkSizeField.offset:
       return size("chunk size", kMinChunkSize, kMaxChunkSize);
     case kSegmentSizeField.offset:
@@ -195,7 +197,7 @@ absl::Status VaultReader::Load(const VaultReaderOptions& options) {
     return DamagedAt(header_.section(Section::kManifest).offset, path(), "MANIFEST has file headers of ",
                      headers_.variants.size(), " variants, INDEX has ", variants_.size(), " variants");
   }
-  return absl::OkStatus();
+  return OpenSealed(options.keys);
 }
 
 absl::Status VaultReader::LoadHeader(const ReadWindow& window) {
@@ -280,12 +282,11 @@ absl::Status VaultReader::LoadVariants(const ReadWindow& window) {
 
   if (absl::Status listed = ListBlobs(view); !listed.ok()) return listed;
 
-  std::vector<VaultVariant> in_index_order;
-  in_index_order.reserve(view.count());
+  variants_.reserve(view.count());
   IndexView::Cursor cursor = view.Begin();
   VariantEntry entry;
   while (view.Next(&cursor, &entry) == CoreStatus::kOk) {
-    VaultVariant& variant = in_index_order.emplace_back();
+    VaultVariant& variant = variants_.emplace_back();
     variant.name.assign(reinterpret_cast<const char*>(entry.name.data), entry.name.size);
     variant.offset = entry.offset;
     variant.stored_size = entry.size;
@@ -293,14 +294,12 @@ absl::Status VaultReader::LoadVariants(const ReadWindow& window) {
     variant.digests.xxh64 = entry.xxh64;
     std::memcpy(variant.digests.xxh3.data(), entry.xxh3, sizeof(entry.xxh3));
   }
-  index_positions_.resize(in_index_order.size());
+  index_positions_.resize(variants_.size());
   std::iota(index_positions_.begin(), index_positions_.end(), size_t{0});
-  std::sort(index_positions_.begin(), index_positions_.end(),
-            [&](size_t a, size_t b) { return in_index_order[a].name < in_index_order[b].name; });
-  variants_.reserve(in_index_order.size());
-  for (const size_t position : index_positions_) variants_.push_back(std::move(in_index_order[position]));
+  SortVariants();
   if (absl::Status apart = CheckOverlaps(); !apart.ok()) return apart;
   if (!key_set_digest_.has_value()) return absl::OkStatus();
+  if (absl::Status s = CheckTenantsSigned(path(), root_, view); !s.ok()) return s;
   absl::StatusOr<std::unique_ptr<ProvenFile>> proven = ProvenFile::Create(*file_, root_, StoredObjects());
   if (!proven.ok()) return proven.status();
   proven_ = *std::move(proven);
@@ -439,8 +438,10 @@ absl::StatusOr<VaultBlob> VaultReader::OpenBlob(const VaultVariant& variant) con
     return DamagedAt(variant.offset, path(), "variant '", variant.name, "', blob at offset ", HexOffset(variant.offset),
                      ": ", args...);
   };
+  if (variant.sealed.has_value()) return OpenSealedVariant(variant);
   VaultBlob blob;
   blob.variant_ = variant;
+  blob.size_ = variant.stored_size;
   const size_t stored_size = static_cast<size_t>(variant.stored_size);  // INDEX has been read: it fits.
   CoreStatus status = CoreStatus::kTruncated;
   uint64_t size = std::min(variant.stored_size, kFirstHeadRead);
@@ -468,14 +469,21 @@ absl::StatusOr<VaultBlob> VaultReader::OpenBlob(const VaultVariant& variant) con
   const uint32_t computed = Checksum32(ToByteView(blob.bytes_));
   if (computed != variant.checksum32) return error(Mismatch32(variant.checksum32, computed));
 
-  blob.segment_offsets_.reserve(static_cast<size_t>(blob.head_.segment_count));
-  SegmentPlace place;
-  for (size_t segment = 0; segment < blob.head_.segment_count; ++segment) {
-    status = segment == 0 ? FirstSegment(blob.head_, stored_size, &place) : NextSegment(blob.head_, segment, &place);
-    if (status != CoreStatus::kOk) return error(CoreStatusName(status));
-    blob.segment_offsets_.push_back(place.offset);
-  }
+  status = blob.FindSegments();
+  if (status != CoreStatus::kOk) return error(CoreStatusName(status));
   return blob;
+}
+
+CoreStatus VaultBlob::FindSegments() {
+  segment_offsets_.reserve(static_cast<size_t>(head_.segment_count));
+  SegmentPlace place;
+  for (size_t segment = 0; segment < head_.segment_count; ++segment) {
+    const CoreStatus status =
+        segment == 0 ? FirstSegment(head_, static_cast<size_t>(size_), &place) : NextSegment(head_, segment, &place);
+    if (status != CoreStatus::kOk) return status;
+    segment_offsets_.push_back(place.offset);
+  }
+  return CoreStatus::kOk;
 }
 
 absl::Status VaultReader::ReadSegment(const VaultBlob& blob, uint64_t segment, std::vector<uint8_t>* stored) const {
@@ -490,8 +498,13 @@ absl::Status VaultReader::ReadSegment(const VaultBlob& blob, uint64_t segment, s
     return absl::OkStatus();
   }
   stored->resize(static_cast<size_t>(blob.segment_stored_size(segment)));
-  const uint64_t offset = variant.offset + in_blob;
-  if (absl::Status status = ReadAt(offset, absl::MakeSpan(*stored)); !status.ok()) return status;
+  const bool sealed = variant.sealed.has_value();
+  const uint64_t offset = variant.offset + (sealed ? kSealedDigestsSize : 0) + in_blob;
+  if (sealed) {
+    std::copy_n(blob.bytes_.begin() + static_cast<ptrdiff_t>(in_blob), stored->size(), stored->begin());
+  } else if (absl::Status status = ReadAt(offset, absl::MakeSpan(*stored)); !status.ok()) {
+    return status;
+  }
   const uint32_t expected = LoadLe32(blob.head_.directory.data + segment * kSegmentEntrySize + 4);
   const uint32_t computed = Checksum32(ToByteView(*stored));
   if (computed != expected) {
@@ -504,6 +517,7 @@ absl::Status VaultReader::ReadSegment(const VaultBlob& blob, uint64_t segment, s
 absl::StatusOr<std::string> VaultReader::variant_header(absl::string_view name) const {
   const absl::StatusOr<size_t> position = FindPosition(name);
   if (!position.ok()) return position.status();
+  if (absl::Status status = CheckUnlocked(variants_[*position]); !status.ok()) return status;
   absl::StatusOr<std::string> header = VariantFileHeader(headers_, index_positions_[*position]);
   if (!header.ok()) {
     const uint64_t offset = header_.section(Section::kManifest).offset;

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,7 @@
 #include "vault/proven_file.h"
 #include "vault/read_window.h"
 #include "vault/signature_section.h"
+#include "vault/tenant.h"
 #include "vault/vault_trust.h"
 #include "vault/vault_types.h"
 
@@ -38,12 +40,15 @@ class VaultBlob {
   const VaultVariant& variant() const { return variant_; }
 
   // The variant is identical to the base: no layout, no segments.
-  bool empty() const { return variant_.stored_size == 0; }
+  bool empty() const { return size_ == 0; }
 
   // How the variant's tensors differ from the base's, for VariantLayout::Parse. Lives as long as this object; moving it
   // keeps it valid.
   LayoutView layout() const { return head_.layout; }
   bool has_own_layout() const { return head_.layout.form != LayoutForm::kBase; }
+
+  // Bytes of the blob.
+  uint64_t size() const { return size_; }
 
   // How many segments are stored. Whether the variant should have as many is for who knows its data size.
   uint64_t segment_count() const { return head_.segment_count; }
@@ -58,13 +63,18 @@ class VaultBlob {
   friend class VaultReader;
   VaultBlob() = default;
 
+  // Of a head that has been parsed.
+  CoreStatus FindSegments();
+
   uint64_t SegmentEnd(uint64_t segment) const {
-    return segment + 1 < segment_count() ? segment_offsets_[static_cast<size_t>(segment) + 1] : variant_.stored_size;
+    return segment + 1 < segment_count() ? segment_offsets_[static_cast<size_t>(segment) + 1] : size_;
   }
 
   VaultVariant variant_;
-  std::vector<uint8_t> bytes_;  // The head; the whole blob where it has no directory, because that has one checksum.
-  BlobHead head_;               // Points into bytes_.
+  uint64_t size_ = 0;  // Of the blob: what is stored, or what was sealed.
+  // The head; the whole blob where it was sealed, or has no directory, because that has one checksum.
+  std::vector<uint8_t> bytes_;
+  BlobHead head_;                          // Points into bytes_.
   std::vector<uint64_t> segment_offsets_;  // In the blob.
 };
 
@@ -88,6 +98,9 @@ struct VaultReaderOptions {
   // Refuses a vault that these have not signed: opening proves all that it reads, and base chunks and variants are
   // proven, tile by tile, before they are handed out. Without it a signed vault is like any other.
   std::optional<VaultTrust> trust = std::nullopt;
+  // Opens the sealed variants of tenants whose content key is among these, or is wrapped for a device group that is:
+  // they are then like any other. Those of other tenants are locked.
+  TenantKeys keys = {};
 };
 
 // An open vault: header, MODEL, CHUNKS, NETWORK, INDEX, MANIFEST and SIGNATURE, all checked and held in memory; base
@@ -129,6 +142,8 @@ class VaultReader {
   SignedObject signed_section(Section section) const { return SectionObject(root_, header_, section); }
   // What proves a variant's blob; kNotFound, kFailedPrecondition without SIGNATURE.
   absl::StatusOr<SignedObject> signed_variant(absl::string_view name) const;
+  // Whether tenant `i` < root()->tenant_count has signed its variants as they are: kOk, kUnsigned, kBadSignature.
+  CoreStatus TenantSigned(uint32_t i) const;
   // SIGNATURE as values, objects included; kFailedPrecondition if there is none.
   absl::StatusOr<SignatureSection> DecodeSigned() const;
 
@@ -144,14 +159,22 @@ class VaultReader {
   // The variant named `name`, or kNotFound. Lives as long as this reader.
   absl::StatusOr<const VaultVariant*> Find(absl::string_view name) const;
 
-  // Reads and checks the head of a blob of this vault.
+  // Reads and checks the head of a blob of this vault; a sealed one is read and opened whole. kPermissionDenied if it
+  // is locked, or is not what its tenant sealed.
   absl::StatusOr<VaultBlob> OpenBlob(const VaultVariant& variant) const;
   // Reads segment `segment` < blob.segment_count() into `*stored` and compares its checksum.
   absl::Status ReadSegment(const VaultBlob& blob, uint64_t segment, std::vector<uint8_t>* stored) const;
 
-  // The base's file before its data section, and a variant's; both compared with their checksums.
+  // Reads what is stored of a variant and compares the checksum of it all, or of its head where that is what is stored:
+  // what can be said of a locked one.
+  absl::Status CheckStoredBlob(const VaultVariant& variant) const;
+
+  // The base's file before its data section, and a variant's; both compared with their checksums. kPermissionDenied if
+  // it is locked.
   const std::string& base_header() const { return headers_.base; }
   absl::StatusOr<std::string> variant_header(absl::string_view name) const;
+  // What MANIFEST has of the sealed variant `name`.
+  absl::StatusOr<HeaderDifference> sealed_header(absl::string_view name) const;
 
   VaultBytes BytesBySection() const;
 
@@ -177,6 +200,13 @@ class VaultReader {
   absl::Status LoadSection(const ReadWindow& window, Section section, std::vector<uint8_t>* bytes) const;
   absl::Status LoadChunks(const ReadWindow& window);
   absl::Status LoadVariants(const ReadWindow& window);
+  // What concerns sealed variants is in sealed_variants.cc.
+  absl::Status OpenSealed(const TenantKeys& keys);
+  absl::Status OpenSealedEntry(absl::string_view prefix, VaultVariant* variant, HeaderDifference* difference) const;
+  void SortVariants();
+  absl::Status ReadSealed(const VaultVariant& variant, std::vector<uint8_t>* stored) const;
+  absl::StatusOr<VaultBlob> OpenSealedVariant(const VaultVariant& variant) const;
+  absl::Status CheckUnlocked(const VaultVariant& variant) const;
   // Of the file, with the place of a failure; with a trust, only what is proven.
   absl::Status ReadAt(uint64_t offset, absl::Span<uint8_t> out) const;
   absl::Status CheckOverlaps() const;
@@ -197,6 +227,7 @@ class VaultReader {
   std::vector<VaultVariant> variants_;
   std::vector<size_t> index_positions_;  // Of each of variants_ in INDEX and in headers_.
   FileHeaders headers_;
+  std::map<std::string, SecretKey> content_keys_;  // By prefix, of the tenants whose variants are open.
 };
 
 }  // namespace modelvault

@@ -102,6 +102,26 @@ absl::StatusOr<std::vector<ObjectDigests>> DigestObjects(const VaultReader& vaul
   return objects;
 }
 
+absl::StatusOr<std::string> ReadIndex(const VaultReader& vault) {
+  const SectionPlace& place = vault.header().section(Section::kIndex);
+  std::string index(place.size, '\0');
+  absl::Status read = vault.file().ReadAt(place.offset, {reinterpret_cast<uint8_t*>(index.data()), index.size()});
+  if (!read.ok()) return read;
+  return index;
+}
+
+// No root is signed of which a tenant has not signed its part. `header` and `section` are what `vault` is to have.
+absl::Status SignTenants(const VaultReader& vault, const VaultHeader& header, const VaultWriterOptions& options,
+                         SignatureSection* section) {
+  const absl::StatusOr<std::string> index = ReadIndex(vault);
+  if (!index.ok()) return index.status();
+  absl::Status status = SignTenants(header, *index, options.sign_tenant, section);
+  if (status.ok() && options.sign_root != nullptr) {
+    return CheckTenantsSigned(vault.path(), header, *index, *section);
+  }
+  return InVault(vault.path(), status);
+}
+
 absl::Status CheckKeySetSigned(const KeySet& before, const KeySet& set) {
   KeySetView signer;
   const std::string own = before.Encode(false);
@@ -188,6 +208,7 @@ absl::Status PrepareSignature(FileSystem& file_system, absl::string_view path, c
   place.size = EncodeSignature(section).size();
   header.file_size = place.end();
   const std::string header_bytes = EncodeHeader(header);
+  if (absl::Status status = SignTenants(vault, header, options, &section); !status.ok()) return status;
   if (options.sign_root != nullptr) {
     const std::string message = RootMessageOf(ToByteView(header_bytes), section);
     if (absl::Status status = PlaceSignatures(message, options.sign_root, &section); !status.ok()) {
@@ -214,6 +235,10 @@ absl::Status AddRootSignatures(FileSystem& file_system, absl::string_view path,
   const VaultReader& vault = (*resigned)->vault();
   absl::StatusOr<SignatureSection> section = vault.DecodeSigned();
   if (!section.ok()) return section.status();
+  const absl::StatusOr<std::string> index = ReadIndex(vault);
+  if (!index.ok()) return index.status();
+  absl::Status tenants = CheckTenantsSigned(vault.path(), vault.header(), *index, *section);
+  if (!tenants.ok()) return tenants;
   const absl::StatusOr<std::string> message = RootMessage(vault);
   if (!message.ok()) return message.status();
   for (const auto& [key, signature] : signatures) {

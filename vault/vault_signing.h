@@ -49,7 +49,8 @@ absl::Status PrepareSignature(FileSystem& file_system, absl::string_view path, c
 // What the keys of a vault's last key set sign, kRootMessageSize bytes; kFailedPrecondition without SIGNATURE.
 absl::StatusOr<std::string> RootMessage(const VaultReader& vault);
 
-// Adds signatures of the root; those of other keys stay. kPermissionDenied, and nothing changes, if a key is not of the
+// Adds signatures of the root; those of other keys stay. kPermissionDenied if a tenant with variants has not signed
+// them; kPermissionDenied, and nothing changes, if a key is not of the
 // last set or a signature is not its.
 absl::Status AddRootSignatures(FileSystem& file_system, absl::string_view path,
                                absl::Span<const std::pair<PublicKey, Signature>> signatures,

@@ -4,7 +4,10 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
+
+#include "vault/format.h"
 
 namespace modelvault {
 
@@ -26,13 +29,30 @@ struct VaultParams {
   bool operator==(const VaultParams&) const = default;
 };
 
-// A variant as INDEX lists it.
+using SealSalt = std::array<uint8_t, kSealSaltSize>;
+
+// What is stored of a sealed variant (docs/format.md §13).
+struct SealedEntry {
+  std::string name;    // In INDEX.
+  SealSalt salt = {};  // There, in the place of digests.
+  bool open = false;   // Its tenant's content key is known.
+
+  bool operator==(const SealedEntry&) const = default;
+};
+
+// A variant as INDEX lists it. One that is sealed has name and digests of its own if its tenant's key is known, else
+// the name in INDEX and no digests.
 struct VaultVariant {
   std::string name;
   uint64_t offset = 0;       // Of its blob in the file; 0 for an empty one, which means: identical to the base.
   uint64_t stored_size = 0;  // Of its blob.
   uint32_t checksum32 = 0;   // Of its blob, or of the blob's head where that has a segment directory.
   ModelDigests digests;      // Of the restored variant.
+  std::optional<SealedEntry> sealed = {};
+
+  const std::string& index_name() const { return sealed.has_value() ? sealed->name : name; }
+  // Whether it cannot be restored, for lack of a key.
+  bool locked() const { return sealed.has_value() && !sealed->open; }
 };
 
 }  // namespace modelvault

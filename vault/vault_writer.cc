@@ -171,7 +171,10 @@ absl::Status VaultWriter::AddNetwork(absl::string_view network_section) {
 absl::Status VaultWriter::BeginVariant(absl::string_view name, const StoredLayout& layout, uint64_t segment_count) {
   if (absl::Status status = Expect(State::kVariants, "BeginVariant"); !status.ok()) return status;
   if (absl::Status status = ValidateVariantName(name); !status.ok()) return status;
-  if (names_.count(std::string(name)) != 0) {
+  OpenVariant variant;
+  variant.name = std::string(name);
+  if (absl::Status status = ChooseSealing(&variant); !status.ok()) return status;
+  if (names_.count(variant.index_name) != 0) {
     return absl::AlreadyExistsError(absl::StrCat(path(), ": there is a variant '", name, "' already"));
   }
   if (segment_count > kMaxSegments) {
@@ -182,8 +185,6 @@ absl::Status VaultWriter::BeginVariant(absl::string_view name, const StoredLayou
     return absl::InvalidArgumentError(absl::StrCat(path(), ": variant '", name, "': ", layout.tensor_count,
                                                    " tensors, at most ", kMaxFreeLayoutTensors, " are allowed"));
   }
-  OpenVariant variant;
-  variant.name = std::string(name);
   variant.layout = layout;
   variant.segment_count = segment_count;
   variant.has_directory = segment_count > 1;
@@ -214,7 +215,7 @@ absl::Status VaultWriter::AppendSegment(absl::string_view stored) {
   const bool may_fit = blob_size <= kMaxHeldBack && std::any_of(holes_.begin(), holes_.end(), [&](const Hole& hole) {
                          return blob_size <= hole.size;
                        });
-  if (!variant.spilled && !may_fit) {
+  if (!variant.spilled && !may_fit && !variant.content_key.has_value()) {
     if (absl::Status status = Spill(); !status.ok()) return status;
   }
   if (variant.spilled) {
@@ -253,6 +254,44 @@ uint64_t VaultWriter::TakePlace(uint64_t size) {
   return tail_;
 }
 
+// The owner of the name says whether, and with which key.
+absl::Status VaultWriter::ChooseSealing(OpenVariant* variant) const {
+  variant->index_name = variant->name;
+  const TenantRecord* const owner = signature_.has_value() ? OwnerOf(variant->name, signature_->tenants) : nullptr;
+  if (owner == nullptr || (owner->flags & kTenantSealed) == 0) return absl::OkStatus();
+  for (const SecretKey& key : options_.keys.content) {
+    if (ContentIdOf(key) != owner->content_id) continue;
+    variant->content_key = key;
+    variant->index_name = SealedNameOf(owner->prefix, variant->name, key);
+    return absl::OkStatus();
+  }
+  return absl::PermissionDeniedError(absl::StrCat(path(), ": variant '", variant->name, "' would be of tenant '",
+                                                  owner->prefix,
+                                                  "', whose variants are sealed: needs its content key"));
+}
+
+// Seals the variant in progress, whose blob begins with `head`: gives what is stored of it.
+absl::StatusOr<std::string> VaultWriter::SealOpen(absl::string_view head, absl::string_view header,
+                                                  StoredVariant* stored) const {
+  VaultVariant& variant = stored->variant;
+  std::string blob(kSealedDigestsSize, '\0');
+  StoreLe64(reinterpret_cast<uint8_t*>(blob.data()), variant.digests.xxh64);
+  std::memcpy(blob.data() + sizeof(uint64_t), variant.digests.xxh3.data(), variant.digests.xxh3.size());
+  absl::StrAppend(&blob, head, open_->buffer);
+  absl::StatusOr<std::string> sealed_header = EncodeSealedHeader(
+      {.name = variant.name, .digests = variant.digests, .header = std::string(header)}, base_header_);
+  if (!sealed_header.ok()) {
+    return absl::Status(sealed_header.status().code(), absl::StrCat(path(), ": ", sealed_header.status().message()));
+  }
+  SealedVariant sealed =
+      SealVariant(*open_->content_key, signature_->vault_id, open_->index_name, blob, *sealed_header);
+  variant.sealed = SealedEntry{.name = open_->index_name, .salt = sealed.salt, .open = true};
+  variant.stored_size = sealed.blob.size();
+  variant.checksum32 = Checksum32(ToByteView(sealed.blob));
+  stored->header.sealed = std::move(sealed.head);
+  return std::move(sealed.blob);
+}
+
 absl::Status VaultWriter::FinishVariant(const ModelDigests& digests, absl::string_view header) {
   if (absl::Status status = Expect(State::kInVariant, "FinishVariant"); !status.ok()) return status;
   OpenVariant& open = *open_;
@@ -266,10 +305,19 @@ absl::Status VaultWriter::FinishVariant(const ModelDigests& digests, absl::strin
   variant.digests = digests;
   variant.stored_size = open.head_size + open.body_size;
   variant.checksum32 = static_cast<uint32_t>(open.hash.Digest());
+  stored.header = DiffHeader(base_header_, header);
+  std::string head;
   if (variant.stored_size > 0) {
-    const std::string head =
-        EncodeBlobHead(open.layout, open.has_directory ? open.segments : std::vector<SegmentEntry>());
+    head = EncodeBlobHead(open.layout, open.has_directory ? open.segments : std::vector<SegmentEntry>());
     if (open.has_directory) variant.checksum32 = Checksum32(ToByteView(head));
+  }
+  if (open.content_key.has_value()) {
+    absl::StatusOr<std::string> sealed = SealOpen(head, header, &stored);
+    if (!sealed.ok()) return sealed.status();
+    open.buffer = *std::move(sealed);
+    head.clear();
+  }
+  if (variant.stored_size > 0) {
     variant.offset = open.spilled ? tail_ : TakePlace(variant.stored_size);
     if (absl::Status status = PadTo(variant.offset); !status.ok()) return status;
     if (absl::Status status = WriteAt(variant.offset, head); !status.ok()) return status;
@@ -278,8 +326,7 @@ absl::Status VaultWriter::FinishVariant(const ModelDigests& digests, absl::strin
   }
   if (open.layout.form == LayoutForm::kFree) NoteFreeLayout(open.layout.tensor_count);
   NoteFrame(header);
-  stored.header = DiffHeader(base_header_, header);
-  names_.insert(variant.name);
+  names_.insert(variant.index_name());
   variants_.push_back(std::move(stored));
   open_.reset();
   state_ = State::kVariants;
@@ -368,11 +415,15 @@ absl::Status VaultWriter::WriteSignature(absl::string_view index, absl::string_v
     if (!digests.ok()) return digests.status();
     section.objects.push_back(*std::move(digests));
   }
+  header_.features = section.tenants.empty() ? header_.features & ~kFeatureTenants : header_.features | kFeatureTenants;
+  absl::Status tenants = SignTenants(header_, index, options_.sign_tenant, &section);
+  if (!tenants.ok()) return absl::Status(tenants.code(), absl::StrCat(path(), ": ", tenants.message()));
   SectionPlace& place = header_.section(Section::kSignature);
   place.offset = static_cast<size_t>(AlignUp(header_.file_size));
   place.size = EncodeSignature(section).size();
   header_.file_size = place.end();
   if (options_.sign_root != nullptr) {
+    if (absl::Status s = CheckTenantsSigned(path(), header_, index, section); !s.ok()) return s;
     const std::string message = RootMessageOf(ToByteView(EncodeHeader(header_)), section);
     absl::Status placed = PlaceSignatures(message, options_.sign_root, &section);
     if (!placed.ok()) return absl::Status(placed.code(), absl::StrCat(path(), ": ", placed.message()));
@@ -385,7 +436,9 @@ absl::Status VaultWriter::WriteSignature(absl::string_view index, absl::string_v
 
 absl::StatusOr<std::unique_ptr<VaultReader>> VaultWriter::OpenWritten() const {
   if (absl::Status status = Expect(State::kFinished, "OpenWritten"); !status.ok()) return status;
-  return VaultReader::FromFile(std::make_unique<WrittenFile>(file_.get()));
+  VaultReaderOptions options;
+  options.keys = options_.keys;
+  return VaultReader::FromFile(std::make_unique<WrittenFile>(file_.get()), options);
 }
 
 absl::Status VaultWriter::Commit() {

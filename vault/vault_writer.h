@@ -29,6 +29,7 @@
 #include "vault/manifest.h"
 #include "vault/section_encoder.h"
 #include "vault/signature_section.h"
+#include "vault/tenant.h"
 #include "vault/vault_reader.h"
 #include "vault/vault_trust.h"
 #include "vault/vault_types.h"
@@ -45,6 +46,11 @@ struct VaultWriterOptions {
   RootSigner sign_root = nullptr;
   // A vault that is edited is taken only from these.
   std::optional<VaultTrust> trust = std::nullopt;
+  // Of tenants of an edited vault: opens what is theirs, and seals new variants of those whose content keys are here.
+  TenantKeys keys = {};
+  // Finish() lets it sign for tenants whose variants, or what else they signed, changed; without it they are left
+  // unsigned, and nobody may sign the root.
+  TenantSigner sign_tenant = nullptr;
 };
 
 struct VaultChanges;
@@ -71,7 +77,8 @@ class VaultWriter {
   absl::Status AddNetwork(absl::string_view network_section);
 
   // Starts a variant of `segment_count` segments. Neither a layout of its own nor segments: the variant is identical to
-  // the base. A free layout makes the vault one of version 1.1.
+  // the base. A free layout makes the vault one of version 1.1. A name that a tenant with sealed variants owns is
+  // sealed, and held in memory until it is finished; kPermissionDenied without the tenant's content key.
   absl::Status BeginVariant(absl::string_view name, const StoredLayout& layout, uint64_t segment_count);
   // Appends the next segment's stored bytes: 1 to 2^32 - 1 of them.
   absl::Status AppendSegment(absl::string_view stored);
@@ -122,10 +129,12 @@ class VaultWriter {
     uint64_t head_size = 0;
     bool has_directory = false;
     std::vector<SegmentEntry> segments;
-    Xxh64 hash;              // Without a directory: of the whole blob so far.
-    uint64_t body_size = 0;  // Of the segments so far.
-    std::string buffer;      // They themselves, as long as they may still fit into a hole.
-    bool spilled = false;    // They no longer may: the blob is growing at tail_.
+    Xxh64 hash;                            // Without a directory: of the whole blob so far.
+    uint64_t body_size = 0;                // Of the segments so far.
+    std::string buffer;                    // They themselves, as long as they may still fit into a hole.
+    bool spilled = false;                  // They no longer may: the blob is growing at tail_.
+    std::optional<SecretKey> content_key;  // It is to be sealed, in whole.
+    std::string index_name;
   };
 
   explicit VaultWriter(const VaultWriterOptions& options) : options_(options) {}
@@ -137,7 +146,10 @@ class VaultWriter {
   uint64_t TakePlace(uint64_t size);
   absl::Status Keep(const VaultReader& original, const VaultChanges& changes);
   absl::Status KeepFreeLayouts(const VaultReader& original);
-  absl::Status KeepSignature(const VaultReader& original);
+  absl::Status KeepSignature(const VaultReader& original, const VaultChanges& changes);
+  absl::Status CheckOwners(const VaultReader& original) const;
+  absl::Status ChooseSealing(OpenVariant* variant) const;
+  absl::StatusOr<std::string> SealOpen(absl::string_view head, absl::string_view header, StoredVariant* stored) const;
   absl::Status WriteSignature(absl::string_view index, absl::string_view manifest);
   void NoteFreeLayout(size_t tensor_count);
   void NoteFrame(absl::string_view frame);

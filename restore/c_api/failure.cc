@@ -72,6 +72,8 @@ mv_code CodeOf(absl::StatusCode code) {
       return MV_CODE_CANCELLED;
     case absl::StatusCode::kUnknown:
       return MV_CODE_NOT_SYNCED;
+    case absl::StatusCode::kPermissionDenied:
+      return MV_CODE_SEALED;
     default:
       return MV_CODE_INTERNAL;
   }
@@ -134,6 +136,8 @@ const char* mv_code_name(mv_code code) {
       return "internal";
     case MV_CODE_ALREADY_EXISTS:
       return "already-exists";
+    case MV_CODE_SEALED:
+      return "sealed";
     default:
       return "unknown";
   }

@@ -42,11 +42,23 @@ absl::Status VerifyVault(const OpenedVault& vault, const mv_read_options* caller
   if (absl::Status status = reader.CheckBaseSection(); !status.ok()) return status;
   if (absl::Status status = reader.CheckNetworkSection(); !status.ok()) return status;
   std::vector<std::string> names = {kReservedVariantName};
-  for (const VaultVariant& variant : reader.variants()) names.push_back(variant.name);
+  std::vector<size_t> positions = {vault.base_position()};
+  for (size_t position = 0; position < reader.variants().size(); ++position) {
+    const VaultVariant& variant = reader.variants()[position];
+    if (!variant.locked()) {
+      names.push_back(variant.name);
+      positions.push_back(position);
+      continue;
+    }
+    // It is sealed for others, and cannot be restored.
+    if (absl::Status status = reader.CheckStoredBlob(variant); !status.ok()) {
+      context->variant = variant.name;
+      return status;
+    }
+  }
   return VerifyModels(vault.named, names, options->threads(), [&](size_t i, const absl::Status& verdict) {
     if (verdict.ok()) return options->Report(i + 1, names.size());
-    const size_t position = i == 0 ? vault.base_position() : i - 1;
-    context->variant = vault.InfoOf(position).name;
+    context->variant = vault.InfoOf(positions[i]).name;
     return verdict;
   });
 }

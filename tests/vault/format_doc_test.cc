@@ -21,6 +21,7 @@
 #include "restore/infer/tokenizer.h"
 #include "tests/vault/format_document.h"
 #include "vault/core/crypto.h"
+#include "vault/core/sealed_blob.h"
 #include "vault/format.h"
 
 namespace modelvault {
@@ -105,20 +106,21 @@ TEST_F(FormatDocTest, HeaderTable) {
   EXPECT_EQ(rows[1][3], absl::StrCat(kVersionMajor));
   EXPECT_EQ(rows[2][3], absl::StrCat("0 to ", kVersionMinor));
   ExpectSays(absl::StrCat("(`.mvlt`), version ", kVersionMajor, ".", kVersionMinor));
-  EXPECT_THAT(
-      rows[3][3],
-      AllOf(HasSubstr(absl::StrCat("bit ", Log2(kFeatureWideChunks), " wide chunk directory")),
-            HasSubstr(absl::StrCat("bit ", Log2(kFeatureWideIndex), " wide index")),
-            HasSubstr(absl::StrCat("from 1.1 on bit ", Log2(kFeatureFreeLayouts), " free layouts")),
-            HasSubstr(absl::StrCat("from 1.2 on bit ", Log2(kFeatureNetwork), " network")),
-            HasSubstr(absl::StrCat("from 1.3 on bit ", Log2(kFeatureDescribedFrames), " described frames")),
-            HasSubstr(absl::StrCat("from 1.4 on bit ", Log2(kFeatureSignature), " signature")), HasSubstr("others 0")));
+  EXPECT_THAT(rows[3][3],
+              AllOf(HasSubstr(absl::StrCat("bit ", Log2(kFeatureWideChunks), " wide chunk directory")),
+                    HasSubstr(absl::StrCat("bit ", Log2(kFeatureWideIndex), " wide index")),
+                    HasSubstr(absl::StrCat("from 1.1 on bit ", Log2(kFeatureFreeLayouts), " free layouts")),
+                    HasSubstr(absl::StrCat("from 1.2 on bit ", Log2(kFeatureNetwork), " network")),
+                    HasSubstr(absl::StrCat("from 1.3 on bit ", Log2(kFeatureDescribedFrames), " described frames")),
+                    HasSubstr(absl::StrCat("from 1.4 on bit ", Log2(kFeatureSignature), " signature and bit ",
+                                           Log2(kFeatureTenants), " tenants")),
+                    HasSubstr("others 0")));
   EXPECT_EQ(KnownFeatures(0), 3u);
   EXPECT_EQ(KnownFeatures(1), 7u);
   EXPECT_EQ(KnownFeatures(2), 15u);
   EXPECT_EQ(KnownFeatures(3), 31u);
-  EXPECT_EQ(KnownFeatures(4), 63u);
-  EXPECT_EQ(KnownFeatures(0xFFFF), 63u);
+  EXPECT_EQ(KnownFeatures(4), 127u);
+  EXPECT_EQ(KnownFeatures(0xFFFF), 127u);
   EXPECT_THAT(rows[5][3],
               HasSubstr(absl::StrCat(kMinChunkSize, " … 2^", Log2(kMaxChunkSize), ", multiple of ", kSizeGranularity)));
   EXPECT_THAT(rows[6][3], HasSubstr(absl::StrCat(kMinSegmentSize, " … 2^", Log2(kMaxSegmentSize), ", multiple of ",
@@ -276,6 +278,40 @@ TEST_F(FormatDocTest, Signature) {
   EXPECT_EQ(set[2][2], absl::StrCat("1 … ", kMaxKeys));
   EXPECT_EQ(set[4][0], absl::StrCat(kPublicKeySize, " each"));
   EXPECT_EQ(set[5][0], absl::StrCat(kSignatureSize, " each"));
+}
+
+TEST_F(FormatDocTest, Tenants) {
+  const absl::string_view section = From("## 13. Tenants");
+  EXPECT_THAT(
+      TableBelow(From("## 12. SIGNATURE"), "| Offset | Size | Field | Valid |")[8][3],
+      HasSubstr(absl::StrCat("0 … ", kMaxTenants, "; not 0 exactly with features bit ", Log2(kFeatureTenants))));
+  const TableRows tenant = TableBelow(section, "| Size | Tenant | Valid |");
+  ASSERT_EQ(tenant.size(), 9u);
+  const FieldPlace fields[] = {kTenantFlagsField, kTenantPrefixSizeField, kTenantGroupCountField,
+                               kTenantZeroField,  kTenantKeyField,        kTenantContentIdField};
+  uint32_t end = 0;
+  for (size_t i = 0; i < std::size(fields); ++i) {
+    EXPECT_EQ(fields[i].offset, end);
+    EXPECT_EQ(tenant[i][0], absl::StrCat(fields[i].size));
+    end += fields[i].size;
+  }
+  EXPECT_EQ(end, kTenantHeadSize);
+  EXPECT_THAT(tenant[0][2], HasSubstr(absl::StrCat("bit ", Log2(kTenantSealed), ": its variants are sealed")));
+  EXPECT_EQ(tenant[1][2], absl::StrCat("1 … ", kMaxTenantPrefixSize));
+  EXPECT_THAT(tenant[2][2], HasSubstr(absl::StrCat("0 … ", kMaxTenantGroups, ";")));
+  EXPECT_EQ(tenant[7][0], absl::StrCat(kTenantGroupSize, " each"));
+  EXPECT_EQ(tenant[8][0], absl::StrCat(kSignatureSize));
+  const TableRows group = TableBelow(section, "| Size | Group | |");
+  ASSERT_EQ(group.size(), 3u);
+  EXPECT_EQ(group[0][0], absl::StrCat(kTenantGroupIdSize));
+  EXPECT_EQ(group[1][0], absl::StrCat(kPublicKeySize));
+  EXPECT_EQ(group[2][0], absl::StrCat(kSecretKeySize + kTagSize));
+  EXPECT_EQ(kTenantGroupIdSize + kPublicKeySize + kSecretKeySize + kTagSize, kTenantGroupSize);
+  EXPECT_THAT(section, AllOf(HasSubstr(absl::StrCat("a tag of ", kTagSize, " bytes")),
+                             HasSubstr(absl::StrCat("a **salt** of ", kSealSaltSize, " bytes")),
+                             HasSubstr(absl::StrCat("as ", kSealedNameDigits, " lowercase")),
+                             HasSubstr(absl::StrCat("The sealed blob, ", kSealedBlobExtra, " bytes longer")),
+                             HasSubstr(absl::StrCat("`", std::string(1, kSealedMark), "`"))));
 }
 
 TEST_F(FormatDocTest, Tokenizer) {

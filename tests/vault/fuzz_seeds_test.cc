@@ -11,6 +11,7 @@
 
 #include "tests/fuzz/signature_targets.h"
 #include "tests/vault/revoking_vault.h"
+#include "tests/vault/sealed_seeds.h"
 #include "tests/vault/test_vault.h"
 #include "vault/core/vault_view.h"
 
@@ -53,6 +54,22 @@ TEST(VaultFuzzSeedsTest, AreSignatures) {
     ++seeds;
   }
   EXPECT_GE(seeds, 4);
+}
+
+TEST(VaultFuzzSeedsTest, OfSealedVariantsAreAsWritten) {
+  for (const auto& [name, seed] : SealedSeeds()) {
+    std::ifstream in(absl::StrCat(MODELVAULT_FUZZ_CORPUS, "/sealed/", name), std::ios::binary);
+    EXPECT_EQ(std::string(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()), seed) << name;
+    if (seed[0] != 0) continue;
+    const size_t index_size = Load<uint16_t>(seed, 2);
+    VaultHeader header;
+    header.features = kFeatureSignature | kFeatureTenants;
+    header.variant_count = static_cast<uint8_t>(seed[1]);
+    SignedRoot root;
+    EXPECT_EQ(ParseSignature(ToByteView(absl::string_view(seed).substr(4 + index_size)), header, &root),
+              CoreStatus::kOk)
+        << name;
+  }
 }
 
 TEST(VaultFuzzSeedsTest, AreRevocationLists) {

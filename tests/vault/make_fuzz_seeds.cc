@@ -1,5 +1,5 @@
-// Writes the seeds of the fuzz targets vault_view, signature and revocations (tests/fuzz) anew, for when the format
-// changes (tests/regenerate):
+// Writes the seeds of the fuzz targets vault_view, signature, revocations and sealed (tests/fuzz) anew, for when the
+// format changes (tests/regenerate):
 //
 //   make_vault_fuzz_seeds tests/fuzz/corpus
 #include <algorithm>
@@ -11,6 +11,7 @@
 #include "tests/fuzz/seeds_main.h"
 #include "tests/temp_folder.h"
 #include "tests/vault/revoking_vault.h"
+#include "tests/vault/sealed_seeds.h"
 #include "tests/vault/test_keys.h"
 #include "tests/vault/test_vault.h"
 #include "vault/section_encoder.h"
@@ -123,6 +124,7 @@ void WriteSignatures(SeedWriter* out) {
   section.tenants = {tenant};
   tenant.prefix = "sealed-";
   tenant.flags = kTenantSealed;
+  tenant.content_id.fill(1);
   tenant.groups.resize(1);
   section.tenants.push_back(tenant);
   out->PutSignature("tenants", 2, {1, 1, 600, 0, 0, 1}, variants, section);
@@ -171,7 +173,19 @@ bool Write(const std::string& corpus) {
   return out.ok();
 }
 
+bool WriteSealed(const std::string& corpus) {
+  bool ok = true;
+  for (const auto& [name, seed] : SealedSeeds()) {
+    std::ofstream out(corpus + "/sealed/" + name, std::ios::binary);
+    out << seed;
+    ok = ok && out.flush().good();
+  }
+  return ok;
+}
+
+bool WriteAll(const std::string& corpus) { return Write(corpus) && WriteSealed(corpus); }
+
 }  // namespace
 }  // namespace modelvault
 
-int main(int argc, char** argv) { return modelvault::WriteSeeds(argc, argv, modelvault::Write); }
+int main(int argc, char** argv) { return modelvault::WriteSeeds(argc, argv, modelvault::WriteAll); }

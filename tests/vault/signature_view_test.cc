@@ -19,8 +19,8 @@ namespace {
 constexpr size_t kFirstSet = 96;            // 1 key
 constexpr size_t kSecondSet = 96 + 40;      // 2 keys and a signature
 constexpr size_t kTenants = 96 + 40 + 136;  // Two records
-constexpr size_t kSecondTenant = kTenants + 36 + 8 + 88 + 64;
-constexpr size_t kSignatures = kSecondTenant + 36 + 4 + 64;
+constexpr size_t kSecondTenant = kTenants + 44 + 8 + 88 + 64;
+constexpr size_t kSignatures = kSecondTenant + 44 + 4 + 64;
 
 VaultHeader HeaderOf(const SignatureSection& section) {
   VaultHeader header;
@@ -33,6 +33,7 @@ TenantRecord Tenant(const std::string& prefix, uint8_t flags, const std::vector<
   TenantRecord tenant;
   tenant.flags = flags;
   tenant.key = TestKey(9).key();
+  tenant.content_id.fill(flags);
   tenant.prefix = prefix;
   for (const uint8_t id : group_ids) {
     TenantGroup group;
@@ -130,7 +131,7 @@ TEST(SignatureViewTest, RefusesWhatBreaksARule) {
       {"no tenant", set2(82, 0), 82},
       {"too many tenants", set2(82, 257), 82},
       {"fewer tenants than there are", set2(82, 1), kSecondTenant},
-      {"more tenants than there are", set2(82, 3), kSecondTenant + 36 + 4 + 64},
+      {"more tenants than there are", set2(82, 3), kSecondTenant + 44 + 4 + 64},
       {"small tiles", set1(84, 11), 84},
       {"large tiles", set1(84, 25), 84},
       {"reserved", set1(85, 1), 85},
@@ -149,9 +150,12 @@ TEST(SignatureViewTest, RefusesWhatBreaksARule) {
       {"long prefix", set1(kTenants + 1, 65), kTenants},
       {"many groups", set1(kTenants + 2, 17), kTenants},
       {"groups of an open tenant", set1(kSecondTenant + 2, 1), kSecondTenant},
+      {"a content key of an open tenant", set1(kSecondTenant + 36, 1), kSecondTenant},
+      {"no content key of a sealed tenant", [](std::string* v) { v->replace(kTenants + 36, 8, std::string(8, '\0')); },
+       kTenants},
       {"zero of a tenant", set1(kTenants + 3, 1), kTenants},
-      {"after the prefix", set1(kTenants + 36 + 7, 1), kTenants},
-      {"prefixes out of order", set1(kTenants + 36, 'm'), kSecondTenant},
+      {"after the prefix", set1(kTenants + 44 + 7, 1), kTenants},
+      {"prefixes out of order", set1(kTenants + 44, 'm'), kSecondTenant},
   };
   const SignatureSection section = SmallSection();
   const std::string bytes = EncodeSignature(section);

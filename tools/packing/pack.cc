@@ -582,6 +582,8 @@ absl::StatusOr<PackReport> AddVariants(FileSystem& file_system, absl::string_vie
   write.durability = options.durability;
   write.trust = options.trust;
   write.sign_root = options.sign_root;
+  write.keys = options.keys;
+  write.sign_tenant = options.sign_tenant;
   absl::StatusOr<std::unique_ptr<VaultWriter>> writer = EditVault(file_system, vault_path, changes, write);
   if (!writer.ok()) return writer.status();
   // The lock is held: this is the vault being changed.

@@ -48,6 +48,9 @@ struct PackOptions {
   RootSigner sign_root;
   // Told of the vault as it is written and verified, just before it takes its name.
   std::function<void(const VaultReader& written)> on_written;
+  // Of tenants of such a vault: what seals and opens, and what signs (VaultWriterOptions).
+  TenantKeys keys;
+  TenantSigner sign_tenant;
   Durability durability = Durability::kOnDisk;
   ProgressFunction progress;
 };

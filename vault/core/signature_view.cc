@@ -52,11 +52,13 @@ bool ReadTenant(ByteReader* reader, TenantView* tenant) {
   tenant->flags = head.data[kTenantFlagsField.offset];
   tenant->group_count = head.data[kTenantGroupCountField.offset];
   tenant->key = head.Sub(kTenantKeyField.offset, kTenantKeyField.size);
+  tenant->content_id = head.Sub(kTenantContentIdField.offset, kTenantContentIdField.size);
   const uint32_t prefix_size = head.data[kTenantPrefixSizeField.offset];
   const bool sealed = (tenant->flags & kTenantSealed) != 0;
   ByteView prefix;
   if ((tenant->flags & ~kTenantSealed) != 0 || prefix_size == 0 || prefix_size > kMaxTenantPrefixSize ||
       tenant->group_count > (sealed ? kMaxTenantGroups : 0) || head.data[kTenantZeroField.offset] != 0 ||
+      AllZero(tenant->content_id) == sealed ||
       !Take(reader, AlignUp(prefix_size), &prefix) || !AllZero(prefix.Sub(prefix_size, prefix.size - prefix_size)) ||
       !Take(reader, tenant->group_count * kTenantGroupSize, &tenant->groups) ||
       !Ascending(tenant->groups.data, tenant->group_count, kTenantGroupSize, kTenantGroupIdSize)) {

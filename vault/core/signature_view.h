@@ -28,6 +28,7 @@ struct TenantView {
   uint8_t flags = 0;
   uint8_t group_count = 0;
   ByteView key;
+  ByteView content_id;  // Of its content key; zeros if its variants are not sealed.
   ByteView prefix;
   ByteView groups;     // kTenantGroupSize bytes each.
   ByteView own;        // All before `signature`.

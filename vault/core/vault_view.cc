@@ -139,6 +139,7 @@ CoreStatus ParseHeader(ByteView bytes, uint64_t storage_size, VaultHeader* heade
   header->features = LoadLe32(p + kFeaturesField.offset);
   *bad_field = kFeaturesField.offset;
   if ((header->features & ~KnownFeatures(minor)) != 0) return CoreStatus::kUnknownVersion;
+  if ((header->features & (kFeatureTenants | kFeatureSignature)) == kFeatureTenants) return CoreStatus::kBadHeader;
   *bad_field = kFileSizeField.offset;
   if (!LoadSize(p + kFileSizeField.offset, &header->file_size) || header->file_size > storage_size) {
     return CoreStatus::kTruncated;

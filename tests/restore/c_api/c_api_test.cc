@@ -810,10 +810,10 @@ TEST_F(CApiTest, AFailureIsForgottenBySuccess) {
 }
 
 TEST_F(CApiTest, CodesHaveNames) {
-  for (mv_code code = MV_CODE_OK; code <= MV_CODE_ALREADY_EXISTS; ++code) EXPECT_STRNE(mv_code_name(code), "unknown");
+  for (mv_code code = MV_CODE_OK; code <= MV_CODE_SEALED; ++code) EXPECT_STRNE(mv_code_name(code), "unknown");
   EXPECT_STREQ(mv_code_name(MV_CODE_BUFFER_TOO_SMALL), "buffer-too-small");
   EXPECT_STREQ(mv_code_name(-1), "unknown");
-  EXPECT_STREQ(mv_code_name(MV_CODE_ALREADY_EXISTS + 1), "unknown");
+  EXPECT_STREQ(mv_code_name(MV_CODE_SEALED + 1), "unknown");
   EXPECT_STREQ(mv_library_version(), MODELVAULT_VERSION);
 }
 

@@ -13,6 +13,7 @@
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/commands/change_signing.h"
+#include "tools/mvault/commands/tenant_keys.h"
 #include "tools/mvault/commands/variant_inputs.h"
 #include "tools/mvault/reports/unmatched_cost.h"
 #include "tools/packing/pack.h"
@@ -29,6 +30,7 @@ struct Arguments {
   std::optional<uint64_t> budget;
   bool opaque = false;
   std::vector<std::string> keys;  // Files of secret keys that sign the changed vault.
+  TenantArguments tenant;
   int threads = 0;
   bool json = false;
 };
@@ -39,8 +41,16 @@ absl::StatusOr<uint64_t> FileSize(FileSystem& file_system, const std::string& pa
   return (*file)->size();
 }
 
+// Names that a tenant adds are its own.
+absl::Status NameForTenant(Session& session, const Arguments& arguments, const TenantSide& tenant,
+                           std::vector<VariantInput>* variants) {
+  if (arguments.tenant.signing_key.empty()) return absl::OkStatus();
+  const absl::StatusOr<std::unique_ptr<VaultReader>> vault = VaultReader::Open(session.file_system, arguments.vault);
+  return vault.ok() ? tenant.NameVariants(**vault, variants) : vault.status();
+}
+
 absl::StatusOr<ExitCode> Run(Session& session, const Arguments& arguments) {
-  const absl::StatusOr<std::vector<VariantInput>> variants = FindVariants(session.file_system, arguments.variants);
+  absl::StatusOr<std::vector<VariantInput>> variants = FindVariants(session.file_system, arguments.variants);
   if (!variants.ok()) return variants.status();
   if (variants->empty()) return UsageError(session, "no variant is given: use --variants or --variant");
   const absl::StatusOr<uint64_t> old_size = FileSize(session.file_system, arguments.vault);
@@ -51,13 +61,19 @@ absl::StatusOr<ExitCode> Run(Session& session, const Arguments& arguments) {
   options->opaque = arguments.opaque;
   absl::StatusOr<ChangeSigning> signing = ChangeSigning::OfChange(session, arguments.vault, arguments.keys);
   if (!signing.ok()) return signing.status();
+  const absl::StatusOr<TenantSide> tenant = TenantSide::Read(arguments.tenant);
+  if (!tenant.ok()) return tenant.status();
+  if (absl::Status status = NameForTenant(session, arguments, *tenant, &*variants); !status.ok()) return status;
+  options->keys = tenant->keys();
+  options->sign_tenant = tenant->signer();
   options->sign_root = signing->sign_root();
   options->trust = signing->trust();
   options->on_written = [&](const VaultReader& written) { signing->NoteWritten(written); };
   absl::StatusOr<PackReport> report =
       AddVariants(session.file_system, arguments.vault, *variants, arguments.replace, *options);
   if (!report.ok()) return WithWayOn(report.status(), *variants);
-  if (auto told = TellUnmatchedCost(session.file_system, arguments.vault, &*report); !told.ok()) return told;
+  absl::Status told = TellUnmatchedCost(session.file_system, arguments.vault, options->keys, &*report);
+  if (!told.ok()) return told;
   const ChangeSigning::Report& signature = signing->End(session);
   if (arguments.json) {
     Json json = {{"command", arguments.replace ? "replace" : "add"},
@@ -97,6 +113,7 @@ void AddVariantsCommand(Command& app, Session& session, bool replace) {
   AddNameRuleOptions(&command, &arguments->names);
   AddSizeOption(&command, "--budget", &arguments->budget, "Bytes the vault may have; more is an error (exit code 4)");
   command.AddFlag("--opaque", &arguments->opaque, kOpaqueHelp);
+  AddTenantOptions(&command, &arguments->tenant);
   AddChangeKeyOption(&command, &arguments->keys);
   AddThreadsOption(&command, &arguments->threads);
   AddJsonFlag(&command, &arguments->json);

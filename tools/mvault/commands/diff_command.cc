@@ -8,12 +8,12 @@
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
 #include "restore/named_vault.h"
-#include "tools/formats/model_formats.h"
 #include "tools/formats/readable_text.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/cli/text_table.h"
 #include "tools/mvault/commands/commands.h"
+#include "tools/mvault/commands/trust_options.h"
 #include "tools/mvault/reports/formatting.h"
 #include "tools/mvault/reports/model_diff.h"
 
@@ -24,6 +24,7 @@ struct Arguments {
   std::string vault;
   std::string a;
   std::string b;
+  TrustArguments trust;
   bool json = false;
 };
 
@@ -82,8 +83,13 @@ std::string ToText(const std::vector<TensorDifference>& tensors, const Totals& t
 }
 
 absl::StatusOr<ExitCode> Diff(Session& session, const Arguments& arguments) {
-  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault, KnownModelFormats());
-  if (!vault.ok()) return vault.status();
+  if (const std::string fault = TrustUsageFault(arguments.trust); !fault.empty()) return UsageError(session, fault);
+  const absl::StatusOr<TrustedVault> trusted = OpenTrustedVault(session.file_system, arguments.vault, arguments.trust);
+  if (!trusted.ok()) return trusted.status();
+  const NamedVault* const vault = &trusted->vault;
+  for (const std::string& name : {arguments.a, arguments.b}) {
+    if (absl::Status status = trusted->CheckNotRevoked(name); !status.ok()) return status;
+  }
   const absl::StatusOr<NamedModel> a = vault->OpenModel(arguments.a);
   if (!a.ok()) return a.status();
   const absl::StatusOr<NamedModel> b = vault->OpenModel(arguments.b);
@@ -115,6 +121,7 @@ void AddDiffCommand(Command& app, Session& session) {
   AddVaultArgument(&command, &arguments->vault);
   command.AddOption("A", &arguments->a, "A variant, or 'base'").Required();
   command.AddOption("B", &arguments->b, "A variant, or 'base'").Required();
+  AddTrustOptions(&command, &arguments->trust);
   AddJsonFlag(&command, &arguments->json);
   SetFooter(
       &command, "  mvault diff all.mvlt base legal\n  mvault diff all.mvlt legal marketing --json\n",

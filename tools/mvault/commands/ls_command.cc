@@ -34,6 +34,7 @@ struct Row {
   std::string name;
   uint64_t stored_size;
   ModelDigests digests;
+  bool locked = false;
 };
 
 absl::StatusOr<ExitCode> Ls(Session& session, const Arguments& arguments) {
@@ -44,7 +45,8 @@ absl::StatusOr<ExitCode> Ls(Session& session, const Arguments& arguments) {
   const bool has_list = trusted->revocations.has_value();
   const VaultBytes sections = vault->vault().BytesBySection();
   std::vector<Row> variants;
-  for (const VaultVariant& v : vault->vault().variants()) variants.push_back({v.name, v.stored_size, v.digests});
+  for (const VaultVariant& v : vault->vault().variants())
+    variants.push_back({v.name, v.stored_size, v.digests, v.locked()});
   if (arguments.sort == "size") {
     std::stable_sort(variants.begin(), variants.end(),
                      [](const Row& a, const Row& b) { return a.stored_size > b.stored_size; });
@@ -56,8 +58,8 @@ absl::StatusOr<ExitCode> Ls(Session& session, const Arguments& arguments) {
       return {{"name", row.name},
               {"stored_bytes", row.stored_size},
               {"bits_per_weight", BitsPerWeight(row.stored_size, vault->weights())},
-              {"xxh3_128", Hex(row.digests.xxh3)},
-              {"xxh64", FormatHash(row.digests.xxh64)},
+              {"xxh3_128", row.locked ? Json(nullptr) : Json(Hex(row.digests.xxh3))},
+              {"xxh64", row.locked ? Json(nullptr) : Json(FormatHash(row.digests.xxh64))},
               {"revoked", has_list ? Json(!trusted->CheckNotRevoked(row.name).ok()) : Json(nullptr)}};
     };
     Json json = {{"vault", arguments.vault},    {"bytes", sections.file},
@@ -71,9 +73,10 @@ absl::StatusOr<ExitCode> Ls(Session& session, const Arguments& arguments) {
   if (has_list) columns.push_back("revoked");
   TextTable table(columns);
   const auto add = [&](const Row& row) {
-    std::vector<std::string> cells = {
-        Printable(row.name), Grouped(row.stored_size), Percent(row.stored_size, sections.file),
-        FormatBits(BitsPerWeight(row.stored_size, vault->weights())), Hex(row.digests.xxh3).substr(0, kShownDigest)};
+    std::vector<std::string> cells = {Printable(row.name), Grouped(row.stored_size),
+                                      Percent(row.stored_size, sections.file),
+                                      FormatBits(BitsPerWeight(row.stored_size, vault->weights())),
+                                      row.locked ? "sealed" : Hex(row.digests.xxh3).substr(0, kShownDigest)};
     if (has_list) cells.push_back(trusted->CheckNotRevoked(row.name).ok() ? "" : "revoked");
     table.AddRow(cells);
   };

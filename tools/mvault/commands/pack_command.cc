@@ -39,6 +39,7 @@ struct Arguments {
   std::string profile;  // Empty: chosen by the budget.
   std::optional<uint64_t> chunk_size;
   std::optional<uint64_t> segment_size;
+  bool base_only = false;
   bool whole_file = false;
   bool opaque = false;
   std::vector<std::string> keys;  // Files of secret keys that sign the vault.
@@ -114,7 +115,11 @@ absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
   if (absl::Status s = CheckNetworkOptions(arguments.network); !s.ok()) return UsageError(session, s.message());
   const absl::StatusOr<std::vector<VariantInput>> variants = FindVariants(session.file_system, arguments.variants);
   if (!variants.ok()) return variants.status();
-  if (variants->empty()) return UsageError(session, "nothing to pack beside the base: give --variants or --variant");
+  if (variants->empty() != arguments.base_only) {
+    return UsageError(session, arguments.base_only
+                                   ? "--base-only leaves no room for --variants and --variant"
+                                   : "nothing to pack beside the base: give --variants or --variant, or --base-only");
+  }
   bool overwrites = SameFile(arguments.base, arguments.output) || SameFile(arguments.network.model, arguments.output) ||
                     SameFile(arguments.network.tokenizer, arguments.output);
   for (const VariantInput& v : *variants) overwrites = overwrites || SameFile(v.path, arguments.output);
@@ -140,7 +145,7 @@ absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
   absl::StatusOr<PackReport> report =
       PackVault(session.file_system, arguments.base, *variants, arguments.output, *options);
   if (!report.ok()) return WithWayOn(report.status(), *variants);
-  if (auto told = TellUnmatchedCost(session.file_system, arguments.output, &*report); !told.ok()) return told;
+  if (auto told = TellUnmatchedCost(session.file_system, arguments.output, {}, &*report); !told.ok()) return told;
   if (signing->signs()) {
     const absl::StatusOr<VaultBytes> bytes = SignAndCount(session, arguments.output, &*signing);
     if (!bytes.ok()) return bytes.status();
@@ -182,6 +187,8 @@ void AddPackCommand(Command& app, Session& session) {
                    "How the base is stored: as it is, for a board that computes with it, or coded; default: fast where "
                    "that fits the budget");
   command.AddFlag("--opaque", &arguments->opaque, kOpaqueHelp);
+  command.AddFlag("--base-only", &arguments->base_only,
+                  "Pack no variant: all of them are added later, as by tenants that nobody is to know of");
   command.AddFlag("--whole-file", &arguments->whole_file,
                   "Store files whole as data, so that a board restores not only tensors but the file");
   AddSizeOption(&command, "--chunk-size", &arguments->chunk_size,

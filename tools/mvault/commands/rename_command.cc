@@ -22,6 +22,7 @@ void AddRenameCommand(Command& app, Session& session) {
   AddEditVault(&command, &arguments->edit);
   command.AddOption("OLD", &arguments->old_name, "The variant's name").Required();
   command.AddOption("NEW", &arguments->new_name, "Its name from now on; must be free").Required();
+  AddEditTenant(&command, &arguments->edit);
   AddEditOptions(&command, &arguments->edit);
   SetFooter(&command, "  mvault rename all.mvlt legal legal-2024\n");
   command.OnParsed([&session, arguments] {

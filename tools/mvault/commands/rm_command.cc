@@ -21,6 +21,7 @@ void AddRmCommand(Command& app, Session& session) {
   auto arguments = std::make_shared<Arguments>();
   AddEditVault(&command, &arguments->edit);
   command.AddArguments("NAME", &arguments->names, /*required=*/true, "The variants to remove");
+  AddEditTenant(&command, &arguments->edit);
   AddEditOptions(&command, &arguments->edit);
   SetFooter(&command, "  mvault rm all.mvlt legal marketing\n",
             "What they took becomes a hole that later variants may fill; 'mvault compact' gives it back.");

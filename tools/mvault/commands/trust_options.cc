@@ -15,9 +15,24 @@
 namespace modelvault {
 namespace {
 
-absl::StatusOr<VaultTrust> TrustOf(const TrustArguments& arguments) {
+bool AsksForSignatures(const TrustArguments& arguments) {
+  return arguments.threshold != 0 || arguments.min_version != 0 || arguments.at.has_value() ||
+         !arguments.revocations.empty();
+}
+
+// Sorts the keys into those that are trusted and those that open; no trust without any of the first.
+absl::StatusOr<VaultReaderOptions> ReadKeys(const TrustArguments& arguments) {
+  VaultReaderOptions options;
   VaultTrust trust;
   for (const std::string& path : arguments.keys) {
+    const absl::StatusOr<KeyKind> kind = KindOfKey(path);
+    if (!kind.ok()) return kind.status();
+    if (*kind == KeyKind::kContentSecret || *kind == KeyKind::kDeviceSecret) {
+      const absl::StatusOr<SecretBytes> secret = ReadSecretKey(path, *kind);
+      if (!secret.ok()) return secret.status();
+      (*kind == KeyKind::kContentSecret ? options.keys.content : options.keys.devices).emplace_back(secret->data());
+      continue;
+    }
     const absl::StatusOr<PublicKey> key = ReadPublicKey(path, KeyKind::kSigningPublic);
     if (!key.ok()) return key.status();
     if (std::find(trust.keys.begin(), trust.keys.end(), *key) != trust.keys.end()) {
@@ -25,10 +40,15 @@ absl::StatusOr<VaultTrust> TrustOf(const TrustArguments& arguments) {
     }
     trust.keys.push_back(*key);
   }
+  if (trust.keys.empty()) {
+    if (!AsksForSignatures(arguments)) return options;
+    return absl::InvalidArgumentError("a public key must be among those of --key: whose signature is to be trusted?");
+  }
   trust.threshold = static_cast<uint8_t>(arguments.threshold != 0 ? arguments.threshold : trust.keys.size());
   trust.least_version = arguments.min_version;
   trust.now = arguments.at.has_value() ? static_cast<int64_t>(*arguments.at) : absl::ToUnixSeconds(absl::Now());
-  return trust;
+  options.trust = std::move(trust);
+  return options;
 }
 
 }  // namespace
@@ -36,7 +56,8 @@ absl::StatusOr<VaultTrust> TrustOf(const TrustArguments& arguments) {
 void AddTrustOptions(Command* command, TrustArguments* arguments) {
   command
       ->AddOption("--key", &arguments->keys,
-                  "Take the vault only if it is signed by this public key; many times: by these")
+                  "A public key: take the vault only if it is signed by it; many times: by these. A tenant's content "
+                  "key, or the secret key of a device group: open what is sealed for it")
       .TypeName("FILE")
       .OneValue();
   command
@@ -76,13 +97,9 @@ absl::Status TrustedVault::CheckNotRevoked(const std::string& name) const {
 
 absl::StatusOr<TrustedVault> OpenTrustedVault(FileSystem& file_system, const std::string& path,
                                               const TrustArguments& arguments) {
-  VaultReaderOptions options;
-  if (!arguments.keys.empty()) {
-    absl::StatusOr<VaultTrust> trust = TrustOf(arguments);
-    if (!trust.ok()) return trust.status();
-    options.trust = *std::move(trust);
-  }
-  absl::StatusOr<std::unique_ptr<VaultReader>> reader = VaultReader::Open(file_system, path, options);
+  const absl::StatusOr<VaultReaderOptions> options = ReadKeys(arguments);
+  if (!options.ok()) return options.status();
+  absl::StatusOr<std::unique_ptr<VaultReader>> reader = VaultReader::Open(file_system, path, *options);
   if (!reader.ok()) return reader.status();
   absl::StatusOr<NamedVault> vault = NamedVault::FromReader(*std::move(reader), KnownModelFormats());
   if (!vault.ok()) return vault.status();

@@ -16,12 +16,14 @@
 namespace modelvault {
 
 struct TrustArguments {
-  std::vector<std::string> keys;  // Files of public keys. None: nothing is asked of signatures.
-  unsigned threshold = 0;         // 0: as many as there are keys.
-  uint64_t min_version = 0;       // Of the vault.
-  std::optional<uint64_t> at;     // Seconds since 1970; not given: now.
-  std::string revocations;        // A list's file; empty: none.
-  uint64_t min_revocations = 0;   // The number that it has at least.
+  // Files. Public keys: without any, nothing is asked of signatures. A tenant's content key, or the secret key of a
+  // device group: opens what is sealed.
+  std::vector<std::string> keys;
+  unsigned threshold = 0;        // 0: as many as there are keys.
+  uint64_t min_version = 0;      // Of the vault.
+  std::optional<uint64_t> at;    // Seconds since 1970; not given: now.
+  std::string revocations;       // A list's file; empty: none.
+  uint64_t min_revocations = 0;  // The number that it has at least.
 };
 
 // `arguments` must outlive the parsing.
@@ -38,8 +40,8 @@ struct TrustedVault {
   absl::Status CheckNotRevoked(const std::string& name) const;
 };
 
-// Opens the vault, with keys only if it is signed by them, and the list. Errors: those of key files, VaultReader and
-// ProvenRevocations.
+// Opens the vault, with public keys only if it is signed by them, and the list. Errors: those of key files, VaultReader
+// and ProvenRevocations; kInvalidArgument for what needs a public key and has none.
 absl::StatusOr<TrustedVault> OpenTrustedVault(FileSystem& file_system, const std::string& path,
                                               const TrustArguments& arguments);
 

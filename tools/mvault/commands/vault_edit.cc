@@ -38,6 +38,13 @@ absl::Status CompareBytes(const VaultReader& original, uint64_t from, const Vaul
   return absl::OkStatus();
 }
 
+template <typename Header>
+absl::StatusOr<bool> SameHeader(const absl::StatusOr<Header>& a, const absl::StatusOr<Header>& b) {
+  if (!a.ok()) return a.status();
+  if (!b.ok()) return b.status();
+  return *a == *b;
+}
+
 absl::Status CheckVariant(const VaultReader& original, const VaultVariant& old, const VaultReader& written,
                           const std::string& new_name) {
   const std::string what = absl::StrCat("variant '", new_name, "'");
@@ -47,11 +54,12 @@ absl::Status CheckVariant(const VaultReader& original, const VaultVariant& old, 
   if (now.stored_size != old.stored_size || now.digests != old.digests || now.checksum32 != old.checksum32) {
     return Changed(written, what);
   }
-  const absl::StatusOr<std::string> old_header = original.variant_header(old.name);
-  if (!old_header.ok()) return old_header.status();
-  const absl::StatusOr<std::string> new_header = written.variant_header(new_name);
-  if (!new_header.ok()) return new_header.status();
-  if (*old_header != *new_header) return Changed(written, absl::StrCat("the file header of ", what));
+  if (now.sealed != old.sealed) return Changed(written, what);
+  const absl::StatusOr<bool> same_header =
+      old.sealed.has_value() ? SameHeader(original.sealed_header(old.name), written.sealed_header(new_name))
+                             : SameHeader(original.variant_header(old.name), written.variant_header(new_name));
+  if (!same_header.ok()) return same_header.status();
+  if (!*same_header) return Changed(written, absl::StrCat("the file header of ", what));
   return CompareBytes(original, old.offset, written, now.offset, old.stored_size, what);
 }
 
@@ -107,16 +115,21 @@ absl::StatusOr<VaultEdit> ApplyChanges(FileSystem& file_system, absl::string_vie
 
 void AddEditVault(Command* command, EditArguments* arguments) { AddVaultArgument(command, &arguments->vault); }
 
+void AddEditTenant(Command* command, EditArguments* arguments) { AddTenantOptions(command, &arguments->tenant); }
+
 void AddEditOptions(Command* command, EditArguments* arguments) {
   AddChangeKeyOption(command, &arguments->keys);
   AddJsonFlag(command, &arguments->json);
 }
 
 absl::StatusOr<ExitCode> EditAndPrint(Session& session, const std::string& command, const EditArguments& arguments,
-                                      const VaultChanges& changes) {
+                                      const VaultChanges& changes, VaultWriterOptions options) {
   absl::StatusOr<ChangeSigning> signing = ChangeSigning::OfChange(session, arguments.vault, arguments.keys);
   if (!signing.ok()) return signing.status();
-  VaultWriterOptions options;
+  const absl::StatusOr<TenantSide> tenant = TenantSide::Read(arguments.tenant);
+  if (!tenant.ok()) return tenant.status();
+  if (options.sign_tenant == nullptr) options.sign_tenant = tenant->signer();
+  options.keys = tenant->keys();
   options.sign_root = signing->sign_root();
   options.trust = signing->trust();
   const absl::StatusOr<VaultEdit> edit =

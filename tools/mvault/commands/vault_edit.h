@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "tools/mvault/commands/commands.h"
+#include "tools/mvault/commands/tenant_keys.h"
 #include "vault/vault_editor.h"
 
 namespace modelvault {
@@ -35,16 +36,19 @@ absl::StatusOr<VaultEdit> ApplyChanges(FileSystem& file_system, absl::string_vie
 struct EditArguments {
   std::string vault;
   std::vector<std::string> keys;  // Files of secret keys that sign the changed vault.
+  TenantArguments tenant;
   bool json = false;
 };
 // `arguments` must outlive the parsing. The first is declared before a command's own options, the second after.
 void AddEditVault(Command* command, EditArguments* arguments);
 void AddEditOptions(Command* command, EditArguments* arguments);
+// Of a tenant that changes what is its own.
+void AddEditTenant(Command* command, EditArguments* arguments);
 
 // Makes the changes, signs them if there are keys, and prints old and new size; with --json as a document that also has
-// "vault" and "command".
+// "vault" and "command". Tenants sign as `options` say, or else as the arguments do.
 absl::StatusOr<ExitCode> EditAndPrint(Session& session, const std::string& command, const EditArguments& arguments,
-                                      const VaultChanges& changes);
+                                      const VaultChanges& changes, VaultWriterOptions options = {});
 
 }  // namespace modelvault
 

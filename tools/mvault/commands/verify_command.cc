@@ -105,19 +105,34 @@ absl::StatusOr<std::vector<std::string>> FindNames(const Arguments& arguments, c
   }
   if (names.empty()) {
     names.push_back(kReservedVariantName);
-    for (const VaultVariant& v : vault.vault().variants()) names.push_back(v.name);
+    for (const VaultVariant& v : vault.vault().variants()) {
+      if (!v.locked()) names.push_back(v.name);
+    }
   }
   return names;
 }
 
-std::string VerdictText(const Arguments& arguments, const NamedVault& vault, const Failures& failures, size_t models) {
+// Of variants that are sealed for others only what is stored can be looked at; how many there are.
+size_t CheckLocked(const Arguments& arguments, const VaultReader& vault, Failures* failures) {
+  size_t locked = 0;
+  for (const VaultVariant& variant : vault.variants()) {
+    if (!variant.locked() || !arguments.names.empty()) continue;
+    ++locked;
+    failures->Add(variant.name, vault.CheckStoredBlob(variant));
+  }
+  return locked;
+}
+
+std::string VerdictText(const Arguments& arguments, const NamedVault& vault, const Failures& failures, size_t models,
+                        size_t locked) {
   if (!failures.list().empty()) {
     return absl::StrFormat("%s: %s in %s\n", Printable(arguments.vault), Counted(failures.list().size(), "failure"),
                            Counted(models, "model"));
   }
   const std::string signed_by = SignedByText(vault.vault());
-  return absl::StrFormat("%s: %s restored, all digests verified%s%s\n", Printable(arguments.vault),
+  return absl::StrFormat("%s: %s restored, all digests verified%s%s%s\n", Printable(arguments.vault),
                          Counted(models, "model"), arguments.against.empty() ? "" : ", all checksums as listed",
+                         locked == 0 ? "" : absl::StrCat("; ", locked, " sealed for others, their checksums compared"),
                          signed_by.empty() ? "" : absl::StrCat("; ", signed_by));
 }
 
@@ -129,6 +144,9 @@ absl::StatusOr<ExitCode> Verify(Session& session, const Arguments& arguments) {
   const absl::StatusOr<TrustedVault> trusted = OpenTrustedVault(session.file_system, arguments.vault, arguments.trust);
   if (!trusted.ok()) return trusted.status();
   const NamedVault* const vault = &trusted->vault;
+  if (arguments.require_signature && !vault->vault().key_set_digest().has_value()) {
+    return UsageError(session, "--require-signature needs a public key among those of --key");
+  }
   std::optional<ChecksumList> expected;
   if (!arguments.against.empty()) {
     const absl::StatusOr<std::string> text = ReadTextFile(session.file_system, arguments.against, kMaxChecksumFile);
@@ -149,7 +167,8 @@ absl::StatusOr<ExitCode> Verify(Session& session, const Arguments& arguments) {
   }
   failures.Add("", vault->vault().CheckPadding());
   failures.Add("", vault->vault().CheckBaseSection());
-  if (!arguments.trust.keys.empty()) failures.Add("", vault->vault().CheckSigned());
+  if (vault->vault().key_set_digest().has_value()) failures.Add("", vault->vault().CheckSigned());
+  const size_t locked = CheckLocked(arguments, vault->vault(), &failures);
   if (vault->vault().header().has_network()) failures.Add("", vault->restorer().network().status());
   const absl::Status status =
       VerifyModels(*vault, names, arguments.threads, [&](size_t i, const absl::Status& verdict) {
@@ -163,7 +182,11 @@ absl::StatusOr<ExitCode> Verify(Session& session, const Arguments& arguments) {
 
   const bool ok = failures.list().empty();
   if (arguments.json) {
-    Json json = {{"vault", arguments.vault}, {"ok", ok}, {"models", names.size()}, {"failures", Json::array()}};
+    Json json = {{"vault", arguments.vault},
+                 {"ok", ok},
+                 {"models", names.size()},
+                 {"sealed", locked},
+                 {"failures", Json::array()}};
     json["signature"] = SignatureJson(vault->vault());
     json["against"] = expected.has_value() ? Json(arguments.against) : Json(nullptr);
     for (const auto& [name, error] : failures.list()) {
@@ -171,7 +194,7 @@ absl::StatusOr<ExitCode> Verify(Session& session, const Arguments& arguments) {
     }
     session.console.PrintJson(json);
   } else {
-    session.console.Print(VerdictText(arguments, *vault, failures, names.size()));
+    session.console.Print(VerdictText(arguments, *vault, failures, names.size(), locked));
   }
   return ok ? ExitCode::kOk : failures.not_authentic() ? ExitCode::kNotAuthentic : ExitCode::kDifferent;
 }

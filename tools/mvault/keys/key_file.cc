@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -45,12 +46,14 @@ absl::Status CheckPrivate(const std::string& path, const struct stat& info) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<KeyText> ReadKey(const std::string& path, KeyKind kind, SystemCalls& calls) {
+// Without `kind` a key of any, from wherever it is.
+absl::StatusOr<KeyText> ReadKey(const std::string& path, std::optional<KeyKind> kind, SystemCalls& calls) {
+  const bool secret = kind.has_value() && IsSecret(*kind);
   if (absl::Status status = CheckPath(path); !status.ok()) return status;
   // A pipe that nobody writes to would be waited for.
-  const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | (IsSecret(kind) ? O_NOFOLLOW : 0);
+  const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | (secret ? O_NOFOLLOW : 0);
   const int fd = calls.Open(path, flags, 0);
-  if (fd < 0 && errno == ELOOP && IsSecret(kind)) {
+  if (fd < 0 && errno == ELOOP && secret) {
     return Refuse(path, "a symbolic link, which may be turned elsewhere: name the secret key's file itself");
   }
   if (fd < 0) return FileError(errno, path, "cannot open the key");
@@ -66,10 +69,10 @@ absl::StatusOr<KeyText> ReadKey(const std::string& path, KeyKind kind, SystemCal
   absl::StatusOr<KeyText> key = ParseKey(text.text());
   if (!key.ok()) return Refuse(path, key.status().message());
   // Before the mode, which is no mistake of a public key.
-  if (key->kind != kind) {
-    return Refuse(path, absl::StrCat("expected ", DescriptionOf(kind), ", found ", DescriptionOf(key->kind)));
+  if (kind.has_value() && key->kind != *kind) {
+    return Refuse(path, absl::StrCat("expected ", DescriptionOf(*kind), ", found ", DescriptionOf(key->kind)));
   }
-  if (IsSecret(kind)) {
+  if (secret) {
     if (absl::Status status = CheckPrivate(path, info); !status.ok()) return status;
   }
   return key;
@@ -92,6 +95,12 @@ absl::StatusOr<SecretBytes> ReadSecretKey(const std::string& path, KeyKind kind,
   absl::StatusOr<KeyText> key = ReadKey(path, kind, calls);
   if (!key.ok()) return key.status();
   return std::move(key->bytes);
+}
+
+absl::StatusOr<KeyKind> KindOfKey(const std::string& path, SystemCalls& calls) {
+  const absl::StatusOr<KeyText> key = ReadKey(path, std::nullopt, calls);
+  if (!key.ok()) return key.status();
+  return key->kind;
 }
 
 absl::StatusOr<SigningKey> ReadSigningKey(const std::string& path, SystemCalls& calls) {

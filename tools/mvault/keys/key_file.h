@@ -20,6 +20,9 @@ absl::StatusOr<SecretBytes> ReadSecretKey(const std::string& path, KeyKind kind,
                                           SystemCalls& calls = SystemCalls::Posix());
 absl::StatusOr<SigningKey> ReadSigningKey(const std::string& path, SystemCalls& calls = SystemCalls::Posix());
 
+// What kind of key a file has; whether it is read is then for the functions of that kind to say.
+absl::StatusOr<KeyKind> KindOfKey(const std::string& path, SystemCalls& calls = SystemCalls::Posix());
+
 // Reads a public key of `kind`, from a file of whatever owner and mode.
 absl::StatusOr<PublicKey> ReadPublicKey(const std::string& path, KeyKind kind,
                                         SystemCalls& calls = SystemCalls::Posix());

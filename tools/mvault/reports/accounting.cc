@@ -268,7 +268,7 @@ absl::StatusOr<VariantAccount> AccountVariant(const VaultModel& model, const Nam
   VariantAccount account;
   // A blob without a directory, or with nothing to code, may be all head.
   account.head_bytes = blob->empty() ? 0 : blob->head_size();
-  const std::vector<uint64_t> shares = Apportion(model.stored_size() - account.head_bytes, tracer.bytes());
+  const std::vector<uint64_t> shares = Apportion(blob->size() - account.head_bytes, tracer.bytes());
   account.tensors = tracer.TakeTensors();
   for (size_t i = 0; i < account.tensors.size(); ++i) {
     account.tensors[i].symbol_bytes = shares[2 * i];
@@ -292,7 +292,12 @@ absl::StatusOr<VaultAccount> AccountVault(const NamedVault& vault, int threads, 
   account.tokenizer = network.ok() ? network->tokenizer.size : 0;
   account.network = sections.network - account.tokenizer;
 
-  const std::vector<VaultVariant>& variants = vault.vault().variants();
+  std::vector<VaultVariant> variants;
+  for (const VaultVariant& variant : vault.vault().variants()) {
+    // Of one that can be opened the account tells what is in it.
+    account.sealed += variant.locked() ? variant.stored_size : variant.sealed.has_value() ? kSealedBlobExtra : 0;
+    if (!variant.locked()) variants.push_back(variant);
+  }
   const uint64_t total = variants.size() + 1;
   absl::StatusOr<std::vector<uint64_t>> base = AccountBase(vault, threads);
   if (!base.ok()) return base.status();
@@ -341,6 +346,7 @@ std::vector<AccountPart> Parts(const VaultAccount& account) {
       {"scales", "variants: scales", account.scales},
       {"residuals", "variants: INT8 residuals", account.residuals},
       {"side", "variants: F32 and other", account.side},
+      {"sealed", "variants: sealed", account.sealed},
       {"index", "INDEX", account.index},
       {"manifest", "MANIFEST: file headers", account.manifest},
       {"signature", "SIGNATURE", account.signature},

@@ -61,17 +61,18 @@ struct VaultAccount {
   uint64_t network = 0;     // NETWORK without its tokenizer.
   uint64_t tokenizer = 0;
   uint64_t heads = 0;  // Of blobs.
-  uint64_t trits = 0;       // Positions and signs.
+  uint64_t trits = 0;  // Positions and signs.
   uint64_t scales = 0;
   uint64_t residuals = 0;  // INT8 tensors that trits do not express.
   uint64_t side = 0;       // Other tensors of variants.
+  uint64_t sealed = 0;     // Variants that cannot be opened; of those that can, what sealing adds.
   uint64_t index = 0;
   uint64_t manifest = 0;  // File headers.
   uint64_t signature = 0;
-  uint64_t padding = 0;   // And holes.
+  uint64_t padding = 0;  // And holes.
 
   uint64_t base() const { return base_int8 + base_other; }
-  uint64_t variants() const { return heads + trits + scales + residuals + side; }
+  uint64_t variants() const { return heads + trits + scales + residuals + side + sealed; }
   uint64_t model() const { return model_tables + model_dictionaries + model_priors; }
 
   // How many tensors, of all variants, have most of their segments in each mode.

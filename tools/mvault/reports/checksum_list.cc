@@ -39,6 +39,7 @@ absl::StatusOr<ChecksumList> StoredChecksums(const NamedVault& vault) {
   list[absl::StrCat("data/", kReservedVariantName)] = reader.base_digests().xxh3;
   list[absl::StrCat("header/", kReservedVariantName)] = HashOf(reader.base_header());
   for (const VaultVariant& variant : reader.variants()) {
+    if (variant.locked()) continue;  // Nobody without its key knows what it is.
     const absl::StatusOr<std::string> header = reader.variant_header(variant.name);
     if (!header.ok()) return header.status();
     list["data/" + variant.name] = variant.digests.xxh3;

@@ -1,6 +1,8 @@
 #include "tools/mvault/reports/unmatched_cost.h"
 
 #include <cstdint>
+#include <memory>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -11,9 +13,14 @@
 
 namespace modelvault {
 
-absl::Status TellUnmatchedCost(FileSystem& file_system, const std::string& path, PackReport* report) {
+absl::Status TellUnmatchedCost(FileSystem& file_system, const std::string& path, const TenantKeys& keys,
+                               PackReport* report) {
   if (report->note.empty()) return absl::OkStatus();
-  const absl::StatusOr<NamedVault> vault = NamedVault::Open(file_system, path, KnownModelFormats());
+  VaultReaderOptions options;
+  options.keys = keys;
+  absl::StatusOr<std::unique_ptr<VaultReader>> reader = VaultReader::Open(file_system, path, options);
+  if (!reader.ok()) return reader.status();
+  const absl::StatusOr<NamedVault> vault = NamedVault::FromReader(*std::move(reader), KnownModelFormats());
   if (!vault.ok()) return vault.status();
   uint64_t bytes = 0;
   for (const PackedVariant& variant : report->variants) {

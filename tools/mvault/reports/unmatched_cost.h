@@ -11,8 +11,9 @@
 namespace modelvault {
 
 // Adds to the report's note, if it has one, how many bytes of the vault at `path`, just written, the variants' tensors
-// without a match take. Restores those variants once more.
-absl::Status TellUnmatchedCost(FileSystem& file_system, const std::string& path, PackReport* report);
+// without a match take. Restores those variants once more; `keys` open those that were sealed.
+absl::Status TellUnmatchedCost(FileSystem& file_system, const std::string& path, const TenantKeys& keys,
+                               PackReport* report);
 
 }  // namespace modelvault
 

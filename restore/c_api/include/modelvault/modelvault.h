@@ -57,7 +57,8 @@ enum {
   MV_CODE_CANCELLED = 8,      /* A callback of the caller's ended the call. */
   MV_CODE_NOT_SYNCED = 9,     /* A file is in place, whole, but may not survive a power cut. */
   MV_CODE_INTERNAL = 10,      /* A bug of the library's, or an exception thrown by a callback. */
-  MV_CODE_ALREADY_EXISTS = 11 /* Something has the name of the folder that was to be made. */
+  MV_CODE_ALREADY_EXISTS = 11, /* Something has the name of the folder that was to be made. */
+  MV_CODE_SEALED = 12          /* A tenant's variant, which only its keys open. */
 };
 
 /* A word such as "not-found"; "unknown" for a number that is no code. Lives for ever. */

@@ -481,6 +481,7 @@ TEST_F(MvaultTest, ChecksumsAreWhatVerifyComparesWith) {
   EXPECT_EQ(run.Json(), (nlohmann::json{{"vault", vault},
                                         {"ok", true},
                                         {"models", 7},
+                                        {"sealed", 0},
                                         {"signature", nullptr},
                                         {"against", list},
                                         {"failures", nlohmann::json::array()}}));

@@ -75,6 +75,10 @@ class AlreadyExists(VaultError, FileExistsError):
     """Something has the name of the folder that a model of several files was to become."""
 
 
+class Sealed(VaultError, PermissionError):
+    """A tenant's variant, which only its keys open."""
+
+
 class Internal(VaultError):
     """A bug."""
 
@@ -86,7 +90,7 @@ class LibraryMissing(VaultError, ImportError):
 # By mv_code.
 _KINDS: Dict[int, Type[VaultError]] = {
     1: InvalidArgument, 2: NotFound, 3: Damaged, 4: Unsupported, 5: Internal, 6: Storage, 7: OutOfMemory, 8: Cancelled,
-    9: NotSynced, 10: Internal, 11: AlreadyExists,
+    9: NotSynced, 10: Internal, 11: AlreadyExists, 12: Sealed,
 }
 
 
