@@ -93,7 +93,7 @@ void RevocationMessage(const RevocationView& list, const Crypto& crypto, uint8_t
 }
 
 CoreStatus ProveRevocations(const RevocationView& list, const SignedRoot& root, uint64_t least_number,
-                            const Crypto& crypto, uint32_t* wrong) {
+                            const Crypto& crypto, uint32_t* wrong, const SignatureObserver& observer) {
   uint32_t unused;
   if (wrong == nullptr) wrong = &unused;
   *wrong = 0;
@@ -106,7 +106,8 @@ CoreStatus ProveRevocations(const RevocationView& list, const SignedRoot& root, 
   }
   uint8_t message[kRevocationMessageSize];
   RevocationMessage(list, crypto, message);
-  const CoreStatus status = CheckSignatures(signer, list.signatures, {message, sizeof(message)}, crypto, wrong);
+  const CoreStatus status =
+      CheckSignatures(signer, list.signatures, {message, sizeof(message)}, crypto, wrong, observer);
   if (status != CoreStatus::kOk) return status;
   return list.number >= least_number ? CoreStatus::kOk : CoreStatus::kRolledBack;
 }

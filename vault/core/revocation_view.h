@@ -43,7 +43,8 @@ void RevocationMessage(const RevocationView& list, const Crypto& crypto, uint8_t
 // set, and has at least `least_number`. kUntrusted: of another vault or key set; kUnsigned, kBadSignature: as
 // CheckSignatures, with `*wrong` if wanted; kRolledBack: an older list.
 [[nodiscard]] CoreStatus ProveRevocations(const RevocationView& list, const SignedRoot& root, uint64_t least_number,
-                                          const Crypto& crypto, uint32_t* wrong = nullptr);
+                                          const Crypto& crypto, uint32_t* wrong = nullptr,
+                                          const SignatureObserver& observer = {});
 
 // What a list calls a variant: a digest of its name in INDEX.
 void RevokedNameDigest(ByteView name, const Crypto& crypto, uint8_t digest[kDigestSize]);

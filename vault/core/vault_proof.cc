@@ -36,8 +36,8 @@ CoreStatus FollowChain(const SignedRoot& root, const TrustedKeys& trusted, const
     if (found) {
       uint8_t message[kKeySetMessageSize];
       KeySetMessage(digest, own, message);
-      const CoreStatus status =
-          CheckSignatures(before, set.signatures, {message, sizeof(message)}, crypto, &fault->signature);
+      const CoreStatus status = CheckSignatures(before, set.signatures, {message, sizeof(message)}, crypto,
+                                                &fault->signature, trusted.observer);
       if (status != CoreStatus::kOk) return CoreStatus::kBadSignature;
     }
     found = found || memcmp(own, trusted.key_set_digest, kDigestSize) == 0;
@@ -95,13 +95,14 @@ void RootMessage(ByteView header, const SignedRoot& root, const Crypto& crypto, 
 }
 
 CoreStatus CheckSignatures(const KeySetView& signer, ByteView signatures, ByteView message, const Crypto& crypto,
-                           uint32_t* wrong) {
+                           uint32_t* wrong, const SignatureObserver& observer) {
   size_t valid = 0;
   if (signatures.size != signer.key_count * kSignatureSize) return CoreStatus::kBadArgument;
   for (uint32_t i = 0; i < signer.key_count; ++i) {
     const ByteView signature = signatures.Sub(i * kSignatureSize, kSignatureSize);
     if (IsNoSignature(signature)) continue;
     *wrong = i;
+    observer.Call();
     if (!crypto.verify(signature.data, message.data, message.size, signer.key(i).data)) {
       return CoreStatus::kBadSignature;
     }
@@ -126,8 +127,8 @@ CoreStatus ProveRoot(ByteView header, const SignedRoot& root, const TrustedKeys&
   fault->in_chain = false;
   uint8_t message[kRootMessageSize];
   RootMessage(header, root, crypto, message);
-  const CoreStatus signed_by =
-      CheckSignatures(root.last_key_set, root.signatures, {message, sizeof(message)}, crypto, &fault->signature);
+  const CoreStatus signed_by = CheckSignatures(root.last_key_set, root.signatures, {message, sizeof(message)}, crypto,
+                                               &fault->signature, trusted.observer);
   if (signed_by != CoreStatus::kOk) return signed_by;
   if (!HasDigest(root.objects, root.objects_digest(), crypto)) return CoreStatus::kNotAuthentic;
   if (root.version < trusted.least_version) return CoreStatus::kRolledBack;

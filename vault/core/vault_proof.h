@@ -15,11 +15,22 @@ namespace modelvault {
 inline constexpr size_t kRootMessageSize = kLabelSize + kDigestSize;
 inline constexpr size_t kKeySetMessageSize = kLabelSize + 2 * kDigestSize;
 
+// Is called before each signature that is checked, which takes a board a while. Null: nobody.
+struct SignatureObserver {
+  void (*observe)(void* context) = nullptr;
+  void* context = nullptr;
+
+  void Call() const {
+    if (observe != nullptr) observe(context);
+  }
+};
+
 // Whose signature is taken, and what of theirs.
 struct TrustedKeys {
   const uint8_t* key_set_digest = nullptr;  // kDigestSize bytes.
   uint64_t least_version = 0;               // Older vaults are not taken.
   uint64_t now = 0;                         // Seconds since 1970; 0: not known, then validity is not looked at.
+  SignatureObserver observer = {};
 };
 
 // Where ProveRoot found a signature at fault.
@@ -49,7 +60,7 @@ void RootMessage(ByteView header, const SignedRoot& root, const Crypto& crypto, 
 // enough. kUnsigned: there are none at all. kBadSignature: one is wrong, `*wrong`, or they are fewer than the
 // threshold.
 [[nodiscard]] CoreStatus CheckSignatures(const KeySetView& signer, ByteView signatures, ByteView message,
-                                         const Crypto& crypto, uint32_t* wrong);
+                                         const Crypto& crypto, uint32_t* wrong, const SignatureObserver& observer = {});
 
 // Proves header, SIGNATURE and the digests of all objects: that a key set of the vault is trusted, that each after it
 // is signed by the one before, and that the last one has signed the root, in a version and at a time that is taken.
