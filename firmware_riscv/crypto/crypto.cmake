@@ -40,6 +40,15 @@ else()
   file(CONFIGURE OUTPUT ${rounds_in_loop} CONTENT "${in_loop}" @ONLY)
   set(hash_flags -O2 -fschedule-insns -fsched-pressure)
 endif()
+# BearSSL writes eight of SHA-512's eighty steps out, each with other names for the same eight variables.
+file(READ ${bearssl}/src/hash/sha2big.c content)
+string(REGEX REPLACE "i \\+= 8\\)(.*)SHA2BIG_STEP\\(b, [^\n]*i \\+ 7\\);"
+       "++i)\\1{ const uint64_t t = h; h = g; g = f; f = e; e = d; d = c; c = b; b = a; a = t; }" in_loop "${content}")
+string(REGEX REPLACE "SHA2BIG_STEP\\([b-h], [^\n]*;\n" "" in_loop "${in_loop}")
+if(in_loop STREQUAL content)
+  message(FATAL_ERROR "${bearssl}/src/hash/sha2big.c has no steps as they are known")
+endif()
+file(CONFIGURE OUTPUT ${overlay_folder}/include/hash/sha2big.c CONTENT "${in_loop}" @ONLY)
 set(library_flags -DCONFIGURED=1 -DSUFFIX= -isystem ${overlay_folder}/include -isystem ${libsodium}
                   -isystem ${libsodium}/include -isystem ${libsodium}/include/sodium -isystem ${bearssl}/inc
                   -isystem ${bearssl}/src -isystem ${libb2})

@@ -9,6 +9,8 @@ static void SquareTwice(fe25519 h, const fe25519 f) {
   fe25519_mul(h, f, twice);
 }
 #define fe25519_sq2 SquareTwice
+/* And its f^2, of 1.7 KB; verify takes a fifth longer without it. */
+#define fe25519_sq(h, f) fe25519_mul(h, f, f)
 
 /* What reduces the hash is 5.8 KB; scalar.c does with BearSSL's integers. */
 #define sc25519_reduce libsodium_sc25519_reduce
