@@ -1,6 +1,7 @@
 #include "firmware_riscv/app/answer.h"
 
 #include "firmware_riscv/app/board.h"
+#include "firmware_riscv/app/boot_proof.h"
 #include "firmware_riscv/app/firmware.h"
 #include "firmware_riscv/app/generator.h"
 #include "firmware_riscv/app/numbers.h"
@@ -109,19 +110,12 @@ void PrintMemory(const mv_engine_memory& memory) {
 }
 
 mv_error OpenEngine(const Straps& straps, mv_engine** engine, Answered* answered) {
-  const ByteView vault = VaultBank();
-  const ByteSpan memory = FreeRam();
   mv_loader* loader;
   mv_variant variant;
-  BeginPhase(Phase::kOpen);
-  mv_error error = mv_open(vault.data, vault.size, memory.data, memory.size, &kWatchdog, &loader, &answered->fault);
+  mv_error error =
+      BootProof(VaultBank(), FreeRam(), BoardTrust())
+          .Open({reinterpret_cast<const uint8_t*>(straps.name), straps.name_size}, &loader, &variant, &answered->fault);
   if (error != MV_OK) return error;
-  if (straps.name_size == 0) {
-    mv_base(loader, &variant);
-  } else {
-    error = mv_find(loader, straps.name, straps.name_size, &variant);
-    if (error != MV_OK) return error;
-  }
   BeginPhase(Phase::kLoad);
   error = mv_engine_open(loader, &variant, straps.tile_size != 0 ? straps.tile_size : MV_ENGINE_TILE_SIZE,
                          ReclaimableRam(), engine, &answered->fault);

@@ -5,7 +5,9 @@
 
 #include "codec/core/bytes.h"
 #include "firmware_riscv/app/phases.h"
+#include "firmware_riscv/boot/device_state.h"
 #include "firmware_riscv/boot/flash_driver.h"
+#include "firmware_riscv/loader/modelvault_proof.h"
 
 namespace modelvault {
 
@@ -50,8 +52,18 @@ uint32_t RamCodeBytes();
 uint32_t StackBytesUsed();
 uint32_t StackBytes();
 
-// The boot strap blocks: kAnswerStrapSize bytes that automation puts beside the code (straps.h).
+// The boot strap blocks: kAllStrapsSize bytes that automation puts beside the code (straps.h).
 ByteView StrapBlock();
+
+// Whose vaults this board starts, before it remembers anything; null: anybody's.
+const mv_trust* BoardTrust();
+
+// The secret key of the device group that the board is of, MV_DEVICE_KEY_SIZE bytes; null: of none.
+const uint8_t* BoardDeviceKey();
+
+// The sectors of the device's state (boot/device_state.h); and a counter that outlives the flash, null: there is none.
+const mv_region* BoardState();
+const mv_counter* BoardCounter();
 
 }  // namespace modelvault
 

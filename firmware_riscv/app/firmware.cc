@@ -28,6 +28,8 @@ const char* PassName(Pass pass) {
       return "  verify pass: ";
     case Pass::kLoad:
       return "  load pass: ";
+    case Pass::kProof:
+      return "  proof: ";
     default:
       return "  use pass: ";
   }
@@ -59,11 +61,13 @@ void PrintName(ByteView name) {
   }
 }
 
-Firmware::Firmware(ByteView partition, ByteSpan memory, const mv_flash* flash, size_t tile_size)
+Firmware::Firmware(ByteView partition, ByteSpan memory, const mv_flash* flash, DeviceTrust* trust, size_t tile_size)
     : partition_(partition),
       memory_(memory),
       tile_size_(tile_size != 0 ? tile_size : MV_DEFAULT_TILE_SIZE),
       engine_tile_size_(tile_size != 0 ? tile_size : MV_ENGINE_TILE_SIZE),
+      trust_(trust),
+      proof_(partition, memory, trust->trust()),
       selection_(flash) {}
 
 void Firmware::PrintOpenFailure(const mv_fault& fault) {
@@ -74,17 +78,26 @@ void Firmware::PrintOpenFailure(const mv_fault& fault) {
   Print("\n");
 }
 
+// The vault, or why not; `*base_only`: its base is there to be opened.
+mv_error Firmware::OpenVault(mv_fault* fault, bool* base_only) {
+  mv_error error = proof_.ProveVault(fault);
+  *base_only = proof_.base_only();
+  if (error != MV_OK) return error;
+  BeginPhase(Phase::kOpen);
+  error = mv_open(partition_.data, partition_.size, memory_.data, memory_.size, &kWatchdog, &loader_, fault);
+  BeginPhase(Phase::kOther);
+  *base_only = error != MV_OK && fault->place == MV_PLACE_INDEX;
+  return error;
+}
+
 mv_error Firmware::Open() {
   mv_fault fault;
-  BeginPhase(Phase::kOpen);
-  last_error_ = mv_open(partition_.data, partition_.size, memory_.data, memory_.size, &kWatchdog, &loader_, &fault);
-  BeginPhase(Phase::kOther);
+  last_error_ = OpenVault(&fault, &base_only_);
   if (last_error_ != MV_OK) PrintOpenFailure(fault);
-  if (last_error_ != MV_OK && fault.place == MV_PLACE_INDEX) {
+  if (base_only_) {
     const mv_error error =
         mv_open_base(partition_.data, partition_.size, memory_.data, memory_.size, &kWatchdog, &loader_, &fault);
     if (error == MV_OK) {
-      base_only_ = true;
       Print("vault: its base alone\n");
       return MV_OK;
     }
@@ -92,6 +105,11 @@ mv_error Firmware::Open() {
     PrintOpenFailure(fault);
   }
   if (last_error_ != MV_OK) return last_error_;
+  if (proof_.is_asked()) {
+    Print("vault: signed, version ");
+    PrintNumber(proof_.proof().version);
+    Print("\n");
+  }
   Print("vault: a base and ");
   PrintNumber(mv_count(loader_));
   Print(" variants\n");
@@ -102,17 +120,30 @@ void Firmware::PrintFailure(const PassResult& failed, const mv_variant& variant,
   last_error_ = failed.error;
   Print(PassName(failed.pass));
   Print(mv_error_name(failed.error));
+  const bool diagnose = fault.place == MV_PLACE_UNKNOWN && failed.pass != Pass::kProof;
   if (failed.error != MV_WORKSPACE_TOO_SMALL && failed.error != MV_BAD_ARGUMENT) {
     Print(" in ");
-    PrintFault(fault.place != MV_PLACE_UNKNOWN ? fault : mv_diagnose(loader_, &variant));
+    PrintFault(diagnose ? mv_diagnose(loader_, &variant) : fault);
   }
   Print("\n");
 }
 
-PassResult Firmware::Verify(const mv_variant& variant) {
+// Whether the variant is by whom the board trusts: then *usable is what is restored; if not, *result says why.
+bool Firmware::Prove(const mv_variant& variant, mv_variant* usable, PassResult* result) {
   CloseEngine();
-  const PassResult result = RunPass(loader_, variant, tile_size_, Pass::kVerify, nullptr);
-  if (result.verdict != MV_VERIFIED) PrintFailure(result, variant);
+  mv_fault fault;
+  *result = {Pass::kProof, proof_.ProveVariant(loader_, variant, usable, &fault), MV_REJECTED, 0, 0};
+  if (result->error == MV_OK) return true;
+  PrintFailure(*result, variant, fault);
+  return false;
+}
+
+PassResult Firmware::Verify(const mv_variant& variant) {
+  PassResult result;
+  mv_variant usable;
+  if (!Prove(variant, &usable, &result)) return result;
+  result = RunPass(loader_, usable, tile_size_, Pass::kVerify, nullptr);
+  if (result.verdict != MV_VERIFIED) PrintFailure(result, usable);
   return result;
 }
 
@@ -135,7 +166,10 @@ mv_error Firmware::Load(const mv_variant& variant) {
 
 mv_engine* Firmware::Engine(mv_error* error) {
   *error = runs_ ? MV_OK : MV_NOT_FINISHED;
-  if (runs_ && engine_ == nullptr) *error = Load(running_);
+  if (!runs_ || engine_ != nullptr) return engine_;
+  PassResult proof;
+  mv_variant usable;
+  *error = Prove(running_, &usable, &proof) ? Load(usable) : proof.error;
   return engine_;
 }
 
@@ -150,16 +184,21 @@ uint32_t Firmware::Run(ByteView name, mv_error* error) {
       return MV_REJECTED;
     }
   }
-  *error = Load(running_);
+  mv_variant usable;
+  if (!Prove(running_, &usable, &last_pass_)) {
+    *error = last_pass_.error;
+    return MV_REJECTED;
+  }
+  *error = Load(usable);
   if (IsOfEngine(*error, engine_fault_)) {
     // Where an application would compute with the weights.
-    last_pass_ = VerifyThenUse(loader_, running_, tile_size_, kTouch);
+    last_pass_ = VerifyThenUse(loader_, usable, tile_size_, kTouch);
     engine_fault_ = {MV_PLACE_UNKNOWN, 0};
   } else {
     last_pass_ = {Pass::kLoad, *error, *error == MV_OK ? MV_VERIFIED : MV_REJECTED, mv_model_size(loader_),
                   mv_digest(loader_)};
   }
-  if (last_pass_.verdict != MV_VERIFIED) PrintFailure(last_pass_, running_, engine_fault_);
+  if (last_pass_.verdict != MV_VERIFIED) PrintFailure(last_pass_, usable, engine_fault_);
   runs_ = last_pass_.verdict == MV_VERIFIED;
   *error = last_pass_.error;
   return last_pass_.verdict;
@@ -216,12 +255,22 @@ void Firmware::Tell(const BootReport& report) {
   Print("\n");
 }
 
+// Once a vault has given a model that runs, what is older than it does not come back.
+void Firmware::Remember() {
+  const mv_error error = trust_->Remember(proof_.proof());
+  if (error == MV_OK) return;
+  Print("state: cannot be written: ");
+  Print(mv_error_name(error));
+  Print("\n");
+}
+
 mv_error Firmware::Boot() {
   const BootHost host = {
       [](void* self, ByteView name, mv_error* error) { return static_cast<Firmware*>(self)->Run(name, error); },
       [](void* self, const BootReport& report) { static_cast<Firmware*>(self)->Tell(report); }, this};
   BootResult result = {BootSource::kNothing, {}, last_error_};
   if (loader_ != nullptr) result = base_only_ ? BootBase(host) : modelvault::Boot(&selection_, host);
+  if (result.source != BootSource::kNothing) Remember();
   Print("boot status=");
   Print(mv_error_name(result.error));
   Print(" source=");

@@ -2,6 +2,8 @@
 #ifndef MODELVAULT_FIRMWARE_RISCV_APP_FIRMWARE_H_
 #define MODELVAULT_FIRMWARE_RISCV_APP_FIRMWARE_H_
 
+#include "firmware_riscv/app/boot_proof.h"
+#include "firmware_riscv/app/device_trust.h"
 #include "firmware_riscv/app/restore_pass.h"
 #include "firmware_riscv/boot/boot.h"
 #include "firmware_riscv/boot/boot_selection.h"
@@ -13,10 +15,11 @@ namespace modelvault {
 class Firmware {
  public:
   // `tile_size` 0: the defaults.
-  Firmware(ByteView partition, ByteSpan memory, const mv_flash* flash, size_t tile_size);
+  // `trust` says whose vaults are started, and is told of those that were.
+  Firmware(ByteView partition, ByteSpan memory, const mv_flash* flash, DeviceTrust* trust, size_t tile_size);
 
-  // Opens the vault and says so on the console; where its index is damaged, for the base alone. Where this fails there
-  // is nothing to boot.
+  // Proves the vault, if anybody is trusted, opens it, and says so on the console; where its index is damaged or not
+  // proven, for the base alone. Where this fails there is nothing to boot.
   mv_error Open();
 
   // Boots what is selected, or what there is to fall back to, and says so. Where the vault says what its models
@@ -28,7 +31,8 @@ class Firmware {
   // With source=nothing no model runs, and the name is "-".
   mv_error Boot();
 
-  // Restores a model and proves it, without using it; says what is wrong. Takes the engine's memory.
+  // Proves who a model is by, if anybody is trusted, then restores it and proves it, without using it; says what is
+  // wrong. Takes the engine's memory.
   PassResult Verify(const mv_variant& variant);
 
   // The running model's engine, which is loaded again if its memory has been taken. Null, and *error: nothing runs
@@ -46,16 +50,21 @@ class Firmware {
 
  private:
   void PrintOpenFailure(const mv_fault& fault);
+  mv_error OpenVault(mv_fault* fault, bool* base_only);
+  bool Prove(const mv_variant& variant, mv_variant* usable, PassResult* result);
   mv_error Load(const mv_variant& variant);
   void CloseEngine();
   uint32_t Run(ByteView name, mv_error* error);
   void Tell(const BootReport& report);
+  void Remember();
   void PrintFailure(const PassResult& failed, const mv_variant& variant, mv_fault fault = {MV_PLACE_UNKNOWN, 0});
 
   ByteView partition_;
   ByteSpan memory_;
   size_t tile_size_;
   size_t engine_tile_size_;
+  DeviceTrust* trust_;
+  BootProof proof_;
   mv_loader* loader_ = nullptr;
   bool base_only_ = false;
   BootSelection selection_;

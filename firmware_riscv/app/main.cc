@@ -22,7 +22,8 @@ int main() {
   if (straps.command == StrapCommand::kMeasure) return modelvault::Measure(straps);
   if (straps.command == StrapCommand::kAnswer) return modelvault::Answer(straps);
 
-  modelvault::Firmware firmware(modelvault::VaultPartition(), modelvault::FreeRam(), modelvault::BoardFlash(),
+  modelvault::DeviceTrust trust(modelvault::BoardTrust(), modelvault::BoardState(), modelvault::BoardCounter());
+  modelvault::Firmware firmware(modelvault::VaultPartition(), modelvault::FreeRam(), modelvault::BoardFlash(), &trust,
                                 straps.tile_size);
   mv_error error = firmware.Open();
   if (straps.command != StrapCommand::kConsole) error = firmware.Boot();

@@ -1,6 +1,7 @@
 #include "firmware_riscv/app/measure.h"
 
 #include "firmware_riscv/app/board.h"
+#include "firmware_riscv/app/boot_proof.h"
 #include "firmware_riscv/app/firmware.h"
 #include "firmware_riscv/app/measure_weights.h"
 #include "firmware_riscv/app/print.h"
@@ -20,27 +21,20 @@ void PrintField(const char* name, uint64_t value) {
 }  // namespace
 
 int Measure(const Straps& straps) {
-  const ByteView vault = VaultBank();
   const ByteSpan free = FreeRam();
   // The loader's, and an engine's list behind it.
   const size_t list_size = free.size > 2 * kListRoom ? kListRoom : 0;
   const ByteSpan memory = {free.data, free.size - list_size};
   const ByteSpan list_memory = {memory.data + memory.size, list_size};
   const size_t tile_size = straps.tile_size != 0 ? straps.tile_size : MV_DEFAULT_TILE_SIZE;
-  mv_loader* loader;
+  mv_loader* loader = nullptr;
+  mv_fault fault;
   mv_variant variant = {};
   PassResult result = {Pass::kVerify, MV_NOT_FINISHED, MV_REJECTED, 0, 0};
 
-  BeginPhase(Phase::kOpen);
-  result.error = mv_open(vault.data, vault.size, memory.data, memory.size, &kWatchdog, &loader, nullptr);
-  if (result.error == MV_OK) {
-    if (straps.name_size == 0) {
-      mv_base(loader, &variant);
-    } else {
-      result.error = mv_find(loader, straps.name, straps.name_size, &variant);
-    }
-  }
-  BeginPhase(Phase::kOther);
+  BootProof proof(VaultBank(), memory, BoardTrust());
+  result.error =
+      proof.Open({reinterpret_cast<const uint8_t*>(straps.name), straps.name_size}, &loader, &variant, &fault);
   if (result.error == MV_OK) result = VerifyThenUse(loader, variant, tile_size, kTouch);
   const size_t used = loader != nullptr ? mv_memory_used(loader) : 0;
   size_t proven_used = 0;
@@ -67,6 +61,7 @@ int Measure(const Straps& straps) {
   PrintField(" weight_ram=", weights.weight_ram);
   PrintField(" ram_code=", RamCodeBytes());
   PrintField(" stack=", StackBytesUsed());
+  PrintField(" proof_stack=", proof.stack_used());
   Print(" name=");
   PrintName({reinterpret_cast<const uint8_t*>(straps.name), straps.name_size});
   Print("\n");

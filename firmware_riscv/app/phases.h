@@ -19,11 +19,13 @@ enum class Phase : uint8_t {
   kProvenDecode = 9,  // One pass whose tiles are proven one by one, the stored bytes' checksums included.
   kProvenHash = 10,   // The digest of its model, which a board may leave out.
   kProvenElse = 11,
-  kList = 12,     // A pass like that, with seals, and the list of what differs from the base.
-  kWeights = 13,  // All of the base's bytes as an engine reads them, proven by their seals.
-  kLoad = 14,     // The proven pass that loads an engine.
-  kPrefill = 15,  // All tokens of a prompt, or the features; from them the first token is picked.
-  kToken = 16,    // Each token after it, from the one before: begun once a token.
+  kList = 12,          // A pass like that, with seals, and the list of what differs from the base.
+  kWeights = 13,       // All of the base's bytes as an engine reads them, proven by their seals.
+  kLoad = 14,          // The proven pass that loads an engine.
+  kPrefill = 15,       // All tokens of a prompt, or the features; from them the first token is picked.
+  kToken = 16,         // Each token after it, from the one before: begun once a token.
+  kProveVault = 17,    // Who has signed the vault, and that its sections are theirs.
+  kProveVariant = 18,  // The same of a variant's bytes.
 };
 
 // The emulated board's registers, for its observer alone; the emulator's finisher, whose addresses these are, ignores

@@ -8,8 +8,8 @@ namespace modelvault {
 
 // A model is proven before it is used: nothing can hold it in between, so it is restored twice, and proven twice. Or,
 // kProven, once, each tile proven by what it is decoded from (mv_start_proven). kLoad is such a pass that an engine
-// runs by itself.
-enum class Pass : uint8_t { kVerify, kUse, kProven, kLoad };
+// runs by itself. kProof is none: it proves who the stored bytes are by, and restores nothing.
+enum class Pass : uint8_t { kVerify, kUse, kProven, kLoad, kProof };
 
 // Gets the tiles of a use pass, in order.
 struct TileUser {

@@ -34,4 +34,27 @@ bool ReadStraps(ByteView block, Straps* straps) {
   return straps->command != StrapCommand::kAnswer || ReadAnswer(block, &straps->answer);
 }
 
+bool ReadTrust(ByteView block, mv_trust* trust) {
+  *trust = mv_trust{};
+  const uint8_t* const its = block.data + kTrustStrapOffset;
+  if (block.size < kAllStrapsSize || LoadLe32(its) != kTrustStrapMagic) return false;
+  trust->key_set = its + kTrustKeySetOffset;
+  trust->least_version = LoadLe64(its + kTrustVersionOffset);
+  trust->now = LoadLe64(its + kTrustNowOffset);
+  trust->least_revocation = LoadLe64(its + kTrustRevocationOffset);
+  trust->revocations = block.data + kRevocationStrapOffset;
+  trust->revocations_size = kRevocationStrapSize;
+  return true;
+}
+
+const uint8_t* ReadDeviceKey(ByteView block) {
+  mv_trust unused;
+  if (!ReadTrust(block, &unused)) return nullptr;
+  const uint8_t* const key = block.data + kTrustStrapOffset + kTrustDeviceKeyOffset;
+  for (size_t i = 0; i < MV_DEVICE_KEY_SIZE; ++i) {
+    if (key[i] != 0) return key;
+  }
+  return nullptr;
+}
+
 }  // namespace modelvault

@@ -18,10 +18,24 @@
 //      280     4  size of the prompt, at most 1,024
 //      284     4  reserved, zero
 //      288  1024  prompt: text, or decimal numbers where the network takes features
+//
+// Behind that, whatever the command, for a board that starts only what is signed, 96 bytes:
+//
+//   offset  size  field
+//     1312     4  magic 0x4154564D ("MVTA"); anything else: a board that trusts nobody and takes every vault
+//     1316     4  reserved, zero
+//     1320     8  least version of a vault
+//     1328     8  the time, in seconds since 1970; 0: not known
+//     1336     8  least number of a revocation list
+//     1344    32  digest of the key set that is trusted
+//     1376    32  secret key of the device group that the board is of; zeros: of none
+//
+// And at 4096, in a page of its own, the revocation list (docs/format.md §14), or a page that is erased: none.
 #ifndef MODELVAULT_FIRMWARE_RISCV_APP_STRAPS_H_
 #define MODELVAULT_FIRMWARE_RISCV_APP_STRAPS_H_
 
 #include "codec/core/bytes.h"
+#include "firmware_riscv/loader/modelvault_proof.h"
 
 namespace modelvault {
 
@@ -45,6 +59,21 @@ inline constexpr size_t kStrapPromptRoom = 1024;
 inline constexpr size_t kAnswerStrapSize = kStrapPromptOffset + kStrapPromptRoom;  // Both blocks.
 
 inline constexpr uint32_t kStrapPassEnds = 1;  // A flag.
+
+inline constexpr uint32_t kTrustStrapMagic = 0x4154564D;
+inline constexpr size_t kTrustStrapOffset = kAnswerStrapSize;
+// From there on:
+inline constexpr size_t kTrustReservedOffset = 4;
+inline constexpr size_t kTrustVersionOffset = 8;
+inline constexpr size_t kTrustNowOffset = 16;
+inline constexpr size_t kTrustRevocationOffset = 24;
+inline constexpr size_t kTrustKeySetOffset = 32;
+inline constexpr size_t kTrustDeviceKeyOffset = kTrustKeySetOffset + MV_DIGEST_SIZE;
+inline constexpr size_t kTrustStrapSize = kTrustDeviceKeyOffset + MV_DEVICE_KEY_SIZE;
+inline constexpr size_t kRevocationStrapOffset = 4096;
+inline constexpr size_t kRevocationStrapSize = 4096;
+inline constexpr size_t kAllStrapsSize = kRevocationStrapOffset + kRevocationStrapSize;
+static_assert(kTrustStrapOffset + kTrustStrapSize <= kRevocationStrapOffset);
 
 enum class StrapCommand : uint32_t {
   kBoot = 0,         // Boot the selected variant, then the console.
@@ -76,6 +105,11 @@ struct Straps {
 // `block` is kAnswerStrapSize bytes, or kStrapSize where nothing is to be answered, which must outlive the result.
 // False if there is a block but it asks for what this build does not know.
 [[nodiscard]] bool ReadStraps(ByteView block, Straps* straps);
+
+// Whom the straps trust; `block` is all of them, kAllStrapsSize bytes, which must outlive the result. False: nobody.
+[[nodiscard]] bool ReadTrust(ByteView block, mv_trust* trust);
+// And their device group's secret key, in the block; null: none.
+const uint8_t* ReadDeviceKey(ByteView block);
 
 }  // namespace modelvault
 

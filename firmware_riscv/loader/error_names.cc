@@ -67,6 +67,8 @@ const char* mv_error_name(mv_error error) {
       return "misaligned";
     case MV_NOT_FINISHED:
       return "not-finished";
+    case MV_NO_CRYPTO:
+      return "no-crypto";
     case MV_FLASH_BAD_PLACE:
       return "flash-bad-place";
     case MV_FLASH_SETS_BIT:
@@ -103,6 +105,10 @@ const char* mv_place_name(mv_place place) {
       return "memory";
     case MV_PLACE_NETWORK:
       return "network";
+    case MV_PLACE_SIGNATURE:
+      return "signature";
+    case MV_PLACE_REVOCATIONS:
+      return "revocations";
   }
   return "unknown place";
 }

@@ -149,10 +149,13 @@ struct Contents {
   // The bytes and head of a variant's blob. What mv_list() and mv_find() gave lies inside the vault, but the caller's
   // copy may have suffered since.
   CoreStatus OpenBlob(const mv_variant& variant, ByteView* blob, BlobHead* blob_head) const {
-    if (variant.blob_offset > vault.size || variant.blob_size > vault.size - variant.blob_offset) {
+    if (variant.opened != nullptr) {
+      *blob = {variant.opened, variant.blob_size};
+    } else if (variant.blob_offset > vault.size || variant.blob_size > vault.size - variant.blob_offset) {
       return CoreStatus::kBadArgument;
+    } else {
+      *blob = vault.Sub(variant.blob_offset, variant.blob_size);
     }
-    *blob = vault.Sub(variant.blob_offset, variant.blob_size);
     return ParseBlobHead(*blob, variant.blob_size, header, blob_head);
   }
 };
@@ -164,6 +167,7 @@ void Fill(const VariantEntry& entry, mv_variant* variant) {
   variant->blob_offset = static_cast<uint32_t>(entry.offset);
   variant->blob_size = static_cast<uint32_t>(entry.size);
   variant->blob_checksum = entry.checksum32;
+  variant->opened = nullptr;
 }
 
 }  // namespace
@@ -187,8 +191,9 @@ struct Request {
 // one, the column order, the tables, the stream and the tile.
 struct mv_loader {
   Contents contents;
-  Arena arena;  // In use: what mv_open() took.
-  Arena model;  // The same memory, or another, with what the model in progress takes.
+  Arena arena;         // In use: what mv_open() took.
+  Arena model;         // The same memory, or another, with what the model in progress takes.
+  size_t parsed_size;  // Of the arena, by Open(); what follows is what KeepMemory() took.
   SharedTables shared;
   ColumnOrder order;
   TableCache tables;
@@ -355,6 +360,7 @@ CoreStatus mv_loader::Open(mv_place* place) {
   if (shared.data_size() != header.base_data_size) return CoreStatus::kBadModel;
 
   model = arena;
+  parsed_size = arena.used;
   return CoreStatus::kOk;
 }
 
@@ -712,6 +718,8 @@ size_t mv_offset_of(const mv_loader* loader, const mv_variant* variant, mv_fault
       return section(Section::kIndex);
     case MV_PLACE_NETWORK:
       return section(Section::kNetwork) + fault.number;
+    case MV_PLACE_SIGNATURE:
+      return section(Section::kSignature) + fault.number;
     case MV_PLACE_BASE:
       if (FindChunk(contents.header, contents.chunks, fault.number, &chunk) != CoreStatus::kOk) return 0;
       return section(Section::kBase) + static_cast<size_t>(chunk.offset);
@@ -757,5 +765,12 @@ void modelvault::EndModel(mv_loader* loader) { loader->error = MV_NOT_FINISHED; 
 bool modelvault::HasEnded(const mv_loader* loader) { return loader->error == MV_NOT_FINISHED; }
 
 ByteSpan modelvault::MemoryOf(const mv_loader* loader) { return {loader->arena.begin, loader->arena.size}; }
+
+ByteSpan modelvault::KeepMemory(mv_loader* loader, size_t size) {
+  loader->arena.used = loader->parsed_size;
+  void* const kept = size > 0 ? loader->arena.Take(1, size) : nullptr;
+  loader->model = loader->arena;
+  return {static_cast<uint8_t*>(kept), kept != nullptr ? size : 0};
+}
 
 void modelvault::LimitMemory(mv_loader* loader, size_t size) { loader->arena.size = size; }

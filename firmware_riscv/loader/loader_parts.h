@@ -44,6 +44,10 @@ bool IsBlobIntact(const mv_loader* loader, const mv_variant& variant, uint32_t* 
 void EndModel(mv_loader* loader);
 bool HasEnded(const mv_loader* loader);
 
+// Takes `size` bytes of the idle memory, at a multiple of MV_MEMORY_ALIGNMENT, for the caller to keep, and what it kept
+// before is the loader's again; null if there are not so many. No model may be in progress there.
+ByteSpan KeepMemory(mv_loader* loader, size_t size);
+
 // The loader's memory.
 ByteSpan MemoryOf(const mv_loader* loader);
 // From here on it is the first `size` bytes. At least what is in use; at most what mv_open() was given.

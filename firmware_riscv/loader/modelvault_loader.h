@@ -67,6 +67,7 @@ typedef enum mv_error {
   /* The loader's own. */
   MV_MISALIGNED = 64,   /* The vault is not at a multiple of 4, or the memory not at one of MV_MEMORY_ALIGNMENT. */
   MV_NOT_FINISHED = 65, /* mv_finish() before the last tile. */
+  MV_NO_CRYPTO = 66,    /* A vault is to be proven, and there are no cryptographic functions to do it with. */
   /* The flash driver's. */
   MV_FLASH_BAD_PLACE = 80, /* Outside the sectors that may be written, or not a whole word. */
   MV_FLASH_SETS_BIT = 81,  /* A program that would turn a zero into a one: only an erase can. */
@@ -88,9 +89,11 @@ typedef enum mv_place {
   MV_PLACE_CHUNKS = 3,
   MV_PLACE_BASE = 4, /* `number`: the chunk. */
   MV_PLACE_INDEX = 5,
-  MV_PLACE_DELTA = 6,   /* The variant's blob. `number`: the segment, 0 where the head is at fault. */
-  MV_PLACE_MEMORY = 7,  /* Not the vault: the caller's memory. */
-  MV_PLACE_NETWORK = 8, /* `number`: about which byte of it. */
+  MV_PLACE_DELTA = 6,        /* The variant's blob. `number`: the segment, 0 where the head is at fault. */
+  MV_PLACE_MEMORY = 7,       /* Not the vault: the caller's memory. */
+  MV_PLACE_NETWORK = 8,      /* `number`: about which byte of it. */
+  MV_PLACE_SIGNATURE = 9,    /* The same. */
+  MV_PLACE_REVOCATIONS = 10, /* The revocation list, beside the vault. `number`: the entry. */
 } mv_place;
 
 typedef struct mv_fault {
@@ -109,6 +112,7 @@ typedef struct mv_variant {
   uint32_t blob_offset;
   uint32_t blob_size; /* 0: the same as the base. */
   uint32_t blob_checksum;
+  const uint8_t* opened; /* Of one that was sealed: its blob, in RAM (modelvault_proof.h). NULL: it is in the vault. */
 } mv_variant;
 
 #define MV_MAX_NAME_SIZE 255u

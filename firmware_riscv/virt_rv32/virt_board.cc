@@ -8,7 +8,7 @@ extern "C" {
 extern const uint8_t _straps[];
 extern const uint8_t _vault_start[];
 extern const uint8_t _vault_partition_size[], _vault_bank_size[];  // Addresses that are sizes.
-extern const uint8_t _selection_start[];
+extern const uint8_t _selection_start[], _state_start[];
 extern const uint32_t _stack_bottom[];
 extern const uint32_t _stack_top[];
 extern const uint8_t _ram_code_start[], _ram_code_end[];
@@ -43,6 +43,15 @@ const mv_flash kFlash = {{_selection_start, _selection_start + kSectorSize},
                          /*invalidate=*/nullptr,
                          FeedWatchdog};
 
+mv_error ReadFlash(void*, uint32_t offset, uint8_t* out, uint32_t size) {
+  memcpy(out, _state_start + offset, size);
+  return MV_OK;
+}
+mv_error EraseFlash(void*, uint32_t offset) { return CfiEraseAt(_state_start + offset); }
+mv_error ProgramFlash(void*, uint32_t offset, const uint8_t* unit) { return CfiProgramAt(_state_start + offset, unit); }
+const mv_region kState = {
+    kStateSectors * kSectorSize, kSectorSize, ReadFlash, EraseFlash, ProgramFlash, FeedWatchdog, nullptr};
+
 }  // namespace
 
 void PrintCharacter(char c) { *kUart = static_cast<uint8_t>(c); }
@@ -58,6 +67,10 @@ ByteView VaultPartition() { return {_vault_start, reinterpret_cast<size_t>(_vaul
 ByteView VaultBank() { return {_vault_start, reinterpret_cast<size_t>(_vault_bank_size)}; }
 
 const mv_flash* BoardFlash() { return &kFlash; }
+
+const mv_region* BoardState() { return &kState; }
+
+const mv_counter* BoardCounter() { return nullptr; }
 
 uint64_t InstructionsRetired() {
   uint32_t high, low, again;
@@ -86,6 +99,8 @@ void ReloadCode() {
   asm volatile("fence.i" ::: "memory");
 }
 
+const uint8_t* BoardDeviceKey() { return ReadDeviceKey(StrapBlock()); }
+
 uint32_t StaticBytes() { return static_cast<uint32_t>((_data_end - _data_start) + (_bss_end - _bss_start)); }
 
 uint32_t RamCodeBytes() {
@@ -100,7 +115,23 @@ uint32_t StackBytesUsed() {
 
 uint32_t StackBytes() { return static_cast<uint32_t>(_stack_top - _stack_bottom) * 4; }
 
-ByteView StrapBlock() { return {_straps, kAnswerStrapSize}; }
+ByteView StrapBlock() { return {_straps, kAllStrapsSize}; }
+
+// A firmware that was built to trust somebody is not told otherwise; a strap may only ask for more.
+const mv_trust* BoardTrust() {
+  static mv_trust trust;
+  const bool strapped = ReadTrust(StrapBlock(), &trust);
+#ifdef MODELVAULT_TRUSTED_KEY_SET
+  static const uint8_t kKeySet[MV_DIGEST_SIZE] = {MODELVAULT_TRUSTED_KEY_SET};
+  trust.key_set = kKeySet;
+  trust.revocations = StrapBlock().data + kRevocationStrapOffset;
+  trust.revocations_size = kRevocationStrapSize;
+  static_cast<void>(strapped);
+  return &trust;
+#else
+  return strapped ? &trust : nullptr;
+#endif
+}
 
 }  // namespace modelvault
 

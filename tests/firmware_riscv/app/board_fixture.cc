@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "tools/mvault/board/board_machine.h"
+#include "firmware_riscv/boot/device_state.h"
 
 namespace modelvault {
 namespace {
@@ -43,14 +43,14 @@ std::map<std::string, std::string> ReportLine(const std::string& output, const s
   return report;
 }
 
-Board::Board(const std::string& vault) : emulated_(MODELVAULT_BOARD_IMAGE, vault) {
-  for (const uint64_t offset : kSelectionOffset) {
-    emulated_.WriteVault(offset, std::string(kSelectionSectorSize, '\xFF'));
-  }
+Board::Board(const std::string& vault, const std::string& firmware)
+    : emulated_(firmware.empty() ? MODELVAULT_BOARD_IMAGE : firmware, vault) {
+  emulated_.WriteVault(kSelectionOffset[0], std::string((2 + kStateSectors) * kSelectionSectorSize, '\xFF'));
 }
 
 BoardRun Board::Run(StrapCommand command, const std::string& input, uint64_t cut) {
-  emulated_.WriteCode(kStrapOffset, MakeStraps(command));
+  const std::string straps = MakeStraps(command);
+  emulated_.WriteCode(kStrapOffset, trust_.has_value() ? WithTrust(straps, *trust_) : straps);
   return emulated_.Run(cut == 0 ? "" : absl::StrCat(",cut=", cut), input);
 }
 

@@ -5,11 +5,13 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "firmware_riscv/app/straps.h"
 #include "tests/firmware_riscv/sim/emulated_board.h"
 #include "tests/restore/coded_models.h"
+#include "tools/mvault/board/board_machine.h"
 
 namespace modelvault {
 
@@ -33,8 +35,11 @@ std::map<std::string, std::string> ReportLine(const std::string& output, const s
 
 class Board {
  public:
-  // Its selection sectors are erased.
-  explicit Board(const std::string& vault);
+  // Its selection sectors are erased. `firmware` is an image; empty: the firmware's.
+  explicit Board(const std::string& vault, const std::string& firmware = "");
+
+  // Whom the board trusts from now on; it takes every vault before.
+  void Trust(const TrustStraps& trust) { trust_ = trust; }
 
   // `cut` as the plugin's; 0: none.
   BoardRun Run(StrapCommand command, const std::string& input = "", uint64_t cut = 0);
@@ -52,6 +57,7 @@ class Board {
 
  private:
   EmulatedBoard emulated_;
+  std::optional<TrustStraps> trust_;
 };
 
 }  // namespace modelvault
