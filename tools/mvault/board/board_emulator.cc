@@ -277,7 +277,8 @@ absl::StatusOr<BoardFiles> FindBoardFiles(BoardFiles given) {
 }
 
 absl::StatusOr<std::unique_ptr<BoardEmulator>> BoardEmulator::Create(const BoardFiles& files,
-                                                                     absl::Span<const uint8_t> vault) {
+                                                                     absl::Span<const uint8_t> vault,
+                                                                     std::optional<TrustStraps> trust) {
   std::error_code error;
   const std::filesystem::path parent = std::filesystem::temp_directory_path(error);
   absl::StatusOr<std::string> made = MakeFolder(error ? "/tmp" : parent.string());
@@ -286,7 +287,7 @@ absl::StatusOr<std::unique_ptr<BoardEmulator>> BoardEmulator::Create(const Board
   absl::Status status =
       WriteBank(folder.File("vault.img"), {reinterpret_cast<const char*>(vault.data()), vault.size()}, "");
   if (!status.ok()) return status;
-  return std::unique_ptr<BoardEmulator>(new BoardEmulator(files, folder.Keep()));
+  return std::unique_ptr<BoardEmulator>(new BoardEmulator(files, folder.Keep(), std::move(trust)));
 }
 
 BoardEmulator::~BoardEmulator() { ScratchFolder removed(folder_); }
@@ -315,7 +316,7 @@ absl::Status BoardEmulator::WriteCode(const std::string& path, absl::string_view
     return absl::InvalidArgumentError(absl::StrCat(files_.firmware, ": ", firmware->size(),
                                                    " bytes: expected a firmware image of 1 to ", kStrapOffset));
   }
-  return WriteBank(path, *firmware, strap);
+  return WriteBank(path, *firmware, trust_.has_value() ? WithTrust(std::string(strap), *trust_) : std::string(strap));
 }
 
 absl::StatusOr<EmulatorRun> BoardEmulator::RunOnce(absl::string_view strap, uint64_t wait_states,

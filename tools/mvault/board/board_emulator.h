@@ -5,12 +5,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "tools/mvault/board/board_machine.h"
 
 namespace modelvault {
 
@@ -40,9 +42,10 @@ struct EmulatorRun {
 // Thread-safe.
 class BoardEmulator {
  public:
-  // Writes the vault's bank: `vault` and then zeros. At most kFlashBankSize bytes. kUnavailable if the disk refuses.
-  static absl::StatusOr<std::unique_ptr<BoardEmulator>> Create(const BoardFiles& files,
-                                                               absl::Span<const uint8_t> vault);
+  // Writes the vault's bank: `vault` and then zeros. At most kFlashBankSize bytes. The board trusts `trust`, or takes
+  // every vault. kUnavailable if the disk refuses.
+  static absl::StatusOr<std::unique_ptr<BoardEmulator>> Create(const BoardFiles& files, absl::Span<const uint8_t> vault,
+                                                               std::optional<TrustStraps> trust = std::nullopt);
   ~BoardEmulator();
   BoardEmulator(const BoardEmulator&) = delete;
   BoardEmulator& operator=(const BoardEmulator&) = delete;
@@ -58,7 +61,8 @@ class BoardEmulator {
   absl::StatusOr<int> Connect() const;
 
  private:
-  BoardEmulator(BoardFiles files, std::string folder) : files_(std::move(files)), folder_(std::move(folder)) {}
+  BoardEmulator(BoardFiles files, std::string folder, std::optional<TrustStraps> trust)
+      : files_(std::move(files)), folder_(std::move(folder)), trust_(std::move(trust)) {}
 
   // Makes the code's bank.
   absl::Status WriteCode(const std::string& path, absl::string_view strap) const;
@@ -68,6 +72,7 @@ class BoardEmulator {
 
   const BoardFiles files_;
   const std::string folder_;
+  const std::optional<TrustStraps> trust_;
 };
 
 }  // namespace modelvault

@@ -69,6 +69,8 @@ bool ParseField(absl::string_view word, BoardLine* line, std::set<std::string>* 
     return absl::SimpleAtoi(value, &line->ram_code);
   } else if (key == "stack") {
     return absl::SimpleAtoi(value, &line->stack);
+  } else if (key == "proof_stack") {
+    return absl::SimpleAtoi(value, &line->proof_stack);
   }
   return true;  // Later firmware may say more.
 }
@@ -124,10 +126,10 @@ void CycleCounts::Add(const CycleCounts& other) {
 }
 
 std::string BoardPhaseName(int phase) {
-  static constexpr std::array<const char*, 17> kNames = {
-      "start-up",    "open",         "verify: decode", "verify: hash",   "use: decode",  "use: hash",
-      "console",     "verify: else", "use: else",      "proven: decode", "proven: hash", "proven: else",
-      "list: build", "weights",      "load",           "prefill",        "token"};
+  static constexpr std::array<const char*, 19> kNames = {
+      "start-up",     "open",      "verify: decode", "verify: hash", "use: decode",   "use: hash",   "console",
+      "verify: else", "use: else", "proven: decode", "proven: hash", "proven: else",  "list: build", "weights",
+      "load",         "prefill",   "token",          "proof: vault", "proof: variant"};
   return phase >= 0 && static_cast<size_t>(phase) < kNames.size() ? kNames[static_cast<size_t>(phase)]
                                                                   : absl::StrCat("phase ", phase);
 }

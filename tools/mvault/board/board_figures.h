@@ -35,6 +35,7 @@ struct BoardLine {
   uint64_t weight_ram = 0;  // What reading the base's bytes takes beside it.
   uint64_t ram_code = 0;
   uint64_t stack = 0;
+  uint64_t proof_stack = 0;  // What cryptographic functions took of their own; 0: nothing was to be proven.
   std::string name;
 };
 

@@ -32,6 +32,22 @@ std::string MakeAnswerStraps(absl::string_view name, const AnswerStraps& answer,
   return block;
 }
 
+std::string WithTrust(std::string straps, const TrustStraps& trust) {
+  straps.resize(kAllStrapsSize, '\0');
+  uint8_t* const all = reinterpret_cast<uint8_t*>(straps.data());
+  uint8_t* const its = all + kTrustStrapOffset;
+  StoreLe32(its, kTrustStrapMagic);
+  StoreLe64(its + kTrustVersionOffset, trust.least_version);
+  StoreLe64(its + kTrustNowOffset, trust.now);
+  StoreLe64(its + kTrustRevocationOffset, trust.least_revocation);
+  std::copy(trust.key_set.begin(), trust.key_set.end(), its + kTrustKeySetOffset);
+  std::copy(trust.device_key.begin(), trust.device_key.end(), its + kTrustDeviceKeyOffset);
+  std::fill_n(all + kRevocationStrapOffset, kRevocationStrapSize, uint8_t{0xFF});
+  std::copy_n(trust.revocations.begin(), std::min(trust.revocations.size(), kRevocationStrapSize),
+              all + kRevocationStrapOffset);
+  return straps;
+}
+
 std::vector<std::string> EmulatorArguments(const BoardImages& images, const std::string& plugin) {
   std::vector<std::string> arguments = {
 #include "firmware_riscv/virt_rv32/qemu_arguments.inc"

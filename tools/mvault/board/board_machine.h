@@ -3,6 +3,7 @@
 #ifndef MODELVAULT_TOOLS_MVAULT_BOARD_BOARD_MACHINE_H_
 #define MODELVAULT_TOOLS_MVAULT_BOARD_BOARD_MACHINE_H_
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -23,6 +24,19 @@ std::string MakeStraps(StrapCommand command, absl::string_view name = "", uint32
 
 // The same for kAnswer; `answer.prompt` has at most kStrapPromptRoom bytes.
 std::string MakeAnswerStraps(absl::string_view name, const AnswerStraps& answer, uint32_t tile_size = 0);
+
+// Whom a board trusts, as its straps have it.
+struct TrustStraps {
+  std::array<uint8_t, MV_DIGEST_SIZE> key_set = {};
+  std::array<uint8_t, MV_DEVICE_KEY_SIZE> device_key = {};  // Of the board's device group; zeros: it is of none.
+  uint64_t least_version = 0;
+  uint64_t now = 0;  // Seconds since 1970; 0: not known.
+  uint64_t least_revocation = 0;
+  std::string revocations;  // The list, of at most kRevocationStrapSize bytes; empty: none.
+};
+
+// A strap block (or none: empty) of a board that trusts somebody: kAllStrapsSize bytes.
+std::string WithTrust(std::string straps, const TrustStraps& trust);
 
 struct BoardImages {
   std::string code;   // Files of kFlashBankSize bytes. This one is only read.

@@ -87,10 +87,11 @@ std::string ShortName(const std::string& name) {
 }
 
 // In the order of a run.
-constexpr Phase kOrder[] = {
-    Phase::kOther,   Phase::kOpen,    Phase::kVerifyDecode, Phase::kVerifyHash, Phase::kVerifyElse, Phase::kUseDecode,
-    Phase::kUseHash, Phase::kUseElse, Phase::kProvenDecode, Phase::kProvenHash, Phase::kProvenElse, Phase::kList,
-    Phase::kWeights, Phase::kLoad,    Phase::kPrefill,      Phase::kToken,      Phase::kConsole};
+constexpr Phase kOrder[] = {Phase::kOther,        Phase::kProveVault, Phase::kOpen,         Phase::kProveVariant,
+                            Phase::kVerifyDecode, Phase::kVerifyHash, Phase::kVerifyElse,   Phase::kUseDecode,
+                            Phase::kUseHash,      Phase::kUseElse,    Phase::kProvenDecode, Phase::kProvenHash,
+                            Phase::kProvenElse,   Phase::kList,       Phase::kWeights,      Phase::kLoad,
+                            Phase::kPrefill,      Phase::kToken,      Phase::kConsole};
 
 }  // namespace
 
@@ -211,6 +212,7 @@ Json BoardResultToJson(const BoardResult& result, const BoardClock& clock, bool 
                {"static_ram_bytes", line.static_ram},
                {"code_ram_bytes", line.ram_code},
                {"stack_bytes", line.stack},
+               {"proof_stack_bytes", line.proof_stack},
                {"proven_ram_bytes", line.proven_ram + line.ram_code + line.stack},
                {"list_bytes", line.list},
                {"weight_ram_bytes", line.weight_ram},

@@ -8,6 +8,7 @@
 #include "tools/formats/readable_text.h"
 #include "tools/formats/text_file.h"
 #include "tools/mvault/board/energy_table.h"
+#include "tools/mvault/commands/board_trust.h"
 
 namespace modelvault {
 namespace {
@@ -65,7 +66,9 @@ absl::StatusOr<std::unique_ptr<BoardEmulator>> MakeBoard(Session& session, const
   const absl::StatusOr<std::vector<uint8_t>> bytes =
       ReadForBoard(vault, arguments.partition.value_or(kDefaultBoardPartition));
   if (!bytes.ok()) return bytes.status();
-  return BoardEmulator::Create(*files, *bytes);
+  absl::StatusOr<std::optional<TrustStraps>> trust = BoardTrustOf(session.file_system, vault, arguments.trust);
+  if (!trust.ok()) return trust.status();
+  return BoardEmulator::Create(*files, *bytes, *std::move(trust));
 }
 
 absl::Status CheckBoardName(absl::string_view name) {

@@ -15,6 +15,7 @@
 #include "tools/mvault/board/energy_report.h"
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/host_answer.h"
+#include "tools/mvault/commands/trust_options.h"
 #include "vault/file_system.h"
 #include "vault/vault_reader.h"
 
@@ -39,6 +40,7 @@ struct BoardArguments {
   double energy_period = EnergyOptions().period_s;
   BoardFiles files;
   bool uncounted = false;
+  TrustArguments trust;
   bool json = false;
 };
 
@@ -46,7 +48,8 @@ struct BoardArguments {
 absl::StatusOr<std::optional<EnergyOptions>> ReadEnergyOptions(FileSystem& file_system,
                                                                const BoardArguments& arguments);
 
-// A board with the vault in its flash. kResourceExhausted: the vault is larger than the partition.
+// A board with the vault in its flash that trusts whom the arguments say. kResourceExhausted: the vault is larger than
+// the partition.
 absl::StatusOr<std::unique_ptr<BoardEmulator>> MakeBoard(Session& session, const VaultReader& vault,
                                                          const BoardArguments& arguments);
 

@@ -11,6 +11,7 @@
 #include "tools/mvault/board/board_answer.h"
 #include "tools/mvault/board/board_machine.h"
 #include "tools/mvault/cli/text_stream.h"
+#include "tools/mvault/commands/board_trust.h"
 #include "tools/mvault/commands/run_input.h"
 #include "tools/mvault/reports/formatting.h"
 #include "vault/format.h"
@@ -65,12 +66,11 @@ absl::StatusOr<BoardAnswer> AskOnce(const BoardEmulator& board, const BoardArgum
   straps.temperature = arguments.answer.temperature_q16();
   straps.seed = arguments.answer.seed;
   straps.prompt = {reinterpret_cast<const uint8_t*>(question.prompt.data()), question.prompt.size()};
-  const absl::StatusOr<EmulatorRun> run = board.Run(MakeAnswerStraps(name == kReservedVariantName ? "" : name, straps,
-                                                                     static_cast<uint32_t>(arguments.tile.value_or(0))),
-                                                    arguments.clock.wait_states());
+  const absl::StatusOr<EmulatorRun> run = board.Run(
+      MakeAnswerStraps(name, straps, static_cast<uint32_t>(arguments.tile.value_or(0))), arguments.clock.wait_states());
   if (!run.ok()) return run.status();
   absl::StatusOr<AnswerLine> line = ParseAnswerLine(run->output);
-  if (!line.ok()) return NoLineError(name, line.status(), *run);
+  if (!line.ok()) return NoLineError(name.empty() ? kReservedVariantName : name, line.status(), *run);
   BoardAnswer answer;
   answer.line = *std::move(line);
   answer.exit_code = run->exit_code;
@@ -137,7 +137,7 @@ absl::StatusOr<ExitCode> AskBoard(Session& session, const NamedVault& vault, con
   if (!question.ok()) return question.status();
   const absl::StatusOr<std::unique_ptr<BoardEmulator>> board = MakeBoard(session, vault.vault(), arguments);
   if (!board.ok()) return board.status();
-  absl::StatusOr<BoardAnswer> answer = AskOnce(**board, arguments, name, *question);
+  absl::StatusOr<BoardAnswer> answer = AskOnce(**board, arguments, BoardNameOf(vault.vault(), name), *question);
   if (!answer.ok()) return answer.status();
   AddText(*network, &*answer);
   AddHost(vault, arguments, name, *question, &*answer);

@@ -22,6 +22,7 @@
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/commands/board_arguments.h"
 #include "tools/mvault/commands/board_ask.h"
+#include "tools/mvault/commands/board_trust.h"
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/reports/formatting.h"
 #include "vault/format.h"
@@ -35,11 +36,11 @@ constexpr uint64_t kMaxTile = 64 << 10;
 // Restores the model on the board and on the host.
 absl::StatusOr<BoardResult> Measure(const NamedVault& vault, const BoardEmulator& board,
                                     const BoardArguments& arguments, const std::string& name) {
-  const bool is_base = name == kReservedVariantName;
-  if (absl::Status status = CheckBoardName(name); !status.ok()) return status;
-  const absl::StatusOr<EmulatorRun> run = board.Run(
-      MakeStraps(StrapCommand::kMeasure, is_base ? "" : name, static_cast<uint32_t>(arguments.tile.value_or(0))),
-      arguments.clock.wait_states());
+  const std::string board_name = BoardNameOf(vault.vault(), name);
+  if (absl::Status status = CheckBoardName(board_name); !status.ok()) return status;
+  const absl::StatusOr<EmulatorRun> run =
+      board.Run(MakeStraps(StrapCommand::kMeasure, board_name, static_cast<uint32_t>(arguments.tile.value_or(0))),
+                arguments.clock.wait_states());
   if (!run.ok()) return run.status();
   absl::StatusOr<BoardLine> line = ParseBoardLine(run->output);
   if (!line.ok()) {
@@ -54,7 +55,8 @@ absl::StatusOr<BoardResult> Measure(const NamedVault& vault, const BoardEmulator
     if (!phases.ok()) return phases.status();
     result.phases = *std::move(phases);
   }
-  result.board_ok = run->exit_code == 0 && result.line.status == "ok" && result.line.name == name &&
+  result.board_ok = run->exit_code == 0 && result.line.status == "ok" &&
+                    result.line.name == (board_name.empty() ? name : board_name) &&
                     result.line.xxh64 == result.line.expected;
   const absl::StatusOr<NamedModel> model = vault.OpenModel(name);
   const absl::Status status = model.ok() ? model->model->Verify() : model.status();
@@ -127,6 +129,7 @@ absl::StatusOr<ExitCode> Board(Session& session, const BoardArguments& arguments
   if (arguments.tile.has_value() && (*arguments.tile < kMinTileSize || *arguments.tile > kMaxTile)) {
     return UsageError(session, absl::StrCat("--tile: expected ", kMinTileSize, " to ", kMaxTile, " bytes"));
   }
+  if (const std::string fault = TrustUsageFault(arguments.trust); !fault.empty()) return UsageError(session, fault);
   if (!arguments.energy && !arguments.energy_table.empty()) {
     return UsageError(session, "--energy-table goes with --energy");
   }
@@ -136,7 +139,13 @@ absl::StatusOr<ExitCode> Board(Session& session, const BoardArguments& arguments
   }
   const absl::StatusOr<std::optional<EnergyOptions>> energy = ReadEnergyOptions(session.file_system, arguments);
   if (!energy.ok()) return energy.status();
-  const absl::StatusOr<NamedVault> vault = NamedVault::Open(session.file_system, arguments.vault, KnownModelFormats());
+  // With what opens what is sealed; whose signature it is, the board judges.
+  absl::StatusOr<VaultReaderOptions> keys = ReadKeys(arguments.trust);
+  if (!keys.ok()) return keys.status();
+  keys->trust.reset();
+  absl::StatusOr<std::unique_ptr<VaultReader>> reader = VaultReader::Open(session.file_system, arguments.vault, *keys);
+  if (!reader.ok()) return reader.status();
+  const absl::StatusOr<NamedVault> vault = NamedVault::FromReader(*std::move(reader), KnownModelFormats());
   if (!vault.ok()) return vault.status();
   if (arguments.ask.has_value()) return AskBoard(session, *vault, arguments, *energy);
   const absl::StatusOr<std::vector<std::string>> names = NamesOf(vault->vault(), arguments);
@@ -216,6 +225,7 @@ void AddBoardCommand(Command& app, Session& session) {
   command.AddOption("--plugin", &arguments->files.plugin, "The cycle plugin; default: the one built or installed")
       .TypeName("FILE");
   command.AddFlag("--uncounted", &arguments->uncounted, "Without the plugin, so without times: quicker");
+  AddTrustOptions(&command, &arguments->trust);
   AddJsonFlag(&command, &arguments->json);
   SetFooter(&command,
             "  mvault board all.mvlt legal\n  mvault board talks.mvlt legal --ask 'What is'\n  mvault board all.mvlt "

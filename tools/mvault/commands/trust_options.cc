@@ -20,7 +20,8 @@ bool AsksForSignatures(const TrustArguments& arguments) {
          !arguments.revocations.empty();
 }
 
-// Sorts the keys into those that are trusted and those that open; no trust without any of the first.
+}  // namespace
+
 absl::StatusOr<VaultReaderOptions> ReadKeys(const TrustArguments& arguments) {
   VaultReaderOptions options;
   VaultTrust trust;
@@ -50,8 +51,6 @@ absl::StatusOr<VaultReaderOptions> ReadKeys(const TrustArguments& arguments) {
   options.trust = std::move(trust);
   return options;
 }
-
-}  // namespace
 
 void AddTrustOptions(Command* command, TrustArguments* arguments) {
   command

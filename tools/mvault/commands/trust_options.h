@@ -32,6 +32,10 @@ void AddTrustOptions(Command* command, TrustArguments* arguments);
 // What is wrong with a command line that has these options; empty: nothing.
 std::string TrustUsageFault(const TrustArguments& arguments);
 
+// Sorts the keys into those that are trusted and those that open; no trust without any of the first. Errors: those of
+// key files; kInvalidArgument for what needs a public key and has none.
+absl::StatusOr<VaultReaderOptions> ReadKeys(const TrustArguments& arguments);
+
 struct TrustedVault {
   NamedVault vault;
   std::optional<ProvenRevocations> revocations;
