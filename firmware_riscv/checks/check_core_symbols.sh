@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Usage: check_core_symbols.sh NM SIZE ARCHIVE
-# Fails if the freestanding core needs anything but mem* and the compiler's integer helpers, or has global constructors
-# or writable data. Soft-float helpers are absent from the list on purpose: the core has no floating point.
+# Fails if the freestanding core needs anything but mem* and the compiler's helpers for integers and for saving
+# registers, or has global constructors or writable data. Soft-float helpers are absent from the list on purpose: the core has no floating point.
 # shellcheck source=scripts/steps.sh
 . "$(dirname "$0")/../../scripts/steps.sh"
 [ $# -eq 3 ] || usage "$0 NM SIZE ARCHIVE"
@@ -10,6 +10,11 @@ step "looking through $archive"
 
 allowed='memcpy memmove memset memcmp
   __muldi3 __divdi3 __moddi3 __udivdi3 __umoddi3 __divmoddi4 __udivmoddi4
+  __riscv_save_0 __riscv_save_1 __riscv_save_2 __riscv_save_3 __riscv_save_4 __riscv_save_5 __riscv_save_6
+  __riscv_save_7 __riscv_save_8 __riscv_save_9 __riscv_save_10 __riscv_save_11 __riscv_save_12
+  __riscv_restore_0 __riscv_restore_1 __riscv_restore_2 __riscv_restore_3 __riscv_restore_4 __riscv_restore_5
+  __riscv_restore_6 __riscv_restore_7 __riscv_restore_8 __riscv_restore_9 __riscv_restore_10 __riscv_restore_11
+  __riscv_restore_12
   __ashldi3 __lshrdi3 __ashrdi3 __clzsi2 __clzdi2 __ctzsi2 __ctzdi2 __popcountsi2 __popcountdi2 __bswapsi2 __bswapdi2'
 
 symbols=$("$nm" --format=posix "$archive")

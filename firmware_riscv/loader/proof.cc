@@ -266,10 +266,14 @@ CoreStatus Unseal(const uint8_t* device_key, Signed* vault, uint8_t* out, mv_var
   // To the compiler nobody reads that any more.
   asm volatile("" ::"r"(content_key) : "memory");
   if (status != CoreStatus::kOk) return status;
+  modelvault::BlobHead head;
+  status = ParseBlobHead(opened.blob, opened.blob.size, vault->header, &head);
+  if (status != CoreStatus::kOk) return status;
   variant->digest = opened.xxh64;
   variant->opened = opened.blob.data;
   variant->blob_size = static_cast<uint32_t>(opened.blob.size);
-  variant->blob_checksum = modelvault::Checksum32(opened.blob);
+  variant->blob_checksum =
+      modelvault::Checksum32(head.has_directory ? opened.blob.Sub(0, head.head_size) : opened.blob);
   return CoreStatus::kOk;
 }
 

@@ -76,6 +76,8 @@ class ProofTest : public testing::Test {
     return mv_prove_variant(&proven.proof, &variant, HostFunctions(), fault);
   }
 
+  void ExpectOpened(const CodedModels& models);
+
   static std::vector<uint32_t> vault_words_;
 
   const TempFolder folder_;
@@ -347,8 +349,8 @@ TEST_F(ProofTest, NoBitCanBeTurned) {
   }
 }
 
-TEST_F(ProofTest, ASealedVariantIsOpenedByItsGroup) {
-  const CodedModels& models = WholeModels();
+// `models` in one segment each, or in many, of which each has a checksum.
+void ProofTest::ExpectOpened(const CodedModels& models) {
   const TestKey tenant(11);
   const SecretKey content = TestSecret(7);
   const std::map<std::string, const CodedVariant*> sealed = {{"s.dense", &models.variant("dense")},
@@ -396,6 +398,11 @@ TEST_F(ProofTest, ASealedVariantIsOpenedByItsGroup) {
   std::set<std::string> expected;
   for (const auto& [name, coded] : sealed) expected.insert(std::string(coded->data.begin(), coded->data.end()));
   EXPECT_EQ(restored, expected);
+}
+
+TEST_F(ProofTest, ASealedVariantIsOpenedByItsGroup) {
+  ExpectOpened(WholeModels());
+  ExpectOpened(Models());
 }
 
 TEST_F(ProofTest, ABoardWithoutCryptographyProvesNothing) {

@@ -54,11 +54,12 @@ TEST_F(BoardTrustRunTest, ProvingIsAPhase) {
   Run({"sign", vault_, "--key", File("ann.key")});
   const ProgramRun run = Mvault({"board", vault_, "few", "--key", File("ann.pub"), "--json"});
   ASSERT_EQ(run.exit_code, 0) << run;
+  const nlohmann::json json = run.Json();
   std::vector<std::string> phases;
-  for (const nlohmann::json& phase : run.Json().at("phases")) phases.push_back(phase.at("phase"));
+  for (const nlohmann::json& phase : json.at("phases")) phases.push_back(phase.at("phase"));
   EXPECT_THAT(phases, Contains("proof: vault"));
   EXPECT_THAT(phases, Contains("proof: variant"));
-  EXPECT_GT(run.Json().at("proof_stack_bytes"), 0);
+  EXPECT_GT(json.at("proof_stack_bytes"), 0);
 }
 
 TEST_F(BoardTrustRunTest, ASealedVariantIsMeasuredOnABoardOfItsGroup) {
