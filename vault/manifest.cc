@@ -1,7 +1,5 @@
 #include "vault/manifest.h"
 
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <xxhash.h>
 #include <zstd.h>
 #include <zstd_errors.h>
@@ -14,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "proto/manifest.pb.h"
+#include "vault/deterministic_bytes.h"
 #include "vault/format.h"
 
 namespace modelvault {
@@ -87,22 +86,24 @@ uint64_t SealedLimit(uint64_t stored_size, absl::string_view base) {
   return std::min(ExpansionLimit(stored_size) + 2 * base.size(), kMaxMessageSize);
 }
 
-// Equal messages give equal bytes. A message has at most kMaxMessageSize bytes.
-std::string Serialise(const google::protobuf::MessageLite& message) {
-  std::string bytes;
-  google::protobuf::io::StringOutputStream stream(&bytes);
-  google::protobuf::io::CodedOutputStream out(&stream);
-  out.SetSerializationDeterministic(true);
-  static_cast<void>(message.SerializeToCodedStream(&out));
-  return bytes;
-}
-
 void Fill(const HeaderDifference& difference, VariantHeader* header) {
   header->set_reference(difference.reference);
   header->set_prefix_size(difference.prefix_size);
   header->set_middle(difference.middle);
   header->set_suffix_size(difference.suffix_size);
   header->set_xxh3(difference.xxh3);
+}
+
+absl::Status TakeLog(Manifest* manifest, StoredLog* log) {
+  for (std::string& entry : *manifest->mutable_log()) log->entries.push_back(std::move(entry));
+  const std::string& digest = manifest->log_digest();
+  if (digest.size() != (log->entries.empty() ? 0 : log->digest.size())) {
+    return absl::DataLossError(absl::StrCat("MANIFEST: its log of ", log->entries.size(), " entries has a digest of ",
+                                            digest.size(), " bytes"));
+  }
+  std::copy(digest.begin(), digest.end(), log->digest.begin());
+  const absl::StatusOr<std::vector<LogEntry>> entries = DecodeLog(*log);
+  return entries.ok() ? absl::OkStatus() : absl::DataLossError(absl::StrCat("MANIFEST: ", entries.status().message()));
 }
 
 HeaderDifference Take(VariantHeader* header) {
@@ -193,7 +194,7 @@ absl::StatusOr<std::string> EncodeSealedHeader(const OpenedHeader& opened, absl:
   // A field of its own: its number, its size, and at least a byte.
   const size_t size = header.ByteSizeLong() + 2;
   header.set_padding(std::string(kSealedHeaderStep - size % kSealedHeaderStep, '\0'));
-  return Serialise(header);
+  return DeterministicBytes(header);
 }
 
 absl::StatusOr<OpenedHeader> DecodeSealedHeader(absl::string_view bytes, absl::string_view base) {
@@ -226,12 +227,16 @@ absl::StatusOr<std::string> EncodeManifest(const FileHeaders& headers) {
       variant->set_sealed(difference.sealed);
     }
   }
+  for (const std::string& entry : headers.log.entries) manifest.add_log(entry);
+  if (!headers.log.entries.empty()) {
+    manifest.set_log_digest(headers.log.digest.data(), headers.log.digest.size());
+  }
   const uint64_t size = manifest.ByteSizeLong();
   if (size > kMaxMessageSize) {
     return absl::ResourceExhaustedError(
         absl::StrCat("the file headers take ", size, " bytes, at most ", kMaxMessageSize, " are allowed"));
   }
-  const std::string raw = Serialise(manifest);
+  const std::string raw = DeterministicBytes(manifest);
 
   absl::StatusOr<std::string> stored = Compress(raw, "");
   if (!stored.ok()) return stored;
@@ -271,6 +276,7 @@ absl::StatusOr<FileHeaders> DecodeManifest(absl::Span<const uint8_t> stored) {
     }
     headers.variants.push_back(std::move(difference));
   }
+  if (absl::Status status = TakeLog(&manifest, &headers.log); !status.ok()) return status;
   return headers;
 }
 

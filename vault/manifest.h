@@ -1,4 +1,4 @@
-// MANIFEST: the file headers of the base and of every variant (docs/format.md §8, proto/manifest.proto).
+// MANIFEST: the file headers of the base and of every variant, and the log (docs/format.md §8, proto/manifest.proto).
 #ifndef MODELVAULT_VAULT_MANIFEST_H_
 #define MODELVAULT_VAULT_MANIFEST_H_
 
@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "vault/audit_log.h"
 #include "vault/vault_types.h"
 
 namespace modelvault {
@@ -41,6 +42,7 @@ struct OpenedHeader {
 struct FileHeaders {
   std::string base;
   std::vector<HeaderDifference> variants;  // In the order of INDEX.
+  StoredLog log = {};                      // Of a vault with SIGNATURE.
 };
 
 // Whether a header is a frame that describes itself, soundly or not: it begins with kFrameMagic.

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "vault/variant_name.h"
+#include "vault/vault_signing.h"
 
 namespace modelvault {
 namespace {
@@ -99,6 +100,23 @@ absl::Status VaultWriter::CheckOwners(const VaultReader& original) const {
   return absl::OkStatus();
 }
 
+// What the log will say of what goes; what is written comes later.
+void VaultWriter::BeginLog(const VaultReader& original, const VaultChanges& changes) {
+  log_ = original.file_headers().log;
+  log_entry_.time = options_.log_time.has_value() ? *options_.log_time : LogTime();
+  log_entry_.version = signature_->version;
+  log_entry_.signers_before = RootSigners(original);
+  const auto log = [&](const LogAction& action) { log_entry_.actions.push_back(action); };
+  for (const std::string& name : changes.remove) {
+    log({.kind = LogActionKind::kRemoved, .name = (*original.Find(name))->index_name()});
+  }
+  for (const auto& [name, new_name] : changes.rename) {
+    log({.kind = LogActionKind::kRenamed, .name = name, .new_name = new_name});
+  }
+  if (changes.compact) log({.kind = LogActionKind::kCompacted});
+  if (changes.tenants.has_value()) log({.kind = LogActionKind::kTenants, .count = changes.tenants->size()});
+}
+
 absl::Status VaultWriter::Keep(const VaultReader& original, const VaultChanges& changes) {
   const absl::StatusOr<Fates> fates = DecideFates(original, changes);
   if (!fates.ok()) return fates.status();
@@ -138,6 +156,7 @@ absl::Status VaultWriter::Keep(const VaultReader& original, const VaultChanges& 
   if (absl::Status status = KeepFreeLayouts(original); !status.ok()) return status;
   if (!described) header_.features &= ~kFeatureDescribedFrames;
   if (absl::Status status = KeepSignature(original, changes); !status.ok()) return status;
+  if (signature_.has_value()) BeginLog(original, changes);
   base_header_ = original.base_header();
   for (const Section section : {Section::kModel, Section::kChunks, Section::kBase, Section::kNetwork}) {
     const SectionPlace& place = header_.section(section);

@@ -5,7 +5,7 @@
 // A vault with SIGNATURE keeps its id, key sets and tenants and the digests of what is copied. All signatures of its
 // root go, and its version rises by one if there was one: it is unsigned until it is signed again, by
 // VaultWriterOptions::sign_root at once or by vault/vault_signing.h later. A tenant's signature stays if it is still
-// true of its variants.
+// true of its variants. MANIFEST's log gets an entry.
 //
 // Add: no changes, then BeginVariant … as for a new vault (vault/vault_writer.h). Replace: remove the name, then write
 // it anew. Always: Finish(), check what OpenWritten() shows, Commit().

@@ -173,6 +173,8 @@ class VaultReader {
   // it is locked.
   const std::string& base_header() const { return headers_.base; }
   absl::StatusOr<std::string> variant_header(absl::string_view name) const;
+  // All of MANIFEST: headers in the order of INDEX, and the log.
+  const FileHeaders& file_headers() const { return headers_; }
   // What MANIFEST has of the sealed variant `name`.
   absl::StatusOr<HeaderDifference> sealed_header(absl::string_view name) const;
 

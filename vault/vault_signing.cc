@@ -50,11 +50,15 @@ class Resigned {
 
   const VaultReader& vault() const { return *vault_; }
 
-  // Takes the vault's name with this header, whose checksums are made right, and SIGNATURE.
-  absl::Status Commit(std::string header, const std::string& signature) {
-    // All before SIGNATURE stays as it is.
-    const size_t copied = vault_->header().section(Section::kManifest).end();
+  // Takes the vault's name with this header, whose checksums are made right, and SIGNATURE; all before it stays as it is
+  // but, where it is given, MANIFEST.
+  absl::Status Commit(std::string header, const std::string& signature, const std::string* manifest = nullptr) {
+    const SectionPlace& place = vault_->header().section(Section::kManifest);
+    const size_t copied = manifest == nullptr ? place.end() : place.offset;
     if (absl::Status status = file_->CopyFrom(vault_->file(), 0, copied); !status.ok()) return status;
+    if (manifest != nullptr) {
+      if (absl::Status status = file_->WriteAt(copied, BytesOf(*manifest)); !status.ok()) return status;
+    }
     uint8_t* const p = reinterpret_cast<uint8_t*>(header.data());
     uint8_t* const entry = p + SectionEntryOffset(Section::kSignature);
     const uint64_t begin = LoadLe64(entry + kSectionOffsetField.offset);
@@ -120,6 +124,30 @@ absl::Status SignTenants(const VaultReader& vault, const VaultHeader& header, co
     return CheckTenantsSigned(vault.path(), header, *index, *section);
   }
   return InVault(vault.path(), status);
+}
+
+// MANIFEST with an entry more in its log.
+absl::StatusOr<std::string> LoggedManifest(const VaultReader& vault, const SigningPlan& plan,
+                                           const VaultWriterOptions& options) {
+  LogEntry entry;
+  entry.version = plan.version;
+  entry.time = options.log_time.has_value() ? *options.log_time : LogTime();
+  entry.signers_before = RootSigners(vault);
+  if (vault.root() == nullptr) {
+    entry.actions = {{.kind = LogActionKind::kBegun, .count = vault.variants().size()}};
+  } else {
+    const SignatureSection before = DecodeSignature(*vault.root());
+    if (before.key_sets != plan.key_sets) {
+      entry.actions.push_back({.kind = LogActionKind::kKeys, .count = plan.key_sets.back().number});
+    }
+    if (before.tenants != plan.tenants) {
+      entry.actions.push_back({.kind = LogActionKind::kTenants, .count = plan.tenants.size()});
+    }
+    if (entry.actions.empty()) entry.actions = {{.kind = LogActionKind::kRestated}};
+  }
+  FileHeaders headers = vault.file_headers();
+  AppendLog(entry, &headers.log);
+  return EncodeManifest(headers);
 }
 
 absl::Status CheckKeySetSigned(const KeySet& before, const KeySet& set) {
@@ -199,8 +227,13 @@ absl::Status PrepareSignature(FileSystem& file_system, absl::string_view path, c
   absl::StatusOr<std::vector<ObjectDigests>> objects = DigestObjects(vault, plan.tile_log2);
   if (!objects.ok()) return objects.status();
   section.objects = *std::move(objects);
+  const absl::StatusOr<std::string> manifest = LoggedManifest(vault, plan, options);
+  if (!manifest.ok()) return InVault(vault.path(), manifest.status());
+  section.objects[kSectionObjectCount - 1] = DigestObject(*manifest, plan.tile_log2);
 
   VaultHeader header = vault.header();
+  header.section(Section::kManifest).size = manifest->size();
+  header.section(Section::kManifest).checksum = Xxh64::Of(ToByteView(*manifest));
   header.features |= kFeatureSignature;
   header.features = plan.tenants.empty() ? header.features & ~kFeatureTenants : header.features | kFeatureTenants;
   SectionPlace& place = header.section(Section::kSignature);
@@ -215,7 +248,23 @@ absl::Status PrepareSignature(FileSystem& file_system, absl::string_view path, c
       return InVault(vault.path(), status);
     }
   }
-  return (*resigned)->Commit(header_bytes, EncodeSignature(section));
+  return (*resigned)->Commit(header_bytes, EncodeSignature(section), &*manifest);
+}
+
+std::vector<PublicKey> RootSigners(const VaultReader& vault) {
+  std::vector<PublicKey> signers;
+  const absl::StatusOr<std::string> message = RootMessage(vault);
+  if (!message.ok()) return signers;
+  const SignatureSection section = DecodeSignature(*vault.root());
+  for (size_t i = 0; i < section.signatures.size(); ++i) {
+    const PublicKey& key = section.key_sets.back().keys[i];
+    const Signature& signature = section.signatures[i];
+    if (signature != kNoSignature && HostCrypto().verify(signature.data(), ToByteView(*message).data, message->size(),
+                                                         key.data())) {
+      signers.push_back(key);
+    }
+  }
+  return signers;
 }
 
 absl::StatusOr<std::string> RootMessage(const VaultReader& vault) {

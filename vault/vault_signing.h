@@ -42,9 +42,12 @@ absl::Status CheckPlan(const SigningPlan& plan);
 
 // Gives the vault SIGNATURE as planned, in place of the one that it may have. What has digests there keeps them if they
 // are of the same tiles, and must have its bytes: kPermissionDenied for a vault that was tampered with. Nobody has
-// signed it then, except, at once, options.sign_root.
+// signed it then, except, at once, options.sign_root. The log says so.
 absl::Status PrepareSignature(FileSystem& file_system, absl::string_view path, const SigningPlan& plan,
                               const VaultWriterOptions& options = {});
+
+// Whose valid signatures of the root the vault has, ascending; nobody's where it has no SIGNATURE.
+std::vector<PublicKey> RootSigners(const VaultReader& vault);
 
 // What the keys of a vault's last key set sign, kRootMessageSize bytes; kFailedPrecondition without SIGNATURE.
 absl::StatusOr<std::string> RootMessage(const VaultReader& vault);

@@ -363,6 +363,11 @@ absl::Status VaultWriter::Finish() {
     entries.push_back(stored.variant);
     headers.variants.push_back(stored.header);
   }
+  if (signature_.has_value()) {
+    if (absl::Status status = DigestNewBlobs(); !status.ok()) return status;
+    LogVariants();
+    headers.log = log_;
+  }
   absl::Status shared = ShareHeaders(&headers);
   if (!shared.ok()) return absl::Status(shared.code(), absl::StrCat(path(), ": ", shared.message()));
   const absl::StatusOr<std::string> manifest_bytes = EncodeManifest(headers);
@@ -397,6 +402,37 @@ absl::Status VaultWriter::Finish() {
   return absl::OkStatus();
 }
 
+absl::Status VaultWriter::DigestNewBlobs() {
+  for (StoredVariant& stored : variants_) {
+    if (stored.digests.has_value()) continue;
+    absl::StatusOr<ObjectDigests> digests =
+        DigestObject(stored.variant.offset, stored.variant.stored_size, signature_->tile_log2,
+                     [this](uint64_t offset, absl::Span<uint8_t> out) { return file_->ReadAt(offset, out); });
+    if (!digests.ok()) return digests.status();
+    stored.digests = *std::move(digests);
+    stored.is_new = true;
+  }
+  return absl::OkStatus();
+}
+
+// A variant that was removed and written anew was replaced.
+void VaultWriter::LogVariants() {
+  for (const StoredVariant& stored : variants_) {
+    if (!stored.is_new) continue;
+    LogAction action = {.kind = LogActionKind::kAdded, .name = stored.variant.index_name()};
+    std::copy_n(stored.digests->digest.begin(), action.digest.size(), action.digest.begin());
+    const LogAction removed = {.kind = LogActionKind::kRemoved, .name = action.name};
+    const auto old = std::find(log_entry_.actions.begin(), log_entry_.actions.end(), removed);
+    if (old == log_entry_.actions.end()) {
+      log_entry_.actions.push_back(action);
+    } else {
+      action.kind = LogActionKind::kReplaced;
+      *old = action;
+    }
+  }
+  AppendLog(log_entry_, &log_);
+}
+
 // What was copied keeps its digests, so that what is not what was signed never becomes so.
 absl::Status VaultWriter::WriteSignature(absl::string_view index, absl::string_view manifest) {
   SignatureSection& section = *signature_;
@@ -404,17 +440,7 @@ absl::Status VaultWriter::WriteSignature(absl::string_view index, absl::string_v
   section.objects.resize(copied);
   section.objects.push_back(DigestObject(index, section.tile_log2));
   section.objects.push_back(DigestObject(manifest, section.tile_log2));
-  for (const StoredVariant& stored : variants_) {
-    if (stored.digests.has_value()) {
-      section.objects.push_back(*stored.digests);
-      continue;
-    }
-    absl::StatusOr<ObjectDigests> digests =
-        DigestObject(stored.variant.offset, stored.variant.stored_size, section.tile_log2,
-                     [this](uint64_t offset, absl::Span<uint8_t> out) { return file_->ReadAt(offset, out); });
-    if (!digests.ok()) return digests.status();
-    section.objects.push_back(*std::move(digests));
-  }
+  for (const StoredVariant& stored : variants_) section.objects.push_back(*stored.digests);
   header_.features = section.tenants.empty() ? header_.features & ~kFeatureTenants : header_.features | kFeatureTenants;
   absl::Status tenants = SignTenants(header_, index, options_.sign_tenant, &section);
   if (!tenants.ok()) return absl::Status(tenants.code(), absl::StrCat(path(), ": ", tenants.message()));

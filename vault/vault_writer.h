@@ -51,6 +51,8 @@ struct VaultWriterOptions {
   // Finish() lets it sign for tenants whose variants, or what else they signed, changed; without it they are left
   // unsigned, and nobody may sign the root.
   TenantSigner sign_tenant = nullptr;
+  // When the log says that it happened, in seconds since 1970; not given: LogTime().
+  std::optional<uint64_t> log_time = std::nullopt;
 };
 
 struct VaultChanges;
@@ -112,7 +114,8 @@ class VaultWriter {
   struct StoredVariant {
     VaultVariant variant;
     HeaderDifference header;
-    std::optional<ObjectDigests> digests;  // Of the blob, where SIGNATURE had them.
+    std::optional<ObjectDigests> digests;  // Of the blob: where SIGNATURE had them, and with Finish() of all.
+    bool is_new = false;                   // With Finish(): they were not there before.
   };
 
   // Space between kept blobs that new ones may fill; the offset is aligned.
@@ -148,6 +151,9 @@ class VaultWriter {
   absl::Status KeepFreeLayouts(const VaultReader& original);
   absl::Status KeepSignature(const VaultReader& original, const VaultChanges& changes);
   absl::Status CheckOwners(const VaultReader& original) const;
+  void BeginLog(const VaultReader& original, const VaultChanges& changes);
+  void LogVariants();
+  absl::Status DigestNewBlobs();
   absl::Status ChooseSealing(OpenVariant* variant) const;
   absl::StatusOr<std::string> SealOpen(absl::string_view head, absl::string_view header, StoredVariant* stored) const;
   absl::Status WriteSignature(absl::string_view index, absl::string_view manifest);
@@ -169,6 +175,9 @@ class VaultWriter {
   uint64_t tail_ = 0;        // Where the next blob begins if no hole takes it: aligned, after the last blob.
   std::optional<OpenVariant> open_;
   std::optional<SignatureSection> signature_;  // Of an edited vault that has one; the objects are the original's.
+  // With SIGNATURE: the original's log, and the entry that this change adds.
+  StoredLog log_;
+  LogEntry log_entry_;
 };
 
 }  // namespace modelvault
