@@ -1,5 +1,5 @@
 // The log of a vault with SIGNATURE: what was done to it, when, and whose signatures it had before (docs/format.md
-// §12.1). Each entry is chained to those before by a digest, so that who knows the last digest of a log can tell whether
+// §12). Each entry is chained to those before by a digest, so that who knows the last digest of a log can tell whether
 // a longer one goes on from it. MANIFEST holds it, and so the root's signatures cover it.
 #ifndef MODELVAULT_VAULT_AUDIT_LOG_H_
 #define MODELVAULT_VAULT_AUDIT_LOG_H_

@@ -259,8 +259,8 @@ std::vector<PublicKey> RootSigners(const VaultReader& vault) {
   for (size_t i = 0; i < section.signatures.size(); ++i) {
     const PublicKey& key = section.key_sets.back().keys[i];
     const Signature& signature = section.signatures[i];
-    if (signature != kNoSignature && HostCrypto().verify(signature.data(), ToByteView(*message).data, message->size(),
-                                                         key.data())) {
+    if (signature != kNoSignature &&
+        HostCrypto().verify(signature.data(), ToByteView(*message).data, message->size(), key.data())) {
       signers.push_back(key);
     }
   }

@@ -18,6 +18,7 @@ absl::Status Write(const std::string& golden) {
   if (absl::Status status = files.Copy(golden + "/v1.2.mvlt", path); !status.ok()) return status;
   VaultWriterOptions options;
   options.sign_root = SignerOf(GoldenSigners());
+  options.log_time = kGoldenTime;
   return PrepareSignature(files, path, GoldenPlan(), options);
 }
 

@@ -3,12 +3,15 @@
 
 // What the golden vault of version 1.4 is signed with (docs/format.md §11).
 
+#include <cstdint>
 #include <vector>
 
 #include "tests/vault/test_keys.h"
 #include "vault/vault_signing.h"
 
 namespace modelvault {
+
+inline constexpr uint64_t kGoldenTime = 1700000000;
 
 inline KeySet GoldenFirstKeySet() { return TestKeySet({TestKey(1)}, 1); }
 
@@ -19,7 +22,7 @@ inline SigningPlan GoldenPlan() {
   SigningPlan plan;
   for (size_t i = 0; i < plan.vault_id.size(); ++i) plan.vault_id[i] = static_cast<uint8_t>(0xA0 + i);
   plan.version = 7;
-  plan.not_before = 1700000000;
+  plan.not_before = kGoldenTime;
   plan.not_after = 4102444800;
   plan.key_sets = {first, second};
   return plan;

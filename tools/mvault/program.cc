@@ -93,6 +93,7 @@ int Run(int argc, const char* const* argv, Session* session) {
   AddSignCommand(program, *session);
   AddRotateCommand(program, *session);
   AddRevokeCommand(program, *session);
+  AddLogCommand(program, *session);
   AddTenantCommand(program, *session);
   AddHelpCommand(program, *session);
   // CLI11 would only say that a command is required.

@@ -284,6 +284,7 @@ TEST(DocsTest, KeysOfSignaturesAreThoseDescribed) {
   CompareKeys("keygen", {{"--out", file("k")}, {"--out", file("t"), "--tenant"}});
   CompareKeys("sign", {{vault, "--key", file("k.key"), "--signer", file("t.pub")}, {vault, "--key", file("t.key")}});
   CompareKeys("revoke", {{vault, "few", "--list", file("l"), "--key", file("k.key")}});
+  CompareKeys("log", {{vault}});
   CompareKeys("rotate", {{vault, "--key", file("k.key"), "--key", file("t.key"), "--to", file("k.pub")}},
               {.see = "sign", .no_keys = {}});
 }

@@ -49,6 +49,7 @@ void AddKeygenCommand(Command& app, Session& session);
 void AddSignCommand(Command& app, Session& session);
 void AddRotateCommand(Command& app, Session& session);
 void AddRevokeCommand(Command& app, Session& session);
+void AddLogCommand(Command& app, Session& session);
 void AddTenantCommand(Command& app, Session& session);
 void AddHelpCommand(Command& app, Session& session);
 
