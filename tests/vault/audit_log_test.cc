@@ -159,13 +159,13 @@ TEST_F(AuditLogTest, IsChained) {
 
 TEST_F(AuditLogTest, EntriesThatDoNotParseAreNamed) {
   LogEntry entry{.version = 1, .time = 2, .actions = {}, .signers_before = {}};
-  for (const uint8_t kind : {0, 10}) {
+  for (const int kind : {0, 10}) {
     StoredLog log;
     AppendLog(entry, &log);
     LogEntry bad = entry;
     bad.actions = {{.kind = static_cast<LogActionKind>(kind)}};
     AppendLog(bad, &log);
-    EXPECT_THAT(DecodeLog(log), StatusIs(StatusCode::kDataLoss, HasSubstr("entry 2 does not parse"))) << int{kind};
+    EXPECT_THAT(DecodeLog(log), StatusIs(StatusCode::kDataLoss, HasSubstr("entry 2 does not parse"))) << kind;
   }
   StoredLog log;
   log.entries = {"\xff"};

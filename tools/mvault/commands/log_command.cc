@@ -99,12 +99,12 @@ std::vector<std::string> SignersOf(const std::vector<LogEntry>& log, size_t i, c
 }
 
 Json ActionJson(const LogAction& action) {
-  Json json = {{"action", KindName(action.kind)}};
-  if (!action.name.empty()) json["name"] = action.name;
-  if (!action.new_name.empty()) json["new_name"] = action.new_name;
-  if (action.digest != LogAction().digest) json["digest"] = HexOf(action.digest);
-  if (action.name.empty()) json["count"] = action.count;
-  return json;
+  const auto text = [](const std::string& value) { return value.empty() ? Json(nullptr) : Json(value); };
+  return {{"action", KindName(action.kind)},
+          {"name", text(action.name)},
+          {"new_name", text(action.new_name)},
+          {"digest", action.digest == LogAction().digest ? Json(nullptr) : Json(HexOf(action.digest))},
+          {"count", action.count}};
 }
 
 absl::StatusOr<ExitCode> Log(Session& session, const Arguments& arguments) {

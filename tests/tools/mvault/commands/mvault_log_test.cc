@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "nlohmann/json.hpp"
 #include "tests/tools/mvault/commands/signed_files.h"
 #include "tests/tools/mvault/program_run.h"
 
@@ -12,8 +13,8 @@ namespace modelvault {
 namespace {
 
 using ::testing::AllOf;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using Json = nlohmann::json;
 
 class MvaultLogTest : public testing::Test {
  protected:
