@@ -225,7 +225,11 @@ TEST_F(TenantVaultTest, TheSameContentsHaveTheSameBytesAndOthersOtherSalts) {
   VaultChanges replace;
   for (const TestVariant& variant : acme_variants_) replace.remove.push_back(variant.name);
   ASSERT_THAT(AddAcme(acme_variants_, replace), IsOk());
-  EXPECT_EQ(folder_.Read("v"), before);
+  // All but the log, which is in MANIFEST, and what covers that.
+  const auto up_to_manifest = [](const std::string& v) {
+    return v.substr(kHeaderSize, SectionOffset(v, 4) - kHeaderSize);
+  };
+  EXPECT_EQ(up_to_manifest(folder_.Read("v")), up_to_manifest(before));
 
   // A byte of the header alone, which is not in the blob.
   std::vector<TestVariant> changed = acme_variants_;

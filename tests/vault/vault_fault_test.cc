@@ -79,6 +79,7 @@ std::vector<Job> Jobs() {
        [](FileSystem& f, const std::string& p) {
          VaultWriterOptions options = {.lock = {.attempts = 3}};
          options.sign_root = SignerOf({TestKey(1)});
+         options.log_time = 1;
          return PrepareSignature(f, p, TestPlan(TestKeySet({TestKey(1)}, 1)), options);
        }},
   };
