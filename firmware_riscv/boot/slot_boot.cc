@@ -18,7 +18,7 @@ SlotChoice ChooseSlot(BasicDeviceState<kSteps>* state, const SlotHost& host) {
     uint64_t version = 0;
     choice.error = kSteps.verify_slot ? host.verify(host.context, slot, &version) : MV_OK;
     if (choice.error == MV_OK && kSteps.check_floor && version < state->least_version()) {
-      choice.error = MV_OLD_VERSION;
+      choice.error = MV_ROLLED_BACK;
     }
     if (choice.error != MV_OK) continue;
     choice.source = !is_active ? SlotSource::kOther : trial ? SlotSource::kTrial : SlotSource::kActive;

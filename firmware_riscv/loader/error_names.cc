@@ -79,8 +79,6 @@ const char* mv_error_name(mv_error error) {
       return "bad-patch";
     case MV_OTHER_VAULT:
       return "other-vault";
-    case MV_OLD_VERSION:
-      return "old-version";
   }
   return "unknown-error";
 }

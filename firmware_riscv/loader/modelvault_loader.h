@@ -75,7 +75,6 @@ typedef enum mv_error {
   /* A field update's. */
   MV_BAD_PATCH = 96,   /* No patch, a damaged one, or one that does not fit this board's slots. */
   MV_OTHER_VAULT = 97, /* The patch is for another vault than the one that runs. */
-  MV_OLD_VERSION = 98, /* The vault's version is below the least that the board takes. */
 } mv_error;
 
 /* A word without spaces, such as "digest-mismatch"; never NULL. */

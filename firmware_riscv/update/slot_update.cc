@@ -164,7 +164,7 @@ mv_error Updater<kSteps>::Prove(uint64_t* version) {
   mv_error error = Digest(target_, reader_.header().new_size, buffer_, &digest);
   if (error == MV_OK && digest != reader_.header().new_digest) error = MV_DIGEST_MISMATCH;
   if (error == MV_OK) error = host_.verify(host_.context, target_slot_, version);
-  if (error == MV_OK && *version < state_->least_version()) error = MV_OLD_VERSION;
+  if (error == MV_OK && *version < state_->least_version()) error = MV_ROLLED_BACK;
   return error;
 }
 

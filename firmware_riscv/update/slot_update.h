@@ -32,7 +32,7 @@ struct UpdateSlots {
 //   MV_OK              the new vault is active, or was made active by this patch before and runs
 //   MV_BAD_PATCH       the patch is damaged, or does not fit these slots
 //   MV_OTHER_VAULT     it is for another vault than the one that runs
-//   MV_OLD_VERSION     the new vault's version is below the floor
+//   MV_ROLLED_BACK     the new vault's version is below the floor
 //   MV_NOT_FINISHED    nothing was chosen, or the running vault is on trial
 //   MV_WORKSPACE_TOO_SMALL, MV_CHECKSUM_MISMATCH, MV_DIGEST_MISMATCH, what host.verify() says of the new vault, and
 //   errors of the flash

@@ -292,7 +292,7 @@ TEST_F(DeviceStateTest, AVaultBelowTheFloorIsNotStarted) {
   vaults.versions[1] = 4;
   EXPECT_EQ(ChooseSlot(&state, vaults.Host()).source, SlotSource::kOther);
   vaults.versions[1] = 3;
-  EXPECT_EQ(ChooseSlot(&state, vaults.Host()).error, MV_OLD_VERSION);
+  EXPECT_EQ(ChooseSlot(&state, vaults.Host()).error, MV_ROLLED_BACK);
 }
 
 TEST_F(DeviceStateTest, ATrialHasItsAttemptsAndIsThenGivenUp) {

@@ -180,7 +180,7 @@ TEST_F(SlotUpdateTest, ATrialIsNotOverwrittenNorItsWayBack) {
 TEST_F(SlotUpdateTest, AVaultThatDoesNotVerifyOrIsTooOldIsNotMadeActive) {
   ASSERT_EQ(Apply(Patch(old_, new_)), MV_OK);
   EXPECT_EQ(Apply(Patch(new_, CampaignVault(9, 3000, kDamaged))), MV_CHECKSUM_MISMATCH);
-  EXPECT_EQ(Apply(Patch(new_, CampaignVault(1, 3000))), MV_OLD_VERSION);
+  EXPECT_EQ(Apply(Patch(new_, CampaignVault(1, 3000))), MV_ROLLED_BACK);
   EXPECT_EQ(Boot().version, 2u);
   EXPECT_EQ(Boot().source, SlotSource::kActive);
   ASSERT_EQ(Apply(Patch(new_, CampaignVault(3, 3000))), MV_OK);
