@@ -3,11 +3,11 @@
 //   make_free_golden tests/vault/golden
 //
 // Which base tensor serves which of the variant's is said here and not found by name: the names are not the format's.
-#include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <string>
 
+#include "tests/golden_main.h"
 #include "tests/restore/coded_models.h"
 
 namespace modelvault {
@@ -50,12 +50,4 @@ absl::Status Write(const std::string& golden) {
 }  // namespace
 }  // namespace modelvault
 
-int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: %s GOLDEN_FOLDER\n", argv[0]);
-    return 64;
-  }
-  const absl::Status status = modelvault::Write(argv[1]);
-  if (!status.ok()) std::fprintf(stderr, "%s\n", status.ToString().c_str());
-  return status.ok() ? 0 : 1;
-}
+int main(int argc, char** argv) { return modelvault::WriteGolden(argc, argv, modelvault::Write); }

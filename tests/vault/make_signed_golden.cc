@@ -2,9 +2,9 @@
 // by two of three keys that came after another one.
 //
 //   make_signed_golden tests/vault/golden
-#include <cstdio>
 #include <string>
 
+#include "tests/golden_main.h"
 #include "tests/vault/signed_golden.h"
 #include "tests/vault/test_keys.h"
 #include "vault/file_system.h"
@@ -25,12 +25,4 @@ absl::Status Write(const std::string& golden) {
 }  // namespace
 }  // namespace modelvault
 
-int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: %s GOLDEN_FOLDER\n", argv[0]);
-    return 64;
-  }
-  const absl::Status status = modelvault::Write(argv[1]);
-  if (!status.ok()) std::fprintf(stderr, "%s\n", status.ToString().c_str());
-  return status.ok() ? 0 : 1;
-}
+int main(int argc, char** argv) { return modelvault::WriteGolden(argc, argv, modelvault::Write); }

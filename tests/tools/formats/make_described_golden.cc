@@ -3,7 +3,6 @@
 //   make_described_golden tests/vault/golden
 //
 // Which bytes are tensors is said here: the models are of no format.
-#include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "restore/described_frame.h"
+#include "tests/golden_main.h"
 #include "tests/restore/coded_models.h"
 #include "tests/vault/memory_file.h"
 #include "tools/formats/described/described_format.h"
@@ -79,12 +79,4 @@ absl::Status Write(const std::string& golden) {
 }  // namespace
 }  // namespace modelvault
 
-int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: %s GOLDEN_FOLDER\n", argv[0]);
-    return 64;
-  }
-  const absl::Status status = modelvault::Write(argv[1]);
-  if (!status.ok()) std::fprintf(stderr, "%s\n", status.ToString().c_str());
-  return status.ok() ? 0 : 1;
-}
+int main(int argc, char** argv) { return modelvault::WriteGolden(argc, argv, modelvault::Write); }
