@@ -215,7 +215,8 @@ TEST(SignatureViewTest, TakesAsManyAsThereMayBe) {
   }
   section.signatures.resize(16);
   SignedRoot root;
-  ASSERT_EQ(Parse(EncodeSignature(section), HeaderOf(section), &root, nullptr), CoreStatus::kOk);
+  const std::string bytes = EncodeSignature(section);  // The root views it.
+  ASSERT_EQ(Parse(bytes, HeaderOf(section), &root, nullptr), CoreStatus::kOk);
   EXPECT_EQ(root.KeySetAt(15).number, 16u);
   section.key_sets.push_back(TestKeySet(keys, 16, 17));
   section.key_sets.back().signatures.resize(16);
