@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "restore/infer/network_view.h"
 #include "restore/stream_memory.h"
 #include "vault/error_place.h"
+#include "vault/hex_text.h"
 #include "vault/model_digester.h"
 #include "vault/ordered_parallel.h"
 
@@ -16,10 +16,6 @@ namespace modelvault {
 namespace {
 
 constexpr size_t kMaxTileSize = size_t{1} << 24;
-
-std::string Hex(const std::array<uint8_t, 16>& digest) {
-  return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
-}
 
 // The base as a coder reads it.
 class VaultBaseSource : public DataSource {
@@ -245,7 +241,7 @@ absl::Status VaultModel::Restore(const RestoreOptions& options, const Consumer& 
   const std::string model = is_base_ ? "base" : absl::StrCat("variant '", name_, "'");
   return absl::DataLossError(absl::StrFormat(
       "%s: %s: digest mismatch over %d bytes: expected XXH3-128 %s and XXH64 %016x, computed %s and %016x",
-      restorer_->vault().path(), model, data_size(), Hex(digests_.xxh3), digests_.xxh64, Hex(computed.xxh3),
+      restorer_->vault().path(), model, data_size(), HexText(digests_.xxh3), digests_.xxh64, HexText(computed.xxh3),
       computed.xxh64));
 }
 

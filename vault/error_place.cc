@@ -30,6 +30,10 @@ std::optional<uint64_t> OffsetIn(const absl::Status& status, absl::string_view w
 
 }  // namespace
 
+absl::Status InFile(absl::string_view path, const absl::Status& status) {
+  return absl::Status(status.code(), absl::StrCat(path, ": ", status.message()));
+}
+
 absl::Status AtFileOffset(absl::Status status, uint64_t offset) { return At(std::move(status), kFileOffset, offset); }
 
 absl::Status AtDataOffset(absl::Status status, uint64_t offset) { return At(std::move(status), kDataOffset, offset); }

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 
 namespace modelvault {
 
@@ -14,6 +15,9 @@ struct ErrorPlace {
   std::optional<uint64_t> file_offset;  // In the file: of the damaged part, or of the read that failed.
   std::optional<uint64_t> data_offset;  // In a model's data section, of the first byte that was not restored.
 };
+
+// Puts the file's name before what went wrong inside it; no place comes with it. OK stays OK.
+absl::Status InFile(absl::string_view path, const absl::Status& status);
 
 // Adds the place to an error. One that is known already stays: the first to tell was nearest.
 absl::Status AtFileOffset(absl::Status status, uint64_t offset);

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cstring>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "vault/core/vault_proof.h"
 #include "vault/crypto.h"
 #include "vault/error_place.h"
+#include "vault/hex_text.h"
 #include "vault/section_encoder.h"
 #include "vault/signature_section.h"
 
@@ -15,10 +15,6 @@ namespace modelvault {
 namespace {
 
 constexpr uint64_t kMaxKeptBytes = 8u << 20;
-
-std::string HexDigest(const uint8_t* digest) {
-  return absl::BytesToHexString({reinterpret_cast<const char*>(digest), kDigestSize});
-}
 
 // What is wrong with tile `tile`, whose bytes these are.
 absl::Status NotAuthentic(const std::string& path, const SignedRoot& root, const NamedObject& object, size_t tile,
@@ -30,7 +26,7 @@ absl::Status NotAuthentic(const std::string& path, const SignedRoot& root, const
   return AtFileOffset(
       absl::PermissionDeniedError(absl::StrCat(
           path, ": ", object.name, whole ? "" : absl::StrCat(", tile ", tile), " at offset 0x", absl::Hex(offset),
-          " is not what was signed: expected digest ", HexDigest(expected), ", found ", HexDigest(found.data()))),
+          " is not what was signed: expected digest ", HexText({expected, kDigestSize}), ", found ", HexText(found))),
       offset);
 }
 

@@ -28,7 +28,7 @@ absl::Status VaultReader::OpenSealed(const TenantKeys& keys) {
   for (uint32_t i = 0; i < root_.tenant_count; ++i) {
     const TenantView tenant = root_.TenantAt(i);
     absl::StatusOr<std::optional<SecretKey>> key = FindContentKey(tenant, keys);
-    if (!key.ok()) return absl::Status(key.status().code(), absl::StrCat(path(), ": ", key.status().message()));
+    if (!key.ok()) return InFile(path(), key.status());
     if (key->has_value()) content_keys_.emplace(PrefixOf(tenant), **key);
   }
   for (size_t i = 0; i < variants_.size(); ++i) {

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cstring>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "codec/text_bytes.h"
 #include "vault/core/vault_proof.h"
 #include "vault/crypto.h"
+#include "vault/hex_text.h"
 #include "vault/section_encoder.h"
 
 namespace modelvault {
@@ -226,7 +226,7 @@ absl::Status PlaceSignature(absl::string_view message, const PublicKey& key, con
                             SignatureSection* section) {
   const KeySet& signers = section->key_sets.back();
   const size_t place = signers.Find(key);
-  const std::string name = absl::BytesToHexString({reinterpret_cast<const char*>(key.data()), key.size()});
+  const std::string name = HexText(key);
   if (place == signers.keys.size()) {
     return absl::PermissionDeniedError(absl::StrCat("key ", name, " is none of the ", signers.keys.size(),
                                                     " keys of key set ", signers.number, ", which signs"));

@@ -51,11 +51,6 @@ absl::Status DamagedAt(uint64_t offset, const std::string& path, const Args&... 
   return AtFileOffset(Damaged(path, args...), offset);
 }
 
-// Puts the file's name before what went wrong inside it.
-absl::Status InFile(const std::string& path, const absl::Status& status) {
-  return absl::Status(status.code(), absl::StrCat(path, ": ", status.message()));
-}
-
 // What the header field at `offset`, which is out of its range, should hold and does.
 std::string BadHeaderField(uint32_t offset, ByteView bytes) {
   const uint8_t* const field = bytes.data + offset;

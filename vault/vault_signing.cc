@@ -6,15 +6,11 @@
 #include "codec/core/xxh64.h"
 #include "vault/core/vault_proof.h"
 #include "vault/crypto.h"
+#include "vault/error_place.h"
 #include "vault/section_encoder.h"
 
 namespace modelvault {
 namespace {
-
-absl::Status InVault(const std::string& path, const absl::Status& status) {
-  if (status.ok()) return status;
-  return absl::Status(status.code(), absl::StrCat(path, ": ", status.message()));
-}
 
 SignatureSection SectionOf(const SigningPlan& plan) {
   SignatureSection section;
@@ -50,8 +46,8 @@ class Resigned {
 
   const VaultReader& vault() const { return *vault_; }
 
-  // Takes the vault's name with this header, whose checksums are made right, and SIGNATURE; all before it stays as it is
-  // but, where it is given, MANIFEST.
+  // Takes the vault's name with this header, whose checksums are made right, and SIGNATURE; all before it stays as it
+  // is but, where it is given, MANIFEST.
   absl::Status Commit(std::string header, const std::string& signature, const std::string* manifest = nullptr) {
     const SectionPlace& place = vault_->header().section(Section::kManifest);
     const size_t copied = manifest == nullptr ? place.end() : place.offset;
@@ -123,7 +119,7 @@ absl::Status SignTenants(const VaultReader& vault, const VaultHeader& header, co
   if (status.ok() && options.sign_root != nullptr) {
     return CheckTenantsSigned(vault.path(), header, *index, *section);
   }
-  return InVault(vault.path(), status);
+  return InFile(vault.path(), status);
 }
 
 // MANIFEST with an entry more in its log.
@@ -219,7 +215,7 @@ absl::Status CheckPlan(const SigningPlan& plan) {
 
 absl::Status PrepareSignature(FileSystem& file_system, absl::string_view path, const SigningPlan& plan,
                               const VaultWriterOptions& options) {
-  if (absl::Status status = InVault(std::string(path), CheckPlan(plan)); !status.ok()) return status;
+  if (absl::Status status = InFile(path, CheckPlan(plan)); !status.ok()) return status;
   absl::StatusOr<std::unique_ptr<Resigned>> resigned = Resigned::Begin(file_system, path, options);
   if (!resigned.ok()) return resigned.status();
   const VaultReader& vault = (*resigned)->vault();
@@ -228,7 +224,7 @@ absl::Status PrepareSignature(FileSystem& file_system, absl::string_view path, c
   if (!objects.ok()) return objects.status();
   section.objects = *std::move(objects);
   const absl::StatusOr<std::string> manifest = LoggedManifest(vault, plan, options);
-  if (!manifest.ok()) return InVault(vault.path(), manifest.status());
+  if (!manifest.ok()) return InFile(vault.path(), manifest.status());
   section.objects[kSectionObjectCount - 1] = DigestObject(*manifest, plan.tile_log2);
 
   VaultHeader header = vault.header();
@@ -245,7 +241,7 @@ absl::Status PrepareSignature(FileSystem& file_system, absl::string_view path, c
   if (options.sign_root != nullptr) {
     const std::string message = RootMessageOf(ToByteView(header_bytes), section);
     if (absl::Status status = PlaceSignatures(message, options.sign_root, &section); !status.ok()) {
-      return InVault(vault.path(), status);
+      return InFile(vault.path(), status);
     }
   }
   return (*resigned)->Commit(header_bytes, EncodeSignature(section), &*manifest);
@@ -292,7 +288,7 @@ absl::Status AddRootSignatures(FileSystem& file_system, absl::string_view path,
   if (!message.ok()) return message.status();
   for (const auto& [key, signature] : signatures) {
     if (absl::Status status = PlaceSignature(*message, key, signature, &*section); !status.ok()) {
-      return InVault(vault.path(), status);
+      return InFile(vault.path(), status);
     }
   }
   const ByteView header = vault.header_bytes();

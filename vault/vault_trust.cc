@@ -3,19 +3,14 @@
 #include <algorithm>
 
 #include "absl/status/status.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "vault/core/vault_proof.h"
 #include "vault/crypto.h"
+#include "vault/hex_text.h"
 
 namespace modelvault {
 namespace {
-
-template <typename Bytes>
-std::string Hex(const Bytes& bytes) {
-  return absl::BytesToHexString({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-}
 
 // The key set of the vault that has exactly the trusted keys and threshold.
 std::optional<Digest> FindKeySet(const SignatureSection& section, const VaultTrust& trust) {
@@ -30,12 +25,12 @@ std::optional<Digest> FindKeySet(const SignatureSection& section, const VaultTru
 std::string Untrusted(const SignatureSection& section, const VaultTrust& trust) {
   const std::string expected =
       trust.key_set.has_value()
-          ? absl::StrCat("key set ", Hex(*trust.key_set))
+          ? absl::StrCat("key set ", HexText(*trust.key_set))
           : absl::StrCat(
                 int{trust.threshold}, " of the keys ",
-                absl::StrJoin(trust.keys, ", ", [](std::string* out, const PublicKey& key) { *out += Hex(key); }));
+                absl::StrJoin(trust.keys, ", ", [](std::string* out, const PublicKey& key) { *out += HexText(key); }));
   const std::string found = absl::StrJoin(section.key_sets, ", ", [](std::string* out, const KeySet& set) {
-    absl::StrAppend(out, Hex(set.digest()), " (", int{set.threshold}, " of ", set.keys.size(), ")");
+    absl::StrAppend(out, HexText(set.digest()), " (", int{set.threshold}, " of ", set.keys.size(), ")");
   });
   return absl::StrCat("signed by others: expected ", expected, ", found the key sets ", found);
 }
@@ -45,8 +40,8 @@ std::string BadSignature(const SignatureSection& section, const RootFault& fault
   const KeySet& signers = fault.in_chain ? section.key_sets[fault.key_set - 1] : set;
   const std::string what = fault.in_chain ? absl::StrCat("key set ", set.number) : "the root";
   if (fault.signature < signers.keys.size()) {
-    return absl::StrCat("signature ", fault.signature, " of ", what, ", by key ", Hex(signers.keys[fault.signature]),
-                        ", is not valid");
+    return absl::StrCat("signature ", fault.signature, " of ", what, ", by key ",
+                        HexText(signers.keys[fault.signature]), ", is not valid");
   }
   const std::vector<Signature>& signatures = fault.in_chain ? set.signatures : section.signatures;
   const auto there = std::count_if(signatures.begin(), signatures.end(),

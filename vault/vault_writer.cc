@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "codec/core/codec_format.h"
+#include "vault/error_place.h"
 #include "vault/variant_name.h"
 
 namespace modelvault {
@@ -281,7 +282,7 @@ absl::StatusOr<std::string> VaultWriter::SealOpen(absl::string_view head, absl::
   absl::StatusOr<std::string> sealed_header = EncodeSealedHeader(
       {.name = variant.name, .digests = variant.digests, .header = std::string(header)}, base_header_);
   if (!sealed_header.ok()) {
-    return absl::Status(sealed_header.status().code(), absl::StrCat(path(), ": ", sealed_header.status().message()));
+    return InFile(path(), sealed_header.status());
   }
   SealedVariant sealed =
       SealVariant(*open_->content_key, signature_->vault_id, open_->index_name, blob, *sealed_header);
@@ -369,10 +370,10 @@ absl::Status VaultWriter::Finish() {
     headers.log = log_;
   }
   absl::Status shared = ShareHeaders(&headers);
-  if (!shared.ok()) return absl::Status(shared.code(), absl::StrCat(path(), ": ", shared.message()));
+  if (!shared.ok()) return InFile(path(), shared);
   const absl::StatusOr<std::string> manifest_bytes = EncodeManifest(headers);
   if (!manifest_bytes.ok()) {
-    return absl::Status(manifest_bytes.status().code(), absl::StrCat(path(), ": ", manifest_bytes.status().message()));
+    return InFile(path(), manifest_bytes.status());
   }
 
   header_.variant_count = static_cast<uint32_t>(variants_.size());
@@ -443,7 +444,7 @@ absl::Status VaultWriter::WriteSignature(absl::string_view index, absl::string_v
   for (const StoredVariant& stored : variants_) section.objects.push_back(*stored.digests);
   header_.features = section.tenants.empty() ? header_.features & ~kFeatureTenants : header_.features | kFeatureTenants;
   absl::Status tenants = SignTenants(header_, index, options_.sign_tenant, &section);
-  if (!tenants.ok()) return absl::Status(tenants.code(), absl::StrCat(path(), ": ", tenants.message()));
+  if (!tenants.ok()) return InFile(path(), tenants);
   SectionPlace& place = header_.section(Section::kSignature);
   place.offset = static_cast<size_t>(AlignUp(header_.file_size));
   place.size = EncodeSignature(section).size();
@@ -452,7 +453,7 @@ absl::Status VaultWriter::WriteSignature(absl::string_view index, absl::string_v
     if (absl::Status s = CheckTenantsSigned(path(), header_, index, section); !s.ok()) return s;
     const std::string message = RootMessageOf(ToByteView(EncodeHeader(header_)), section);
     absl::Status placed = PlaceSignatures(message, options_.sign_root, &section);
-    if (!placed.ok()) return absl::Status(placed.code(), absl::StrCat(path(), ": ", placed.message()));
+    if (!placed.ok()) return InFile(path(), placed);
   }
   const std::string bytes = EncodeSignature(section);
   place.checksum = Xxh64::Of(ToByteView(bytes));

@@ -6,14 +6,13 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "vault/format.h"
+#include "vault/hex_text.h"
 #include "vault/near_name.h"
 
 namespace modelvault {
 
 DigestTexts::DigestTexts(const ModelDigests& digests)
-    : xxh3_128(absl::BytesToHexString(
-          absl::string_view(reinterpret_cast<const char*>(digests.xxh3.data()), digests.xxh3.size()))),
-      xxh64(absl::StrCat(absl::Hex(digests.xxh64, absl::kZeroPad16))) {}
+    : xxh3_128(HexText(digests.xxh3)), xxh64(absl::StrCat(absl::Hex(digests.xxh64, absl::kZeroPad16))) {}
 
 OpenedVault::OpenedVault(NamedVault vault) : named(std::move(vault)) {
   digests.reserve(base_position() + 1);

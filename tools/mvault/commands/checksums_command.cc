@@ -7,6 +7,7 @@
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/reports/checksum_list.h"
+#include "vault/hex_text.h"
 
 namespace modelvault {
 namespace {
@@ -23,7 +24,7 @@ absl::StatusOr<ExitCode> Checksums(Session& session, const Arguments& arguments)
   if (!list.ok()) return list.status();
   if (arguments.json) {
     Json json = {{"vault", arguments.vault}, {"checksums", Json::object()}};
-    for (const auto& [what, digest] : *list) json["checksums"][what] = Hex(digest);
+    for (const auto& [what, digest] : *list) json["checksums"][what] = HexText(digest);
     session.console.PrintJson(json);
   } else {
     session.console.Print(FormatChecksums(*list));

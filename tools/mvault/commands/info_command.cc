@@ -25,6 +25,7 @@
 #include "tools/mvault/reports/network_report.h"
 #include "tools/mvault/reports/signature_report.h"
 #include "vault/format.h"
+#include "vault/hex_text.h"
 
 namespace modelvault {
 namespace {
@@ -102,7 +103,7 @@ Json ModelJson(const NamedVault& vault, const NamedModel& open, const std::strin
           {"stored_bytes", open.model->stored_size()},
           {"weights", vault.weights()},
           {"bits_per_weight", BitsPerWeight(open.model->stored_size(), vault.weights())},
-          {"xxh3_128", Hex(digests.xxh3)},
+          {"xxh3_128", HexText(digests.xxh3)},
           {"xxh64", FormatHash(digests.xxh64)}};
 }
 
@@ -113,7 +114,7 @@ std::string ModelText(const NamedVault& vault, const NamedModel& open) {
       "digests of the data: XXH3-128 %s, XXH64 %s\n\n",
       Printable(open.model->name()), Grouped(open.file_size()), Grouped(open.frame.size()),
       Grouped(open.model->data_size()), Grouped(open.model->stored_size()),
-      FormatBits(BitsPerWeight(open.model->stored_size(), vault.weights())), Hex(digests.xxh3),
+      FormatBits(BitsPerWeight(open.model->stored_size(), vault.weights())), HexText(digests.xxh3),
       FormatHash(digests.xxh64));
 }
 
@@ -169,7 +170,7 @@ absl::StatusOr<ExitCode> InfoOfVault(Session& session, const Arguments& argument
                  {"segment_size", header.segment_size},
                  {"weights", vault.weights()},
                  {"base_data_bytes", header.base_data_size},
-                 {"base_xxh3_128", Hex(digests.xxh3)},
+                 {"base_xxh3_128", HexText(digests.xxh3)},
                  {"base_xxh64", FormatHash(digests.xxh64)},
                  {"variants", variant_count},
                  {"network", NetworkJsonOf(vault)},
@@ -187,7 +188,7 @@ absl::StatusOr<ExitCode> InfoOfVault(Session& session, const Arguments& argument
       "base: %s of data, XXH3-128 %s, XXH64 %s\n%s%s\n%s\n",
       Printable(arguments.vault), Grouped(account->file), kVersionMajor, header.version_minor(),
       Counted(variant_count, "variant"), Counted(vault.weights(), "weight"), Grouped(header.chunk_size),
-      Grouped(header.segment_size), Counted(header.base_data_size, "byte"), Hex(digests.xxh3),
+      Grouped(header.segment_size), Counted(header.base_data_size, "byte"), HexText(digests.xxh3),
       FormatHash(digests.xxh64), NetworkTextOf(vault), SignatureText(vault.vault()),
       FormatParts(Parts(*account), account->file));
   std::vector<std::string> modes;

@@ -1,7 +1,6 @@
 #include <memory>
 #include <string>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -11,6 +10,7 @@
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/keys/key_file.h"
 #include "tools/mvault/keys/signing_key.h"
+#include "vault/hex_text.h"
 
 namespace modelvault {
 namespace {
@@ -74,7 +74,7 @@ absl::StatusOr<ExitCode> Keygen(Session& session, const Arguments& arguments) {
                                         : arguments.tenant ? "tenant"
                                                            : "signing"},
                                {"key_id", KeyId(key)},
-                               {"public_key", KeyHex(key)},
+                               {"public_key", HexText(key)},
                                {"secret_file", secret_path},
                                {"public_file", public_path},
                                {"content_file", arguments.tenant ? Json(content_path) : Json(nullptr)}});

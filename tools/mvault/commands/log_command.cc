@@ -4,21 +4,22 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/time/time.h"
 #include "nlohmann/json.hpp"
 #include "tools/formats/readable_text.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/cli/text_table.h"
+#include "tools/mvault/cli/time_text.h"
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/trust_options.h"
 #include "tools/mvault/keys/signing_key.h"
 #include "tools/mvault/reports/formatting.h"
 #include "vault/audit_log.h"
+#include "vault/error_place.h"
+#include "vault/hex_text.h"
 #include "vault/vault_signing.h"
 
 namespace modelvault {
@@ -30,16 +31,6 @@ struct Arguments {
   TrustArguments trust;
   bool json = false;
 };
-
-template <typename Bytes>
-std::string HexOf(const Bytes& bytes) {
-  return absl::BytesToHexString({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-}
-
-std::string TimeText(uint64_t seconds) {
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixSeconds(static_cast<int64_t>(seconds)),
-                          absl::UTCTimeZone());
-}
 
 std::string KindName(LogActionKind kind) {
   switch (kind) {
@@ -79,8 +70,8 @@ std::string ActionText(const LogAction& action) {
       return absl::StrCat("renamed ", Printable(action.name), " to ", Printable(action.new_name));
     case LogActionKind::kAdded:
     case LogActionKind::kReplaced:
-      return absl::StrCat(KindName(action.kind), " ", Printable(action.name), " (", HexOf(action.digest).substr(0, 12),
-                          ")");
+      return absl::StrCat(KindName(action.kind), " ", Printable(action.name), " (",
+                          HexText(action.digest).substr(0, 12), ")");
     case LogActionKind::kRemoved:
       return absl::StrCat("removed ", Printable(action.name));
     case LogActionKind::kCompacted:
@@ -103,7 +94,7 @@ Json ActionJson(const LogAction& action) {
   return {{"action", KindName(action.kind)},
           {"name", text(action.name)},
           {"new_name", text(action.new_name)},
-          {"digest", action.digest == LogAction().digest ? Json(nullptr) : Json(HexOf(action.digest))},
+          {"digest", action.digest == LogAction().digest ? Json(nullptr) : Json(HexText(action.digest))},
           {"count", action.count}};
 }
 
@@ -117,12 +108,12 @@ absl::StatusOr<ExitCode> Log(Session& session, const Arguments& arguments) {
     return absl::NotFoundError(absl::StrCat(arguments.vault, ": has no log: it begins with 'mvault sign'"));
   }
   const absl::StatusOr<std::vector<LogEntry>> log = DecodeLog(stored);
-  if (!log.ok()) return absl::Status(log.status().code(), absl::StrCat(arguments.vault, ": ", log.status().message()));
+  if (!log.ok()) return InFile(arguments.vault, log.status());
   const std::vector<Digest> chain = ChainOf(stored);
   size_t first = 0;
   if (!arguments.since.empty()) {
     const auto known = std::find_if(chain.begin(), chain.end(), [&](const Digest& digest) {
-      return HexOf(digest) == absl::AsciiStrToLower(arguments.since);
+      return HexText(digest) == absl::AsciiStrToLower(arguments.since);
     });
     if (known == chain.end()) {
       return absl::PermissionDeniedError(absl::StrCat(arguments.vault, ": its log of ", chain.size(),
@@ -133,17 +124,17 @@ absl::StatusOr<ExitCode> Log(Session& session, const Arguments& arguments) {
     first = static_cast<size_t>(known - chain.begin()) + 1;
   }
   if (arguments.json) {
-    Json json = {{"vault", arguments.vault}, {"digest", HexOf(stored.digest)}, {"entries", Json::array()}};
+    Json json = {{"vault", arguments.vault}, {"digest", HexText(stored.digest)}, {"entries", Json::array()}};
     for (size_t i = first; i < log->size(); ++i) {
       const LogEntry& entry = (*log)[i];
       Json actions = Json::array();
       for (const LogAction& action : entry.actions) actions.push_back(ActionJson(action));
       json["entries"].push_back({{"number", i + 1},
                                  {"version", entry.version},
-                                 {"time", TimeText(entry.time)},
+                                 {"time", FormatTime(entry.time)},
                                  {"actions", actions},
                                  {"signed_by", SignersOf(*log, i, vault)},
-                                 {"digest", HexOf(chain[i])}});
+                                 {"digest", HexText(chain[i])}});
     }
     session.console.PrintJson(json);
     return ExitCode::kOk;
@@ -153,13 +144,14 @@ absl::StatusOr<ExitCode> Log(Session& session, const Arguments& arguments) {
     const LogEntry& entry = (*log)[i];
     const std::string signers = absl::StrJoin(SignersOf(*log, i, vault), " ");
     const std::string number = absl::StrCat(entry.version);
-    if (entry.actions.empty()) table.AddRow({number, TimeText(entry.time), "nothing", signers});
+    if (entry.actions.empty()) table.AddRow({number, FormatTime(entry.time), "nothing", signers});
     for (const LogAction& action : entry.actions) {
       const bool leads = &action == &entry.actions.front();
-      table.AddRow({leads ? number : "", leads ? TimeText(entry.time) : "", ActionText(action), leads ? signers : ""});
+      table.AddRow(
+          {leads ? number : "", leads ? FormatTime(entry.time) : "", ActionText(action), leads ? signers : ""});
     }
   }
-  session.console.Print(absl::StrFormat("%sdigest of the log: %s\n", table.Format(), HexOf(stored.digest)));
+  session.console.Print(absl::StrFormat("%sdigest of the log: %s\n", table.Format(), HexText(stored.digest)));
   return ExitCode::kOk;
 }
 

@@ -17,6 +17,7 @@
 #include "tools/mvault/reports/formatting.h"
 #include "tools/mvault/reports/network_report.h"
 #include "vault/format.h"
+#include "vault/hex_text.h"
 
 namespace modelvault {
 namespace {
@@ -58,7 +59,7 @@ absl::StatusOr<ExitCode> Ls(Session& session, const Arguments& arguments) {
       return {{"name", row.name},
               {"stored_bytes", row.stored_size},
               {"bits_per_weight", BitsPerWeight(row.stored_size, vault->weights())},
-              {"xxh3_128", row.locked ? Json(nullptr) : Json(Hex(row.digests.xxh3))},
+              {"xxh3_128", row.locked ? Json(nullptr) : Json(HexText(row.digests.xxh3))},
               {"xxh64", row.locked ? Json(nullptr) : Json(FormatHash(row.digests.xxh64))},
               {"revoked", has_list ? Json(!trusted->CheckNotRevoked(row.name).ok()) : Json(nullptr)}};
     };
@@ -76,7 +77,7 @@ absl::StatusOr<ExitCode> Ls(Session& session, const Arguments& arguments) {
     std::vector<std::string> cells = {Printable(row.name), Grouped(row.stored_size),
                                       Percent(row.stored_size, sections.file),
                                       FormatBits(BitsPerWeight(row.stored_size, vault->weights())),
-                                      row.locked ? "sealed" : Hex(row.digests.xxh3).substr(0, kShownDigest)};
+                                      row.locked ? "sealed" : HexText(row.digests.xxh3).substr(0, kShownDigest)};
     if (has_list) cells.push_back(trusted->CheckNotRevoked(row.name).ok() ? "" : "revoked");
     table.AddRow(cells);
   };

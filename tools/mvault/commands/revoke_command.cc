@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
@@ -16,6 +15,8 @@
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/signers.h"
 #include "tools/mvault/reports/signature_report.h"
+#include "vault/error_place.h"
+#include "vault/hex_text.h"
 #include "vault/revocation_list.h"
 
 namespace modelvault {
@@ -106,8 +107,7 @@ void Print(Session& session, const Arguments& arguments, const KeySet& signer, c
     for (const Revocation& entry : list.entries) {
       entries.push_back({{"kind", entry.kind == RevocationKind::kTenant ? "tenant" : "variant"},
                          {"below_version", entry.below == kBelowEveryVersion ? Json(nullptr) : Json(entry.below)},
-                         {"what", absl::BytesToHexString(absl::string_view(
-                                      reinterpret_cast<const char*>(entry.what.data()), entry.what.size()))}});
+                         {"what", HexText(entry.what)}});
     }
     session.console.PrintJson(
         {{"command", "revoke"},
@@ -162,7 +162,7 @@ absl::StatusOr<ExitCode> RevokeInList(Session& session, const Arguments& argumen
   const std::string message = RevocationMessageOf(*list);
   for (const auto& [key, signature] : signers->Sign(message)) {
     absl::Status status = PlaceRevocationSignature(signer, key, signature, &*list);
-    if (!status.ok()) return absl::Status(status.code(), absl::StrCat(arguments.list, ": ", status.message()));
+    if (!status.ok()) return InFile(arguments.list, status);
   }
   absl::Status status = WriteTextFile(session.file_system, arguments.list, EncodeRevocations(*list));
   if (!status.ok()) return status;

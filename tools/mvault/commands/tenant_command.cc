@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -19,6 +18,7 @@
 #include "tools/mvault/commands/tenant_keys.h"
 #include "tools/mvault/commands/vault_edit.h"
 #include "tools/mvault/keys/key_file.h"
+#include "vault/hex_text.h"
 #include "vault/tenant.h"
 #include "vault/vault_signing.h"
 
@@ -34,10 +34,6 @@ struct Arguments {
   std::vector<std::string> devices;
   bool replace = false;
 };
-
-std::string Hex(const GroupId& id) {
-  return absl::BytesToHexString({reinterpret_cast<const char*>(id.data()), id.size()});
-}
 
 // The vault's tenants; kPermissionDenied if it was never signed, and so can have none.
 absl::StatusOr<std::vector<TenantRecord>> TenantsOf(const VaultReader& vault) {
@@ -162,9 +158,9 @@ absl::StatusOr<ExitCode> List(Session& session, const Arguments& arguments, cons
     Json json = {{"vault", arguments.edit.vault}, {"tenants", Json::array()}};
     for (const Row& row : *rows) {
       Json groups = Json::array();
-      for (const TenantGroup& group : row.tenant.groups) groups.push_back(Hex(group.id));
+      for (const TenantGroup& group : row.tenant.groups) groups.push_back(HexText(group.id));
       json["tenants"].push_back({{"prefix", row.tenant.prefix},
-                                 {"key", KeyHex(row.tenant.key)},
+                                 {"key", HexText(row.tenant.key)},
                                  {"sealed", (row.tenant.flags & kTenantSealed) != 0},
                                  {"device_groups", groups},
                                  {"variants", row.variants},

@@ -21,6 +21,7 @@
 #include "tools/mvault/reports/checksum_list.h"
 #include "tools/mvault/reports/signature_report.h"
 #include "vault/format.h"
+#include "vault/hex_text.h"
 
 namespace modelvault {
 namespace {
@@ -82,14 +83,14 @@ void Compare(const NamedVault& vault, const ChecksumList& expected, const std::s
     if (!counts(what)) continue;
     const auto found = actual->find(what);
     if (found == actual->end()) {
-      fail(what, absl::StrCat("missing from the vault, expected ", Hex(digest), " by ", list_path));
+      fail(what, absl::StrCat("missing from the vault, expected ", HexText(digest), " by ", list_path));
     } else if (found->second != digest) {
-      fail(what, absl::StrCat("expected ", Hex(digest), " by ", list_path, ", found ", Hex(found->second)));
+      fail(what, absl::StrCat("expected ", HexText(digest), " by ", list_path, ", found ", HexText(found->second)));
     }
   }
   for (const auto& [what, digest] : *actual) {
     if (counts(what) && expected.count(what) == 0) {
-      fail(what, absl::StrCat("extra in the vault (", Hex(digest), "), not in ", list_path));
+      fail(what, absl::StrCat("extra in the vault (", HexText(digest), "), not in ", list_path));
     }
   }
 }

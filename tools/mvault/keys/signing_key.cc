@@ -2,7 +2,7 @@
 
 #include <sodium.h>
 
-#include "absl/strings/escaping.h"
+#include "vault/hex_text.h"
 
 namespace modelvault {
 namespace {
@@ -44,10 +44,6 @@ Signature SigningKey::Sign(absl::string_view message) const {
   return signature;
 }
 
-std::string KeyId(const PublicKey& key) { return KeyHex(key).substr(0, 2 * kShownKey); }
-
-std::string KeyHex(const PublicKey& key) {
-  return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(key.data()), key.size()));
-}
+std::string KeyId(const PublicKey& key) { return HexText(key).substr(0, 2 * kShownKey); }
 
 }  // namespace modelvault

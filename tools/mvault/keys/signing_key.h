@@ -33,8 +33,6 @@ class SigningKey {
 
 // What people tell keys apart by: the first 8 bytes in hexadecimal. Programs compare whole keys.
 std::string KeyId(const PublicKey& key);
-// All of it.
-std::string KeyHex(const PublicKey& key);
 
 }  // namespace modelvault
 

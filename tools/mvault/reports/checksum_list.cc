@@ -11,6 +11,7 @@
 #include "absl/strings/strip.h"
 #include "vault/file_kind.h"
 #include "vault/format.h"
+#include "vault/hex_text.h"
 #include "vault/model_digester.h"
 
 namespace modelvault {
@@ -29,10 +30,6 @@ Xxh3Digest HashOf(const std::string& bytes) {
 
 }  // namespace
 
-std::string Hex(const Xxh3Digest& digest) {
-  return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
-}
-
 absl::StatusOr<ChecksumList> StoredChecksums(const NamedVault& vault) {
   const VaultReader& reader = vault.vault();
   ChecksumList list;
@@ -50,7 +47,7 @@ absl::StatusOr<ChecksumList> StoredChecksums(const NamedVault& vault) {
 
 std::string FormatChecksums(const ChecksumList& list) {
   std::string text = kComment;
-  for (const auto& [what, digest] : list) absl::StrAppend(&text, Hex(digest), kBetween, what, "\n");
+  for (const auto& [what, digest] : list) absl::StrAppend(&text, HexText(digest), kBetween, what, "\n");
   return text;
 }
 

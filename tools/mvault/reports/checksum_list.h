@@ -19,9 +19,6 @@ using Xxh3Digest = std::array<uint8_t, 16>;  // XXH3-128, big-endian.
 // By what is hashed: "data/NAME" is a model's data section, "header/NAME" its file before that; the base is "base".
 using ChecksumList = std::map<std::string, Xxh3Digest>;
 
-// 32 hexadecimal digits.
-std::string Hex(const Xxh3Digest& digest);
-
 // What a vault says its models are: stored digests, and the hashes of the stored headers. Decodes nothing.
 absl::StatusOr<ChecksumList> StoredChecksums(const NamedVault& vault);
 

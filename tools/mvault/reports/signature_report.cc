@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -10,19 +9,15 @@
 #include "tools/mvault/cli/time_text.h"
 #include "tools/mvault/keys/signing_key.h"
 #include "vault/crypto.h"
+#include "vault/hex_text.h"
 #include "vault/vault_signing.h"
 
 namespace modelvault {
 namespace {
 
-template <typename Bytes>
-std::string HexOf(const Bytes& bytes) {
-  return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
-}
-
 Json KeysJson(const std::vector<PublicKey>& keys) {
   Json json = Json::array();
-  for (const PublicKey& key : keys) json.push_back({{"key_id", KeyId(key)}, {"public_key", KeyHex(key)}});
+  for (const PublicKey& key : keys) json.push_back({{"key_id", KeyId(key)}, {"public_key", HexText(key)}});
   return json;
 }
 
@@ -89,7 +84,7 @@ std::string KeyIds(const std::vector<PublicKey>& keys) {
 Json SignatureJson(const VaultReader& vault) {
   if (vault.root() == nullptr) return nullptr;
   const SignatureSection section = DecodeSignature(*vault.root());
-  Json json = {{"vault_id", HexOf(section.vault_id)},
+  Json json = {{"vault_id", HexText(section.vault_id)},
                {"version", section.version},
                {"not_before", TimeJson(section.not_before)},
                {"not_after", TimeJson(section.not_after)},
@@ -98,7 +93,7 @@ Json SignatureJson(const VaultReader& vault) {
     json["key_sets"].push_back({{"number", set.number},
                                 {"threshold", set.threshold},
                                 {"keys", KeysJson(set.keys)},
-                                {"digest", HexOf(set.digest())}});
+                                {"digest", HexText(set.digest())}});
   }
   json["root"] = SignatureCountJson(CountRootSignatures(vault, section));
   json["checked"] = IsChecked(vault);
@@ -109,7 +104,7 @@ std::string SignatureText(const VaultReader& vault) {
   if (vault.root() == nullptr) return "";
   const SignatureSection section = DecodeSignature(*vault.root());
   std::string text =
-      absl::StrFormat("vault %s, version %d, %s\n", HexOf(section.vault_id), section.version, ValidityText(section));
+      absl::StrFormat("vault %s, version %d, %s\n", HexText(section.vault_id), section.version, ValidityText(section));
   for (const KeySet& set : section.key_sets) {
     absl::StrAppendFormat(&text, "key set %d: %d of %s\n", set.number, set.threshold, KeyIds(set.keys));
   }

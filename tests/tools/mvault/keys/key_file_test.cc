@@ -12,6 +12,7 @@
 #include "absl/strings/escaping.h"
 #include "tests/status_matchers.h"
 #include "tests/temp_folder.h"
+#include "vault/hex_text.h"
 
 namespace modelvault {
 namespace {
@@ -59,7 +60,7 @@ TEST_F(KeyFileTest, SignsAsTheStandardDoes) {
   SecretBytes bytes(kKeySize);
   std::copy(seed.begin(), seed.end(), bytes.data());
   const SigningKey key(bytes);
-  EXPECT_EQ(KeyHex(key.public_key()), "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c");
+  EXPECT_EQ(HexText(key.public_key()), "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c");
   const Signature signature = key.Sign("\x72");
   EXPECT_EQ(absl::BytesToHexString(std::string(signature.begin(), signature.end())),
             "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/status_matchers.h"
+#include "vault/hex_text.h"
 
 namespace modelvault {
 namespace {
@@ -32,13 +33,13 @@ TEST(ChecksumListTest, PassesOverCommentsAndEmptyLines) {
   const std::string text = absl::StrCat("# a comment\n\n", kHash, "  data/legal\n#", kHash, "  data/other\n");
   ASSERT_OK_AND_ASSIGN(const ChecksumList list, ParseChecksums(text, "sums"));
   ASSERT_EQ(list.size(), 1u);
-  EXPECT_EQ(Hex(list.at("data/legal")), kHash);
+  EXPECT_EQ(HexText(list.at("data/legal")), kHash);
 }
 
 TEST(ChecksumListTest, ReadsUpperCaseAndALastLineWithoutAnEnd) {
   ASSERT_OK_AND_ASSIGN(const ChecksumList list,
                        ParseChecksums("00112233445566778899AABBCCDDEEFF  header/legal", "sums"));
-  EXPECT_EQ(Hex(list.at("header/legal")), kHash);
+  EXPECT_EQ(HexText(list.at("header/legal")), kHash);
 }
 
 TEST(ChecksumListTest, TakesLineEndsOfWindowsAndAByteOrderMark) {
