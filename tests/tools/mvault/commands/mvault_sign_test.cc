@@ -22,13 +22,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-testing::Matcher<const ProgramRun&> Fails(int exit_code, const std::string& message) {
-  return AllOf(testing::Field(&ProgramRun::exit_code, exit_code), testing::Field(&ProgramRun::err, HasSubstr(message)));
-}
-testing::Matcher<const ProgramRun&> Succeeds(const std::string& text = "") {
-  return AllOf(testing::Field(&ProgramRun::exit_code, 0), testing::Field(&ProgramRun::out, HasSubstr(text)));
-}
-
 bool HasOpenssl() { return std::system("openssl version >/dev/null 2>&1") == 0; }
 
 TEST(MvaultKeygenTest, MakesPairsThatNothingOverwrites) {

@@ -13,16 +13,8 @@
 namespace modelvault {
 namespace {
 
-using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-testing::Matcher<const ProgramRun&> Fails(int exit_code, const std::string& message) {
-  return AllOf(testing::Field(&ProgramRun::exit_code, exit_code), testing::Field(&ProgramRun::err, HasSubstr(message)));
-}
-testing::Matcher<const ProgramRun&> Succeeds(const std::string& text = "") {
-  return AllOf(testing::Field(&ProgramRun::exit_code, 0), testing::Field(&ProgramRun::out, HasSubstr(text)));
-}
 
 // A vault that ann has signed; bob and cat are tenants' signers.
 class MvaultTenantTest : public testing::Test {

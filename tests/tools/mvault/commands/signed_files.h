@@ -2,6 +2,7 @@
 #ifndef MODELVAULT_TESTS_TOOLS_MVAULT_COMMANDS_SIGNED_FILES_H_
 #define MODELVAULT_TESTS_TOOLS_MVAULT_COMMANDS_SIGNED_FILES_H_
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -20,6 +21,16 @@ using Arguments = std::vector<std::string>;
 inline Arguments operator+(Arguments a, const Arguments& b) {
   a.insert(a.end(), b.begin(), b.end());
   return a;
+}
+
+// What a run prints, with its exit code: why it failed, or what it tells.
+inline testing::Matcher<const ProgramRun&> Fails(int exit_code, const std::string& message) {
+  return testing::AllOf(testing::Field(&ProgramRun::exit_code, exit_code),
+                        testing::Field(&ProgramRun::err, testing::HasSubstr(message)));
+}
+inline testing::Matcher<const ProgramRun&> Succeeds(const std::string& text = "") {
+  return testing::AllOf(testing::Field(&ProgramRun::exit_code, 0),
+                        testing::Field(&ProgramRun::out, testing::HasSubstr(text)));
 }
 
 class SignedFiles {
