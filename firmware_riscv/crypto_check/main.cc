@@ -2,29 +2,17 @@
 // place, from a room in RAM, and prints a line for each: accepted or not, the output. Then the bytes of the room, and
 // of stack that they took. Then the same of the streaming set, without the cases that are not for it. Exit codes: 0
 // done; 1 something failed; 2 a trap; 3 this firmware is without them.
-#include "firmware_riscv/app/phases.h"
 #include "firmware_riscv/crypto/board_crypto.h"
 #include "firmware_riscv/crypto_check/crypto_case.h"
-
-extern "C" {
-extern const uint8_t _vault_start[];
-extern uint8_t _arena_start[], _arena_end[];
-[[noreturn]] void Exit(int code);
-[[noreturn]] void ReportTrap(uint32_t cause, uint32_t pc, uint32_t value);
-int main();
-}
+#include "firmware_riscv/virt_rv32/bare_board.h"
 
 namespace modelvault {
 namespace {
 
-volatile uint8_t* const kUart = reinterpret_cast<volatile uint8_t*>(0x10000000);
-volatile uint32_t* const kFinisher = reinterpret_cast<volatile uint32_t*>(0x00100000);
 // Phases: 0 for what is between; a case's kind, from here on; before and after all cases, a set from here on.
 constexpr uint32_t kFirstCasePhase = 1;
 constexpr uint32_t kBeginPhase = 5;
 constexpr uint32_t kEndPhase = 7;
-
-void BeginPhase(uint32_t phase) { reinterpret_cast<volatile uint32_t*>(kPhaseRegisters)[phase] = 0; }
 
 void PrintHex(const uint8_t* bytes, size_t size) {
   for (size_t i = 0; i < size; ++i) {
@@ -90,11 +78,7 @@ int Check() {
 }  // namespace
 }  // namespace modelvault
 
-void Exit(int code) {
-  *modelvault::kFinisher = code == 0 ? 0x5555u : (static_cast<uint32_t>(code) << 16 | 0x3333u);
-  for (;;) {
-  }
-}
+void Exit(int code) { modelvault::EndEmulator(code); }
 
 void ReportTrap(uint32_t, uint32_t, uint32_t) { Exit(2); }
 

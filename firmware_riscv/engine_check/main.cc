@@ -1,27 +1,15 @@
 // The engine alone on the emulated board: runs what engine_image.h describes, with weights that are copied from flash
 // piece by piece, and prints a line for the prompt and for each token: the token that follows, and the FNV-1a of the
 // scores it was taken from. Then the bytes of memory. Exit codes: 0 done; 1 something failed; 2 a trap.
-#include "firmware_riscv/app/phases.h"
 #include "firmware_riscv/engine_check/engine_image.h"
+#include "firmware_riscv/virt_rv32/bare_board.h"
 #include "restore/infer/engine.h"
 #include "restore/infer/sampler.h"
-
-extern "C" {
-extern const uint8_t _vault_start[];
-extern uint8_t _arena_start[], _arena_end[];
-[[noreturn]] void Exit(int code);
-[[noreturn]] void ReportTrap(uint32_t cause, uint32_t pc, uint32_t value);
-int main();
-}
 
 namespace modelvault {
 namespace {
 
-volatile uint8_t* const kUart = reinterpret_cast<volatile uint8_t*>(0x10000000);
-volatile uint32_t* const kFinisher = reinterpret_cast<volatile uint32_t*>(0x00100000);
 constexpr size_t kPieceSize = 4096;
-
-void BeginPhase(uint32_t phase) { reinterpret_cast<volatile uint32_t*>(kPhaseRegisters)[phase] = 0; }
 
 void PrintHex(uint32_t value) {
   for (int shift = 28; shift >= 0; shift -= 4) *kUart = static_cast<uint8_t>("0123456789abcdef"[value >> shift & 15]);
@@ -181,11 +169,7 @@ int Check() {
 }  // namespace
 }  // namespace modelvault
 
-void Exit(int code) {
-  *modelvault::kFinisher = code == 0 ? 0x5555u : (static_cast<uint32_t>(code) << 16 | 0x3333u);
-  for (;;) {
-  }
-}
+void Exit(int code) { modelvault::EndEmulator(code); }
 
 void ReportTrap(uint32_t, uint32_t, uint32_t) { Exit(2); }
 

@@ -5,21 +5,12 @@
 // The vault's bank, in sectors of 256 KiB: 0 and 1 MiB the slots, 2 MiB the state's three sectors, 3 MiB the patch.
 #include "firmware_riscv/app/phases.h"
 #include "firmware_riscv/update/slot_update.h"
+#include "firmware_riscv/virt_rv32/bare_board.h"
 #include "firmware_riscv/virt_rv32/cfi_flash.h"
-
-extern "C" {
-extern const uint8_t _vault_start[];
-extern uint8_t _arena_start[], _arena_end[];
-[[noreturn]] void Exit(int code);
-[[noreturn]] void ReportTrap(uint32_t cause, uint32_t pc, uint32_t value);
-int main();
-}
 
 namespace modelvault {
 namespace {
 
-volatile uint8_t* const kUart = reinterpret_cast<volatile uint8_t*>(0x10000000);
-volatile uint32_t* const kFinisher = reinterpret_cast<volatile uint32_t*>(0x00100000);
 constexpr uint32_t kMebibyte = 1u << 20;
 constexpr uint32_t kSectorSize = 256u << 10;
 constexpr size_t kBufferSize = 4096;
@@ -118,11 +109,7 @@ int Run() {
 }  // namespace
 }  // namespace modelvault
 
-void Exit(int code) {
-  *modelvault::kFinisher = code == 0 ? 0x5555u : (static_cast<uint32_t>(code) << 16 | 0x3333u);
-  for (;;) {
-  }
-}
+void Exit(int code) { modelvault::EndEmulator(code); }
 
 void ReportTrap(uint32_t, uint32_t, uint32_t) { Exit(2); }
 
