@@ -51,6 +51,14 @@ class BoardProofTest : public testing::Test {
   }
 
   std::string Signed(const SigningPlan& plan) const { return SignedBytes(TheSmallVault().bytes, plan, {ann_}); }
+  // By the keys that are to come after those.
+  std::string SignedByTheNextKeySet() const {
+    KeySet next = TestKeySet({eve_}, 1, 2);
+    SignNext(set_, {ann_}, &next);
+    SigningPlan plan = plan_;
+    plan.key_sets.push_back(next);
+    return SignedBytes(TheSmallVault().bytes, plan, {eve_});
+  }
   // Nothing of the vault is used.
   void ExpectRefused(const std::string& vault, const std::string& error, const std::string& place) const {
     SCOPED_TRACE(error);
@@ -243,11 +251,7 @@ TEST_F(BoardProofTest, WithoutTheListThatMustBeThereOnlyTheBaseBoots) {
 }
 
 TEST_F(BoardProofTest, AKeySetIsFollowedByTheOneItHasSigned) {
-  KeySet next = TestKeySet({eve_}, 1, 2);
-  SignNext(set_, {ann_}, &next);
-  SigningPlan plan = plan_;
-  plan.key_sets.push_back(next);
-  TrustingBoard board(SignedBytes(TheSmallVault().bytes, plan, {eve_}), trust_);
+  TrustingBoard board(SignedByTheNextKeySet(), trust_);
   EXPECT_EQ(board.Boots(), "selected residual");
 }
 
@@ -296,11 +300,7 @@ TEST_F(BoardProofTest, AnOlderVaultDoesNotComeBack) {
 }
 
 TEST_F(BoardProofTest, AnOlderKeySetDoesNotComeBack) {
-  KeySet next = TestKeySet({eve_}, 1, 2);
-  SignNext(set_, {ann_}, &next);
-  SigningPlan plan = plan_;
-  plan.key_sets.push_back(next);
-  TrustingBoard board(SignedBytes(TheSmallVault().bytes, plan, {eve_}), trust_);
+  TrustingBoard board(SignedByTheNextKeySet(), trust_);
   EXPECT_EQ(board.Boots(), "selected residual");
   board.emulated().WriteVault(0, vault_);
   EXPECT_THAT(board.Run(StrapCommand::kBootAndExit).output, StartsWith("vault: untrusted in signature\n"));
