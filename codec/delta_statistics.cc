@@ -4,7 +4,9 @@
 #include <array>
 #include <cmath>
 
+#include "codec/core/bytes.h"
 #include "codec/rans_encoder.h"
+#include "codec/varint.h"
 
 namespace modelvault {
 namespace {
@@ -124,14 +126,32 @@ void DeltaStatistics::Add(size_t i, uint64_t begin, absl::Span<const uint8_t> ba
   }
 }
 
-void DeltaStatistics::Merge(const DeltaStatistics& other) {
-  for (size_t i = 0; i < tensors_.size(); ++i) {
-    Tensor& t = tensors_[i];
-    const Tensor& o = other.tensors_[i];
-    t.variants += o.variants;
-    for (size_t r = 0; r < t.row_hits.size(); ++r) t.row_hits[r] += o.row_hits[r];
-    for (size_t c = 0; c < t.column_hits.size(); ++c) t.column_hits[c] += o.column_hits[c];
+void DeltaStatistics::AppendTo(std::string* out) const {
+  for (const Tensor& t : tensors_) {
+    AppendVarint(out, t.variants);
+    for (const uint64_t hits : t.row_hits) AppendVarint(out, hits);
+    for (const uint64_t hits : t.column_hits) AppendVarint(out, hits);
   }
+}
+
+bool DeltaStatistics::Merge(absl::Span<const uint8_t> counts) {
+  ByteReader reader({counts.data(), counts.size()});
+  const auto add = [&](uint64_t* count) {
+    uint64_t more = 0;
+    if (!reader.ReadVarint(&more)) return false;
+    *count += more;
+    return true;
+  };
+  for (Tensor& t : tensors_) {
+    if (!add(&t.variants)) return false;
+    for (uint64_t& hits : t.row_hits) {
+      if (!add(&hits)) return false;
+    }
+    for (uint64_t& hits : t.column_hits) {
+      if (!add(&hits)) return false;
+    }
+  }
+  return reader.remaining() == 0;
 }
 
 DeltaStatistics::Prior DeltaStatistics::MakePrior(size_t i) const {

@@ -29,8 +29,10 @@ class DeltaStatistics {
   void Add(size_t i, uint64_t begin, absl::Span<const uint8_t> base, absl::Span<const uint8_t> variant);
   void AddVariant(size_t i) { ++tensors_[i].variants; }
 
-  // Adds another's counts, of the same base.
-  void Merge(const DeltaStatistics& other);
+  // Appends all counts as bytes, for Merge() of statistics of the same base.
+  void AppendTo(std::string* out) const;
+  // Adds counts that AppendTo() wrote. False if they are not of such a base; what is here is then not to be used.
+  [[nodiscard]] bool Merge(absl::Span<const uint8_t> counts);
 
   // The prior of one tensor in the form MODEL stores: flags, level, and a class for each row and column (empty
   // without). Whatever saves no more than it costs to store is left out.

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 
+#include "codec/text_bytes.h"
 #include "tests/codec/model_fixture.h"
 
 namespace modelvault {
@@ -159,12 +161,26 @@ TEST(DeltaStatisticsTest, PiecesAndMergesCountLikeTheWhole) {
       }
       in_pieces->AddVariant(1);
     }
-    merged.Merge(one);
+    std::string counts;
+    one.AppendTo(&counts);
+    ASSERT_TRUE(merged.Merge(BytesOf(counts)));
   }
   ASSERT_NE(whole.MakePrior(1).flags, 0);
   ExpectSamePrior(pieces.MakePrior(1), whole.MakePrior(1));
   ExpectSamePrior(merged.MakePrior(1), whole.MakePrior(1));
   EXPECT_EQ(merged.MakePrior(0).flags, 0);
+}
+
+TEST(DeltaStatisticsTest, CountsOfAnotherBaseAreRefused) {
+  std::string counts;
+  DeltaStatistics({{DType::kI8, 2, 16}, {DType::kF32, 2, 2}}).AppendTo(&counts);
+  const absl::Span<const uint8_t> bytes = BytesOf(counts);
+  EXPECT_TRUE(DeltaStatistics({{DType::kI8, 2, 16}, {DType::kF32, 2, 2}}).Merge(bytes));
+  EXPECT_FALSE(DeltaStatistics({{DType::kI8, 2, 17}, {DType::kF32, 2, 2}}).Merge(bytes));
+  EXPECT_FALSE(DeltaStatistics({{DType::kI8, 2, 16}}).Merge(bytes));
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_FALSE(DeltaStatistics({{DType::kI8, 2, 16}, {DType::kF32, 2, 2}}).Merge(bytes.first(size))) << size;
+  }
 }
 
 TEST(PackNibblesTest, PutsTheFirstLow) {

@@ -8,12 +8,13 @@
 #include "codec/core/shared_tables.h"
 #include "codec/progress_function.h"
 #include "restore/model_file.h"
+#include "tools/packing/executor.h"
 
 namespace modelvault {
 
-// BASE's bytes: of all chunks as BaseEncoder codes them. `shared` is of this very file.
-absl::StatusOr<uint64_t> CodedBaseSize(const ModelFile& file, const SharedTables& shared, uint32_t chunk_size,
-                                       int threads, const ProgressFunction& progress);
+// BASE's bytes: of all chunks as BaseEncoder codes them. `shared` is of this very file. `threads`: 0 for one a core.
+absl::StatusOr<uint64_t> CodedBaseSize(Executor& executor, const ModelFile& file, const SharedTables& shared,
+                                       uint32_t chunk_size, int threads, const ProgressFunction& progress);
 
 // CHUNKS' bytes.
 uint64_t ChunksSize(uint64_t data_size, uint32_t chunk_size);

@@ -14,6 +14,7 @@
 #include "absl/types/span.h"
 #include "codec/progress_function.h"
 #include "codec/shared_tables_builder.h"
+#include "tools/packing/executor.h"
 #include "tools/packing/name_rules.h"
 #include "tools/packing/network_builder.h"
 #include "vault/file_system.h"
@@ -33,8 +34,9 @@ struct PackOptions {
   // How the base is stored. Not given: kFast where that fits the budget, else, and without a budget, kSmall. A vault
   // that is edited keeps what it has.
   std::optional<BaseProfile> profile;
-  int threads = 0;  // 0: one a core.
-  NameRules names;  // How variants' names are matched with the base's.
+  int threads = 0;               // Of each process; 0: one a core.
+  Executor* executor = nullptr;  // Where the jobs run that make a new vault; null: in this process.
+  NameRules names;               // How variants' names are matched with the base's.
   // Of a new vault: every file becomes a data section without anything between the tensors, so that a board restores
   // the whole of it. A vault that is edited keeps what it has.
   bool whole_file = false;

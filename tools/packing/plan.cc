@@ -70,7 +70,9 @@ absl::StatusOr<VaultPlan> PlanVault(FileSystem& file_system, const std::string& 
       ParsedSharedTables::Parse(*std::move(section));
   if (!shared.ok()) return shared.status();
   const uint32_t chunk_size = DefaultChunkSize(base->data_size(), BaseProfile::kSmall);
-  const absl::StatusOr<uint64_t> coded = CodedBaseSize(*base, (*shared)->tables(), chunk_size, threads, progress);
+  ThreadExecutor executor;
+  const absl::StatusOr<uint64_t> coded =
+      CodedBaseSize(executor, *base, (*shared)->tables(), chunk_size, threads, progress);
   if (!coded.ok()) return coded.status();
   plan.base_bytes = *coded;
   plan.chunks_bytes = ChunksSize(base->data_size(), chunk_size);

@@ -1,0 +1,75 @@
+#include "tools/packing/written_check.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+
+namespace modelvault {
+namespace {
+
+// Restores `model` and compares it with the file it came from, byte by byte.
+absl::Status CompareWithFile(const VaultModel& model, const ModelFile& file, int threads) {
+  if (model.data_size() != file.data_size()) {
+    return absl::InternalError(
+        absl::StrCat(file.path(), ": packed ", file.data_size(), " bytes of data, restored ", model.data_size()));
+  }
+  RestoreOptions options;
+  options.threads = threads;
+  std::vector<uint8_t> expected;
+  bool reported = false;
+  absl::Status status = model.Restore(options, [&](uint64_t offset, absl::Span<const uint8_t> bytes) -> absl::Status {
+    expected.resize(bytes.size());
+    reported = true;
+    if (absl::Status read = file.ReadData(offset, absl::MakeSpan(expected)); !read.ok()) return read;
+    if (absl::MakeConstSpan(expected) != bytes) {
+      return absl::DataLossError(absl::StrCat(file.path(), ": restored data differ from the file within ", bytes.size(),
+                                              " bytes from offset ", offset,
+                                              ": did a file change while it was packed?"));
+    }
+    reported = false;
+    return absl::OkStatus();
+  });
+  // What was written a moment ago does not contradict itself unless its parts come from different states of a file.
+  if (!absl::IsDataLoss(status) || reported) return status;
+  return absl::DataLossError(absl::StrCat(file.path(), ": did a file change while it was packed? ", status.message()));
+}
+
+// Compares with the header that the file has now: it was read long before the data.
+absl::Status CompareHeader(const ModelFile& file, const std::string& restored) {
+  const absl::StatusOr<std::string> header = file.ReadFrameAgain();
+  if (!header.ok()) return header.status();
+  if (*header == restored) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat(file.path(), ": the header of ", header->size(),
+                   " bytes does not come back as it is: did a file change while it was packed?"));
+}
+
+}  // namespace
+
+absl::Status CheckBase(const Restorer& restorer, const ModelFile& file, int threads) {
+  const absl::StatusOr<std::unique_ptr<const VaultModel>> model = restorer.OpenBase();
+  if (!model.ok()) return model.status();
+  if (absl::Status status = CompareWithFile(**model, file, threads); !status.ok()) return status;
+  return CompareHeader(file, restorer.vault().base_header());
+}
+
+ProduceFunction CheckJobs(const Restorer* restorer, const std::vector<OpenInput>* inputs, int threads) {
+  return [=](uint64_t i) -> absl::StatusOr<std::string> {
+    const OpenInput& input = (*inputs)[static_cast<size_t>(i)];
+    const absl::StatusOr<std::unique_ptr<const VaultModel>> model = restorer->OpenVariant(input.input->name);
+    if (!model.ok()) return model.status();
+    absl::Status status = CompareWithFile(**model, *input.file, threads);
+    if (!status.ok()) return status;
+    const absl::StatusOr<std::string> header = restorer->vault().variant_header(input.input->name);
+    if (!header.ok()) return header.status();
+    status = CompareHeader(*input.file, *header);
+    if (!status.ok()) return status;
+    return std::string();
+  };
+}
+
+}  // namespace modelvault
