@@ -50,6 +50,29 @@ function(mv_test_headers)
                             <string> <vector> <absl/status/statusor.h> <absl/strings/str_cat.h>)
 endfunction()
 
+# Replaces each source of the test program `name` in the list `sources` by the object that the build folder
+# MODELVAULT_TEST_OBJECTS has of it, where that is set. Tests are compiled alike for every preset of GCC, so that the
+# sanitizers' build, whose tests take longer to compile than its libraries, only has to link them.
+function(mv_reuse_test_objects name sources)
+  if(NOT MODELVAULT_TEST_OBJECTS)
+    return()
+  endif()
+  cmake_path(RELATIVE_PATH CMAKE_CURRENT_SOURCE_DIR BASE_DIRECTORY ${PROJECT_SOURCE_DIR} OUTPUT_VARIABLE folder)
+  set(objects ${${sources}})
+  list(TRANSFORM objects REPLACE "^([a-z_0-9][a-z_0-9/]*\\.cc)$"
+       "${MODELVAULT_TEST_OBJECTS}/${folder}/CMakeFiles/${name}.dir/\\1.o")
+  list(FILTER objects INCLUDE REGEX "\\.o$")
+  foreach(object ${objects})
+    if(NOT EXISTS ${object})
+      message(FATAL_ERROR "MODELVAULT_TEST_OBJECTS: ${object} is not there; build the tests in that folder first")
+    endif()
+  endforeach()
+  set_source_files_properties(${objects} PROPERTIES EXTERNAL_OBJECT ON)
+  set(others ${${sources}})
+  list(FILTER others EXCLUDE REGEX "^[a-z_0-9][a-z_0-9/]*\\.cc$")
+  set(${sources} ${objects} ${others} PARENT_SCOPE)
+endfunction()
+
 # mv_test(NAME SOURCES... DEPS... [LABELS...] [SLOW FILTER]): one GoogleTest program, its cases registered one by one.
 # Those that the filter names have the label `slow`: the sanitizers' run leaves them out.
 # With the label `corpus` it is compiled always, but registered only where the folder MODELVAULT_CORPUS exists; the
@@ -57,7 +80,9 @@ endfunction()
 function(mv_test name)
   cmake_parse_arguments(arg "" "SLOW" "SOURCES;DEPS;LABELS" ${ARGN})
   mv_test_headers()
+  mv_reuse_test_objects(${name} arg_SOURCES)
   add_executable(${name} ${arg_SOURCES})
+  set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX)
   target_link_libraries(${name} PRIVATE ${arg_DEPS} modelvault_test_flags GTest::gmock GTest::gtest GTest::gtest_main)
   target_compile_options(${name} PRIVATE ${MODELVAULT_TEST_OPTIMISATION})
   target_precompile_headers(${name} REUSE_FROM modelvault_test_headers)
