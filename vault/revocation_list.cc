@@ -8,6 +8,7 @@
 #include "vault/crypto.h"
 #include "vault/error_place.h"
 #include "vault/quoted_text.h"
+#include "vault/refusal.h"
 
 namespace modelvault {
 namespace {
@@ -76,8 +77,8 @@ std::array<uint8_t, kSize> Copy(ByteView bytes) {
   return copy;
 }
 
-absl::Status Refuse(const std::string& path, absl::string_view why) {
-  return absl::PermissionDeniedError(absl::StrCat(path, ": the revocation list ", why));
+absl::Status Refuse(const std::string& path, absl::string_view why, Refusal refusal = Refusal::kUntrusted) {
+  return Refused(refusal, absl::StrCat(path, ": the revocation list ", why));
 }
 
 }  // namespace
@@ -160,9 +161,14 @@ absl::StatusOr<ProvenRevocations> ProvenRevocations::Open(FileSystem& file_syste
                                                           const VaultReader& vault, uint64_t least_number) {
   absl::StatusOr<std::string> bytes = ReadFile(file_system, path);
   if (!bytes.ok()) return bytes.status();
+  return FromBytes(path, *std::move(bytes), vault, least_number);
+}
+
+absl::StatusOr<ProvenRevocations> ProvenRevocations::FromBytes(const std::string& path, std::string bytes,
+                                                               const VaultReader& vault, uint64_t least_number) {
   ProvenRevocations list;
   list.path_ = path;
-  list.bytes_ = *std::move(bytes);
+  list.bytes_ = std::move(bytes);
   RevocationView view;
   if (absl::Status status = ParseFile(path, list.bytes_, &view); !status.ok()) return status;
   list.number_ = view.number;
@@ -187,7 +193,8 @@ absl::StatusOr<ProvenRevocations> ProvenRevocations::Open(FileSystem& file_syste
                         : absl::StrCat("has too few signatures, expected at least ", int{root->last_key_set.threshold},
                                        " of ", int{root->last_key_set.key_count}));
     case CoreStatus::kRolledBack:
-      return Refuse(path, absl::StrCat("is an older one: number ", view.number, ", expected at least ", least_number));
+      return Refuse(path, absl::StrCat("is an older one: number ", view.number, ", expected at least ", least_number),
+                    Refusal::kRolledBack);
     default:
       return Refuse(path, CoreStatusName(status));
   }
@@ -207,9 +214,9 @@ absl::Status ProvenRevocations::Check(const VaultReader& vault, absl::string_vie
   const std::string versions = view.below(entry) == kBelowEveryVersion
                                    ? "in every version"
                                    : absl::StrCat("in versions below ", view.below(entry));
-  return absl::PermissionDeniedError(absl::StrCat(vault.path(), ": variant ", Quoted(name), ": revoked ", who, versions,
-                                                  "; this is version ", vault.root()->version, " (", path_, ", number ",
-                                                  number_, ")"));
+  return Refused(Refusal::kRevoked,
+                 absl::StrCat(vault.path(), ": variant ", Quoted(name), ": revoked ", who, versions,
+                              "; this is version ", vault.root()->version, " (", path_, ", number ", number_, ")"));
 }
 
 absl::StatusOr<RevocationList> ReadRevocations(FileSystem& file_system, const std::string& path) {

@@ -1,6 +1,6 @@
 // Revocation lists as values (docs/format.md §14), for whoever makes, extends or holds a vault against one.
 // vault/core/revocation_view.h reads them without copying. Errors: kDataLoss for a file that is no list,
-// kPermissionDenied for one that is not to be believed, and for what it revokes.
+// kPermissionDenied (vault/refusal.h) for one that is not to be believed, and for what it revokes.
 #ifndef MODELVAULT_VAULT_REVOCATION_LIST_H_
 #define MODELVAULT_VAULT_REVOCATION_LIST_H_
 
@@ -62,6 +62,9 @@ class ProvenRevocations {
   // `least_number`.
   static absl::StatusOr<ProvenRevocations> Open(FileSystem& file_system, const std::string& path,
                                                 const VaultReader& vault, uint64_t least_number);
+  // The same for a file's bytes, which messages call `name`.
+  static absl::StatusOr<ProvenRevocations> FromBytes(const std::string& name, std::string bytes,
+                                                     const VaultReader& vault, uint64_t least_number);
 
   uint64_t number() const { return number_; }
   // kPermissionDenied if the variant `name` of `vault`, with which this was opened, is revoked.

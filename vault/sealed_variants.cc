@@ -7,6 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "vault/crypto.h"
 #include "vault/error_place.h"
+#include "vault/quoted_text.h"
+#include "vault/refusal.h"
 #include "vault/section_encoder.h"
 #include "vault/variant_name.h"
 #include "vault/vault_reader.h"
@@ -172,13 +174,28 @@ CoreStatus VaultReader::TenantSigned(uint32_t i) const {
   return status == CoreStatus::kOk ? ProveTenant(root_, index, root_.TenantAt(i), HostCrypto()) : status;
 }
 
+absl::Status VaultReader::CheckNotHidden(absl::string_view name) const {
+  TenantView tenant;
+  if (root_.tenant_count == 0 || FindTenant(root_, ToByteView(name), &tenant) != CoreStatus::kOk) {
+    return absl::OkStatus();
+  }
+  const absl::string_view prefix = PrefixOf(tenant);
+  const bool hides = std::any_of(variants_.begin(), variants_.end(), [&](const VaultVariant& variant) {
+    return variant.locked() && absl::StartsWith(variant.name, prefix);
+  });
+  if (!hides) return absl::OkStatus();
+  return Refused(Refusal::kSealed,
+                 absl::StrCat(path(), ": the variants of tenant '", prefix, "' are sealed, their names, too: if ",
+                              Quoted(name), " is one of them, it needs the tenant's key"));
+}
+
 absl::Status VaultReader::CheckUnlocked(const VaultVariant& variant) const {
   if (!variant.locked()) return absl::OkStatus();
   TenantView tenant;
   absl::string_view prefix;
   if (FindTenant(root_, ToByteView(variant.index_name()), &tenant) == CoreStatus::kOk) prefix = PrefixOf(tenant);
-  return absl::PermissionDeniedError(
-      absl::StrCat(path(), ": variant '", variant.name, "' is sealed by tenant '", prefix, "'; needs its key"));
+  return Refused(Refusal::kSealed, absl::StrCat(path(), ": variant '", variant.name, "' is sealed by tenant '", prefix,
+                                                "'; needs its key"));
 }
 
 }  // namespace modelvault

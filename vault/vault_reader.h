@@ -1,8 +1,9 @@
 // Reads a vault on the host. Everything is checked before it is believed; errors name the file, the part of it, the
 // offset in the file, and what was expected and found. Stored bytes that are wrong: kDataLoss; a version or feature
 // this build does not know: kUnimplemented; no such variant: kNotFound; an index out of range: kInvalidArgument;
-// storage that fails: kUnavailable; a vault that is not what those who are trusted have signed: kPermissionDenied. What
-// is wrong at one place of the file has it as its PlaceOf() (vault/error_place.h).
+// storage that fails: kUnavailable; a vault that is not what those who are trusted have signed, and what needs a key:
+// kPermissionDenied, which says why (vault/refusal.h). What is wrong at one place of the file has it as its PlaceOf()
+// (vault/error_place.h).
 #ifndef MODELVAULT_VAULT_VAULT_READER_H_
 #define MODELVAULT_VAULT_VAULT_READER_H_
 
@@ -158,6 +159,9 @@ class VaultReader {
   std::vector<const VaultVariant*> VariantsInIndexOrder() const;
   // The variant named `name`, or kNotFound. Lives as long as this reader.
   absl::StatusOr<const VaultVariant*> Find(absl::string_view name) const;
+  // kPermissionDenied if `name` may be the name of a locked variant, which INDEX does not tell: a tenant whose prefix
+  // it begins with has some. For whom Find() found none.
+  absl::Status CheckNotHidden(absl::string_view name) const;
 
   // Reads and checks the head of a blob of this vault; a sealed one is read and opened whole. kPermissionDenied if it
   // is locked, or is not what its tenant sealed.

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "vault/core/vault_proof.h"
 #include "vault/crypto.h"
 #include "vault/hex_text.h"
+#include "vault/refusal.h"
 
 namespace modelvault {
 namespace {
@@ -54,9 +54,10 @@ std::string BadSignature(const SignatureSection& section, const RootFault& fault
 
 absl::StatusOr<Digest> CheckRoot(const std::string& path, ByteView header, const SignedRoot& root,
                                  const VaultTrust& trust) {
-  const auto refuse = [&](const auto&... args) {
-    return absl::PermissionDeniedError(absl::StrCat(path, ": ", args...));
+  const auto refuse_as = [&](Refusal why, const auto&... args) {
+    return Refused(why, absl::StrCat(path, ": ", args...));
   };
+  const auto refuse = [&](const auto&... args) { return refuse_as(Refusal::kUntrusted, args...); };
   const SignatureSection section = DecodeSignature(root);
   const std::optional<Digest> trusted = trust.key_set.has_value() ? trust.key_set : FindKeySet(section, trust);
   if (!trusted.has_value()) return refuse(Untrusted(section, trust));
@@ -75,10 +76,11 @@ absl::StatusOr<Digest> CheckRoot(const std::string& path, ByteView header, const
     case CoreStatus::kBadSignature:
       return refuse(BadSignature(section, fault));
     case CoreStatus::kRolledBack:
-      return refuse("version ", root.version, " of the vault, expected at least ", trust.least_version);
+      return refuse_as(Refusal::kRolledBack, "version ", root.version, " of the vault, expected at least ",
+                       trust.least_version);
     case CoreStatus::kExpired:
-      return refuse("valid from ", root.not_before, " to ", root.not_after,
-                    " (seconds since 1970; 0: no limit), now is ", trust.now);
+      return refuse_as(Refusal::kExpired, "valid from ", root.not_before, " to ", root.not_after,
+                       " (seconds since 1970; 0: no limit), now is ", trust.now);
     case CoreStatus::kNotAuthentic:
       return refuse("SIGNATURE: the list of digests differs from what was signed");
     default:

@@ -26,7 +26,7 @@ struct VaultTrust {
 };
 
 // Proves a vault's root: `header` is its header, kHeaderSize bytes. The digest of the key set that has signed it, or
-// kPermissionDenied, which says what is not right with the vault called `path`.
+// kPermissionDenied (vault/refusal.h), which says what is not right with the vault called `path`.
 absl::StatusOr<Digest> CheckRoot(const std::string& path, ByteView header, const SignedRoot& root,
                                  const VaultTrust& trust);
 

@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "vault/error_place.h"
+#include "vault/refusal.h"
 
 // Plain, so that there can be one without memory.
 struct mv_failure {
@@ -47,8 +49,24 @@ struct OwnedFailure : mv_failure {
   const std::string tensor_text;
 };
 
-mv_code CodeOf(absl::StatusCode code) {
-  switch (code) {
+mv_code CodeOf(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::kSealed:
+      return MV_CODE_SEALED;
+    case Refusal::kRolledBack:
+      return MV_CODE_ROLLED_BACK;
+    case Refusal::kExpired:
+      return MV_CODE_EXPIRED;
+    case Refusal::kRevoked:
+      return MV_CODE_REVOKED;
+    default:
+      return MV_CODE_UNTRUSTED;
+  }
+}
+
+mv_code CodeOf(const absl::Status& status) {
+  if (const std::optional<Refusal> refusal = RefusalOf(status); refusal.has_value()) return CodeOf(*refusal);
+  switch (status.code()) {
     case absl::StatusCode::kOk:
       return MV_CODE_OK;
     case absl::StatusCode::kInvalidArgument:
@@ -72,8 +90,6 @@ mv_code CodeOf(absl::StatusCode code) {
       return MV_CODE_CANCELLED;
     case absl::StatusCode::kUnknown:
       return MV_CODE_NOT_SYNCED;
-    case absl::StatusCode::kPermissionDenied:
-      return MV_CODE_SEALED;
     default:
       return MV_CODE_INTERNAL;
   }
@@ -88,7 +104,7 @@ absl::Status Required(bool there, absl::string_view what) {
 }
 
 mv_code EndCall(const absl::Status& status, const FailureContext& context, mv_failure** failure) {
-  const mv_code code = CodeOf(status.code());
+  const mv_code code = CodeOf(status);
   if (failure == nullptr) return code;
   *failure = nullptr;
   if (code == MV_CODE_OK) return code;
@@ -138,6 +154,14 @@ const char* mv_code_name(mv_code code) {
       return "already-exists";
     case MV_CODE_SEALED:
       return "sealed";
+    case MV_CODE_UNTRUSTED:
+      return "untrusted";
+    case MV_CODE_ROLLED_BACK:
+      return "rolled-back";
+    case MV_CODE_EXPIRED:
+      return "expired";
+    case MV_CODE_REVOKED:
+      return "revoked";
     default:
       return "unknown";
   }

@@ -14,10 +14,33 @@ namespace modelvault {
 DigestTexts::DigestTexts(const ModelDigests& digests)
     : xxh3_128(HexText(digests.xxh3)), xxh64(absl::StrCat(absl::Hex(digests.xxh64, absl::kZeroPad16))) {}
 
-OpenedVault::OpenedVault(NamedVault vault) : named(std::move(vault)) {
+OpenedVault::OpenedVault(NamedVault vault, std::optional<ProvenRevocations> revoked)
+    : named(std::move(vault)), revocations(std::move(revoked)) {
   digests.reserve(base_position() + 1);
   for (const VaultVariant& variant : named.vault().variants()) digests.emplace_back(variant.digests);
-  digests.emplace_back(named.vault().base_digests());
+  const VaultReader& reader = named.vault();
+  digests.emplace_back(reader.base_digests());
+  if (reader.root() != nullptr) vault_id = HexText({reader.root()->vault_id().data, reader.root()->vault_id().size});
+  if (reader.key_set_digest().has_value()) key_set = HexText(*reader.key_set_digest());
+}
+
+absl::StatusOr<mv_signature_info> OpenedVault::SignatureInfo() const {
+  const SignedRoot* const root = named.vault().root();
+  if (root == nullptr) return absl::NotFoundError(absl::StrCat(path(), ": has no signature"));
+  mv_signature_info info = {};
+  info.struct_size = sizeof(info);
+  info.is_trusted = key_set.empty() ? 0 : 1;
+  info.version = root->version;
+  info.not_before = root->not_before;
+  info.not_after = root->not_after;
+  info.vault_id = vault_id.c_str();
+  info.key_set = key_set.c_str();
+  info.revocations = revocations.has_value() ? revocations->number() : 0;
+  return info;
+}
+
+absl::Status OpenedVault::CheckNotRevoked(absl::string_view variant) const {
+  return revocations.has_value() ? revocations->Check(named.vault(), variant) : absl::OkStatus();
 }
 
 mv_model_info OpenedVault::InfoOf(size_t position) const {

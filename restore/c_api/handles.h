@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "restore/c_api/include/modelvault/modelvault.h"
 #include "restore/named_vault.h"
+#include "vault/revocation_list.h"
 #include "vault/vault_types.h"
 
 namespace modelvault {
@@ -29,15 +31,22 @@ struct DigestTexts {
 
 // An open vault, shared by its handle and those of its models. Immutable.
 struct OpenedVault {
-  explicit OpenedVault(NamedVault vault);
+  OpenedVault(NamedVault vault, std::optional<ProvenRevocations> revoked);
 
   const std::string& path() const { return named.vault().path(); }
   // Of the variant at this place of the reader's list, or, one past it, of the base.
   mv_model_info InfoOf(size_t position) const;
   size_t base_position() const { return named.vault().variants().size(); }
+  // kNotFound without SIGNATURE.
+  absl::StatusOr<mv_signature_info> SignatureInfo() const;
+  // kPermissionDenied if the list revokes the variant.
+  absl::Status CheckNotRevoked(absl::string_view variant) const;
 
   const NamedVault named;
+  const std::optional<ProvenRevocations> revocations;
   std::vector<DigestTexts> digests;  // By position.
+  std::string vault_id;              // In hexadecimal; with SIGNATURE.
+  std::string key_set;               // The same; with a trust.
 };
 
 // A model whose stored parts have been read. Immutable. It stays where it is: texts and shapes are lent to callers.

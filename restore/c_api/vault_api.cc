@@ -1,5 +1,6 @@
 // mv_vault_*: opening, listing and proving vaults.
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "restore/c_api/failure.h"
 #include "restore/c_api/handles.h"
 #include "restore/c_api/include/modelvault/modelvault.h"
+#include "restore/c_api/open_options.h"
 #include "restore/c_api/read_options.h"
 #include "restore/c_api/source_file.h"
 #include "restore/c_api/stored_formats.h"
@@ -22,13 +24,17 @@
 namespace modelvault {
 namespace {
 
-absl::Status OpenFile(std::unique_ptr<RandomAccessFile> file, mv_vault** vault) {
-  // What models compute is no business of those who read weights, and it lies apart from all that they need.
-  absl::StatusOr<std::unique_ptr<VaultReader>> reader = VaultReader::FromFile(std::move(file), {.network = false});
+absl::Status OpenFile(std::unique_ptr<RandomAccessFile> file, const mv_open_options* caller_options, mv_vault** vault,
+                      FailureContext* context) {
+  const absl::StatusOr<OpenOptions> options = OpenOptions::From(caller_options, context);
+  if (!options.ok()) return options.status();
+  absl::StatusOr<std::unique_ptr<VaultReader>> reader = VaultReader::FromFile(std::move(file), options->reader());
   if (!reader.ok()) return reader.status();
   absl::StatusOr<NamedVault> named = NamedVault::FromReader(*std::move(reader), StoredFormats());
   if (!named.ok()) return named.status();
-  *vault = new mv_vault{std::make_shared<const OpenedVault>(*std::move(named))};
+  absl::StatusOr<std::optional<ProvenRevocations>> revocations = options->OpenRevocations(named->vault(), context);
+  if (!revocations.ok()) return revocations.status();
+  *vault = new mv_vault{std::make_shared<const OpenedVault>(*std::move(named), *std::move(revocations))};
   return absl::OkStatus();
 }
 
@@ -41,10 +47,17 @@ absl::Status VerifyVault(const OpenedVault& vault, const mv_read_options* caller
   if (absl::Status status = reader.CheckPadding(); !status.ok()) return status;
   if (absl::Status status = reader.CheckBaseSection(); !status.ok()) return status;
   if (absl::Status status = reader.CheckNetworkSection(); !status.ok()) return status;
+  if (reader.key_set_digest().has_value()) {
+    if (absl::Status status = reader.CheckSigned(); !status.ok()) return status;
+  }
   std::vector<std::string> names = {kReservedVariantName};
   std::vector<size_t> positions = {vault.base_position()};
   for (size_t position = 0; position < reader.variants().size(); ++position) {
     const VaultVariant& variant = reader.variants()[position];
+    if (absl::Status status = vault.CheckNotRevoked(variant.name); !status.ok()) {
+      context->variant = variant.name;
+      return status;
+    }
     if (!variant.locked()) {
       names.push_back(variant.name);
       positions.push_back(position);
@@ -73,27 +86,43 @@ using modelvault::Required;
 extern "C" {
 
 mv_code mv_vault_open(const char* path, mv_vault** vault, mv_failure** failure) {
+  return mv_vault_open_with(path, nullptr, vault, failure);
+}
+
+mv_code mv_vault_open_with(const char* path, const mv_open_options* options, mv_vault** vault, mv_failure** failure) {
   if (vault != nullptr) *vault = nullptr;
-  return Call(FailureContext{.path = modelvault::OrEmpty(path)}, failure, [&] {
+  FailureContext context{.path = modelvault::OrEmpty(path)};
+  return Call(context, failure, [&] {
     if (absl::Status status = Required(path != nullptr, "path"); !status.ok()) return status;
     if (absl::Status status = Required(vault != nullptr, "vault"); !status.ok()) return status;
     auto file = modelvault::FileSystem::Default().OpenForRead(path);
-    return file.ok() ? modelvault::OpenFile(*std::move(file), vault) : file.status();
+    return file.ok() ? modelvault::OpenFile(*std::move(file), options, vault, &context) : file.status();
   });
 }
 
 mv_code mv_vault_open_memory(const void* bytes, size_t size, const char* name, mv_vault** vault, mv_failure** failure) {
+  return mv_vault_open_memory_with(bytes, size, name, nullptr, vault, failure);
+}
+
+mv_code mv_vault_open_memory_with(const void* bytes, size_t size, const char* name, const mv_open_options* options,
+                                  mv_vault** vault, mv_failure** failure) {
   if (vault != nullptr) *vault = nullptr;
   const char* const known_as = name != nullptr ? name : "memory";
-  return Call(FailureContext{.path = known_as}, failure, [&] {
+  FailureContext context{.path = known_as};
+  return Call(context, failure, [&] {
     if (absl::Status status = Required(bytes != nullptr || size == 0, "bytes"); !status.ok()) return status;
     if (absl::Status status = Required(vault != nullptr, "vault"); !status.ok()) return status;
     const absl::Span<const uint8_t> span(static_cast<const uint8_t*>(bytes), size);
-    return modelvault::OpenFile(std::make_unique<modelvault::CallerMemory>(span, known_as), vault);
+    return modelvault::OpenFile(std::make_unique<modelvault::CallerMemory>(span, known_as), options, vault, &context);
   });
 }
 
 mv_code mv_vault_open_source(const mv_source* source, mv_vault** vault, mv_failure** failure) {
+  return mv_vault_open_source_with(source, nullptr, vault, failure);
+}
+
+mv_code mv_vault_open_source_with(const mv_source* source, const mv_open_options* options, mv_vault** vault,
+                                  mv_failure** failure) {
   if (vault != nullptr) *vault = nullptr;
   FailureContext context;
   return Call(context, failure, [&] {
@@ -106,7 +135,7 @@ mv_code mv_vault_open_source(const mv_source* source, mv_vault** vault, mv_failu
     if (known.reserved != 0) return absl::InvalidArgumentError("source->reserved is not 0");
     if (absl::Status status = Required(vault != nullptr, "vault"); !status.ok()) return status;
     auto file = std::make_unique<modelvault::SourceFile>(std::string(context.path), std::move(owned));
-    return modelvault::OpenFile(std::move(file), vault);
+    return modelvault::OpenFile(std::move(file), options, vault, &context);
   });
 }
 
@@ -129,6 +158,15 @@ mv_code mv_vault_variant_info(const mv_vault* vault, size_t index, mv_model_info
   });
 }
 
+mv_code mv_vault_signature(const mv_vault* vault, mv_signature_info* info, mv_failure** failure) {
+  return Call(FailureContext{.path = mv_vault_path(vault)}, failure, [&] {
+    if (absl::Status status = Required(vault != nullptr, "vault"); !status.ok()) return status;
+    if (absl::Status status = Required(info != nullptr, "info"); !status.ok()) return status;
+    const absl::StatusOr<mv_signature_info> signature = vault->opened->SignatureInfo();
+    return signature.ok() ? modelvault::CopyToCaller(*signature, "info", info) : signature.status();
+  });
+}
+
 mv_code mv_vault_verify(const mv_vault* vault, const mv_read_options* options, mv_failure** failure) {
   FailureContext context{.path = mv_vault_path(vault)};
   return Call(context, failure, [&] {
@@ -148,7 +186,11 @@ mv_code mv_vault_model(const mv_vault* vault, const char* name, mv_model** model
     if (name != absl::string_view(modelvault::kReservedVariantName)) {
       const modelvault::VaultReader& reader = opened.named.vault();
       const absl::StatusOr<const modelvault::VaultVariant*> variant = reader.Find(name);
+      if (absl::IsNotFound(variant.status())) {
+        if (absl::Status hidden = reader.CheckNotHidden(name); !hidden.ok()) return hidden;
+      }
       if (!variant.ok()) return variant.status();
+      if (absl::Status status = opened.CheckNotRevoked(name); !status.ok()) return status;
       position = static_cast<size_t>(*variant - reader.variants().data());
     }
     *model = new mv_model(vault->opened, position);

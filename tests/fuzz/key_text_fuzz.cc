@@ -5,7 +5,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_replace.h"
-#include "tools/mvault/keys/key_text.h"
+#include "vault/keys/key_text.h"
 
 namespace modelvault {
 namespace {

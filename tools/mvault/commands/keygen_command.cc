@@ -8,9 +8,9 @@
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/commands/commands.h"
-#include "tools/mvault/keys/key_file.h"
-#include "tools/mvault/keys/signing_key.h"
 #include "vault/hex_text.h"
+#include "vault/keys/key_file.h"
+#include "vault/keys/signing_key.h"
 
 namespace modelvault {
 namespace {

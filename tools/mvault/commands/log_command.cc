@@ -15,11 +15,11 @@
 #include "tools/mvault/cli/time_text.h"
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/trust_options.h"
-#include "tools/mvault/keys/signing_key.h"
 #include "tools/mvault/reports/formatting.h"
 #include "vault/audit_log.h"
 #include "vault/error_place.h"
 #include "vault/hex_text.h"
+#include "vault/keys/signing_key.h"
 #include "vault/vault_signing.h"
 
 namespace modelvault {

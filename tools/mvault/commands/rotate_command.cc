@@ -11,9 +11,9 @@
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/signature_output.h"
 #include "tools/mvault/commands/signers.h"
-#include "tools/mvault/keys/key_file.h"
 #include "tools/mvault/reports/signature_report.h"
 #include "vault/format.h"
+#include "vault/keys/key_file.h"
 #include "vault/vault_signing.h"
 
 namespace modelvault {

@@ -7,8 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 #include "tools/mvault/cli/printable.h"
-#include "tools/mvault/keys/signing_key.h"
 #include "tools/mvault/reports/signature_report.h"
+#include "vault/keys/signing_key.h"
 
 namespace modelvault {
 

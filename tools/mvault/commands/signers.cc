@@ -7,8 +7,8 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "tools/formats/text_file.h"
-#include "tools/mvault/keys/key_file.h"
 #include "tools/mvault/reports/signature_report.h"
+#include "vault/keys/key_file.h"
 
 namespace modelvault {
 namespace {

@@ -11,8 +11,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "tools/mvault/cli/command_line.h"
-#include "tools/mvault/keys/signing_key.h"
 #include "vault/file_system.h"
+#include "vault/keys/signing_key.h"
 #include "vault/signature_section.h"
 
 namespace modelvault {

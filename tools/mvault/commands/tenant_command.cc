@@ -17,8 +17,8 @@
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/tenant_keys.h"
 #include "tools/mvault/commands/vault_edit.h"
-#include "tools/mvault/keys/key_file.h"
 #include "vault/hex_text.h"
+#include "vault/keys/key_file.h"
 #include "vault/tenant.h"
 #include "vault/vault_signing.h"
 

@@ -2,7 +2,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "tools/mvault/keys/key_file.h"
+#include "vault/keys/key_file.h"
 
 namespace modelvault {
 

@@ -10,8 +10,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "tools/mvault/cli/command_line.h"
-#include "tools/mvault/keys/signing_key.h"
 #include "tools/packing/pack.h"
+#include "vault/keys/signing_key.h"
 #include "vault/tenant.h"
 #include "vault/vault_reader.h"
 

@@ -1,6 +1,5 @@
 #include "tools/mvault/commands/trust_options.h"
 
-#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -9,8 +8,9 @@
 #include "absl/time/time.h"
 #include "tools/formats/model_formats.h"
 #include "tools/mvault/cli/time_text.h"
-#include "tools/mvault/keys/key_file.h"
 #include "vault/format.h"
+#include "vault/keys/key_file.h"
+#include "vault/keys/reader_keys.h"
 
 namespace modelvault {
 namespace {
@@ -23,24 +23,17 @@ bool AsksForSignatures(const TrustArguments& arguments) {
 }  // namespace
 
 absl::StatusOr<VaultReaderOptions> ReadKeys(const TrustArguments& arguments) {
-  VaultReaderOptions options;
-  VaultTrust trust;
+  ReaderKeys keys;
   for (const std::string& path : arguments.keys) {
     const absl::StatusOr<KeyKind> kind = KindOfKey(path);
     if (!kind.ok()) return kind.status();
-    if (*kind == KeyKind::kContentSecret || *kind == KeyKind::kDeviceSecret) {
-      const absl::StatusOr<SecretBytes> secret = ReadSecretKey(path, *kind);
-      if (!secret.ok()) return secret.status();
-      (*kind == KeyKind::kContentSecret ? options.keys.content : options.keys.devices).emplace_back(secret->data());
-      continue;
-    }
-    const absl::StatusOr<PublicKey> key = ReadPublicKey(path, KeyKind::kSigningPublic);
-    if (!key.ok()) return key.status();
-    if (std::find(trust.keys.begin(), trust.keys.end(), *key) != trust.keys.end()) {
-      return absl::InvalidArgumentError(absl::StrCat(path, ": the key ", KeyId(*key), " is given twice"));
-    }
-    trust.keys.push_back(*key);
+    const absl::Status status = OpensSealed(*kind) ? keys.AddOpening({path}) : keys.AddTrusted({path});
+    if (!status.ok()) return status;
   }
+  VaultReaderOptions options;
+  options.keys = std::move(keys.opening);
+  VaultTrust trust;
+  trust.keys = std::move(keys.trusted);
   if (trust.keys.empty()) {
     if (!AsksForSignatures(arguments)) return options;
     return absl::InvalidArgumentError("a public key must be among those of --key: whose signature is to be trusted?");

@@ -7,9 +7,9 @@
 #include "absl/strings/str_join.h"
 #include "nlohmann/json.hpp"
 #include "tools/mvault/cli/time_text.h"
-#include "tools/mvault/keys/signing_key.h"
 #include "vault/crypto.h"
 #include "vault/hex_text.h"
+#include "vault/keys/signing_key.h"
 #include "vault/vault_signing.h"
 
 namespace modelvault {

@@ -58,7 +58,11 @@ enum {
   MV_CODE_NOT_SYNCED = 9,     /* A file is in place, whole, but may not survive a power cut. */
   MV_CODE_INTERNAL = 10,      /* A bug of the library's, or an exception thrown by a callback. */
   MV_CODE_ALREADY_EXISTS = 11, /* Something has the name of the folder that was to be made. */
-  MV_CODE_SEALED = 12          /* A tenant's variant, which only its keys open. */
+  MV_CODE_SEALED = 12,         /* A tenant's variant, which only its keys open: none of them was given. */
+  MV_CODE_UNTRUSTED = 13,      /* Not what those who are trusted have signed, or a tenant has sealed. */
+  MV_CODE_ROLLED_BACK = 14,    /* An older vault, or revocation list, than is taken. */
+  MV_CODE_EXPIRED = 15,        /* A vault that is not valid at the time: no longer, or not yet. */
+  MV_CODE_REVOKED = 16         /* A variant that the revocation list, or its tenant's entry there, revokes. */
 };
 
 /* A word such as "not-found"; "unknown" for a number that is no code. Lives for ever. */
@@ -74,7 +78,8 @@ typedef struct mv_failure mv_failure;
 mv_code mv_failure_code(const mv_failure* failure);
 /* A sentence for people, with file, variant, tensor, offset, what was expected and what was found. */
 const char* mv_failure_message(const mv_failure* failure);
-/* The vault's path or name, or that of the file that was to be written; empty if no file is concerned. */
+/* The vault's path or name, or that of the file that was to be written, or of the key or revocation list that could not
+ * be used; empty if no file is concerned. */
 const char* mv_failure_path(const mv_failure* failure);
 /* The variant, or "base"; empty if the failure concerns none, or all. */
 const char* mv_failure_variant(const mv_failure* failure);
@@ -129,6 +134,75 @@ mv_code mv_vault_open_memory(const void* bytes, size_t size, const char* name, m
 /* Opens a vault that is read by callbacks. `source` itself is copied. Codes as of mv_vault_open(). */
 mv_code mv_vault_open_source(const mv_source* source, mv_vault** vault, mv_failure** failure);
 
+/* --- Whose vaults are taken, and what opens sealed variants. --- */
+
+/* A key or a revocation list: in the file `path`, or, if that is NULL, the `size` bytes at `bytes`, as that file has
+ * them. A key is a text as `mvault keygen` writes it. A file with a secret key must belong to this user or root, be no
+ * symbolic link, and give others no access (mode 0600). */
+typedef struct mv_input {
+  const char* path;
+  const void* bytes;
+  size_t size;
+} mv_input;
+
+/* For mv_open_options.time: the time is not known, and validity not asked. */
+#define MV_TIME_UNKNOWN INT64_C(-1)
+
+/* What a vault is opened with, beside its bytes. All of it may be zero but struct_size; that is what the functions
+ * above do. With trusted keys, or key_set, a vault is taken only if these have signed it; opening proves all that it
+ * reads, and what is read later is proven before any of it is handed out. Without them signatures are not looked at. */
+typedef struct mv_open_options {
+  uint32_t struct_size;       /* sizeof(mv_open_options). */
+  uint32_t require_signature; /* 1: nobody to trust is a mistake (MV_CODE_INVALID_ARGUMENT), not a vault of any origin. */
+  /* Public signing keys, those of one key set that the vault has, or had before its keys were changed. */
+  const mv_input* trusted_keys;
+  size_t trusted_key_count;
+  /* In place of trusted keys: the key set that has signed the vault when it was opened last, mv_signature_info's key_set.
+   * Keys that were replaced until then are trusted no more. */
+  const char* key_set;
+  uint32_t threshold; /* How many of the trusted keys the vault must ask for; 0: all of them. */
+  uint32_t reserved;  /* 0. */
+  /* Tenants' content keys, and secret keys of device groups: open the variants that are sealed for them. */
+  const mv_input* opening_keys;
+  size_t opening_key_count;
+  /* What follows needs somebody to trust, but for 0 and NULL. */
+  uint64_t least_version; /* An older version of the vault is refused. */
+  int64_t time; /* When the vault must be valid, in seconds since 1970, UTC; 0: now; MV_TIME_UNKNOWN. */
+  const mv_input* revocations;     /* A revocation list of the vault: what it revokes is refused. NULL: none. */
+  uint64_t least_revocations;      /* A list with a lower number is refused. Needs `revocations`. */
+} mv_open_options;
+
+/* As mv_vault_open(), with options, which may be NULL and are not needed after the call. Also MV_CODE_NOT_FOUND and
+ * MV_CODE_STORAGE for a file of a key or a list; MV_CODE_INVALID_ARGUMENT for a key that is none, is of the wrong kind,
+ * or may be read by others; MV_CODE_DAMAGED for a revocation list that is none. MV_CODE_UNTRUSTED: not signed by those
+ * who are trusted, or not what they signed; MV_CODE_ROLLED_BACK; MV_CODE_EXPIRED.
+ *
+ * From then on any function that reads of the vault, or of a model of it, may also fail with MV_CODE_UNTRUSTED. */
+mv_code mv_vault_open_with(const char* path, const mv_open_options* options, mv_vault** vault, mv_failure** failure);
+
+/* As mv_vault_open_memory(), with options. */
+mv_code mv_vault_open_memory_with(const void* bytes, size_t size, const char* name, const mv_open_options* options,
+                                  mv_vault** vault, mv_failure** failure);
+
+/* As mv_vault_open_source(), with options. */
+mv_code mv_vault_open_source_with(const mv_source* source, const mv_open_options* options, mv_vault** vault,
+                                  mv_failure** failure);
+
+/* What a vault says of its signature. The texts live as long as the vault's handle. */
+typedef struct mv_signature_info {
+  uint32_t struct_size; /* To be set by the caller: sizeof(mv_signature_info). */
+  uint32_t is_trusted;  /* 1: it was opened with somebody to trust, who has signed it. 0: anybody may have written it. */
+  uint64_t version;     /* Rises with every change: the least_version of the next time. */
+  uint64_t not_before;  /* Seconds since 1970, UTC; 0: no limit. */
+  uint64_t not_after;
+  const char* vault_id; /* 32 hexadecimal digits. */
+  const char* key_set;  /* The digest of its last key set, 64 digits: the key_set of the next time, if is_trusted. */
+  uint64_t revocations; /* The number of the list that it was opened with: the least_revocations of the next time; 0. */
+} mv_signature_info;
+
+/* Tells of the vault's signature. MV_CODE_NOT_FOUND: it has none. */
+mv_code mv_vault_signature(const mv_vault* vault, mv_signature_info* info, mv_failure** failure);
+
 /* `vault` may be NULL. Models of it stay usable. */
 void mv_vault_close(mv_vault* vault);
 
@@ -171,9 +245,10 @@ typedef struct mv_read_options {
   void* progress_context;
 } mv_read_options;
 
-/* Restores every model of the vault and compares its digests, and checks all other bytes of the file. Stops at the
- * first failure: mv_model_verify() tells of one model. Progress counts models. MV_CODE_DAMAGED, MV_CODE_STORAGE,
- * MV_CODE_CANCELLED. */
+/* Restores every model of the vault and compares its digests, and checks all other bytes of the file: with somebody to
+ * trust, all that was signed. What is stored of sealed variants that no key opens is compared with its checksum. Stops
+ * at the first failure: mv_model_verify() tells of one model. Progress counts models. MV_CODE_DAMAGED, MV_CODE_STORAGE,
+ * MV_CODE_CANCELLED, MV_CODE_UNTRUSTED, MV_CODE_REVOKED. */
 mv_code mv_vault_verify(const mv_vault* vault, const mv_read_options* options, mv_failure** failure);
 
 /* --- Models. --- */
@@ -184,7 +259,9 @@ typedef struct mv_model mv_model;
 
 /* Finds the variant `name`, or the base under "base". Reads nothing of the file: what is stored of the model is read,
  * checked and kept by the first call that needs it, so any function that may fail with MV_CODE_DAMAGED or
- * MV_CODE_STORAGE may do so for that. MV_CODE_NOT_FOUND: no such variant; the message names the nearest. */
+ * MV_CODE_STORAGE may do so for that, and for a sealed variant that no key opens with MV_CODE_SEALED. MV_CODE_NOT_FOUND:
+ * no such variant; the message names the nearest. MV_CODE_SEALED: perhaps there is one, but the tenant whose prefix the
+ * name begins with has sealed the names of its variants, and its key was not given. MV_CODE_REVOKED. */
 mv_code mv_vault_model(const mv_vault* vault, const char* name, mv_model** model, mv_failure** failure);
 
 /* `model` may be NULL. */

@@ -11,7 +11,7 @@
 
 #include "tests/tools/mvault/cli_models.h"
 #include "tests/tools/mvault/program_run.h"
-#include "tools/mvault/keys/key_file.h"
+#include "vault/keys/key_file.h"
 
 namespace modelvault {
 

@@ -1,4 +1,4 @@
-#include "tools/mvault/keys/key_file.h"
+#include "vault/keys/key_file.h"
 
 #include <errno.h>
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-#include "tools/mvault/keys/key_file.h"
+#include "vault/keys/key_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

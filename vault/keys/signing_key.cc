@@ -1,4 +1,4 @@
-#include "tools/mvault/keys/signing_key.h"
+#include "vault/keys/signing_key.h"
 
 #include <sodium.h>
 

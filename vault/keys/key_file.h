@@ -1,15 +1,15 @@
 // Files of keys. Secret ones are made with mode 0600 and read only where nobody else can read them.
-#ifndef MODELVAULT_TOOLS_MVAULT_KEYS_KEY_FILE_H_
-#define MODELVAULT_TOOLS_MVAULT_KEYS_KEY_FILE_H_
+#ifndef MODELVAULT_VAULT_KEYS_KEY_FILE_H_
+#define MODELVAULT_VAULT_KEYS_KEY_FILE_H_
 
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "tools/mvault/keys/key_text.h"
-#include "tools/mvault/keys/secret_bytes.h"
-#include "tools/mvault/keys/signing_key.h"
 #include "vault/file_system_calls.h"
+#include "vault/keys/key_text.h"
+#include "vault/keys/secret_bytes.h"
+#include "vault/keys/signing_key.h"
 
 namespace modelvault {
 
@@ -34,4 +34,4 @@ absl::Status WriteKeyFile(const std::string& path, KeyKind kind, absl::Span<cons
 
 }  // namespace modelvault
 
-#endif  // MODELVAULT_TOOLS_MVAULT_KEYS_KEY_FILE_H_
+#endif  // MODELVAULT_VAULT_KEYS_KEY_FILE_H_

@@ -1,15 +1,15 @@
 // Keys as text. Ed25519 and X25519 keys are PEM as RFC 8410 has them, what `openssl genpkey` and `openssl pkey` write
 // and read: "PRIVATE KEY" (PKCS#8, version 1) and "PUBLIC KEY" (SPKI). A tenant's content key, 32 random bytes that no
 // such standard knows, has the same armour with a name of its own.
-#ifndef MODELVAULT_TOOLS_MVAULT_KEYS_KEY_TEXT_H_
-#define MODELVAULT_TOOLS_MVAULT_KEYS_KEY_TEXT_H_
+#ifndef MODELVAULT_VAULT_KEYS_KEY_TEXT_H_
+#define MODELVAULT_VAULT_KEYS_KEY_TEXT_H_
 
 #include <cstddef>
 #include <cstdint>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "tools/mvault/keys/secret_bytes.h"
+#include "vault/keys/secret_bytes.h"
 
 namespace modelvault {
 
@@ -44,4 +44,4 @@ SecretBytes FormatKey(KeyKind kind, absl::Span<const uint8_t> key);
 
 }  // namespace modelvault
 
-#endif  // MODELVAULT_TOOLS_MVAULT_KEYS_KEY_TEXT_H_
+#endif  // MODELVAULT_VAULT_KEYS_KEY_TEXT_H_

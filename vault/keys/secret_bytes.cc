@@ -1,4 +1,4 @@
-#include "tools/mvault/keys/secret_bytes.h"
+#include "vault/keys/secret_bytes.h"
 
 #include <sodium.h>
 

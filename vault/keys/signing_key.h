@@ -1,12 +1,12 @@
 // What is done with secret keys: they are made, and sign.
-#ifndef MODELVAULT_TOOLS_MVAULT_KEYS_SIGNING_KEY_H_
-#define MODELVAULT_TOOLS_MVAULT_KEYS_SIGNING_KEY_H_
+#ifndef MODELVAULT_VAULT_KEYS_SIGNING_KEY_H_
+#define MODELVAULT_VAULT_KEYS_SIGNING_KEY_H_
 
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "tools/mvault/keys/key_text.h"
-#include "tools/mvault/keys/secret_bytes.h"
+#include "vault/keys/key_text.h"
+#include "vault/keys/secret_bytes.h"
 #include "vault/signature_section.h"
 
 namespace modelvault {
@@ -36,4 +36,4 @@ std::string KeyId(const PublicKey& key);
 
 }  // namespace modelvault
 
-#endif  // MODELVAULT_TOOLS_MVAULT_KEYS_SIGNING_KEY_H_
+#endif  // MODELVAULT_VAULT_KEYS_SIGNING_KEY_H_

@@ -1,6 +1,6 @@
 // Bytes that nobody should find in memory later.
-#ifndef MODELVAULT_TOOLS_MVAULT_KEYS_SECRET_BYTES_H_
-#define MODELVAULT_TOOLS_MVAULT_KEYS_SECRET_BYTES_H_
+#ifndef MODELVAULT_VAULT_KEYS_SECRET_BYTES_H_
+#define MODELVAULT_VAULT_KEYS_SECRET_BYTES_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -37,4 +37,4 @@ class SecretBytes {
 
 }  // namespace modelvault
 
-#endif  // MODELVAULT_TOOLS_MVAULT_KEYS_SECRET_BYTES_H_
+#endif  // MODELVAULT_VAULT_KEYS_SECRET_BYTES_H_

@@ -1,4 +1,4 @@
-#include "tools/mvault/keys/key_text.h"
+#include "vault/keys/key_text.h"
 
 #include <sodium.h>
 
