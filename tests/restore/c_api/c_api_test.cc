@@ -582,7 +582,7 @@ TEST_F(CApiTest, VerifyLooksAtAllBytesOfTheFile) {
 }
 
 TEST_F(CApiTest, GoldenVaultsOfEveryVersionVerify) {
-  for (const char* const version : {"1.0", "1.1", "1.2", "1.3", "1.4"}) {
+  for (const char* const version : {"1.0", "1.1", "1.2", "1.3", "1.4", "1.4-tenants"}) {
     const std::string bytes = GoldenVault(version);
     vault_ = OpenMemory(bytes, &failure_);
     EXPECT_EQ(mv_vault_verify(vault_.get(), nullptr, failure_.out()), MV_CODE_OK) << failure_.message();
@@ -740,6 +740,11 @@ TEST_F(CApiTest, NullIsRefusedByName) {
   refused(mv_vault_open_source(nullptr, &vault, f()), "source");
   refused(mv_vault_open_source(&no_read, &vault, f()), "source->read");
   refused(mv_vault_open_source(&source, nullptr, f()), "vault");
+  refused(mv_vault_open_with(nullptr, nullptr, &vault, f()), "path");
+  refused(mv_vault_open_with("x", nullptr, nullptr, f()), "vault");
+  refused(mv_vault_open_memory_with(nullptr, 1, "x", nullptr, &vault, f()), "bytes");
+  refused(mv_vault_open_memory_with("x", 1, "x", nullptr, nullptr, f()), "vault");
+  refused(mv_vault_open_source_with(nullptr, nullptr, &vault, f()), "source");
   refused(mv_vault_variant_info(nullptr, 0, &info, f()), "vault");
   refused(mv_vault_variant_info(vault_.get(), 0, nullptr, f()), "info");
   refused(mv_vault_verify(nullptr, nullptr, f()), "vault");
@@ -810,10 +815,10 @@ TEST_F(CApiTest, AFailureIsForgottenBySuccess) {
 }
 
 TEST_F(CApiTest, CodesHaveNames) {
-  for (mv_code code = MV_CODE_OK; code <= MV_CODE_SEALED; ++code) EXPECT_STRNE(mv_code_name(code), "unknown");
+  for (mv_code code = MV_CODE_OK; code <= MV_CODE_REVOKED; ++code) EXPECT_STRNE(mv_code_name(code), "unknown");
   EXPECT_STREQ(mv_code_name(MV_CODE_BUFFER_TOO_SMALL), "buffer-too-small");
   EXPECT_STREQ(mv_code_name(-1), "unknown");
-  EXPECT_STREQ(mv_code_name(MV_CODE_SEALED + 1), "unknown");
+  EXPECT_STREQ(mv_code_name(MV_CODE_REVOKED + 1), "unknown");
   EXPECT_STREQ(mv_library_version(), MODELVAULT_VERSION);
 }
 

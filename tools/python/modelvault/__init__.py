@@ -4,9 +4,9 @@
 import importlib
 from typing import TYPE_CHECKING, Any, List
 
-from .reader import (AlreadyExists, Cancelled, Damaged, Digests, FileMissing, Internal, InvalidArgument,
-                     LibraryMissing, Model, NotFound, NotSynced, OutOfMemory, Sealed, Storage, TensorInfo, Unsupported,
-                     Vault, VaultError, float32_of_bfloat16)
+from .reader import (AlreadyExists, Cancelled, Damaged, Digests, Expired, FileMissing, Internal, InvalidArgument,
+                     LibraryMissing, Model, NotFound, NotSynced, OutOfMemory, Refused, Revoked, RolledBack, Sealed,
+                     Signature, Storage, TensorInfo, Unsupported, Untrusted, Vault, VaultError, float32_of_bfloat16)
 from .version import VERSION as __version__
 
 if TYPE_CHECKING:
@@ -19,10 +19,11 @@ _TRAINING = ("AttachError", "BaseModel", "ByteCount", "ByteCounter", "ModelFileE
              "plan_of", "tensor_weights", "write_tensor_weights")
 
 __all__ = ["AlreadyExists", "AttachError", "BaseModel", "ByteCount", "ByteCounter", "Cancelled", "Damaged", "Digests",
-           "FileMissing", "Internal", "InvalidArgument", "LibraryMissing", "Model", "ModelFileError", "NotFound",
-           "NotSynced", "OutOfMemory", "Plan", "Priors", "Progress", "Sealed", "Storage", "TensorInfo", "Unsupported",
-           "Vault", "VaultError", "__version__", "add_tensor_weights", "allocate", "apply_lora", "attach",
-           "curvature", "distill", "export", "float32_of_bfloat16", "load", "plan_of", "tensor_weights", "write_tensor_weights"]
+           "Expired", "FileMissing", "Internal", "InvalidArgument", "LibraryMissing", "Model", "ModelFileError",
+           "NotFound", "NotSynced", "OutOfMemory", "Plan", "Priors", "Progress", "Refused", "Revoked", "RolledBack",
+           "Sealed", "Signature", "Storage", "TensorInfo", "Unsupported", "Untrusted", "Vault", "VaultError",
+           "__version__", "add_tensor_weights", "allocate", "apply_lora", "attach", "curvature", "distill", "export",
+           "float32_of_bfloat16", "load", "plan_of", "tensor_weights", "write_tensor_weights"]
 
 
 def __getattr__(name: str) -> Any:

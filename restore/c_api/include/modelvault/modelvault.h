@@ -54,9 +54,9 @@ enum {
   MV_CODE_BUFFER_TOO_SMALL = 5, /* The buffer has fewer bytes than what was asked for. Nothing was written to it. */
   MV_CODE_STORAGE = 6,          /* Reading or writing failed: the disk, the rights, a source's callback. */
   MV_CODE_OUT_OF_MEMORY = 7,
-  MV_CODE_CANCELLED = 8,      /* A callback of the caller's ended the call. */
-  MV_CODE_NOT_SYNCED = 9,     /* A file is in place, whole, but may not survive a power cut. */
-  MV_CODE_INTERNAL = 10,      /* A bug of the library's, or an exception thrown by a callback. */
+  MV_CODE_CANCELLED = 8,       /* A callback of the caller's ended the call. */
+  MV_CODE_NOT_SYNCED = 9,      /* A file is in place, whole, but may not survive a power cut. */
+  MV_CODE_INTERNAL = 10,       /* A bug of the library's, or an exception thrown by a callback. */
   MV_CODE_ALREADY_EXISTS = 11, /* Something has the name of the folder that was to be made. */
   MV_CODE_SEALED = 12,         /* A tenant's variant, which only its keys open: none of them was given. */
   MV_CODE_UNTRUSTED = 13,      /* Not what those who are trusted have signed, or a tenant has sealed. */
@@ -153,12 +153,12 @@ typedef struct mv_input {
  * reads, and what is read later is proven before any of it is handed out. Without them signatures are not looked at. */
 typedef struct mv_open_options {
   uint32_t struct_size;       /* sizeof(mv_open_options). */
-  uint32_t require_signature; /* 1: nobody to trust is a mistake (MV_CODE_INVALID_ARGUMENT), not a vault of any origin. */
+  uint32_t require_signature; /* 1: that there is nobody to trust is a mistake, MV_CODE_INVALID_ARGUMENT; or 0. */
   /* Public signing keys, those of one key set that the vault has, or had before its keys were changed. */
   const mv_input* trusted_keys;
   size_t trusted_key_count;
-  /* In place of trusted keys: the key set that has signed the vault when it was opened last, mv_signature_info's key_set.
-   * Keys that were replaced until then are trusted no more. */
+  /* In place of trusted keys: the key set that has signed the vault when it was opened last, mv_signature_info's
+   * key_set. Keys that were replaced until then are trusted no more. */
   const char* key_set;
   uint32_t threshold; /* How many of the trusted keys the vault must ask for; 0: all of them. */
   uint32_t reserved;  /* 0. */
@@ -166,10 +166,10 @@ typedef struct mv_open_options {
   const mv_input* opening_keys;
   size_t opening_key_count;
   /* What follows needs somebody to trust, but for 0 and NULL. */
-  uint64_t least_version; /* An older version of the vault is refused. */
-  int64_t time; /* When the vault must be valid, in seconds since 1970, UTC; 0: now; MV_TIME_UNKNOWN. */
-  const mv_input* revocations;     /* A revocation list of the vault: what it revokes is refused. NULL: none. */
-  uint64_t least_revocations;      /* A list with a lower number is refused. Needs `revocations`. */
+  uint64_t least_version;      /* An older version of the vault is refused. */
+  int64_t time;                /* When the vault must be valid, in seconds since 1970, UTC; 0: now; MV_TIME_UNKNOWN. */
+  const mv_input* revocations; /* A revocation list of the vault: what it revokes is refused. NULL: none. */
+  uint64_t least_revocations;  /* A list with a lower number is refused. Needs `revocations`. */
 } mv_open_options;
 
 /* As mv_vault_open(), with options, which may be NULL and are not needed after the call. Also MV_CODE_NOT_FOUND and
@@ -191,13 +191,13 @@ mv_code mv_vault_open_source_with(const mv_source* source, const mv_open_options
 /* What a vault says of its signature. The texts live as long as the vault's handle. */
 typedef struct mv_signature_info {
   uint32_t struct_size; /* To be set by the caller: sizeof(mv_signature_info). */
-  uint32_t is_trusted;  /* 1: it was opened with somebody to trust, who has signed it. 0: anybody may have written it. */
-  uint64_t version;     /* Rises with every change: the least_version of the next time. */
-  uint64_t not_before;  /* Seconds since 1970, UTC; 0: no limit. */
+  uint32_t is_trusted; /* 1: it was opened with somebody to trust, who has signed it. 0: anybody may have written it. */
+  uint64_t version;    /* Rises with every change: the next time's least_version. */
+  uint64_t not_before; /* Seconds since 1970, UTC; 0: no limit. */
   uint64_t not_after;
   const char* vault_id; /* 32 hexadecimal digits. */
-  const char* key_set;  /* The digest of its last key set, 64 digits: the key_set of the next time, if is_trusted. */
-  uint64_t revocations; /* The number of the list that it was opened with: the least_revocations of the next time; 0. */
+  const char* key_set;  /* With is_trusted its last key set's digest, 64 digits: the next time's key_set. Else empty. */
+  uint64_t revocations; /* The number of the list that it was opened with, the next time's least_revocations; or 0. */
 } mv_signature_info;
 
 /* Tells of the vault's signature. MV_CODE_NOT_FOUND: it has none. */
@@ -259,9 +259,10 @@ typedef struct mv_model mv_model;
 
 /* Finds the variant `name`, or the base under "base". Reads nothing of the file: what is stored of the model is read,
  * checked and kept by the first call that needs it, so any function that may fail with MV_CODE_DAMAGED or
- * MV_CODE_STORAGE may do so for that, and for a sealed variant that no key opens with MV_CODE_SEALED. MV_CODE_NOT_FOUND:
- * no such variant; the message names the nearest. MV_CODE_SEALED: perhaps there is one, but the tenant whose prefix the
- * name begins with has sealed the names of its variants, and its key was not given. MV_CODE_REVOKED. */
+ * MV_CODE_STORAGE may do so for that, and for a sealed variant that no key opens with MV_CODE_SEALED.
+ * MV_CODE_NOT_FOUND: no such variant; the message names the nearest. MV_CODE_SEALED: perhaps there is one, but the
+ * tenant whose prefix the name begins with has sealed the names of its variants, and its key was not given.
+ * MV_CODE_REVOKED. */
 mv_code mv_vault_model(const mv_vault* vault, const char* name, mv_model** model, mv_failure** failure);
 
 /* `model` may be NULL. */

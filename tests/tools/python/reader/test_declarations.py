@@ -13,7 +13,8 @@ CODE = re.sub(r"/\*.*?\*/", "", HEADER, flags=re.DOTALL)
 
 POINTER = ctypes.c_void_p
 TYPES = {"uint32_t": ctypes.c_uint32, "int32_t": ctypes.c_int32, "mv_dtype": ctypes.c_int32, "mv_code": ctypes.c_int32,
-         "uint64_t": ctypes.c_uint64, "size_t": ctypes.c_size_t, "const char*": ctypes.c_char_p, "void": None,
+         "uint64_t": ctypes.c_uint64, "int64_t": ctypes.c_int64, "size_t": ctypes.c_size_t,
+         "const char*": ctypes.c_char_p, "void": None,
          "const uint64_t*": ctypes.POINTER(ctypes.c_uint64), "mv_progress_function": c_library.PROGRESS_FUNCTION}
 
 
@@ -29,7 +30,9 @@ def constants(prefix):
 class DeclarationsTest(unittest.TestCase):
     def test_structs(self):
         for name, struct in (("mv_source", c_library.Source), ("mv_model_info", c_library.ModelInfo),
-                             ("mv_tensor_info", c_library.TensorInfo), ("mv_read_options", c_library.ReadOptions)):
+                             ("mv_tensor_info", c_library.TensorInfo), ("mv_read_options", c_library.ReadOptions),
+                             ("mv_input", c_library.Input), ("mv_open_options", c_library.OpenOptions),
+                             ("mv_signature_info", c_library.SignatureInfo)):
             body = re.search(rf"typedef struct {name} {{(.*?)}} {name};", CODE, re.DOTALL)[1]
             members = []
             for member in filter(None, map(str.strip, body.split(";"))):

@@ -18,7 +18,10 @@ class FamilyTest(unittest.TestCase):
                              (modelvault.Damaged, ()), (modelvault.Unsupported, ()), (modelvault.Storage, OSError),
                              (modelvault.OutOfMemory, MemoryError), (modelvault.Cancelled, ()),
                              (modelvault.NotSynced, modelvault.Storage), (modelvault.Internal, ()),
-                             (modelvault.AlreadyExists, FileExistsError), (modelvault.Sealed, PermissionError),
+                             (modelvault.AlreadyExists, FileExistsError), (modelvault.Refused, PermissionError),
+                             *((kind, (modelvault.Refused, PermissionError))
+                               for kind in (modelvault.Sealed, modelvault.Untrusted, modelvault.RolledBack,
+                                            modelvault.Expired, modelvault.Revoked)),
                              (modelvault.LibraryMissing, ImportError)):
             error = kind("it's wrong", path="p", variant="v", tensor="t", offset=1, data_offset=2)
             for other in (modelvault.VaultError, *(others if isinstance(others, tuple) else (others,))):

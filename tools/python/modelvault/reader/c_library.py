@@ -30,9 +30,10 @@ _FUNCTIONS = (
     ("mv_failure_offset", _U64, (_HANDLE,)),
     ("mv_failure_data_offset", _U64, (_HANDLE,)),
     ("mv_failure_free", None, (_HANDLE,)),
-    ("mv_vault_open", _CODE, (_TEXT, _OUT, _OUT)),
-    ("mv_vault_open_memory", _CODE, (ctypes.c_void_p, _SIZE, _TEXT, _OUT, _OUT)),
-    ("mv_vault_open_source", _CODE, (_OUT, _OUT, _OUT)),
+    ("mv_vault_open_with", _CODE, (_TEXT, _OUT, _OUT, _OUT)),
+    ("mv_vault_open_memory_with", _CODE, (ctypes.c_void_p, _SIZE, _TEXT, _OUT, _OUT, _OUT)),
+    ("mv_vault_open_source_with", _CODE, (_OUT, _OUT, _OUT, _OUT)),
+    ("mv_vault_signature", _CODE, (_HANDLE, _OUT, _OUT)),
     ("mv_vault_close", None, (_HANDLE,)),
     ("mv_vault_variant_count", _SIZE, (_HANDLE,)),
     ("mv_vault_variant_info", _CODE, (_HANDLE, _SIZE, _OUT, _OUT)),
@@ -56,6 +57,28 @@ class Source(ctypes.Structure):
     _fields_ = [("struct_size", ctypes.c_uint32), ("reserved", ctypes.c_uint32), ("context", ctypes.c_void_p),
                 ("size", ctypes.c_uint64), ("name", ctypes.c_char_p), ("read", READ_FUNCTION),
                 ("close", ctypes.c_void_p)]
+
+
+class Input(ctypes.Structure):
+    """mv_input."""
+    _fields_ = [("path", ctypes.c_char_p), ("bytes", ctypes.c_void_p), ("size", ctypes.c_size_t)]
+
+
+class OpenOptions(ctypes.Structure):
+    """mv_open_options."""
+    _fields_ = [("struct_size", ctypes.c_uint32), ("require_signature", ctypes.c_uint32),
+                ("trusted_keys", ctypes.c_void_p), ("trusted_key_count", ctypes.c_size_t),
+                ("key_set", ctypes.c_char_p), ("threshold", ctypes.c_uint32), ("reserved", ctypes.c_uint32),
+                ("opening_keys", ctypes.c_void_p), ("opening_key_count", ctypes.c_size_t),
+                ("least_version", ctypes.c_uint64), ("time", ctypes.c_int64), ("revocations", ctypes.c_void_p),
+                ("least_revocations", ctypes.c_uint64)]
+
+
+class SignatureInfo(ctypes.Structure):
+    """mv_signature_info."""
+    _fields_ = [("struct_size", ctypes.c_uint32), ("is_trusted", ctypes.c_uint32), ("version", ctypes.c_uint64),
+                ("not_before", ctypes.c_uint64), ("not_after", ctypes.c_uint64), ("vault_id", ctypes.c_char_p),
+                ("key_set", ctypes.c_char_p), ("revocations", ctypes.c_uint64)]
 
 
 class ModelInfo(ctypes.Structure):

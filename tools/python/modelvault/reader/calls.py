@@ -10,7 +10,7 @@ Progress = Callable[[int, int], object]
 
 _NO_OFFSET = 2**64 - 1
 # What these do not find is a file, or a folder for one.
-_OF_FILES = ("mv_vault_open", "mv_model_restore_file")
+_OF_FILES = ("mv_vault_open_with", "mv_vault_open_memory_with", "mv_vault_open_source_with", "mv_model_restore_file")
 
 
 def text_of(value: Optional[bytes]) -> str:

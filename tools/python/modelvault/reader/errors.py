@@ -75,8 +75,28 @@ class AlreadyExists(VaultError, FileExistsError):
     """Something has the name of the folder that a model of several files was to become."""
 
 
-class Sealed(VaultError, PermissionError):
-    """A tenant's variant, which only its keys open."""
+class Refused(VaultError, PermissionError):
+    """A vault, or a variant, that is sound but not to be used: the subclasses say why."""
+
+
+class Sealed(Refused):
+    """A tenant's variant, which only its keys open: none of them was given."""
+
+
+class Untrusted(Refused):
+    """Not what those who are trusted have signed, or a tenant has sealed."""
+
+
+class RolledBack(Refused):
+    """An older vault, or revocation list, than is taken."""
+
+
+class Expired(Refused):
+    """A vault that is not valid at the time: no longer, or not yet."""
+
+
+class Revoked(Refused):
+    """A variant that the revocation list revokes, or its tenant."""
 
 
 class Internal(VaultError):
@@ -90,7 +110,7 @@ class LibraryMissing(VaultError, ImportError):
 # By mv_code.
 _KINDS: Dict[int, Type[VaultError]] = {
     1: InvalidArgument, 2: NotFound, 3: Damaged, 4: Unsupported, 5: Internal, 6: Storage, 7: OutOfMemory, 8: Cancelled,
-    9: NotSynced, 10: Internal, 11: AlreadyExists, 12: Sealed,
+    9: NotSynced, 10: Internal, 11: AlreadyExists, 12: Sealed, 13: Untrusted, 14: RolledBack, 15: Expired, 16: Revoked,
 }
 
 

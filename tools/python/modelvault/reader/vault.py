@@ -7,10 +7,11 @@ from typing import Iterator, List, Optional, Tuple, Type, Union
 
 from . import c_library
 from .calls import Handle, Progress, text_of
-from .errors import InvalidArgument
+from .errors import InvalidArgument, NotFound
 from .model import Model
 from .opened import Opened, encode_name
 from .source import BinaryFile, FileObject, Memory
+from .trust import Input, Inputs, OpenOptions, Signature, Time
 
 Source = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, BinaryFile]
 
@@ -25,18 +26,33 @@ class Vault:
 
     Only lists are read to open it. Several threads may use it and its models at once."""
 
-    def __init__(self, source: Source, *, name: Optional[str] = None, threads: int = 1):
+    def __init__(self, source: Source, *, name: Optional[str] = None, threads: int = 1, trust: Inputs = (),
+                 threshold: int = 0, key_set: Optional[str] = None, require_signature: bool = False, keys: Inputs = (),
+                 min_version: int = 0, at: Optional[Time] = None, revocations: Optional[Input] = None,
+                 min_revocations: int = 0):
         """Opens a vault, its bytes, or a binary file-like object that has it, with seek() and read(). Bytes and object
         must stay as they are, and the object open, as long as the vault and its models live; the object is not closed.
 
         name: for messages, of bytes ("memory") and objects (their own name, or "source"). threads: how many decode a
         model; -1: one a processor.
 
-        Raises FileMissing; InvalidArgument for what is no regular file; Damaged, for what is no vault, too;
-        Unsupported; Storage; LibraryMissing."""
+        Keys and the list are paths of files as mvault writes them, or these files' bytes; trust and keys are one or
+        several. trust: public keys; the vault is taken only if it is signed by them, and every byte is proven before
+        it is handed out. threshold: how many of them must have signed; 0: all. key_set: instead of trust, the key_set
+        of the Signature that the vault had when it was opened last. require_signature: having neither is an error.
+        min_version: of the vault that is taken. at: the time when it must be valid, in seconds since 1970 or with a
+        time zone; None: now; -1: any. keys: tenants' content keys and secret keys of device groups (mode 0600), open
+        what is sealed for them. revocations: a list of what is refused; min_revocations: its number at least.
+
+        Raises FileMissing; InvalidArgument for what is no regular file, and for a key or a combination that cannot
+        serve; Damaged, for what is no vault, too; Unsupported; Storage; LibraryMissing; Untrusted, RolledBack and
+        Expired."""
         if threads < -1:
             raise InvalidArgument(f"threads: expected -1 or more, found {threads}")
-        self._state: Optional[_State] = _open(source, name, threads)
+        options = OpenOptions(trust=trust, threshold=threshold, key_set=key_set, require_signature=require_signature,
+                              keys=keys, min_version=min_version, at=at, revocations=revocations,
+                              min_revocations=min_revocations)
+        self._state: Optional[_State] = _open(source, name, threads, options)
         self._path = self._state.opened.path
 
     @property
@@ -48,6 +64,17 @@ class Vault:
     def closed(self) -> bool:
         """Whether close() was called."""
         return self._state is None
+
+    @property
+    def signature(self) -> Optional[Signature]:
+        """What it says of its signature; None if it has none."""
+        state = self._open_state()
+        info = c_library.SignatureInfo(ctypes.sizeof(c_library.SignatureInfo))
+        try:
+            state.opened.call("mv_vault_signature", state.handle, ctypes.byref(info))
+        except NotFound:
+            return None
+        return Signature.of(info)
 
     @property
     def names(self) -> List[str]:
@@ -69,7 +96,8 @@ class Vault:
         return name in self._all_names()
 
     def __getitem__(self, name: str) -> Model:
-        """A variant, or the base under "base". Raises NotFound."""
+        """A variant, or the base under "base". Raises NotFound, Revoked, and Sealed, also for a name that may be of a
+        tenant who has sealed its variants' names."""
         state = self._open_state()
         model = state.last
         if model is None or model.name != name:
@@ -80,8 +108,9 @@ class Vault:
         return model
 
     def verify(self, progress: Optional[Progress] = None) -> None:
-        """Restores every model, compares its digests, and checks all other bytes of the file. Raises Damaged for the
-        first that is; Model.verify() tells of one. `progress` counts models."""
+        """Restores every model, compares its digests, and checks all other bytes of the file; of sealed variants that
+        no key opens, what is stored. Raises Damaged, Untrusted or Revoked for the first that is; Model.verify() tells
+        of one. `progress` counts models."""
         state = self._open_state()
         state.opened.read(progress, "mv_vault_verify", state.handle)
 
@@ -129,24 +158,24 @@ class _State:
         self.last: Optional[Model] = None
 
 
-def _open(source: Source, name: Optional[str], threads: int) -> _State:
+def _open(source: Source, name: Optional[str], threads: int, options: OpenOptions) -> _State:
     close = c_library.load().mv_vault_close
     if isinstance(source, (str, os.PathLike)):
         path = os.fsencode(source)
         opened, handle = Opened(os.fsdecode(path), threads, None), Handle(close, None)
         if b"\0" in path:
             raise InvalidArgument(f"{opened.path!r} is no path: it has a NUL")
-        opened.call("mv_vault_open", path, handle.to_fill())
+        opened.call("mv_vault_open_with", path, options.argument(), handle.to_fill())
     elif isinstance(source, BinaryFile):
         own = getattr(source, "name", None)
         known_as = name or (own if isinstance(own, str) else "source")
         file = FileObject(source, known_as)
         opened, handle = Opened(known_as, threads, file), Handle(close, file)
-        opened.call("mv_vault_open_source", ctypes.byref(file.source), handle.to_fill())
+        opened.call("mv_vault_open_source_with", ctypes.byref(file.source), options.argument(), handle.to_fill())
     else:
         known_as = name or "memory"
         memory = Memory(source)
         opened, handle = Opened(known_as, threads, None), Handle(close, memory)
-        opened.call("mv_vault_open_memory", memory.address, memory.size, known_as.encode("utf-8", "replace"),
-                    handle.to_fill())
+        opened.call("mv_vault_open_memory_with", memory.address, memory.size, known_as.encode("utf-8", "replace"),
+                    options.argument(), handle.to_fill())
     return _State(opened, handle)
