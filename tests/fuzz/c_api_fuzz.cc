@@ -1,5 +1,5 @@
-// Any bytes as a vault, by the C library: as they are, and after all checksums were made right. Everything is listed
-// and restored, and what the library promises of its failures is checked with aborts.
+// Any bytes as a vault, by the C library with a device group's key: as they are, and after all checksums were made
+// right. Everything is listed and restored, and what the library promises of its failures is checked with aborts.
 #include <modelvault/modelvault.h>
 
 #include <cstdint>
@@ -21,7 +21,8 @@ bool Ok(mv_code code, mv_failure** told) {
   mv_failure* const failure = *told;
   Check((code == MV_CODE_OK) == (failure == nullptr));
   Check(code == mv_failure_code(failure));
-  Check(code == MV_CODE_OK || code == MV_CODE_DAMAGED || code == MV_CODE_UNSUPPORTED);
+  Check(code == MV_CODE_OK || code == MV_CODE_DAMAGED || code == MV_CODE_UNSUPPORTED || code == MV_CODE_SEALED ||
+        code == MV_CODE_UNTRUSTED);
   Check(code == MV_CODE_OK || std::strstr(mv_failure_message(failure), "fuzzed") != nullptr);
   mv_failure_free(failure);
   return code == MV_CODE_OK;
@@ -61,10 +62,22 @@ void UseModel(const mv_model* model) {
   if (Ok(mv_model_stream_file(model, &CountBytes, &bytes, nullptr, &failure), &failure)) Check(bytes == file_size);
 }
 
+// The ward's, for which the seed with tenants has sealed variants.
+constexpr char kWardKey[] =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MC4CAQAwBQYDK2VuBCIEIIKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKC\n"
+    "-----END PRIVATE KEY-----\n";
+
 void UseVault(const std::vector<uint8_t>& bytes) {
   mv_failure* failure = nullptr;
   mv_vault* vault = nullptr;
-  if (!Ok(mv_vault_open_memory(bytes.data(), bytes.size(), "fuzzed", &vault, &failure), &failure)) return;
+  const mv_input key = {nullptr, kWardKey, sizeof(kWardKey) - 1};
+  mv_open_options options = {};
+  options.struct_size = sizeof(options);
+  options.opening_keys = &key;
+  options.opening_key_count = 1;
+  const mv_code code = mv_vault_open_memory_with(bytes.data(), bytes.size(), "fuzzed", &options, &vault, &failure);
+  if (!Ok(code, &failure)) return;
   const size_t variants = mv_vault_variant_count(vault);
   for (size_t i = 0; i <= variants && i < kMostModels; ++i) {
     mv_model_info info = {};

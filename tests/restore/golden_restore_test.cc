@@ -6,6 +6,7 @@
 #include <iterator>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +15,7 @@
 #include "restore/named_vault.h"
 #include "restore/restorer.h"
 #include "tests/status_matchers.h"
+#include "vault/keys/reader_keys.h"
 
 namespace modelvault {
 namespace {
@@ -67,6 +69,26 @@ TEST_P(GoldenRestoreTest, TheFilesComeBack) {
     ASSERT_OK_AND_ASSIGN(const std::string header, restorer->vault().variant_header(variant.name));
     EXPECT_EQ(RestoredFile(*model, header),
               ReadFile(absl::StrCat(kGolden, GetParam().inputs, variant.name, ".safetensors")));
+  }
+}
+
+// The same files as those of 1.0, sealed by tenants.
+TEST(GoldenTenantsTest, TheWardsKeyGivesTheFilesBack) {
+  const std::string ward = ReadFile(absl::StrCat(kGolden, "keys-1.4/ward.key"));
+  ReaderKeys keys;
+  ASSERT_THAT(keys.AddOpening({"ward.key", ward}), IsOk());
+  VaultReaderOptions options;
+  options.keys = keys.opening;
+  ASSERT_OK_AND_ASSIGN(auto reader,
+                       VaultReader::Open(FileSystem::Default(), absl::StrCat(kGolden, "v1.4-tenants.mvlt"), options));
+  ASSERT_OK_AND_ASSIGN(const auto restorer, Restorer::FromReader(std::move(reader)));
+  for (const auto& [name, input] : {std::pair("acme.heart", "cardiology"), std::pair("beta.liver", "ultrasound"),
+                                    std::pair("beta.same", "unchanged"), std::pair("open.lung", "cardiology"),
+                                    std::pair("cardiology", "cardiology")}) {
+    SCOPED_TRACE(name);
+    ASSERT_OK_AND_ASSIGN(const auto model, restorer->OpenVariant(name));
+    ASSERT_OK_AND_ASSIGN(const std::string header, restorer->vault().variant_header(name));
+    EXPECT_EQ(RestoredFile(*model, header), ReadFile(absl::StrCat(kGolden, "inputs/", input, ".safetensors")));
   }
 }
 

@@ -14,6 +14,9 @@
 #include "tests/vault/format_document.h"
 #include "tests/vault/signed_golden.h"
 #include "tests/vault/test_vault.h"
+#include "vault/keys/reader_keys.h"
+#include "vault/refusal.h"
+#include "vault/revocation_list.h"
 #include "vault/vault_reader.h"
 
 namespace modelvault {
@@ -26,6 +29,7 @@ constexpr char kFreeGoldenPath[] = MODELVAULT_SOURCE_DIR "/tests/vault/golden/v1
 constexpr char kNetworkGoldenPath[] = MODELVAULT_SOURCE_DIR "/tests/vault/golden/v1.2.mvlt";
 constexpr char kFrameGoldenPath[] = MODELVAULT_SOURCE_DIR "/tests/vault/golden/v1.3.mvlt";
 constexpr char kSignedGoldenPath[] = MODELVAULT_SOURCE_DIR "/tests/vault/golden/v1.4.mvlt";
+constexpr char kTenantsGoldenPath[] = MODELVAULT_SOURCE_DIR "/tests/vault/golden/v1.4-tenants.mvlt";
 
 std::vector<uint8_t> GoldenBytes(const char* path) {
   std::vector<uint8_t> bytes;
@@ -35,6 +39,11 @@ std::vector<uint8_t> GoldenBytes(const char* path) {
   bytes.resize((*file)->size());
   EXPECT_THAT((*file)->ReadAt(0, absl::MakeSpan(bytes)), IsOk());
   return bytes;
+}
+
+std::string GoldenText(const std::string& name) {
+  const std::vector<uint8_t> bytes = GoldenBytes((MODELVAULT_SOURCE_DIR "/tests/vault/golden/" + name).c_str());
+  return std::string(bytes.begin(), bytes.end());
 }
 
 TEST(GoldenVaultTest, IsWhole) {
@@ -137,6 +146,49 @@ TEST(GoldenVaultTest, TheSignatureIsProven) {
     EXPECT_EQ(vault->key_set_digest(), plan.key_sets.back().digest());
     EXPECT_THAT(ReadAll(*vault), IsOk());
     EXPECT_THAT(vault->CheckSigned(), IsOk());
+  }
+}
+
+// Names, in order, with what opens them.
+TEST(GoldenVaultTest, TenantsAreProvenAndTheirGroupsOpenWhatIsTheirs) {
+  const std::vector<std::string> plain = {"cardiology", "open.lung", "ultrasound", "unchanged"};
+  const std::string acme = "acme.~cb89d62ab94e28bf", same = "beta.~7425a8d0610bf3ce", liver = "beta.~8f33678247189ce4";
+  const struct {
+    const char* key;
+    std::vector<std::string> sealed;
+  } cases[] = {{nullptr, {acme, same, liver}},
+               {"ward.key", {"acme.heart", "beta.liver", "beta.same"}},
+               {"clinic.key", {acme, "beta.liver", "beta.same"}},
+               {"acme.content", {"acme.heart", same, liver}}};
+  for (const auto& [key, sealed] : cases) {
+    SCOPED_TRACE(key != nullptr ? key : "no key");
+    ReaderKeys keys;
+    // As text: what is committed can't have mode 0600.
+    const std::string root = GoldenText("keys-1.4/root.pub"),
+                      secret = key != nullptr ? GoldenText(absl::StrCat("keys-1.4/", key)) : "";
+    ASSERT_THAT(keys.AddTrusted({"root.pub", root}), IsOk());
+    if (key != nullptr) {
+      ASSERT_THAT(keys.AddOpening({key, secret}), IsOk());
+    }
+    VaultReaderOptions options;
+    options.trust = VaultTrust{.keys = keys.trusted, .least_version = 5, .now = 1800000000};
+    options.keys = keys.opening;
+    ASSERT_OK_AND_ASSIGN(const auto vault, VaultReader::Open(FileSystem::Default(), kTenantsGoldenPath, options));
+    EXPECT_EQ(vault->header().version_minor(), 4);
+    std::vector<std::string> names = sealed;
+    names.insert(names.end(), plain.begin(), plain.end());
+    std::vector<std::string> found;
+    for (const VaultVariant& variant : vault->variants()) {
+      found.push_back(variant.name);
+      EXPECT_THAT(variant.locked() ? vault->CheckStoredBlob(variant) : vault->OpenBlob(variant).status(), IsOk());
+    }
+    EXPECT_EQ(found, names);
+    EXPECT_THAT(vault->CheckSigned(), IsOk());
+    const auto list = ProvenRevocations::FromBytes("list", GoldenText("v1.4-tenants.revocations"), *vault, 3);
+    ASSERT_THAT(list, IsOk());
+    EXPECT_EQ(RefusalOf(list->Check(*vault, "open.lung")), Refusal::kRevoked);
+    EXPECT_EQ(RefusalOf(list->Check(*vault, sealed.back() == liver ? liver : "beta.liver")), Refusal::kRevoked);
+    EXPECT_THAT(list->Check(*vault, sealed.front()), IsOk());
   }
 }
 

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -77,6 +78,28 @@ TEST_F(BoardTrustRunTest, ASealedVariantIsMeasuredOnABoardOfItsGroup) {
   const ProgramRun run = Mvault(command);
   ASSERT_EQ(run.exit_code, 0) << run;
   EXPECT_EQ(run.Json().at("matches_host"), true);
+}
+
+// The golden vault with tenants, and the keys beside it.
+TEST_F(BoardTrustRunTest, TheGoldenVaultsTenantsAreRestoredOnBoardsOfTheirGroups) {
+  const std::string golden = MODELVAULT_GOLDEN;
+  for (const char* key : {"ward.key", "clinic.key"}) {
+    std::filesystem::copy(golden + "/keys-1.4/" + key, File(key));
+    std::filesystem::permissions(File(key), std::filesystem::perms(0600));
+  }
+  const auto board = [&](const char* name, const char* key, std::vector<std::string> options) {
+    options.insert(options.begin(), {"board", golden + "/v1.4-tenants.mvlt", name, "--uncounted", "--json", "--key",
+                                     golden + "/keys-1.4/root.pub", "--key", File(key)});
+    return Mvault(options);
+  };
+  for (const auto& [name, key] : {std::pair("acme.heart", "ward.key"), std::pair("beta.liver", "clinic.key")}) {
+    const ProgramRun run = board(name, key, {});
+    ASSERT_EQ(run.exit_code, 0) << run;
+    EXPECT_EQ(run.Json().at("matches_host"), true);
+  }
+  const ProgramRun revoked = board("beta.liver", "clinic.key", {"--revocations", golden + "/v1.4-tenants.revocations"});
+  EXPECT_EQ(revoked.exit_code, 1);
+  EXPECT_EQ(revoked.Json().at("status"), "revoked");
 }
 
 }  // namespace
