@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <new>
 #include <string>
 
@@ -119,6 +121,37 @@ TEST_P(CApiMemoryTest, EndsTheCallWithItsCode) {
   options.threads = 2;
   FailEach("file, on two threads",
            [&](mv_failure** f) { return mv_model_read_file(model.get(), file.data(), file.size(), &options, f); });
+}
+
+TEST_P(CApiMemoryTest, EndsOpeningWithKeysWithItsCode) {
+  const auto golden = [](const std::string& name) {
+    std::ifstream in(std::string(MODELVAULT_SOURCE_DIR "/tests/vault/golden/") + name, std::ios::binary);
+    EXPECT_TRUE(in.good()) << name;
+    return std::string(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+  };
+  const std::string bytes = golden("v1.4-tenants.mvlt"), list = golden("v1.4-tenants.revocations");
+  const std::string root = golden("keys-1.4/root.pub"), ward = golden("keys-1.4/ward.key");
+  const auto input = [](const std::string& text) { return mv_input{nullptr, text.data(), text.size()}; };
+  const mv_input trusted = input(root), opening = input(ward), revocations = input(list);
+  mv_open_options options = {};
+  options.struct_size = sizeof(options);
+  options.trusted_keys = &trusted;
+  options.trusted_key_count = 1;
+  options.opening_keys = &opening;
+  options.opening_key_count = 1;
+  options.time = MV_TIME_UNKNOWN;
+  options.revocations = &revocations;
+  FailEach("open a model of a vault with keys", [&](mv_failure** f) {
+    mv_vault* vault = nullptr;
+    mv_model* model = nullptr;
+    size_t count = 0;
+    mv_code code = mv_vault_open_memory_with(bytes.data(), bytes.size(), "v", &options, &vault, f);
+    if (code == MV_CODE_OK) code = mv_vault_model(vault, "acme.heart", &model, f);
+    if (code == MV_CODE_OK) code = mv_model_tensor_count(model, &count, f);
+    mv_model_free(model);
+    mv_vault_close(vault);
+    return code;
+  });
 }
 
 TEST_P(CApiMemoryTest, AFailureThatCannotBeDescribedIsOneForWantOfMemory) {

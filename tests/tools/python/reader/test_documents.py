@@ -1,5 +1,6 @@
 """The examples of the documents run."""
 
+import inspect
 import re
 import unittest
 
@@ -7,7 +8,11 @@ import numpy
 import torch
 import vaults
 
-EXAMPLE = "vault = modelvault.Vault("
+import modelvault
+
+EXAMPLE = 'vault = modelvault.Vault("hospital.mvlt")'
+KEYS_EXAMPLE = "require_signature=True"
+GOLDEN = vaults.ROOT / "tests" / "vault" / "golden"
 
 
 def python_blocks(path):
@@ -32,9 +37,32 @@ class DocumentsTest(vaults.FolderTest):
         numpy.testing.assert_array_equal(names["weights"], expected)
         numpy.testing.assert_array_equal(module["layers"][0]["wq"].detach().numpy(), expected)
 
+    def test_keys_and_trust(self):
+        (code,) = [block for block in python_blocks("docs/python.md") if KEYS_EXAMPLE in block]
+        ward = self.folder / "ward.key"
+        ward.write_bytes((GOLDEN / "keys-1.4" / "ward.key").read_bytes())
+        ward.chmod(0o600)
+        for name, path in (("signed.mvlt", GOLDEN / "v1.4-tenants.mvlt"), ("ward.key", ward),
+                           ("release.pub", GOLDEN / "keys-1.4" / "root.pub"),
+                           ("hospital.revoked", GOLDEN / "v1.4-tenants.revocations")):
+            self.assertEqual(code.count(f'"{name}"'), 1)
+            code = code.replace(f'"{name}"', repr(str(path)))
+        names = {"modelvault": modelvault, "remembered": 3}
+        exec(code, names)  # pylint: disable=exec-used
+        self.assertEqual(names["remembered"], 5)
+        self.assertIn("acme.heart", names["vault"])
+        with self.assertRaises(modelvault.Revoked):
+            names["vault"]["open.lung"]  # pylint: disable=expression-not-assigned
+
+    def test_every_argument_is_told_of(self):
+        text = (vaults.ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+        for name, parameter in inspect.signature(modelvault.Vault).parameters.items():
+            if parameter.kind is parameter.KEYWORD_ONLY and name != "name":
+                self.assertRegex(text, rf"`{name}\b")
+
     def test_every_exception_is_in_the_table(self):
         text = (vaults.ROOT / "docs" / "python.md").read_text(encoding="utf-8")
-        rows = dict(re.findall(r"^\| `(\w+)` \|([^|]*)\|", text, re.MULTILINE))
+        rows = dict(re.findall(r"^\| `([A-Z]\w+)` \|([^|]*)\|", text, re.MULTILINE))
         from modelvault.reader import errors  # pylint: disable=import-outside-toplevel
         kinds = {name: kind for name, kind in vars(errors).items()
                  if isinstance(kind, type) and issubclass(kind, errors.VaultError) and kind is not errors.VaultError}
