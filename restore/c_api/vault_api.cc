@@ -47,9 +47,6 @@ absl::Status VerifyVault(const OpenedVault& vault, const mv_read_options* caller
   if (absl::Status status = reader.CheckPadding(); !status.ok()) return status;
   if (absl::Status status = reader.CheckBaseSection(); !status.ok()) return status;
   if (absl::Status status = reader.CheckNetworkSection(); !status.ok()) return status;
-  if (reader.key_set_digest().has_value()) {
-    if (absl::Status status = reader.CheckSigned(); !status.ok()) return status;
-  }
   std::vector<std::string> names = {kReservedVariantName};
   std::vector<size_t> positions = {vault.base_position()};
   for (size_t position = 0; position < reader.variants().size(); ++position) {
