@@ -51,9 +51,10 @@ absl::Status AddKeys(const mv_input* inputs, size_t count, absl::string_view mem
   return absl::OkStatus();
 }
 
+// By the system's clock; at least 1, since VaultTrust takes 0 for a reader without a clock.
 int64_t Now() {
   const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::seconds>(since_1970).count();
+  return std::max<int64_t>(1, std::chrono::duration_cast<std::chrono::seconds>(since_1970).count());
 }
 
 absl::StatusOr<Digest> ParseDigest(absl::string_view text) {
@@ -130,7 +131,6 @@ absl::Status OpenOptions::ReadKeys(FailureContext* context) {
   trust.threshold = static_cast<uint8_t>(options_.threshold != 0 ? options_.threshold : options_.trusted_key_count);
   trust.keys = std::move(keys.trusted);
   trust.least_version = options_.least_version;
-  // Zero is a reader without a clock there.
   trust.now = options_.time == 0 ? Now() : options_.time == MV_TIME_UNKNOWN ? 0 : options_.time;
   reader_.trust = std::move(trust);
   return absl::OkStatus();
