@@ -177,8 +177,9 @@ absl::StatusOr<ProvenRevocations> ProvenRevocations::FromBytes(const std::string
     return Refuse(path, absl::StrCat("can't be proven: ", vault.path(), " itself was not"));
   }
   uint32_t wrong = 0;
-  switch (const CoreStatus status = ProveRevocations(view, *root, least_number, HostCrypto(), &wrong)) {
+  switch (const CoreStatus status = ProveRevocations(&view, *root, least_number, HostCrypto(), &wrong)) {
     case CoreStatus::kOk:
+      std::copy(std::begin(view.digest), std::end(view.digest), list.digest_.begin());
       return list;
     case CoreStatus::kUntrusted:
       return Refuse(path, Copy<sizeof(VaultId)>(view.vault_id) == Copy<sizeof(VaultId)>(root->vault_id())
@@ -206,7 +207,9 @@ absl::Status ProvenRevocations::Check(const VaultReader& vault, absl::string_vie
   // A sealed variant is revoked by its name in INDEX.
   const absl::StatusOr<const VaultVariant*> variant = vault.Find(name);
   const absl::string_view index_name = variant.ok() ? (*variant)->index_name() : name;
-  if (ParseRevocations(View(bytes_), &view) != CoreStatus::kOk ||
+  const CoreStatus parsed = ParseRevocations(View(bytes_), &view);
+  std::copy(digest_.begin(), digest_.end(), view.digest);
+  if (parsed != CoreStatus::kOk ||
       CheckRevoked(view, *vault.root(), View(index_name), HostCrypto(), &entry) != CoreStatus::kRevoked) {
     return absl::OkStatus();
   }

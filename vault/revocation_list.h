@@ -75,6 +75,7 @@ class ProvenRevocations {
 
   std::string path_;
   std::string bytes_;
+  Digest digest_ = {};  // Of the signed part.
   uint64_t number_ = 0;
 };
 

@@ -8,11 +8,12 @@
 
 namespace modelvault {
 
-class DeviceTrust {
+template <UpdateSteps kSteps>
+class BasicDeviceTrust {
  public:
   // `anchor` is null on a board that takes every vault: then its state is not looked at. `state` and `counter` are as
   // DeviceState's. All must outlive this.
-  DeviceTrust(const mv_trust* anchor, const mv_region* state, const mv_counter* counter);
+  BasicDeviceTrust(const mv_trust* anchor, const mv_region* state, const mv_counter* counter);
 
   // Null: nobody.
   const mv_trust* trust() const { return is_asked_ ? &trust_ : nullptr; }
@@ -21,11 +22,21 @@ class DeviceTrust {
   // one to trust, and no revocation list below this one. Writes nothing if that is so already.
   mv_error Remember(const mv_proof& proof);
 
+  // Puts `list` (not in `sector`, which is the list's and whole) into the place of the vault's list. It is proven
+  // first, so that no list takes the place of another that is not by the same signers and at least as new. From then on
+  // there must be one of at least its number: what a cut in between leaves is the list before, or the base alone until
+  // this is called again. It counts from the next start on; until then variants that are proven anew may be refused
+  // with MV_NOT_AUTHENTIC. `proof` is that of the vault, or of its base alone. Errors are those of
+  // mv_prove_revocations(), and nothing was written; or the flash's.
+  mv_error ReplaceRevocations(const mv_proof& proof, const mv_crypto* crypto, ByteView list, const mv_region* sector);
+
  private:
   bool is_asked_;
-  DeviceState state_;
+  BasicDeviceState<kSteps> state_;
   mv_trust trust_ = {};
 };
+
+using DeviceTrust = BasicDeviceTrust<kAllSteps>;
 
 }  // namespace modelvault
 

@@ -3,9 +3,10 @@
 namespace modelvault {
 namespace {
 
+template <UpdateSteps kSteps>
 class Booter {
  public:
-  Booter(BootSelection* selection, const BootHost& host) : selection_(selection), host_(host) {}
+  Booter(BasicBootSelection<kSteps>* selection, const BootHost& host) : selection_(selection), host_(host) {}
 
   BootResult Boot();
   BootResult BootBase(BootSource source) {
@@ -23,14 +24,15 @@ class Booter {
   bool Try(ByteView name, BootSource source);
   bool TryTest(unsigned sector);
 
-  BootSelection* selection_;
+  BasicBootSelection<kSteps>* selection_;
   const BootHost& host_;
   BootResult result_ = {BootSource::kNothing, {}, MV_NOT_FINISHED};
   bool base_failed_ = false;
 };
 
 // False if the model was not proven.
-bool Booter::Try(ByteView name, BootSource source) {
+template <UpdateSteps kSteps>
+bool Booter<kSteps>::Try(ByteView name, BootSource source) {
   Tell(BootEvent::kStart, name);
   mv_error error = MV_NOT_FINISHED;
   if (host_.run(host_.context, name, &error) != MV_VERIFIED) {
@@ -43,15 +45,21 @@ bool Booter::Try(ByteView name, BootSource source) {
   return true;
 }
 
-bool Booter::TryTest(unsigned sector) {
+template <UpdateSteps kSteps>
+bool Booter<kSteps>::TryTest(unsigned sector) {
   const ByteView name = selection_->record(sector).name;
   const unsigned attempts = selection_->record(sector).attempts;
   if (attempts >= kMaxAttempts) {
     Tell(BootEvent::kGivenUp, name, attempts);
   } else {
     Tell(BootEvent::kTrial, name, attempts + 1);
-    const mv_error marked = selection_->MarkAttempt(sector);
+    const mv_error marked = kSteps.mark_attempt ? selection_->MarkAttempt(sector) : MV_OK;
     if (marked != MV_OK) Tell(BootEvent::kNotMarked, name, 0, marked);
+    // An attempt that cannot be counted, as those before were, might hang the board at every start.
+    if (marked != MV_OK && attempts > 0 && selection_->Reject(sector) == MV_OK) {
+      Tell(BootEvent::kRejected, name);
+      return false;
+    }
     if (Try(name, BootSource::kTrial)) {
       if (host_.confirm) TellMark(BootEvent::kConfirmed, name, selection_->Confirm(sector));
       return true;
@@ -61,7 +69,8 @@ bool Booter::TryTest(unsigned sector) {
   return false;
 }
 
-BootResult Booter::Boot() {
+template <UpdateSteps kSteps>
+BootResult Booter<kSteps>::Boot() {
   for (unsigned sector = 0; sector < MV_SELECTION_SECTORS; ++sector) {
     if (selection_->record(sector).state == RecordState::kDamaged) Tell(BootEvent::kSectorDamaged, {}, sector);
   }
@@ -70,7 +79,7 @@ BootResult Booter::Boot() {
   const unsigned sectors[] = {newest, selection_->ConfirmedBeside(newest)};
   BootSource source = BootSource::kSelected;
   for (const unsigned sector : sectors) {
-    if (sector == BootSelection::kNone) continue;
+    if (sector == BasicBootSelection<kSteps>::kNone) continue;
     const SelectionRecord& record = selection_->record(sector);
     if (record.state == RecordState::kRejected) continue;
     if (record.state == RecordState::kTest ? TryTest(sector) : Try(record.name, source)) {
@@ -85,8 +94,13 @@ BootResult Booter::Boot() {
 
 }  // namespace
 
-BootResult Boot(BootSelection* selection, const BootHost& host) { return Booter(selection, host).Boot(); }
+template <UpdateSteps kSteps>
+BootResult Boot(BasicBootSelection<kSteps>* selection, const BootHost& host) {
+  return Booter<kSteps>(selection, host).Boot();
+}
 
-BootResult BootBase(const BootHost& host) { return Booter(nullptr, host).BootBase(BootSource::kBase); }
+template BootResult Boot(BootSelection* selection, const BootHost& host);
+
+BootResult BootBase(const BootHost& host) { return Booter<kAllSteps>(nullptr, host).BootBase(BootSource::kBase); }
 
 }  // namespace modelvault

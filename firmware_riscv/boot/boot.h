@@ -51,7 +51,10 @@ struct BootResult {
   mv_error error;  // With kNothing: why the last one failed.
 };
 
-BootResult Boot(BootSelection* selection, const BootHost& host);
+template <UpdateSteps kSteps>
+BootResult Boot(BasicBootSelection<kSteps>* selection, const BootHost& host);
+
+extern template BootResult Boot(BootSelection* selection, const BootHost& host);
 
 // Boots the base, whatever is selected, and leaves the selection alone: for a vault whose variants cannot be found.
 BootResult BootBase(const BootHost& host);

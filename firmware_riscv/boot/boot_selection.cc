@@ -58,17 +58,23 @@ struct StoredRecord {
     }
     return has;
   }
+  bool is_whole() const { return first_format || IsMarked(LoadLe32(bytes + kSelectionWholeOffset), kWholeMark); }
 };
 
 }  // namespace
 
-BootSelection::BootSelection(const mv_flash* flash) : flash_(flash) {
+template <UpdateSteps kSteps>
+BasicBootSelection<kSteps>::BasicBootSelection(const mv_flash* flash) : flash_(flash) {
   for (unsigned sector = 0; sector < MV_SELECTION_SECTORS; ++sector) Read(sector);
 }
 
-bool BootSelection::IsFirstFormat(unsigned sector) const { return Word(sector, 0) == kFirstSelectionMagic; }
+template <UpdateSteps kSteps>
+bool BasicBootSelection<kSteps>::IsFirstFormat(unsigned sector) const {
+  return Word(sector, 0) == kFirstSelectionMagic;
+}
 
-void BootSelection::Read(unsigned sector) {
+template <UpdateSteps kSteps>
+void BasicBootSelection<kSteps>::Read(unsigned sector) {
   SelectionRecord* const record = &records_[sector];
   *record = SelectionRecord();
   const StoredRecord stored = {flash_->sector[sector], IsFirstFormat(sector)};
@@ -83,12 +89,13 @@ void BootSelection::Read(unsigned sector) {
     record->state = RecordState::kRejected;
   } else if (stored.Has(kConfirmedMark, kFirstSelectionConfirmedOffset, kSelectionConfirmedOffset)) {
     record->state = RecordState::kConfirmed;
-  } else {
+  } else if (stored.is_whole() || !kSteps.whole_mark) {
     record->state = RecordState::kTest;
   }
 }
 
-unsigned BootSelection::newest() const {
+template <UpdateSteps kSteps>
+unsigned BasicBootSelection<kSteps>::newest() const {
   unsigned newest = kNone;
   for (unsigned sector = 0; sector < MV_SELECTION_SECTORS; ++sector) {
     if (!records_[sector].valid()) continue;
@@ -97,7 +104,8 @@ unsigned BootSelection::newest() const {
   return newest;
 }
 
-unsigned BootSelection::ConfirmedBeside(unsigned sector) const {
+template <UpdateSteps kSteps>
+unsigned BasicBootSelection<kSteps>::ConfirmedBeside(unsigned sector) const {
   unsigned found = kNone;
   for (unsigned other = 0; other < MV_SELECTION_SECTORS; ++other) {
     if (other == sector || records_[other].state != RecordState::kConfirmed) continue;
@@ -106,7 +114,8 @@ unsigned BootSelection::ConfirmedBeside(unsigned sector) const {
   return found;
 }
 
-mv_error BootSelection::Select(ByteView name) {
+template <UpdateSteps kSteps>
+mv_error BasicBootSelection<kSteps>::Select(ByteView name) {
   if (name.size > MV_MAX_NAME_SIZE) return MV_BAD_ARGUMENT;
   const unsigned newest_sector = newest();
   uint32_t sequence = 1;
@@ -121,9 +130,10 @@ mv_error BootSelection::Select(ByteView name) {
   unsigned spared = proven_;
   if (spared == kNone) spared = ConfirmedBeside(kNone);
   if (spared == kNone) spared = newest_sector;
-  const unsigned target = spared == 0 ? 1 : 0;
+  const unsigned target = (spared == 0) == kSteps.spare_fallback ? 1 : 0;
 
-  mv_error error = mv_flash_erase(flash_, target);
+  const bool erases = kSteps.erase_record || !IsErased(flash_->sector[target], flash_->sector_size);
+  mv_error error = erases ? mv_flash_erase(flash_, target) : MV_OK;
   if (error == MV_OK) error = WriteRecord(target, sequence, name);
   Read(target);
   // A mark that an erase left would make a choice that was never tried a confirmed one.
@@ -131,7 +141,8 @@ mv_error BootSelection::Select(ByteView name) {
   return error;
 }
 
-mv_error BootSelection::WriteRecord(unsigned sector, uint32_t sequence, ByteView name) {
+template <UpdateSteps kSteps>
+mv_error BasicBootSelection<kSteps>::WriteRecord(unsigned sector, uint32_t sequence, ByteView name) {
   uint8_t unit[kSelectionUnit];
   Xxh64 hash;
   for (uint32_t begin = 0; begin < kSelectionBodySize; begin += kSelectionUnit) {
@@ -153,11 +164,12 @@ mv_error BootSelection::WriteRecord(unsigned sector, uint32_t sequence, ByteView
     const mv_error error = mv_flash_program(flash_, sector, begin, unit);
     if (error != MV_OK) return error;
   }
-  return MV_OK;
+  return kSteps.whole_mark ? Mark(sector, kSelectionWholeOffset, 1, kWholeMark) : MV_OK;
 }
 
 // Makes the first of `units` units that takes it a mark.
-mv_error BootSelection::Mark(unsigned sector, uint32_t offset, uint32_t units, uint32_t mark) {
+template <UpdateSteps kSteps>
+mv_error BasicBootSelection<kSteps>::Mark(unsigned sector, uint32_t offset, uint32_t units, uint32_t mark) {
   uint8_t unit[kSelectionUnit];
   memset(unit, 0xFF, sizeof(unit));
   StoreLe32(unit, mark);
@@ -170,7 +182,8 @@ mv_error BootSelection::Mark(unsigned sector, uint32_t offset, uint32_t units, u
   return error;
 }
 
-mv_error BootSelection::MarkFirstFormat(unsigned sector, uint32_t offset, uint32_t word) {
+template <UpdateSteps kSteps>
+mv_error BasicBootSelection<kSteps>::MarkFirstFormat(unsigned sector, uint32_t offset, uint32_t word) {
   const uint32_t in_unit = offset % kSelectionUnit;
   uint8_t unit[kSelectionUnit];
   memcpy(unit, flash_->sector[sector] + (offset - in_unit), sizeof(unit));
@@ -180,7 +193,8 @@ mv_error BootSelection::MarkFirstFormat(unsigned sector, uint32_t offset, uint32
   return error;
 }
 
-mv_error BootSelection::MarkAttempt(unsigned sector) {
+template <UpdateSteps kSteps>
+mv_error BasicBootSelection<kSteps>::MarkAttempt(unsigned sector) {
   if (IsFirstFormat(sector)) {
     const uint32_t word = Word(sector, kFirstSelectionAttemptsOffset);
     return MarkFirstFormat(sector, kFirstSelectionAttemptsOffset, word & (word - 1));  // Its lowest one becomes a zero.
@@ -188,7 +202,8 @@ mv_error BootSelection::MarkAttempt(unsigned sector) {
   return Mark(sector, kSelectionAttemptsOffset, kMaxAttempts, 0);
 }
 
-mv_error BootSelection::Confirm(unsigned sector) {
+template <UpdateSteps kSteps>
+mv_error BasicBootSelection<kSteps>::Confirm(unsigned sector) {
   if (IsFirstFormat(sector)) {
     return MarkFirstFormat(sector, kFirstSelectionConfirmedOffset,
                            Reachable(Word(sector, kFirstSelectionConfirmedOffset), kConfirmedMark));
@@ -196,12 +211,15 @@ mv_error BootSelection::Confirm(unsigned sector) {
   return Mark(sector, kSelectionConfirmedOffset, kSelectionMarkUnits, kConfirmedMark);
 }
 
-mv_error BootSelection::Reject(unsigned sector) {
+template <UpdateSteps kSteps>
+mv_error BasicBootSelection<kSteps>::Reject(unsigned sector) {
   if (IsFirstFormat(sector)) {
     return MarkFirstFormat(sector, kFirstSelectionRejectedOffset,
                            Reachable(Word(sector, kFirstSelectionRejectedOffset), kRejectedMark));
   }
   return Mark(sector, kSelectionRejectedOffset, kSelectionMarkUnits, kRejectedMark);
 }
+
+template class BasicBootSelection<kAllSteps>;
 
 }  // namespace modelvault

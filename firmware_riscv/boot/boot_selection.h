@@ -14,6 +14,7 @@
 //      288    96  attempts: three units; one that is not erased stands for a boot that has tried this record on test
 //      384    64  confirmed by a good boot: two units, either of which may begin with 0x5AA5C33C
 //      448    64  rejected after a bad one: two units, either of which may begin with 0xA53C5AC3
+//      480    32  all before the marks was written: begins with 0x3C5AA5C3, in the second unit of those two
 //
 // Marks start erased and are programmed where they lie, without an erase: a mark costs one program. It counts if at
 // most 7 of its bits differ, so one that was cut off in the middle is either there or not, a flipped bit does not undo
@@ -26,12 +27,16 @@
 //
 // A new record never takes the sector of the one to fall back to, and its sector is erased first even if it reads
 // erased, since an erase that was cut short may read well and not stay so. Whatever is interrupted, the other sector
-// holds a record that was confirmed, or there was none and the base boots.
+// holds a record that was confirmed, or there was none and the base boots. A record whose last unit was cut off may
+// read well, too, so one on test is none without the mark behind it, which is made when all of it is there. What reads
+// well by luck after an erase that was cut off can't be told: should it be confirmed, and the other variant have gone
+// bad, and the next choice be cut off as well, the base boots, proven as ever.
 #ifndef MODELVAULT_FIRMWARE_RISCV_BOOT_BOOT_SELECTION_H_
 #define MODELVAULT_FIRMWARE_RISCV_BOOT_BOOT_SELECTION_H_
 
 #include "codec/core/bytes.h"
 #include "firmware_riscv/boot/flash_driver.h"
+#include "firmware_riscv/boot/update_steps.h"
 
 namespace modelvault {
 
@@ -54,6 +59,7 @@ inline constexpr uint32_t kSelectionMarkUnits = 2;
 inline constexpr uint32_t kSelectionAttemptsOffset = kSelectionBodySize;
 inline constexpr uint32_t kSelectionConfirmedOffset = kSelectionAttemptsOffset + kMaxAttempts * kSelectionUnit;
 inline constexpr uint32_t kSelectionRejectedOffset = kSelectionConfirmedOffset + kSelectionMarkUnits * kSelectionUnit;
+inline constexpr uint32_t kSelectionWholeOffset = kSelectionRejectedOffset + kSelectionUnit;
 inline constexpr uint32_t kSelectionRecordSize = kSelectionRejectedOffset + kSelectionMarkUnits * kSelectionUnit;
 
 // The first format's.
@@ -66,6 +72,7 @@ inline constexpr uint32_t kFirstSelectionRejectedOffset = 284;
 
 inline constexpr uint32_t kConfirmedMark = 0x5AA5C33C;
 inline constexpr uint32_t kRejectedMark = 0xA53C5AC3;
+inline constexpr uint32_t kWholeMark = 0x3C5AA5C3;
 inline constexpr unsigned kMarkTolerance = 7;  // Bits; an erased word and a word of zeros are 16 away.
 
 enum class RecordState : uint8_t { kErased, kDamaged, kTest, kConfirmed, kRejected };
@@ -79,12 +86,13 @@ struct SelectionRecord {
   bool valid() const { return state >= RecordState::kTest; }
 };
 
-class BootSelection {
+template <UpdateSteps kSteps>
+class BasicBootSelection {
  public:
   static constexpr unsigned kNone = MV_SELECTION_SECTORS;
 
   // `flash` must outlive this. Reads both sectors.
-  explicit BootSelection(const mv_flash* flash);
+  explicit BasicBootSelection(const mv_flash* flash);
 
   const SelectionRecord& record(unsigned sector) const { return records_[sector]; }
 
@@ -117,6 +125,8 @@ class BootSelection {
   SelectionRecord records_[MV_SELECTION_SECTORS];
   unsigned proven_ = kNone;
 };
+
+using BootSelection = BasicBootSelection<kAllSteps>;
 
 }  // namespace modelvault
 

@@ -15,7 +15,7 @@ struct UpdateSteps {
   // Of the start (slot_boot.h):
   bool verify_slot = true;   // A vault is verified before it is chosen.
   bool check_floor = true;   // A vault below least_version is none.
-  bool mark_attempt = true;  // A trial is counted before it begins.
+  bool mark_attempt = true;  // A trial is counted before it begins, here and in boot.h.
   // Of an update (slot_update.h):
   bool spare_running = true;        // The slot that runs is not written.
   bool record_first = true;         // The slot is recorded as being written before it is.
@@ -23,6 +23,16 @@ struct UpdateSteps {
   bool rewrite_after_cut = true;    // After a cut no sector is left alone because it reads as it should.
   bool mark_after_sector = true;    // Progress is marked behind the sector, not before it.
   bool prove_before_switch = true;  // The new vault is verified before the switch.
+  // Of revocations, and of vaults that somebody puts into their place (app/device_trust.h):
+  bool prove_list = true;     // A list is proven before the sector of the one before is erased.
+  bool raise_number = true;   // The number of a list that is taken, or was booted with, is remembered.
+  bool ask_for_list = true;   // No list, or one of a lower number than remembered, leaves the base alone.
+  bool raise_version = true;  // The version of a vault that has worked is remembered, and none below it is taken.
+  bool keep_key_set = true;   // So are the keys that have signed it.
+  // Of the choice of a variant (boot_selection.h):
+  bool spare_fallback = true;  // The record to fall back to keeps its sector.
+  bool erase_record = true;    // A sector is erased before a record, even if it reads erased.
+  bool whole_mark = true;      // A record counts once a mark behind it says that all of it was written.
 };
 
 inline constexpr UpdateSteps kAllSteps = {};

@@ -45,11 +45,12 @@ typedef struct mv_proof {
   mv_watchdog watchdog;
   const uint8_t* revocations; /* NULL: none. */
   size_t revocations_size;
-  uint64_t version;                /* Of the vault: the least to be taken from now on. */
-  uint64_t revocation;             /* The list's number; 0: there is none. */
-  uint8_t key_set[MV_DIGEST_SIZE]; /* The key set that has signed: the one to trust from now on. */
-  uint32_t base;                   /* MV_VERIFIED: header, MODEL, CHUNKS, BASE and NETWORK are proven. */
-  uint32_t variants;               /* MV_VERIFIED: INDEX and the revocation list are, too. */
+  uint64_t version;                           /* Of the vault: the least to be taken from now on. */
+  uint64_t revocation;                        /* The list's number; 0: there is none. */
+  uint8_t revocations_digest[MV_DIGEST_SIZE]; /* Of what is signed of it: it is read again for each variant. */
+  uint8_t key_set[MV_DIGEST_SIZE];            /* The key set that has signed: the one to trust from now on. */
+  uint32_t base;                              /* MV_VERIFIED: header, MODEL, CHUNKS, BASE and NETWORK are proven. */
+  uint32_t variants;                          /* MV_VERIFIED: INDEX and the revocation list are, too. */
 } mv_proof;
 
 /* Proves the vault that begins at `vault`, a multiple of 4, as mv_open() takes it: the signatures of SIGNATURE, then,
@@ -67,6 +68,12 @@ mv_error mv_prove_vault(const uint8_t* vault, size_t vault_size, const mv_trust*
  * bytes. Of the base nothing is left to prove. MV_REVOKED, MV_UNSIGNED, MV_BAD_SIGNATURE, MV_NOT_AUTHENTIC, MV_SEALED;
  * MV_BAD_INDEX where the vault's variants are not proven; MV_BAD_ARGUMENT for one that is not as INDEX has it. */
 mv_error mv_prove_variant(const mv_proof* proof, const mv_variant* variant, const mv_crypto* crypto, mv_fault* fault);
+
+/* Proves a list that may take the place of the vault's: that it is signed for this vault, by its last key set, and has
+ * at least `least_number`. Afterwards *number is its own, and it has *list_size of the `size` bytes. A vault will do
+ * whose base alone is proven. Errors are those of mv_prove_vault() at MV_PLACE_REVOCATIONS. */
+mv_error mv_prove_revocations(const mv_proof* proof, const uint8_t* list, size_t size, uint64_t least_number,
+                              const mv_crypto* crypto, uint64_t* number, size_t* list_size);
 
 /* Opens a sealed variant that mv_prove_variant() has just proven and refused with MV_SEALED, with a device group's
  * secret key (X25519, MV_DEVICE_KEY_SIZE bytes). `memory`, at a multiple of MV_MEMORY_ALIGNMENT, has room for the

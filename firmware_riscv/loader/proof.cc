@@ -54,7 +54,7 @@ struct Signed {
   CoreStatus Parse(mv_fault* fault);
   CoreStatus ProveRoot(const mv_trust& trust, uint8_t* key_set, mv_fault* fault);
   CoreStatus ProveSections(mv_fault* fault);
-  CoreStatus ProveRevocations(const mv_proof& proof, uint64_t least_number, uint64_t* number);
+  CoreStatus ProveRevocations(ByteView bytes, uint64_t least_number, RevocationView* list);
   CoreStatus Prove(const SignedObject& object, size_t* bad_offset);
 
   ByteView SectionBytes(Section section) const {
@@ -158,26 +158,30 @@ CoreStatus Signed::ProveSections(mv_fault* fault) {
   return CoreStatus::kOk;
 }
 
-// The list in a proof's sector, of which no more is said than that it parses.
-CoreStatus ParseList(const mv_proof& proof, RevocationView* list) {
-  return ParseRevocations({proof.revocations, proof.revocations_size}, list);
-}
-
 bool IsErased(const uint8_t* sector, size_t size) {
   bool erased = true;
   for (size_t i = 0; i < Smaller(size, modelvault::kRevocationHeadSize); ++i) erased = erased && sector[i] == 0xFF;
   return erased;
 }
 
-CoreStatus Signed::ProveRevocations(const mv_proof& proof, uint64_t least_number, uint64_t* number) {
-  if (proof.revocations == nullptr) return least_number == 0 ? CoreStatus::kOk : CoreStatus::kRolledBack;
-  RevocationView list;
-  CoreStatus status = ParseList(proof, &list);
+CoreStatus Signed::ProveRevocations(ByteView bytes, uint64_t least_number, RevocationView* list) {
+  CoreStatus status = ParseRevocations(bytes, list);
   Feed();
-  if (status == CoreStatus::kOk)
+  if (status == CoreStatus::kOk) {
     status = modelvault::ProveRevocations(list, root, least_number, crypto, nullptr, Observer());
+  }
   Feed();
-  if (status == CoreStatus::kOk) *number = list.number;
+  return status;
+}
+
+// The list in the proof's sector, if there is one.
+CoreStatus ProveItsRevocations(uint64_t least_number, Signed* vault, mv_proof* proof) {
+  if (proof->revocations == nullptr) return least_number == 0 ? CoreStatus::kOk : CoreStatus::kRolledBack;
+  RevocationView list;
+  const CoreStatus status = vault->ProveRevocations({proof->revocations, proof->revocations_size}, least_number, &list);
+  if (status != CoreStatus::kOk) return status;
+  proof->revocation = list.number;
+  memcpy(proof->revocations_digest, list.digest, kDigestSize);
   return status;
 }
 
@@ -224,7 +228,8 @@ CoreStatus ProveVariant(const mv_proof& proof, const mv_variant& variant, Signed
   *fault = {MV_PLACE_REVOCATIONS, 0};
   RevocationView list;
   if (proof.revocations != nullptr) {
-    status = ParseList(proof, &list);
+    status = ParseRevocations({proof.revocations, proof.revocations_size}, &list);
+    memcpy(list.digest, proof.revocations_digest, kDigestSize);
     if (status == CoreStatus::kOk) {
       status = CheckRevoked(list, vault->root, found.entry.name, vault->crypto, &fault->number);
     }
@@ -307,10 +312,25 @@ mv_error mv_prove_vault(const uint8_t* vault, size_t vault_size, const mv_trust*
   proof->base = MV_VERIFIED;
   if (status != CoreStatus::kOk) return ToError(status);
   *fault = {MV_PLACE_REVOCATIONS, 0};
-  status = its.ProveRevocations(*proof, trust->least_revocation, &proof->revocation);
+  status = ProveItsRevocations(trust->least_revocation, &its, proof);
   if (status != CoreStatus::kOk) return ToError(status);
   proof->variants = MV_VERIFIED;
   *fault = {MV_PLACE_UNKNOWN, 0};
+  return MV_OK;
+}
+
+mv_error mv_prove_revocations(const mv_proof* proof, const uint8_t* list, size_t size, uint64_t least_number,
+                              const mv_crypto* crypto, uint64_t* number, size_t* list_size) {
+  if (proof->base != MV_VERIFIED) return MV_BAD_ARGUMENT;
+  if (crypto == nullptr) return MV_NO_CRYPTO;
+  Signed its = {{proof->vault, proof->vault_size}, proof->watchdog, Functions(crypto), {}, {}};
+  mv_fault unused;
+  CoreStatus status = its.Parse(&unused);
+  RevocationView view;
+  if (status == CoreStatus::kOk) status = its.ProveRevocations({list, size}, least_number, &view);
+  if (status != CoreStatus::kOk) return ToError(status);
+  *number = view.number;
+  *list_size = view.size();
   return MV_OK;
 }
 

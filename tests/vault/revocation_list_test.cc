@@ -145,6 +145,21 @@ TEST(RevocationListTest, OfAnotherVaultKeySetOrTimeItIsRefused) {
   EXPECT_EQ(vault.Prove(list, 4), CoreStatus::kRolledBack);
 }
 
+// What is parsed may read otherwise when it is proven: then it is what was signed that counts.
+TEST(RevocationListTest, ItsNumberIsTheOneThatWasSigned) {
+  const RevokingVault vault;
+  const std::string good = EncodeRevocations(vault.List({OfVariant("a")}, {0, 1}, 3));
+  std::string bytes = good;
+  bytes[24 + 7] = '\x7F';
+  RevocationView view;
+  ASSERT_EQ(ParseRevocations(RevokingVault::View(bytes), &view), CoreStatus::kOk);
+  EXPECT_GT(view.number, 3u);
+  bytes.replace(0, good.size(), good);
+  EXPECT_EQ(ProveRevocations(&view, vault.root(), 3, HostCrypto()), CoreStatus::kOk);
+  EXPECT_EQ(view.number, 3u);
+  EXPECT_EQ(ProveRevocations(&view, vault.root(), 4, HostCrypto()), CoreStatus::kRolledBack);
+}
+
 TEST(RevocationListTest, NoPartOfItCanBeChangedOrCutOff) {
   const RevokingVault vault;
   const std::string bytes =

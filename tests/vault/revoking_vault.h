@@ -64,13 +64,15 @@ class RevokingVault {
   CoreStatus Prove(const std::string& bytes, uint64_t least_number = 0, uint32_t* wrong = nullptr) const {
     RevocationView view;
     const CoreStatus parsed = ParseRevocations(View(bytes), &view);
-    return parsed != CoreStatus::kOk ? parsed : ProveRevocations(view, root_, least_number, HostCrypto(), wrong);
+    return parsed != CoreStatus::kOk ? parsed : ProveRevocations(&view, root_, least_number, HostCrypto(), wrong);
   }
   // Whether the list, which is not proven here, revokes the variant.
   bool Revokes(const RevocationList& list, const std::string& name) const {
     const std::string bytes = EncodeRevocations(list);
     RevocationView view;
     if (ParseRevocations(View(bytes), &view) != CoreStatus::kOk) std::abort();
+    const std::string message = RevocationMessageOf(list);
+    std::copy(message.end() - kDigestSize, message.end(), view.digest);
     return CheckRevoked(view, root_, View(name), HostCrypto()) == CoreStatus::kRevoked;
   }
 

@@ -35,6 +35,16 @@ bool BeginsWith(ByteView name, ByteView prefix) {
   return name.size >= prefix.size && memcmp(name.data, prefix.data, prefix.size) == 0;
 }
 
+// What the keys sign of a list with these parts.
+void Message(const uint8_t* head, ByteView entries, const Crypto& crypto, uint8_t* message) {
+  WriteLabel(kListLabel, message);
+  HashState state;
+  crypto.hash_begin(&state, nullptr);
+  crypto.hash_add(&state, head, kRevocationHeadSize);
+  crypto.hash_add(&state, entries.data, entries.size);
+  crypto.hash_end(&state, message + kLabelSize);
+}
+
 // Whether the tenant with this key owns the variant `name`.
 bool IsOwner(const SignedRoot& root, ByteView key, ByteView name) {
   for (uint32_t i = 0; i < root.tenant_count; ++i) {
@@ -42,6 +52,13 @@ bool IsOwner(const SignedRoot& root, ByteView key, ByteView name) {
     if (Equal(tenant.key, key) && BeginsWith(name, tenant.prefix)) return true;
   }
   return false;
+}
+
+// Whether the first entry does.
+bool Revokes(const RevocationView& list, const SignedRoot& root, ByteView name, ByteView name_digest) {
+  const bool of_variant = list.kind(0) == RevocationKind::kVariant;
+  if (of_variant ? !Equal(list.what(0), name_digest) : !IsOwner(root, list.what(0), name)) return false;
+  return root.version < list.below(0) || list.below(0) == kBelowEveryVersion;
 }
 
 }  // namespace
@@ -85,31 +102,34 @@ CoreStatus ParseRevocations(ByteView bytes, RevocationView* list, uint32_t* bad_
 }
 
 void RevocationMessage(const RevocationView& list, const Crypto& crypto, uint8_t message[kRevocationMessageSize]) {
-  WriteLabel(kListLabel, message);
-  HashState state;
-  crypto.hash_begin(&state, nullptr);
-  crypto.hash_add(&state, list.signed_part.data, list.signed_part.size);
-  crypto.hash_end(&state, message + kLabelSize);
+  const size_t entries_size = list.signed_part.size - kRevocationHeadSize;
+  Message(list.signed_part.data, list.signed_part.Sub(kRevocationHeadSize, entries_size), crypto, message);
 }
 
-CoreStatus ProveRevocations(const RevocationView& list, const SignedRoot& root, uint64_t least_number,
-                            const Crypto& crypto, uint32_t* wrong, const SignatureObserver& observer) {
+CoreStatus ProveRevocations(RevocationView* list, const SignedRoot& root, uint64_t least_number, const Crypto& crypto,
+                            uint32_t* wrong, const SignatureObserver& observer) {
   uint32_t unused;
   if (wrong == nullptr) wrong = &unused;
   *wrong = 0;
   const KeySetView& signer = root.last_key_set;
   uint8_t digest[kDigestSize];
   KeySetDigest(signer, crypto, digest);
-  if (!Equal(list.vault_id, root.vault_id()) || !Equal(list.key_set, {digest, sizeof(digest)}) ||
-      list.signatures.size != signer.key_count * kSignatureSize) {
+  uint8_t head[kRevocationHeadSize];
+  memcpy(head, list->signed_part.data, sizeof(head));
+  const ByteView id = {head + kRevocationVaultIdField.offset, kRevocationVaultIdField.size};
+  const ByteView key_set = {head + kRevocationKeySetField.offset, kRevocationKeySetField.size};
+  if (!Equal(id, root.vault_id()) || !Equal(key_set, {digest, sizeof(digest)}) ||
+      list->signatures.size != signer.key_count * kSignatureSize) {
     return CoreStatus::kUntrusted;
   }
   uint8_t message[kRevocationMessageSize];
-  RevocationMessage(list, crypto, message);
+  Message(head, list->entries, crypto, message);
   const CoreStatus status =
-      CheckSignatures(signer, list.signatures, {message, sizeof(message)}, crypto, wrong, observer);
+      CheckSignatures(signer, list->signatures, {message, sizeof(message)}, crypto, wrong, observer);
   if (status != CoreStatus::kOk) return status;
-  return list.number >= least_number ? CoreStatus::kOk : CoreStatus::kRolledBack;
+  memcpy(list->digest, message + kLabelSize, kDigestSize);
+  list->number = LoadLe64(head + kRevocationNumberField.offset);
+  return list->number >= least_number ? CoreStatus::kOk : CoreStatus::kRolledBack;
 }
 
 void RevokedNameDigest(ByteView name, const Crypto& crypto, uint8_t digest[kDigestSize]) {
@@ -120,14 +140,23 @@ CoreStatus CheckRevoked(const RevocationView& list, const SignedRoot& root, Byte
                         uint32_t* entry) {
   uint8_t digest[kDigestSize];
   RevokedNameDigest(name, crypto, digest);
+  HashState state;
+  crypto.hash_begin(&state, nullptr);
+  crypto.hash_add(&state, list.signed_part.data, kRevocationHeadSize);
+  bool revoked = false;
   for (uint32_t i = 0; i < list.count; ++i) {
-    const bool of_variant = list.kind(i) == RevocationKind::kVariant;
-    if (of_variant ? !Equal(list.what(i), {digest, sizeof(digest)}) : !IsOwner(root, list.what(i), name)) continue;
-    if (root.version >= list.below(i) && list.below(i) != kBelowEveryVersion) continue;
+    uint8_t bytes[kRevocationEntrySize];
+    memcpy(bytes, list.entries.data + i * kRevocationEntrySize, sizeof(bytes));
+    crypto.hash_add(&state, bytes, sizeof(bytes));
+    RevocationView one;
+    one.entries = {bytes, sizeof(bytes)};
+    if (revoked || !Revokes(one, root, name, {digest, sizeof(digest)})) continue;
+    revoked = true;
     if (entry != nullptr) *entry = i;
-    return CoreStatus::kRevoked;
   }
-  return CoreStatus::kOk;
+  crypto.hash_end(&state, digest);
+  if (!Equal({digest, sizeof(digest)}, {list.digest, sizeof(list.digest)})) return CoreStatus::kNotAuthentic;
+  return revoked ? CoreStatus::kRevoked : CoreStatus::kOk;
 }
 
 }  // namespace modelvault

@@ -389,6 +389,20 @@ TEST(BootSelectionTest, AFlashThatCannotBeWrittenIsReportedAndTheBoardStillBoots
   }
 }
 
+// It might hang the board, and nobody would count how often.
+TEST(BootSelectionTest, AnAttemptThatCannotBeCountedAfterOthersIsNone) {
+  Board board;
+  ASSERT_EQ(board.Select("a"), MV_OK);
+  ASSERT_EQ(board.Booted(), "a");
+  ASSERT_EQ(board.BootAndSelect("b"), MV_OK);
+  board.CutAllAttemptsShort("b");
+  // The third one's unit reads erased again, and takes no program.
+  memset(board.flash.Sector(1) + kSelectionAttemptsOffset + 2 * kSelectionUnit, 0xFF, kSelectionUnit);
+  board.flash.RefuseAt(1, kSelectionAttemptsOffset + 2 * kSelectionUnit);
+  EXPECT_EQ(board.Boot().source, BootSource::kLastGood);
+  EXPECT_EQ(board.Log(), "trial b 3, not marked b flash-failed, rejected b, run a");
+}
+
 // All reads back as it was programmed, but the flash made a mark on its own.
 TEST(BootSelectionTest, AChoiceThatReadsAsConfirmedBeforeItsFirstBootIsReported) {
   Board board;
@@ -404,7 +418,7 @@ TEST(BootSelectionTest, AnOlderRecordWithoutMarksIsNeverBooted) {
     ASSERT_EQ(board.Select(name), MV_OK);
     ASSERT_EQ(board.Booted(), name);
   }
-  memset(board.flash.Sector(0) + kSelectionBodySize, 0xFF, kSelectionRecordSize - kSelectionBodySize);
+  memset(board.flash.Sector(0) + kSelectionBodySize, 0xFF, kSelectionWholeOffset - kSelectionBodySize);
   ASSERT_EQ(board.Record(0).state, RecordState::kTest);
   EXPECT_EQ(board.Boot().source, BootSource::kSelected);
   EXPECT_EQ(board.Log(), "run b");
@@ -638,6 +652,29 @@ TEST(BootSelectionTest, WhatIsNeitherErasedNorARecordIsDamaged) {
   StoreLe64(board.flash.Sector(sector) + kSelectionChecksumOffset,
             XXH64(board.flash.Sector(sector), kSelectionChecksumOffset, 0));
   EXPECT_EQ(board.Record(sector).state, RecordState::kDamaged);
+}
+
+// Its last unit may have been cut off, and read well now only.
+TEST(BootSelectionTest, ARecordOnTestWithoutTheMarkBehindItIsNone) {
+  Board board;
+  ASSERT_EQ(board.Select("a"), MV_OK);
+  ASSERT_EQ(board.Booted(), "a");
+  ASSERT_EQ(board.Select("b"), MV_OK);
+  const auto set_mark = [&](unsigned sector, uint32_t word) {
+    StoreLe32(board.flash.Sector(sector) + kSelectionWholeOffset, word);
+  };
+  set_mark(1, 0xFFFFFFFF);
+  EXPECT_EQ(board.Record(1).state, RecordState::kDamaged);
+  set_mark(1, kRejectedMark);
+  EXPECT_EQ(board.Record(1).state, RecordState::kRejected);
+  set_mark(1, 0x3C5AA5C3 ^ 0x7F);  // As any mark: 7 bits.
+  EXPECT_EQ(board.Record(1).state, RecordState::kTest);
+  set_mark(1, 0x3C5AA5C3 ^ 0xFF);
+  EXPECT_EQ(board.Booted(), "a");
+  EXPECT_EQ(board.Log(), "damaged  1, run a");
+  // One that was confirmed is as good without; a firmware that makes no such mark has written it.
+  set_mark(0, 0xFFFFFFFF);
+  EXPECT_EQ(board.Record(0).state, RecordState::kConfirmed);
 }
 
 TEST(BootSelectionTest, ARecordForOtherUnitsIsNone) {

@@ -89,6 +89,9 @@ class SimulatedFlash {
   // The driver lacks what a part with a cache needs.
   void ForgetToInvalidate() { invalidates_ = false; }
 
+  // This unit takes no program any more, and reports it.
+  void RefuseAt(unsigned sector, uint32_t offset) { refused_ = sector * kSectorSize + offset; }
+
   // The next program also leaves this word somewhere else, as an erase that was no good might.
   void LeaveStray(unsigned sector, uint32_t offset, uint32_t word) {
     stray_ = reinterpret_cast<uint8_t*>(bytes_.data()) + sector * kSectorSize + offset;
@@ -142,6 +145,7 @@ class SimulatedFlash {
 
   mv_error Program(unsigned sector, uint32_t offset, const uint8_t* unit) {
     Stir();
+    if (sector * kSectorSize + offset == refused_) return MV_FLASH_FAILED;
     if (stray_ != nullptr) StoreLe32(std::exchange(stray_, nullptr), stray_word_);
     idle_program_ = idle_program_ || memcmp(unit, Sector(sector) + offset, MV_SELECTION_UNIT) == 0;
     for (uint32_t at = 0; at < MV_SELECTION_UNIT; at += part_unit_) {
@@ -200,6 +204,7 @@ class SimulatedFlash {
   int cut_at_ = -1;
   CutKind kind_ = CutKind::kBefore;
   Broken broken_ = kNo;
+  size_t refused_ = SIZE_MAX;
   uint8_t* stray_ = nullptr;
   uint32_t stray_word_ = 0;
   bool idle_program_ = false;

@@ -256,6 +256,53 @@ TEST_F(ProofTest, RevokedVariantsAreRefused) {
   EXPECT_EQ(ProveVariant(proven, Variant(vault_, "dept-3")), MV_REVOKED);
 }
 
+// A sector whose writing was cut off may read well once, and not when a variant is looked for.
+TEST_F(ProofTest, AListThatReadsOtherwiseLaterRevokesNothingAndNothingIsProven) {
+  SetRevocations(RevocationBytes(plan_, {RevokedVariant("dept-1"), RevokedVariant("dept-2")}, 7, {ann_, bob_}));
+  const Proven proven = Prove(vault_);
+  ASSERT_EQ(proven.error, MV_OK);
+  EXPECT_EQ(ProveVariant(proven, Variant(vault_, "dept-1")), MV_REVOKED);
+  EXPECT_EQ(ProveVariant(proven, Variant(vault_, "dept-0")), MV_OK);
+  const size_t last = kRevocationHeadSize + 2 * kRevocationEntrySize - 1;
+  for (const size_t at : {size_t{30}, last - kRevocationEntrySize, last}) {  // The number, what is revoked.
+    SCOPED_TRACE(at);
+    list_[at] ^= 1;
+    for (const char* name : {"dept-0", "dept-1", "dept-2"}) {
+      mv_fault fault;
+      EXPECT_EQ(ProveVariant(proven, Variant(vault_, name), &fault), MV_NOT_AUTHENTIC) << name;
+      EXPECT_EQ(fault.place, MV_PLACE_REVOCATIONS);
+    }
+    list_[at] ^= 1;
+  }
+  EXPECT_EQ(ProveVariant(proven, Variant(vault_, "dept-0")), MV_OK);
+}
+
+TEST_F(ProofTest, AListIsProvenBeforeItTakesThePlaceOfAnother) {
+  Proven proven = Prove(vault_);
+  uint64_t number = 0;
+  size_t size = 0;
+  const auto prove = [&](const std::string& list, uint64_t least) {
+    return mv_prove_revocations(&proven.proof, Data(list), list.size(), least, HostFunctions(), &number, &size);
+  };
+  const std::string list = RevocationBytes(plan_, {RevokedVariant("dept-1")}, 7, {ann_, bob_});
+  EXPECT_EQ(prove(list + "what follows it", 7), MV_OK);
+  EXPECT_EQ(number, 7u);
+  EXPECT_EQ(size, list.size());
+  EXPECT_EQ(prove(list, 8), MV_ROLLED_BACK);
+  EXPECT_EQ(prove(RevocationBytes(plan_, {}, 7, {ann_}), 7), MV_BAD_SIGNATURE);
+  EXPECT_EQ(prove(list.substr(0, list.size() - 1), 7), MV_TRUNCATED);
+  EXPECT_EQ(prove("not a list of any kind, and no signature either; so there are not even 72 bytes of it", 7),
+            MV_BAD_MAGIC);
+  EXPECT_EQ(mv_prove_revocations(&proven.proof, Data(list), list.size(), 7, nullptr, &number, &size), MV_NO_CRYPTO);
+  // Also where there is the base alone because the list before is gone.
+  trust_.least_revocation = 6;
+  proven = Prove(vault_);
+  EXPECT_EQ(proven.error, MV_ROLLED_BACK);
+  EXPECT_EQ(prove(list, 6), MV_OK);
+  proven = Prove(unsigned_);
+  EXPECT_EQ(prove(list, 6), MV_BAD_ARGUMENT);
+}
+
 TEST_F(ProofTest, WithoutTheListThatMustBeThereOnlyTheBaseIsProven) {
   const auto expect = [&](mv_error error) {
     const Proven proven = Prove(vault_);
