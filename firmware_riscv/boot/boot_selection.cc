@@ -58,7 +58,10 @@ struct StoredRecord {
     }
     return has;
   }
-  bool is_whole() const { return first_format || IsMarked(LoadLe32(bytes + kSelectionWholeOffset), kWholeMark); }
+  // An attempt was made only where that was known.
+  bool is_whole() const {
+    return first_format || attempts() > 0 || IsMarked(LoadLe32(bytes + kSelectionWholeOffset), kWholeMark);
+  }
 };
 
 }  // namespace

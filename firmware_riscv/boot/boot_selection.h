@@ -28,9 +28,9 @@
 // A new record never takes the sector of the one to fall back to, and its sector is erased first even if it reads
 // erased, since an erase that was cut short may read well and not stay so. Whatever is interrupted, the other sector
 // holds a record that was confirmed, or there was none and the base boots. A record whose last unit was cut off may
-// read well, too, so one on test is none without the mark behind it, which is made when all of it is there. What reads
-// well by luck after an erase that was cut off can't be told: should it be confirmed, and the other variant have gone
-// bad, and the next choice be cut off as well, the base boots, proven as ever.
+// read well, too, so one on test is none without the mark behind it, which is made when all of it is there, or an
+// attempt. What reads well by luck after an erase that was cut off can't be told: should it be confirmed, and the other
+// variant have gone bad, and the next choice be cut off as well, the base boots, proven as ever.
 #ifndef MODELVAULT_FIRMWARE_RISCV_BOOT_BOOT_SELECTION_H_
 #define MODELVAULT_FIRMWARE_RISCV_BOOT_BOOT_SELECTION_H_
 
