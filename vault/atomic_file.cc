@@ -9,7 +9,10 @@
 #include <limits>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "vault/file_errors.h"
 #include "vault/file_paths.h"
 #include "vault/file_reading.h"
@@ -31,18 +34,39 @@ constexpr char kElsewhere[] =
     "a file cannot be written whole or not at all here (a bucket, a share?): write to another file system and copy the "
     "result";
 
-std::string TempPathFor(const std::string& target) {
-  static std::atomic<uint64_t> counter{0};
-  const size_t slash = target.rfind('/');
-  const size_t name_start = slash == std::string::npos ? 0 : slash + 1;
-  std::string stem = target.substr(name_start, kTempNameStemSize + 1);
+constexpr char kTempSuffix[] = ".tmp";
+
+size_t NameStart(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string::npos ? 0 : slash + 1;
+}
+
+// What the names of a target's temporary files begin with; a process's number follows.
+std::string TempNamePrefix(const std::string& target) {
+  std::string stem = target.substr(NameStart(target), kTempNameStemSize + 1);
   if (stem.size() > kTempNameStemSize) {
     // Not within a character of UTF-8, of at most 4 bytes: some file systems take nothing else.
     size_t size = kTempNameStemSize;
     while (size > kTempNameStemSize - 3 && (static_cast<uint8_t>(stem[size]) & 0xC0) == 0x80) --size;
     stem.resize(size);
   }
-  return absl::StrCat(target.substr(0, name_start), ".", stem, ".", ::getpid(), "-", counter.fetch_add(1), ".tmp");
+  return absl::StrCat(".", stem, ".");
+}
+
+std::string TempPathFor(const std::string& target) {
+  static std::atomic<uint64_t> counter{0};
+  return absl::StrCat(target.substr(0, NameStart(target)), TempNamePrefix(target), ::getpid(), "-",
+                      counter.fetch_add(1), kTempSuffix);
+}
+
+// The number of the process that made a temporary file of that name; 0: it is none.
+pid_t WriterOf(absl::string_view name, absl::string_view prefix) {
+  if (!absl::ConsumePrefix(&name, prefix) || !absl::ConsumeSuffix(&name, kTempSuffix)) return 0;
+  const std::pair<absl::string_view, absl::string_view> numbers = absl::StrSplit(name, absl::MaxSplits('-', 1));
+  pid_t process = 0;
+  uint64_t counter = 0;
+  const bool is_ours = absl::SimpleAtoi(numbers.first, &process) && absl::SimpleAtoi(numbers.second, &counter);
+  return is_ours && process > 0 ? process : 0;
 }
 
 }  // namespace
@@ -64,6 +88,32 @@ absl::Status AtomicFile::OpenTemp(mode_t mode) {
                                                                                 : "");
   }
   temp_exists_ = true;
+  static_cast<void>(calls_.TryMark(fd_));
+  return absl::OkStatus();
+}
+
+// Those whose process is gone, and whose lock nobody has: processes of other machines and containers have numbers of
+// their own.
+absl::Status FileSystem::RemoveLeftovers(const std::string& path) {
+  std::string target;
+  if (calls_.RealPath(path, &target) != 0) return FileError(errno, path, "cannot resolve");
+  const std::string folder = FolderOf(target);
+  std::vector<std::string> names;
+  if (pool_.Open([&] { return calls_.ListDirectory(folder, &names); }) != 0) {
+    // Who may write in a folder need not be allowed to look into it.
+    return IsRefused(errno) ? absl::OkStatus() : FileError(errno, path, "cannot list its folder");
+  }
+  const std::string prefix = TempNamePrefix(target);
+  for (const std::string& name : names) {
+    const pid_t writer = WriterOf(name, prefix);
+    if (writer == 0 || writer == ::getpid() || calls_.IsRunning(writer)) continue;
+    const std::string leftover = absl::StrCat(target.substr(0, NameStart(target)), name);
+    const int fd = pool_.Open([&] { return calls_.Open(leftover, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0); });
+    if (fd < 0) continue;
+    struct stat info;
+    if (calls_.StatOpen(fd, &info) == 0 && S_ISREG(info.st_mode) && calls_.TryMark(fd)) calls_.Unlink(leftover);
+    calls_.Close(fd);
+  }
   return absl::OkStatus();
 }
 
@@ -262,6 +312,7 @@ absl::Status AtomicFile::Commit() {
   } else if (errno != ENOENT) {
     return FailLocked(FileError(errno, path_, "cannot look at the file to be replaced"));
   }
+  calls_.Unmark(fd_);  // Under its new name the lock would be in the next writer's way.
   if (absl::Status status = Rename(target_, overwrite_); !status.ok()) return FailLocked(std::move(status));
   committed_ = true;
   if (durability_ != Durability::kOnDisk) return absl::OkStatus();

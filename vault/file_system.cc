@@ -232,6 +232,7 @@ absl::StatusOr<std::unique_ptr<FileLock>> FileSystem::Lock(absl::string_view pat
       if (calls_.Stat(path, &named) != 0) {
         if (errno != ENOENT) return FileError(errno, path, "cannot look at the locked file");
       } else if (held.st_dev == named.st_dev && held.st_ino == named.st_ino) {
+        if (absl::Status status = RemoveLeftovers(path); !status.ok()) return status;
         return std::unique_ptr<FileLock>(new FileLock(calls_, file.Release()));
       }
       // What we locked was replaced or removed between opening and locking. Go for what the path names now.

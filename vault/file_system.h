@@ -205,6 +205,7 @@ class FileSystem {
 
   // Locks the existing file `path` and returns once whoever opens `path` now meets this lock. Files opened earlier may
   // have been replaced meanwhile: open what is to be changed after locking. Held elsewhere for all attempts: kAborted.
+  // Removes what writers of `path` that were killed have left beside it.
   // A file system without locks is kUnavailable.
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(absl::string_view path, const LockOptions& options = {});
 
@@ -240,6 +241,7 @@ class FileSystem {
 
  private:
   absl::StatusOr<std::unique_ptr<RandomAccessFile>> Adopt(Descriptor file, std::string path);
+  absl::Status RemoveLeftovers(const std::string& path);
   absl::StatusOr<std::string> ResolveTarget(const std::string& path, std::optional<struct stat>* replaced);
   absl::Status CheckFolder(const std::string& path, const std::string& target);
   absl::Status CheckReplaceable(const std::string& path, const std::string& target, const struct stat& replaced);

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/xattr.h>
 #include <time.h>
@@ -162,6 +163,12 @@ int SystemCalls::ListDirectory(const std::string& path, std::vector<std::string>
 }
 
 int SystemCalls::TryLock(int fd) { return ::flock(fd, LOCK_EX | LOCK_NB); }
+
+bool SystemCalls::TryMark(int fd) { return ::flock(fd, LOCK_EX | LOCK_NB) == 0; }
+
+void SystemCalls::Unmark(int fd) { static_cast<void>(::flock(fd, LOCK_UN)); }
+
+bool SystemCalls::IsRunning(pid_t process) { return ::kill(process, 0) == 0 || errno != ESRCH; }
 
 void SystemCalls::Pause(int milliseconds) {
   const struct timespec duration = {milliseconds / 1000, (milliseconds % 1000) * 1'000'000L};

@@ -53,6 +53,11 @@ class SystemCalls {
   virtual int RemoveDirectory(const std::string& path);
   virtual int ListDirectory(const std::string& path, std::vector<std::string>* names);  // without . and ..
   virtual int TryLock(int fd);                                                          // EWOULDBLOCK: held elsewhere
+  // The same for a temporary file, whose lock tells others that its writer lives; and its end. Nobody waits for them,
+  // and where there are no locks nothing depends on them.
+  virtual bool TryMark(int fd);
+  virtual void Unmark(int fd);
+  virtual bool IsRunning(pid_t process);
   virtual void Pause(int milliseconds);
 };
 

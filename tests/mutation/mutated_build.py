@@ -25,15 +25,20 @@ class Failure(Exception):
 TESTS = [
     "boot_selection_test",
     "codec_test",
+    "device_state_test",
     "flash_driver_test",
     "format_doc_test",
     "golden_restore_test",
     "loader_test",
     "network_view_test",
+    "proof_test",
     "restore_far_test",
     "restorer_test",
     "revocation_list_test",
     "signature_view_test",
+    "slot_update_test",
+    "tenant_attack_test",
+    "tenant_test",
     "tokenizer_builder_test",
     "tokenizer_test",
     "variant_stream_test",
@@ -46,9 +51,11 @@ TESTS = [
     "model_replay",
     "network_replay",
     "revocations_replay",
+    "sealed_replay",
     "segment_replay",
     "signature_replay",
     "tokenizer_replay",
+    "update_patch_replay",
     "variant_stream_replay",
     "vault_file_replay",
     "vault_view_replay",
@@ -68,7 +75,7 @@ _MEMORY = 8 << 30  # Bytes of address space for a test: a mutant may ask for any
 def mutable_files(root):
     """The sources that are mutated, and their headers, as paths relative to `root`. Tables (.inc) are data."""
     patterns = ["codec/core/*", "vault/core/*", "restore/core/*", "restore/infer/network_view.*",
-                "restore/infer/tokenizer.*", "firmware_riscv/boot/*"]
+                "restore/infer/tokenizer.*", "firmware_riscv/boot/*", "firmware_riscv/update/*"]
     paths = sorted(path for pattern in patterns for path in root.glob(pattern) if path.suffix in (".cc", ".h"))
     return [str(path.relative_to(root)) for path in paths]
 

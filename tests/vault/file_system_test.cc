@@ -34,6 +34,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
+using testing::StartsWith;
 
 constexpr LockOptions kOnce = {.attempts = 1};
 
@@ -638,6 +639,88 @@ TEST_F(FileSystemTest, LeftoversWithTheSameNameAreSteppedOver) {
   EXPECT_THAT(file->Commit(), IsOk());
   EXPECT_THAT(folder_.Names(), ElementsAre(leftover, "f"));
   EXPECT_EQ(folder_.Read(leftover), "precious");
+}
+
+class LeftoverTest : public FileSystemTest {
+ protected:
+  // A process that writes a temporary file of "v" until it is killed; its number.
+  pid_t StartWriter() {
+    int ready[2];
+    EXPECT_EQ(pipe(ready), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+      const auto file = files_.CreateAtomic(folder_.File("v"));
+      const char answer = file.ok() ? 'y' : 'n';
+      if (write(ready[1], &answer, 1) != 1) _exit(1);
+      pause();
+      _exit(1);
+    }
+    char answer = 0;
+    EXPECT_EQ(read(ready[0], &answer, 1), 1);
+    EXPECT_EQ(answer, 'y');
+    close(ready[0]);
+    close(ready[1]);
+    return child;
+  }
+  static void Kill(pid_t child) {
+    ASSERT_EQ(kill(child, SIGKILL), 0);
+    ASSERT_EQ(waitpid(child, nullptr, 0), child);
+  }
+  void LockAndRelease() { EXPECT_THAT(files_.Lock(folder_.File("v"), kOnce), IsOk()); }
+};
+
+TEST_F(LeftoverTest, WhatAKilledWriterLeftIsRemovedByTheNextAndNoLiveOnes) {
+  folder_.Write("v", "x");
+  const pid_t dead = StartWriter(), live = StartWriter();
+  EXPECT_EQ(folder_.Names().size(), 3u);
+  LockAndRelease();
+  EXPECT_EQ(folder_.Names().size(), 3u);
+  Kill(dead);
+  LockAndRelease();
+  EXPECT_THAT(folder_.Names(), ElementsAre(StartsWith(absl::StrCat(".v.", live, "-")), "v"));
+  Kill(live);
+  LockAndRelease();
+  EXPECT_THAT(folder_.Names(), ElementsAre("v"));
+  EXPECT_EQ(folder_.Read("v"), "x");
+}
+
+TEST_F(LeftoverTest, WhatSomebodyHasLockedOrIsNoLeftoverStays) {
+  folder_.Write("v", "x");
+  const pid_t gone = StartWriter();
+  Kill(gone);
+  const std::string name = folder_.Names()[0];
+  const std::string number = absl::StrCat(gone);
+  std::vector<std::string> others = {".v.tmp",
+                                     ".v." + number + ".tmp",
+                                     ".v." + number + "-0.tmp~",
+                                     ".v.x-0.tmp",
+                                     ".v." + number + "-x.tmp",
+                                     ".w." + number + "-0.tmp",
+                                     ".v.0-0.tmp",
+                                     ".v.-" + number + "-0.tmp",
+                                     "v." + number + "-0.tmp",
+                                     ".v.w." + number + "-0.tmp"};
+  for (const std::string& other : others) folder_.Write(other, "precious");
+  // Something else has such a name.
+  std::filesystem::create_directory(folder_.File(".v." + number + "-7.tmp"));
+  std::filesystem::create_symlink("v", folder_.File(".v." + number + "-8.tmp"));
+  const int fd = open(folder_.File(name).c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_EQ(flock(fd, LOCK_EX), 0);  // By a process of another machine, say.
+  const std::vector<std::string> before = folder_.Names();
+  LockAndRelease();
+  EXPECT_EQ(folder_.Names(), before);
+  close(fd);
+  LockAndRelease();
+  EXPECT_EQ(folder_.Names().size(), before.size() - 1);
+  EXPECT_EQ(folder_.ReadIfThere(name), "");
+  EXPECT_EQ(folder_.Read("v"), "x");
+}
+
+// A new file is not locked any more when it has its name.
+TEST_F(LeftoverTest, AFileThatWasCommittedCanBeLocked) {
+  ASSERT_OK_AND_ASSIGN(auto file, files_.CreateAtomic(folder_.File("v")));
+  EXPECT_THAT(file->Commit(), IsOk());
+  LockAndRelease();
 }
 
 // Locks.
