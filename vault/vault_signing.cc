@@ -12,19 +12,6 @@
 namespace modelvault {
 namespace {
 
-SignatureSection SectionOf(const SigningPlan& plan) {
-  SignatureSection section;
-  section.vault_id = plan.vault_id;
-  section.version = plan.version;
-  section.not_before = plan.not_before;
-  section.not_after = plan.not_after;
-  section.tile_log2 = plan.tile_log2;
-  section.key_sets = plan.key_sets;
-  section.tenants = plan.tenants;
-  section.signatures.assign(plan.key_sets.empty() ? 0 : plan.key_sets.back().keys.size(), kNoSignature);
-  return section;
-}
-
 // A vault that is being replaced by itself with another SIGNATURE.
 class Resigned {
  public:
@@ -180,6 +167,19 @@ absl::StatusOr<SigningPlan> PlanOf(const VaultReader& vault) {
                      .tenants = std::move(section.tenants)};
 }
 
+SignatureSection PlannedSection(const SigningPlan& plan) {
+  SignatureSection section;
+  section.vault_id = plan.vault_id;
+  section.version = plan.version;
+  section.not_before = plan.not_before;
+  section.not_after = plan.not_after;
+  section.tile_log2 = plan.tile_log2;
+  section.key_sets = plan.key_sets;
+  section.tenants = plan.tenants;
+  section.signatures.assign(plan.key_sets.empty() ? 0 : plan.key_sets.back().keys.size(), kNoSignature);
+  return section;
+}
+
 absl::Status CheckPlan(const SigningPlan& plan) {
   if (plan.key_sets.empty() || plan.key_sets.size() > kMaxKeySets) {
     return absl::InvalidArgumentError(absl::StrCat(plan.key_sets.size(), " key sets, expected 1 to ", kMaxKeySets));
@@ -196,7 +196,7 @@ absl::Status CheckPlan(const SigningPlan& plan) {
   // The reader's parser has the other rules. A vault of nothing is enough for it.
   VaultHeader header;
   header.features = kFeatureSignature | (plan.tenants.empty() ? 0 : kFeatureTenants);
-  SignatureSection section = SectionOf(plan);
+  SignatureSection section = PlannedSection(plan);
   section.objects.resize(kSectionObjectCount);
   const std::string bytes = EncodeSignature(section);
   SignedRoot root;
@@ -219,7 +219,7 @@ absl::Status PrepareSignature(FileSystem& file_system, absl::string_view path, c
   absl::StatusOr<std::unique_ptr<Resigned>> resigned = Resigned::Begin(file_system, path, options);
   if (!resigned.ok()) return resigned.status();
   const VaultReader& vault = (*resigned)->vault();
-  SignatureSection section = SectionOf(plan);
+  SignatureSection section = PlannedSection(plan);
   absl::StatusOr<std::vector<ObjectDigests>> objects = DigestObjects(vault, plan.tile_log2);
   if (!objects.ok()) return objects.status();
   section.objects = *std::move(objects);

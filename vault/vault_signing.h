@@ -36,6 +36,9 @@ struct SigningPlan {
 // The plan that a vault with SIGNATURE was made with.
 absl::StatusOr<SigningPlan> PlanOf(const VaultReader& vault);
 
+// SIGNATURE as planned, which nobody has signed, and without the objects' digests.
+SignatureSection PlannedSection(const SigningPlan& plan);
+
 // kInvalidArgument unless a reader takes it: what docs/format.md demands of a head, key sets and tenants, and that each
 // key set is signed by the one before.
 absl::Status CheckPlan(const SigningPlan& plan);

@@ -82,6 +82,10 @@ absl::StatusOr<std::unique_ptr<VaultWriter>> VaultWriter::Create(FileSystem& fil
   header.base_data_size = static_cast<size_t>(params.base_data_size);
   header.tensor_count = params.tensor_count;
   if (options.wide_chunks || params.base_data_size >= kWideChunksFrom) header.features |= kFeatureWideChunks;
+  if (options.signature.has_value()) {
+    writer->signature_ = options.signature;
+    header.features |= kFeatureSignature;
+  }
 
   SectionPlace& model = header.section(Section::kModel);
   model = {.offset = kHeaderSize, .size = model_section.size(), .checksum = Xxh64::Of(ToByteView(model_section))};
@@ -365,7 +369,9 @@ absl::Status VaultWriter::Finish() {
     headers.variants.push_back(stored.header);
   }
   if (signature_.has_value()) {
-    if (absl::Status status = DigestNewBlobs(); !status.ok()) return status;
+    absl::Status status = original_ == nullptr ? DigestSections() : absl::OkStatus();
+    if (status.ok()) status = DigestNewBlobs();
+    if (!status.ok()) return status;
     LogVariants();
     headers.log = log_;
   }
@@ -403,6 +409,19 @@ absl::Status VaultWriter::Finish() {
   return absl::OkStatus();
 }
 
+// Of a new vault: those before INDEX.
+absl::Status VaultWriter::DigestSections() {
+  for (const Section section : {Section::kModel, Section::kChunks, Section::kBase, Section::kNetwork}) {
+    const SectionPlace& place = header_.section(section);
+    absl::StatusOr<ObjectDigests> digests =
+        DigestObject(place.offset, place.size, signature_->tile_log2,
+                     [this](uint64_t offset, absl::Span<uint8_t> out) { return file_->ReadAt(offset, out); });
+    if (!digests.ok()) return digests.status();
+    signature_->objects.push_back(*std::move(digests));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status VaultWriter::DigestNewBlobs() {
   for (StoredVariant& stored : variants_) {
     if (stored.digests.has_value()) continue;
@@ -418,6 +437,13 @@ absl::Status VaultWriter::DigestNewBlobs() {
 
 // A variant that was removed and written anew was replaced.
 void VaultWriter::LogVariants() {
+  if (original_ == nullptr) {
+    log_entry_.version = signature_->version;
+    log_entry_.time = options_.log_time.has_value() ? *options_.log_time : LogTime();
+    log_entry_.actions = {{.kind = LogActionKind::kBegun, .count = variants_.size()}};
+    AppendLog(log_entry_, &log_);
+    return;
+  }
   for (const StoredVariant& stored : variants_) {
     if (!stored.is_new) continue;
     LogAction action = {.kind = LogActionKind::kAdded, .name = stored.variant.index_name()};

@@ -42,11 +42,13 @@ struct VaultWriterOptions {
   // 64-bit places even where 32 bits suffice. An edited vault keeps the chunk directory it has.
   bool wide_chunks = false;
   bool wide_index = false;
-  // Finish() of an edited vault that has SIGNATURE lets it sign; without it the vault is left unsigned.
+  // Of a new vault: its SIGNATURE, as PlannedSection() (vault_signing.h) makes it.
+  std::optional<SignatureSection> signature = std::nullopt;
+  // Finish() of a vault that has SIGNATURE lets it sign; without it the vault is left unsigned.
   RootSigner sign_root = nullptr;
   // A vault that is edited is taken only from these.
   std::optional<VaultTrust> trust = std::nullopt;
-  // Of tenants of an edited vault: opens what is theirs, and seals new variants of those whose content keys are here.
+  // Of tenants of a vault: opens what is theirs, and seals new variants of those whose content keys are here.
   TenantKeys keys = {};
   // Finish() lets it sign for tenants whose variants, or what else they signed, changed; without it they are left
   // unsigned, and nobody may sign the root.
@@ -153,6 +155,7 @@ class VaultWriter {
   absl::Status CheckOwners(const VaultReader& original) const;
   void BeginLog(const VaultReader& original, const VaultChanges& changes);
   void LogVariants();
+  absl::Status DigestSections();
   absl::Status DigestNewBlobs();
   absl::Status ChooseSealing(OpenVariant* variant) const;
   absl::StatusOr<std::string> SealOpen(absl::string_view head, absl::string_view header, StoredVariant* stored) const;
@@ -174,7 +177,7 @@ class VaultWriter {
   std::vector<Hole> holes_;  // By offset.
   uint64_t tail_ = 0;        // Where the next blob begins if no hole takes it: aligned, after the last blob.
   std::optional<OpenVariant> open_;
-  std::optional<SignatureSection> signature_;  // Of an edited vault that has one; the objects are the original's.
+  std::optional<SignatureSection> signature_;  // If it has one; the objects of an edited vault are the original's.
   // With SIGNATURE: the original's log, and the entry that this change adds.
   StoredLog log_;
   LogEntry log_entry_;

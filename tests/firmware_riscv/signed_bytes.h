@@ -25,22 +25,15 @@
 
 namespace modelvault {
 
-inline std::string SignedBytes(const std::string& vault, SigningPlan plan, const std::vector<TestKey>& signers,
+inline std::string SignedBytes(const std::string& vault, const SigningPlan& plan, const std::vector<TestKey>& signers,
                                const std::vector<TestKey>& tenants = {}) {
   const TempFolder folder;
   const std::string path = folder.File("v");
   folder.Write("v", vault);
   VaultWriterOptions options;
   if (!signers.empty()) options.sign_root = SignerOf(signers);
-  VaultChanges changes;
-  if (!plan.tenants.empty()) changes.tenants = std::exchange(plan.tenants, {});
-  FileSystem& files = FileSystem::Default();
-  EXPECT_THAT(PrepareSignature(files, path, plan, changes.tenants.has_value() ? VaultWriterOptions() : options),
-              IsOk());
-  if (changes.tenants.has_value()) {
-    options.sign_tenant = TenantSignerOf(tenants);
-    EXPECT_THAT(ChangeVault(files, path, changes, {}, options), IsOk());
-  }
+  options.sign_tenant = TenantSignerOf(tenants);
+  EXPECT_THAT(PrepareSignature(FileSystem::Default(), path, plan, options), IsOk());
   return folder.Read("v");
 }
 

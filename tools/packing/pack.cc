@@ -243,6 +243,8 @@ absl::StatusOr<std::unique_ptr<VaultWriter>> WriteVault(NewVault* vault, BasePro
   params.tensor_count = static_cast<uint32_t>(vault->base.tensors().size());
   VaultWriterOptions write;
   write.durability = options.durability;
+  write.signature = options.signature;
+  write.sign_root = options.sign_root;
   absl::StatusOr<std::unique_ptr<VaultWriter>> writer =
       VaultWriter::Create(vault->file_system, vault->output, params, (*shared)->section(), write);
   if (!writer.ok()) return writer.status();
@@ -262,9 +264,17 @@ absl::StatusOr<std::unique_ptr<VaultWriter>> WriteVault(NewVault* vault, BasePro
   return writer;
 }
 
-// Bytes of a vault up to its first blob.
-uint64_t EndOfBase(uint64_t model_size, uint64_t chunks_size, uint64_t base_size) {
-  return AlignUp(AlignUp(kHeaderSize + model_size) + chunks_size + base_size);
+// Bytes of the digests of an object's tiles, in a vault that is signed.
+uint64_t TileDigests(const PackOptions& options, uint64_t size) {
+  if (!options.signature.has_value()) return 0;
+  const uint64_t tile_size = uint64_t{1} << options.signature->tile_log2;
+  return size > tile_size ? (size + tile_size - 1) / tile_size * kDigestSize : 0;
+}
+
+// Bytes of a vault up to its first blob, with its sections' tiles in SIGNATURE.
+uint64_t EndOfBase(const PackOptions& options, uint64_t model_size, uint64_t chunks_size, uint64_t base_size) {
+  return AlignUp(AlignUp(kHeaderSize + model_size) + chunks_size + base_size) + TileDigests(options, model_size) +
+         TileDigests(options, chunks_size) + TileDigests(options, base_size);
 }
 
 absl::StatusOr<uint64_t> EndOfBase(const NewVault& vault, BaseProfile profile, const ParsedSharedTables& shared) {
@@ -272,7 +282,7 @@ absl::StatusOr<uint64_t> EndOfBase(const NewVault& vault, BaseProfile profile, c
   const absl::StatusOr<uint64_t> base = CodedBaseSize(vault.executor, vault.base, shared.tables(), chunk_size,
                                                       vault.options.threads, vault.options.progress);
   if (!base.ok()) return base.status();
-  return EndOfBase(shared.section().size(), ChunksSize(vault.base.data_size(), chunk_size), *base);
+  return EndOfBase(vault.options, shared.section().size(), ChunksSize(vault.base.data_size(), chunk_size), *base);
 }
 
 // The size that the vault, which has been written in `profile`, would have in the other one.
@@ -283,12 +293,14 @@ absl::StatusOr<uint64_t> SizeInOtherProfile(const NewVault& vault, BaseProfile p
   const absl::StatusOr<uint64_t> end = EndOfBase(vault, other, **shared);
   if (!end.ok()) return end.status();
   const VaultBytes& bytes = report.bytes;
-  uint64_t size = bytes.file - EndOfBase(bytes.model, bytes.chunks, bytes.base) + *end;
+  uint64_t size = bytes.file - EndOfBase(vault.options, bytes.model, bytes.chunks, bytes.base) + *end;
   // A base that no code shortens is stored as it is in both.
   if ((*shared)->tables().all_raw() == vault.base_is_copied) return size;
   for (size_t i = 0; i < vault.inputs.size(); ++i) {
     const uint64_t stored = report.variants[i].stored_size;
-    size += AlignUp(stored + static_cast<uint64_t>(vault.inputs[i].other_profile_adds)) - AlignUp(stored);
+    const uint64_t other_stored = stored + static_cast<uint64_t>(vault.inputs[i].other_profile_adds);
+    size += AlignUp(other_stored) - AlignUp(stored);
+    size += TileDigests(vault.options, other_stored) - TileDigests(vault.options, stored);
   }
   return size;
 }

@@ -45,8 +45,10 @@ struct PackOptions {
   bool opaque = false;
   // What the models of a new vault compute; none: the vault does not say.
   std::optional<NetworkInput> network;
-  // Of a vault that is edited: whose it must be, and what signs it again (VaultWriterOptions).
+  // Of a vault that is edited: whose it must be (VaultWriterOptions).
   std::optional<VaultTrust> trust;
+  // Of a new vault: its SIGNATURE; of either: what signs it (VaultWriterOptions).
+  std::optional<SignatureSection> signature;
   RootSigner sign_root;
   // Told of the vault as it is written and verified, just before it takes its name.
   std::function<void(const VaultReader& written)> on_written;

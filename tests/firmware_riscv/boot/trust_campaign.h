@@ -246,8 +246,9 @@ class TrustingBoard {
 
     const mv_flash driver = selection_sectors.Driver();
     BasicBootSelection<kSteps> selection(&driver);
-    const BootHost host = {&Run, [](void*, const BootReport&) {}, this};
+    const BootHost host = {&Run, &Tell, this};
     judged_ = harm;
+    chapter_ = &chapter;
     const BootResult result = proof_.variants == MV_VERIFIED ? Boot(&selection, host) : BootBase(host);
     const std::string runs(reinterpret_cast<const char*>(result.name.data), result.name.size);
     if (result.source == BootSource::kNothing) ++harm->unbootable;
@@ -282,6 +283,14 @@ class TrustingBoard {
     if (Supplies::Revokes(number, text)) ++board->judged_->revoked;
     if (text == "dept-3") throw Hangs();
     return MV_VERIFIED;
+  }
+
+  // A choice that the board says it has given up is made again.
+  static void Tell(void* self, const BootReport& report) {
+    TrustingBoard* const board = static_cast<TrustingBoard*>(self);
+    const bool gives_up = report.event == BootEvent::kGivenUp || report.event == BootEvent::kRejected;
+    const TrustChapter& chapter = *board->chapter_;
+    if (gives_up && chapter.select != nullptr && chapter.select == chapter.runs) board->selected_ = false;
   }
 
   mv_error Prove(const std::string& name) const {
@@ -337,6 +346,7 @@ class TrustingBoard {
   const mv_crypto* crypto_ = nullptr;
   ByteView vault_;
   TrustHarm* judged_ = nullptr;
+  const TrustChapter* chapter_ = nullptr;
 };
 
 struct TrustCampaignOptions {

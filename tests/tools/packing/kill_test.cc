@@ -12,7 +12,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,7 +23,10 @@
 #include "tests/temp_folder.h"
 #include "tests/tools/formats/onnx/onnx_bytes.h"
 #include "tests/tools/packing/model_files.h"
+#include "tests/vault/memory_file.h"
 #include "tools/packing/pack.h"
+#include "vault/vault_reader.h"
+#include "vault/vault_signing.h"
 
 namespace modelvault {
 namespace {
@@ -132,8 +137,10 @@ class KillTest : public testing::Test {
     folder_.Write("v.mvlt", old_);
   }
 
-  // Kills the program wherever it changes files.
-  void ExpectOldOrNew(const std::vector<std::string>& arguments) {
+  // Kills the program wherever it changes files. `is_new`: whether the vault is what a whole run makes; it has the same
+  // bytes unless that says otherwise.
+  void ExpectOldOrNew(const std::vector<std::string>& arguments,
+                      const std::function<bool(const std::string&)>& is_new = nullptr) {
     SCOPED_TRACE(arguments[0]);
     Restart();
     const Outcome whole = RunTraced(arguments, 0, false);
@@ -151,16 +158,18 @@ class KillTest : public testing::Test {
         const std::string found = folder_.Read("v.mvlt");
         if (!outcome.killed) {
           EXPECT_EQ(outcome.exit_code, 0);
-          EXPECT_TRUE(found == fresh);
+          EXPECT_TRUE(is_new ? is_new(found) : found == fresh);
           break;
         }
-        ASSERT_TRUE(found == old_ || found == fresh);
+        ASSERT_TRUE(found == old_ || (is_new ? is_new(found) : found == fresh));
         ++(found == old_ ? old_left : new_left);
         EXPECT_THAT(VerifyVault(FileSystem::Default(), vault_), IsOk());
         // Neither a lock nor a leftover is in the way of the next.
         if (found == old_ && n % 8 == 0) {
           EXPECT_EQ(RunTraced(arguments, 0, false).exit_code, 0);
-          EXPECT_TRUE(folder_.Read("v.mvlt") == fresh);
+          EXPECT_TRUE(is_new ? is_new(folder_.Read("v.mvlt")) : folder_.Read("v.mvlt") == fresh);
+          // And what the killed one left is gone.
+          EXPECT_EQ(folder_.Names(), names_);
         }
       }
       EXPECT_GE(old_left, 5);
@@ -192,6 +201,70 @@ TEST_F(KillTest, Compact) {
   ASSERT_EQ(RunTraced({"rm", vault_, "claims"}, 0, false).exit_code, 0);
   old_ = folder_.Read("v.mvlt");
   ExpectOldOrNew({"compact", vault_});
+}
+
+class SigningKillTest : public KillTest {
+ protected:
+  void SetUp() override {
+    KillTest::SetUp();
+    for (const std::string name : {"k", "next"}) Run({"keygen", "--out", folder_.File(name)});
+    Run({"sign", vault_, "--key", key_});
+    Update();
+  }
+  void Run(const std::vector<std::string>& arguments) { ASSERT_EQ(RunTraced(arguments, 0, false).exit_code, 0); }
+  // What is there is what the killed program starts from.
+  void Update() {
+    old_ = folder_.Read("v.mvlt");
+    names_ = folder_.Names();
+  }
+  std::unique_ptr<VaultReader> Open(const std::string& bytes) const {
+    auto vault =
+        VaultReader::FromFile(std::make_unique<MemoryFile>(std::vector<uint8_t>(bytes.begin(), bytes.end()), "v.mvlt"));
+    EXPECT_THAT(vault, IsOk());
+    return *std::move(vault);
+  }
+
+  const std::string key_ = folder_.File("k.key");
+};
+
+TEST_F(SigningKillTest, Sign) {
+  ExpectOldOrNew({"sign", vault_, "--key", key_, "--not-after", "2100-01-01"}, [this](const std::string& bytes) {
+    const auto vault = Open(bytes);
+    return vault->root() != nullptr && vault->root()->not_after != 0 && HasSignature(*vault);
+  });
+}
+
+TEST_F(SigningKillTest, Rotate) {
+  ExpectOldOrNew({"rotate", vault_, "--key", key_, "--to", folder_.File("next.pub")}, [this](const std::string& bytes) {
+    const auto vault = Open(bytes);
+    return vault->root() != nullptr && vault->root()->key_set_count == 2;
+  });
+}
+
+TEST_F(SigningKillTest, RevokeLeavesTheOldListOrTheNewAndTheVault) {
+  const std::string list = folder_.File("v.mvrl");
+  Run({"revoke", vault_, "hr", "--list", list, "--key", key_});
+  Update();
+  const std::string old_list = folder_.Read("v.mvrl");
+  const std::vector<std::string> revoke = {"revoke", vault_, "fleet", "--list", list, "--key", key_};
+  Run(revoke);
+  const std::string fresh = folder_.Read("v.mvrl");
+  for (const bool after : {false, true}) {
+    int old_left = 0, new_left = 0;
+    for (int n = 1;; ++n) {
+      SCOPED_TRACE(absl::StrCat("killed ", after ? "after" : "before", " call ", n));
+      Restart();
+      folder_.Write("v.mvrl", old_list);
+      const Outcome outcome = RunTraced(revoke, n, after);
+      const std::string found = folder_.Read("v.mvrl");
+      ASSERT_TRUE(found == old_list || found == fresh);
+      EXPECT_TRUE(folder_.Read("v.mvlt") == old_);
+      if (!outcome.killed) break;
+      ++(found == old_list ? old_left : new_left);
+    }
+    EXPECT_GE(old_left, 3);
+    EXPECT_GE(new_left, 1);
+  }
 }
 
 TEST_F(KillTest, RestoreOfAFolder) {

@@ -36,10 +36,12 @@ absl::Status ChangeSigning::TakeVault(Session& session) {
   if (!vault.ok()) return signs() ? vault.status() : absl::OkStatus();
   was_signed_ = (*vault)->root() != nullptr;
   if (!was_signed_ || !signs()) return absl::OkStatus();
-  const SignatureSection section = DecodeSignature(*(*vault)->root());
-  if (absl::Status status = signers_.CheckMembers(section.key_sets.back()); !status.ok()) return status;
+  absl::StatusOr<SigningPlan> plan = PlanOf(**vault);
+  if (!plan.ok()) return plan.status();
+  was_ = *std::move(plan);
+  if (absl::Status status = signers_.CheckMembers(was_->key_sets.back()); !status.ok()) return status;
   trust_.emplace();
-  trust_->key_set = section.key_sets.back().digest();
+  trust_->key_set = was_->key_sets.back().digest();
   VaultReaderOptions options;
   options.trust = trust_;
   const absl::Status proven = VaultReader::Open(session.file_system, path_, options).status();
@@ -70,35 +72,19 @@ absl::StatusOr<ChangeSigning> ChangeSigning::OfNewVault(Session& session, const 
     if (absl::Status status = signing->TakeVault(session); !status.ok()) return status;
   }
   if (!signing->signs()) return signing;
-  if (!signing->was_signed_) {
+  SigningPlan plan;
+  if (signing->was_.has_value()) {
+    plan = *signing->was_;
+    ++plan.version;
+  } else {
     absl::StatusOr<KeySet> set = MakeKeySet(1, signing->signers_.all_keys(), 0);
     if (!set.ok()) return set.status();
-    signing->plan_ = SigningPlan{.vault_id = MakeVaultId(), .key_sets = {*std::move(set)}};
-    return signing;
+    plan.vault_id = MakeVaultId();
+    plan.key_sets = {*std::move(set)};
   }
-  const absl::StatusOr<std::unique_ptr<VaultReader>> vault = VaultReader::Open(session.file_system, path);
-  if (!vault.ok()) return vault.status();
-  absl::StatusOr<SigningPlan> plan = PlanOf(**vault);
-  if (!plan.ok()) return plan.status();
-  ++plan->version;
-  signing->plan_ = *std::move(plan);
+  if (absl::Status status = CheckPlan(plan); !status.ok()) return status;
+  signing->signature_ = PlannedSection(plan);
   return signing;
-}
-
-uint64_t ChangeSigning::MostBytes(uint64_t vault_size, size_t variants) const {
-  if (!plan_.has_value()) return 0;
-  uint64_t bytes = kAlignment + kSignatureHeadSize + plan_->key_sets.back().keys.size() * kSignatureSize;
-  for (const KeySet& set : plan_->key_sets) bytes += set.Encode(true).size();
-  for (const TenantRecord& tenant : plan_->tenants) bytes += tenant.Encode(true).size();
-  // An object of more than one tile has at most one that is not full.
-  const uint64_t tiles = 2 * (vault_size >> plan_->tile_log2);
-  return bytes + (kSectionObjectCount + variants + tiles) * kDigestSize;
-}
-
-absl::Status ChangeSigning::SignNewVault(Session& session) const {
-  VaultWriterOptions options;
-  options.sign_root = sign_root();
-  return PrepareSignature(session.file_system, path_, *plan_, options);
 }
 
 void ChangeSigning::NoteWritten(const VaultReader& written) {

@@ -3,8 +3,6 @@
 #ifndef MODELVAULT_TOOLS_MVAULT_COMMANDS_CHANGE_SIGNING_H_
 #define MODELVAULT_TOOLS_MVAULT_COMMANDS_CHANGE_SIGNING_H_
 
-#include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -38,15 +36,12 @@ class ChangeSigning {
 
   // What the change is written with. This must outlive them.
   RootSigner sign_root() const { return signers_.AsRootSigner(); }
+  // SIGNATURE of a new vault that is to be signed.
+  const std::optional<SignatureSection>& signature() const { return signature_; }
   const std::optional<VaultTrust>& trust() const { return trust_; }
-
-  // The most that SIGNATURE takes in a new vault of `vault_size` bytes with so many variants; 0 if it is to have none.
-  uint64_t MostBytes(uint64_t vault_size, size_t variants) const;
 
   // Whether there is anything that signs.
   bool signs() const { return !signers_.empty(); }
-  // Gives a new vault its signature.
-  absl::Status SignNewVault(Session& session) const;
 
   // What is to be said of the signature, in text and JSON: empty and null if there is none.
   struct Report {
@@ -67,9 +62,10 @@ class ChangeSigning {
 
   std::string path_;
   Signers signers_;
-  bool was_signed_ = false;          // There was SIGNATURE.
-  std::optional<VaultTrust> trust_;  // In what there was, with keys.
-  std::optional<SigningPlan> plan_;  // Of a new vault that is to be signed.
+  bool was_signed_ = false;                    // There was SIGNATURE.
+  std::optional<VaultTrust> trust_;            // In what there was, with keys.
+  std::optional<SigningPlan> was_;             // Its plan, with keys.
+  std::optional<SignatureSection> signature_;  // Of a new vault that is to be signed.
   Report report_;
 };
 

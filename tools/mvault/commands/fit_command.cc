@@ -24,6 +24,7 @@
 #include "tools/formats/text_file.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/remaining_time.h"
+#include "tools/mvault/commands/change_signing.h"
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/network_options.h"
 #include "tools/mvault/commands/profile_option.h"
@@ -240,8 +241,11 @@ absl::StatusOr<ExitCode> Fit(Session& session, Arguments arguments) {
   const absl::StatusOr<FitInput> input =
       FitInput::Open(session.file_system, arguments.files, arguments.run.curvature, arguments.run.fit.threads);
   if (!input.ok()) return WithWayOn(input.status(), arguments.files.variants);
+  const absl::StatusOr<ChangeSigning> signing = ChangeSigning::OfNewVault(session, arguments.output, {});
+  if (!signing.ok()) return signing.status();
   const absl::StatusOr<FitRun> run = RunFit(session.file_system, *input, arguments.output, arguments.run);
   if (!run.ok()) return run.status();
+  static_cast<void>(signing->End(session));
   const FitReport report = MakeFitReport(arguments.output, *input, arguments.run, *run);
   absl::Status status;
   if (!arguments.report.empty()) status = WriteTextFile(session.file_system, arguments.report, FitToHtml(report));

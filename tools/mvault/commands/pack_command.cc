@@ -96,15 +96,6 @@ bool IsAllowed(const std::optional<uint64_t>& size, uint32_t least, uint32_t mos
   return !size.has_value() || (*size >= least && *size <= most && *size % kSizeGranularity == 0);
 }
 
-// Signs the new vault; its bytes then.
-absl::StatusOr<VaultBytes> SignAndCount(Session& session, const std::string& path, ChangeSigning* signing) {
-  if (absl::Status status = signing->SignNewVault(session); !status.ok()) return status;
-  const absl::StatusOr<std::unique_ptr<VaultReader>> vault = VaultReader::Open(session.file_system, path);
-  if (!vault.ok()) return vault.status();
-  signing->NoteWritten(**vault);
-  return (*vault)->BytesBySection();
-}
-
 absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
   if (!IsAllowed(arguments.chunk_size, kMinChunkSize, kMaxChunkSize)) {
     return UsageError(session, "--chunk-size: expected 256 bytes to 16 MiB, a multiple of 256");
@@ -139,18 +130,13 @@ absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
   if (arguments.segment_size.has_value()) options->segment_size = static_cast<uint32_t>(*arguments.segment_size);
   absl::StatusOr<ChangeSigning> signing = ChangeSigning::OfNewVault(session, arguments.output, arguments.keys);
   if (!signing.ok()) return signing.status();
-  if (options->budget.has_value()) {
-    *options->budget -= std::min(*options->budget, signing->MostBytes(*options->budget, variants->size()));
-  }
+  options->signature = signing->signature();
+  options->sign_root = signing->sign_root();
+  options->on_written = [&](const VaultReader& written) { signing->NoteWritten(written); };
   absl::StatusOr<PackReport> report =
       PackVault(session.file_system, arguments.base, *variants, arguments.output, *options);
   if (!report.ok()) return WithWayOn(report.status(), *variants);
   if (auto told = TellUnmatchedCost(session.file_system, arguments.output, {}, &*report); !told.ok()) return told;
-  if (signing->signs()) {
-    const absl::StatusOr<VaultBytes> bytes = SignAndCount(session, arguments.output, &*signing);
-    if (!bytes.ok()) return bytes.status();
-    report->bytes = *bytes;
-  }
   const ChangeSigning::Report& signature = signing->End(session);
 
   std::optional<VaultAccount> account;

@@ -14,10 +14,13 @@
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/signers.h"
+#include "tools/mvault/commands/tenant_keys.h"
 #include "tools/mvault/reports/signature_report.h"
 #include "vault/error_place.h"
 #include "vault/hex_text.h"
 #include "vault/revocation_list.h"
+#include "vault/sealing.h"
+#include "vault/tenant.h"
 
 namespace modelvault {
 namespace {
@@ -26,6 +29,7 @@ struct Arguments {
   std::string vault;
   std::vector<std::string> names;
   std::vector<std::string> tenants;  // Prefixes.
+  std::vector<std::string> content_keys;
   bool gone = false;
   uint64_t below = kBelowEveryVersion;
   std::string list;
@@ -33,15 +37,39 @@ struct Arguments {
   bool json = false;
 };
 
+absl::StatusOr<TenantKeys> ReadKeys(const Arguments& arguments) {
+  TenantKeys keys;
+  for (const std::string& path : arguments.content_keys) {
+    absl::StatusOr<SecretKey> key = ReadContentKey(path);
+    if (!key.ok()) return key.status();
+    keys.content.push_back(*std::move(key));
+  }
+  return keys;
+}
+
+// What INDEX calls the variant `name`, of which the list knows nothing else: of a sealed one both names will do.
+absl::StatusOr<std::string> NameInIndex(const Arguments& arguments, const VaultReader& vault,
+                                        const SignatureSection& section, const TenantKeys& keys,
+                                        const std::string& name) {
+  for (const VaultVariant& variant : vault.variants()) {
+    if (variant.name == name || variant.index_name() == name) return std::string(variant.index_name());
+  }
+  if (!arguments.gone) return vault.Find(name).status();
+  const TenantRecord* const owner = OwnerOf(name, section.tenants);
+  for (const SecretKey& key : keys.content) {
+    if (owner != nullptr && ContentIdOf(key) == owner->content_id) return SealedNameOf(owner->prefix, name, key);
+  }
+  return name;
+}
+
 // What the command line asks to revoke.
 absl::StatusOr<std::vector<Revocation>> Asked(const Arguments& arguments, const VaultReader& vault,
-                                              const SignatureSection& section) {
+                                              const SignatureSection& section, const TenantKeys& keys) {
   std::vector<Revocation> asked;
   for (const std::string& name : arguments.names) {
-    if (!arguments.gone) {
-      if (absl::Status status = vault.Find(name).status(); !status.ok()) return status;
-    }
-    asked.push_back({RevocationKind::kVariant, arguments.below, RevokedName(name)});
+    const absl::StatusOr<std::string> in_index = NameInIndex(arguments, vault, section, keys, name);
+    if (!in_index.ok()) return in_index.status();
+    asked.push_back({RevocationKind::kVariant, arguments.below, RevokedName(*in_index)});
   }
   for (const std::string& prefix : arguments.tenants) {
     const auto tenant = std::find_if(section.tenants.begin(), section.tenants.end(),
@@ -131,7 +159,12 @@ absl::StatusOr<ExitCode> RevokeInList(Session& session, const Arguments& argumen
     return UsageError(session, "who signs the list? give --key, or --digest-out and then --signature-in");
   }
   if (arguments.below == 0) return UsageError(session, "--below-version: versions begin with 1");
-  const absl::StatusOr<std::unique_ptr<VaultReader>> vault = VaultReader::Open(session.file_system, arguments.vault);
+  VaultReaderOptions with_keys;
+  absl::StatusOr<TenantKeys> keys = ReadKeys(arguments);
+  if (!keys.ok()) return keys.status();
+  with_keys.keys = *keys;
+  const absl::StatusOr<std::unique_ptr<VaultReader>> vault =
+      VaultReader::Open(session.file_system, arguments.vault, with_keys);
   if (!vault.ok()) return vault.status();
   if ((*vault)->root() == nullptr) {
     return absl::PermissionDeniedError(
@@ -140,7 +173,7 @@ absl::StatusOr<ExitCode> RevokeInList(Session& session, const Arguments& argumen
   const SignatureSection section = DecodeSignature(*(*vault)->root());
   const KeySet& signer = section.key_sets.back();
   if (absl::Status status = signers->CheckMembers(signer); !status.ok()) return status;
-  const absl::StatusOr<std::vector<Revocation>> asked = Asked(arguments, **vault, section);
+  const absl::StatusOr<std::vector<Revocation>> asked = Asked(arguments, **vault, section, *keys);
   if (!asked.ok()) return asked.status();
   bool is_new = false;
   absl::StatusOr<RevocationList> list = CurrentList(session, arguments, section, &is_new);
@@ -183,6 +216,12 @@ void AddRevokeCommand(Command& app, Session& session) {
   command.AddArguments("NAME", &arguments->names, /*required=*/false, "Variants to revoke");
   command.AddOption("--tenant", &arguments->tenants, "Revoke the tenant with this prefix, with all its variants")
       .TypeName("PREFIX")
+      .OneValue();
+  command
+      .AddOption(
+          "--content-key", &arguments->content_keys,
+          "A tenant's content key: its sealed variants may be called by their names, not only as 'mvault ls' does")
+      .TypeName("FILE")
       .OneValue();
   command
       .AddOption("--below-version", &arguments->below, "Revoke them in vaults of a version below this; default: in all")

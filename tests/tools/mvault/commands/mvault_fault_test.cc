@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -12,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/tools/mvault/cli_models.h"
+#include "tests/tools/mvault/commands/signed_files.h"
 #include "tests/tools/mvault/program_run.h"
 #include "tests/vault/faulty_file_system.h"
 
@@ -251,6 +254,99 @@ TEST_F(MvaultFaultTest, AFailingSystemIsNoFaultOfAVariant) {
     }
   }
   EXPECT_GT(about_a_variant, 3);
+}
+
+// Commands that sign. What they write differs from run to run, by its time and new vaults' ids.
+class SignedFaultTest : public testing::Test {
+ protected:
+  const TempFolder& folder() const { return files_.models().folder(); }
+  std::string List() const { return folder().ReadIfThere("all.mvrl"); }
+  Arguments Revoke(const std::string& name) const {
+    return Arguments{"revoke", files_.vault(), name, "--list", list_} + files_.Secrets({"ann"});
+  }
+
+  // Runs the command with each of its disk operations failing in turn. It ends with the exit code of storage that
+  // fails, and leaves the vault and the list as they were, or whole as they should be, and nothing else.
+  void FailEachOperation(const Arguments& arguments, const Arguments& verify) {
+    SCOPED_TRACE(arguments[0]);
+    const std::string vault = files_.Bytes(), list = List();
+    const std::vector<std::string> names = folder().Names();
+    const auto restore = [&] {
+      files_.SetBytes(vault);
+      std::filesystem::remove(list_);
+      if (!list.empty()) folder().Write("all.mvrl", list);
+    };
+    FaultyFileSystem disk;
+    ASSERT_THAT(MvaultOn(disk, arguments), Succeeds());
+    const int count = disk.count();
+    ASSERT_GT(count, 10);
+    int old_left = 0, new_left = 0;
+    for (int n = 1; n <= count; ++n) {
+      const int error = n % 2 == 0 ? EIO : ENOSPC;
+      SCOPED_TRACE(absl::StrCat("errno ", error, " at operation ", n, " of ", count));
+      restore();
+      disk.FailAt(n, error);
+      const ProgramRun run = MvaultOn(disk, arguments);
+      ASSERT_TRUE(disk.hit().has_value());
+      EXPECT_EQ(run.exit_code, disk.hit() == DiskOperation::kSyncDirectory ? 10 : 5) << run;
+      disk.Repair();
+      std::vector<std::string> now = folder().Names();
+      if (list.empty()) now.erase(std::remove(now.begin(), now.end(), "all.mvrl"), now.end());
+      EXPECT_EQ(now, names);
+      if (files_.Bytes() == vault && List() == list) {
+        ++old_left;
+      } else {
+        ++new_left;
+        EXPECT_THAT(Mvault(verify), Succeeds());
+      }
+    }
+    EXPECT_GT(old_left, 10);
+    EXPECT_GT(new_left, 0);
+    for (const auto& [operation, error] :
+         {std::pair{DiskOperation::kWrite, ENOSPC}, {DiskOperation::kSync, EIO}, {DiskOperation::kRename, EACCES}}) {
+      restore();
+      disk.FailAt(operation, 1, error, /*lasting=*/true);
+      EXPECT_THAT(MvaultOn(disk, arguments), Fails(5, strerror(error)));
+      EXPECT_TRUE(files_.Bytes() == vault && List() == list);
+      EXPECT_EQ(folder().Names(), names);
+    }
+    disk.Repair();
+    restore();
+  }
+
+  const SignedFiles files_;
+  const std::string list_ = files_.File("all.mvrl");
+  const Arguments verify_ = Arguments{"verify", files_.vault()} + files_.Publics({"ann"});
+};
+
+TEST_F(SignedFaultTest, Sign) {
+  const Arguments sign = Arguments{"sign", files_.vault()} + files_.Secrets({"ann"});
+  FailEachOperation(sign, verify_);
+  ASSERT_THAT(Mvault(sign), Succeeds());
+  FailEachOperation(sign + Arguments{"--not-after", "2100-01-01"}, verify_);
+}
+
+TEST_F(SignedFaultTest, Rotate) {
+  ASSERT_THAT(files_.Sign(files_.Secrets({"ann"})), Succeeds());
+  FailEachOperation(Arguments{"rotate", files_.vault(), "--to", files_.Public("bob")} + files_.Secrets({"ann"}),
+                    Arguments{"sign", files_.vault()} + files_.Secrets({"bob"}));
+}
+
+// A new vault in the place of a signed one is signed before it takes its name.
+TEST_F(SignedFaultTest, Pack) {
+  ASSERT_THAT(files_.Sign(files_.Secrets({"ann"})), Succeeds());
+  FailEachOperation(
+      Arguments{"pack", "--base-only", "--base", files_.models().base(), "--threads", "1", "-o", files_.vault()} +
+          files_.Secrets({"ann"}),
+      verify_);
+}
+
+TEST_F(SignedFaultTest, Revoke) {
+  ASSERT_THAT(files_.Sign(files_.Secrets({"ann"})), Succeeds());
+  const Arguments trusting = verify_ + Arguments{"many", "--revocations", list_};
+  FailEachOperation(Revoke("few"), trusting);
+  ASSERT_THAT(Mvault(Revoke("free")), Succeeds());
+  FailEachOperation(Revoke("few"), trusting);
 }
 
 TEST_F(MvaultFaultTest, NotFoundOffersTheNearestName) {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -97,6 +98,36 @@ TEST_F(MvaultTenantTest, OthersSeeAnOpaqueName) {
   // To be removed by who has no key.
   EXPECT_THAT(Command("rm", {name}), Succeeds());
   EXPECT_THAT(Command("ls", {}).out, Not(HasSubstr("bob.~")));
+}
+
+TEST_F(MvaultTenantTest, ASealedVariantIsRevokedByEitherName) {
+  ASSERT_THAT(AddBob(), Succeeds());
+  ASSERT_THAT(AddBobsVariant(), Succeeds());
+  ASSERT_THAT(files_.Sign(files_.Secrets({"ann"})), Succeeds());
+  const ProgramRun listed = Command("ls", {});
+  const std::string opaque = listed.out.substr(listed.out.find("bob.~"), 21);
+  const auto revoke = [&](const Arguments& names) {
+    std::filesystem::remove(File("list"));
+    return Command("revoke", names + Arguments{"--list", File("list")} + files_.Secrets({"ann"}));
+  };
+  const auto list = [&] { return Read("list"); };
+  EXPECT_THAT(revoke({"bob.heart"}), Fails(7, "no variant 'bob.heart'"));
+  ASSERT_THAT(revoke({opaque}), Succeeds());
+  const std::string by_opaque_name = list();
+  for (const Arguments& names : {Arguments{"bob.heart"}, Arguments{opaque}, Arguments{"bob.heart", "--gone"}}) {
+    ASSERT_THAT(revoke(names + Arguments{"--content-key", File("bob.content")}), Succeeds());
+    EXPECT_EQ(list(), by_opaque_name);
+  }
+  EXPECT_THAT(revoke({"bob.heart", "--content-key", File("cat.content")}), Fails(7, "no variant 'bob.heart'"));
+  EXPECT_THAT(revoke({"few", "--content-key", File("bob.content")}), Succeeds("1 entry revoked"));
+  // Also of one that is not there any more.
+  ASSERT_THAT(Command("rm", {opaque}), Succeeds());
+  EXPECT_THAT(revoke({"bob.heart", "--content-key", File("bob.content")}), Fails(7, "no variant 'bob.heart'"));
+  ASSERT_THAT(revoke({"bob.heart", "--gone", "--content-key", File("bob.content")}), Succeeds());
+  EXPECT_EQ(list(), by_opaque_name);
+  // Who does not know the content key revokes a name that no variant has.
+  ASSERT_THAT(revoke({"bob.heart", "--gone", "--content-key", File("cat.content")}), Succeeds());
+  EXPECT_NE(list(), by_opaque_name);
 }
 
 TEST_F(MvaultTenantTest, ATenantChangesItsOwn) {
