@@ -249,6 +249,11 @@ class TenantRecordTest : public TenantAttackTest {
   IndexView index_;
 };
 
+TEST_F(TenantRecordTest, AMalformedIndexIsNamed) {
+  index_bytes_[vault_->variants().size() * 40] = '\0';  // The first name's size.
+  EXPECT_EQ(Prove(0, [](SignatureSection*) {}), CoreStatus::kBadIndex);
+}
+
 TEST_F(TenantRecordTest, ASignatureCoversAllThatIsTheTenants) {
   const auto as_it_is = [](SignatureSection*) {};
   EXPECT_EQ(Prove(0, as_it_is), CoreStatus::kOk);

@@ -99,6 +99,30 @@ TEST_F(DeviceStateTest, ARecordLiesAsItIsDescribed) {
   EXPECT_EQ(bytes[96 + 64], 0xFF);
 }
 
+TEST_F(DeviceStateTest, WhatCannotBeWrittenIsReportedAndNotBelieved) {
+  Update();
+  DeviceState state = Running(1, 7);
+  const auto program = region_.program;
+  region_.program = [](void*, uint32_t, const uint8_t*) { return MV_FLASH_FAILED; };
+  EXPECT_EQ(state.RaiseRevocation(5), MV_FLASH_FAILED);
+  EXPECT_EQ(state.record().least_revocation, 0u);
+  EXPECT_EQ(Start().record().active, 1);
+  region_.program = program;
+  EXPECT_EQ(state.RaiseRevocation(5), MV_OK);
+  EXPECT_EQ(Start().record().least_revocation, 5u);
+}
+
+TEST_F(DeviceStateTest, AConfirmationForgetsAttempts) {
+  Update();
+  DeviceState state = Running(1, 7);
+  ASSERT_EQ(state.MarkAttempt(), MV_OK);
+  ASSERT_EQ(state.MarkAttempt(), MV_OK);
+  ASSERT_EQ(Start().record().count, 2u);
+  ASSERT_EQ(state.Confirm(7), MV_OK);
+  EXPECT_EQ(state.record().count, 0u);
+  EXPECT_EQ(Start().record().count, 0u);
+}
+
 TEST_F(DeviceStateTest, AllFieldsAreThereAfterAReset) {
   Update();
   DeviceState state = Running(1, 7);

@@ -73,6 +73,18 @@ TEST_F(MvaultFitTest, LeavesAVaultItsModelsAndTheBill) {
   EXPECT_THAT(models_.folder().Names(), Not(Contains("v.mvlt.fit-work")));
 }
 
+TEST_F(MvaultFitTest, SaysThatASignedVaultIsReplaced) {
+  const std::string note = "v.mvlt is not signed from now on, until 'mvault sign' signs it";
+  ProgramRun run = Fit("v.mvlt", {"--lambda", "0.01"});
+  EXPECT_EQ(run.exit_code, 0) << run;
+  EXPECT_THAT(run.err, Not(HasSubstr(note)));
+  ASSERT_EQ(Mvault({"keygen", "--out", models_.File("k")}).exit_code, 0);
+  ASSERT_EQ(Mvault({"sign", models_.File("v.mvlt"), "--key", models_.File("k.key")}).exit_code, 0);
+  run = Fit("v.mvlt", {"--lambda", "0.01"});
+  EXPECT_EQ(run.exit_code, 0) << run;
+  EXPECT_THAT(run.err, HasSubstr(note));
+}
+
 // Whatever of its files may not survive a power cut, a fit ends as others do.
 TEST_F(MvaultFitTest, FoldersThatCannotBeSyncedAreAWarning) {
   const FitFiles files = models_.files();
