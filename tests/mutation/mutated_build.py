@@ -31,6 +31,7 @@ TESTS = [
     "golden_restore_test",
     "loader_test",
     "network_view_test",
+    "patch_builder_test",
     "proof_test",
     "restore_far_test",
     "restorer_test",
