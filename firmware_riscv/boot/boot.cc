@@ -56,11 +56,8 @@ bool Booter<kSteps>::TryTest(unsigned sector) {
     const mv_error marked = kSteps.mark_attempt ? selection_->MarkAttempt(sector) : MV_OK;
     if (marked != MV_OK) Tell(BootEvent::kNotMarked, name, 0, marked);
     // An attempt that cannot be counted, as those before were, might hang the board at every start.
-    if (marked != MV_OK && attempts > 0 && selection_->Reject(sector) == MV_OK) {
-      Tell(BootEvent::kRejected, name);
-      return false;
-    }
-    if (Try(name, BootSource::kTrial)) {
+    const bool counted = marked == MV_OK || attempts == 0;
+    if (counted && Try(name, BootSource::kTrial)) {
       if (host_.confirm) TellMark(BootEvent::kConfirmed, name, selection_->Confirm(sector));
       return true;
     }

@@ -37,6 +37,12 @@ TEST(TrustPowerTest, ASecondCutHarmsNothing) {
   EXPECT_GT(harm.cuts, 100);
 }
 
+// The marks of a choice that hangs the board: an attempt that cannot be counted, then a rejection that cannot be made.
+TEST(TrustPowerTest, MarksThatCannotBeMadeLeaveNoBoardHanging) {
+  const TrustHarm harm = RunCampaign<kAllSteps>({.chapter = 8, .begin = 10, .stride = 100, .second_stride = 5});
+  EXPECT_EQ(harm.total(), 0) << harm;
+}
+
 // Each of these leaves out one step, and the campaign ends where it sees the harm.
 template <UpdateSteps kSteps>
 int Harmed(int chapter, int begin = 0, int second_stride = 0) {
