@@ -32,6 +32,7 @@ absl::StatusOr<std::unique_ptr<ModelWeights>> ModelWeights::Open(const Restorer&
   auto weights = std::unique_ptr<ModelWeights>(new ModelWeights());
   weights->restorer_ = &restorer;
   weights->name_ = std::string(name);
+  restorer.WillRestore(name);
   absl::StatusOr<std::unique_ptr<const VaultModel>> model =
       name == kReservedVariantName ? restorer.OpenBase() : restorer.OpenVariant(name);
   if (!model.ok()) return model.status();

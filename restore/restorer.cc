@@ -8,6 +8,7 @@
 #include "restore/infer/network_view.h"
 #include "restore/stream_memory.h"
 #include "vault/error_place.h"
+#include "vault/format.h"
 #include "vault/hex_text.h"
 #include "vault/model_digester.h"
 #include "vault/ordered_parallel.h"
@@ -94,6 +95,18 @@ absl::StatusOr<Network> Restorer::network() const {
 std::string Restorer::TensorName(size_t base_index) const {
   if (base_index < tensor_names_.size()) return absl::StrCat("'", tensor_names_[base_index], "'");
   return absl::StrCat("number ", base_index);
+}
+
+void Restorer::WillRestore(absl::string_view name) const {
+  std::vector<FileRange> ranges;
+  if (name != kReservedVariantName) {
+    const absl::StatusOr<const VaultVariant*> variant = reader_->Find(name);
+    if (!variant.ok()) return;
+    ranges.push_back(reader_->StoredRange(**variant));
+  }
+  // Nearly all variants need all of it.
+  ranges.push_back(reader_->BaseChunkRange(0, reader_->header().chunk_count()));
+  reader_->WillRead(ranges);
 }
 
 absl::StatusOr<std::unique_ptr<const VaultModel>> Restorer::OpenBase() const {
@@ -183,6 +196,36 @@ absl::Status VaultModel::ReadTiles(uint64_t begin, uint64_t end, const RestoreOp
                       stream.position());
 }
 
+// Tells the file what bytes [begin, end) are decoded from. A strip that begins before them is not looked for: what it
+// needs besides is read when it is asked for.
+void VaultModel::AnnounceRange(uint64_t begin, uint64_t end) const {
+  const VaultReader& vault = restorer_->vault();
+  const VaultHeader& header = vault.header();
+  std::vector<FileRange> ranges;
+  if (begin >= end) return;
+  if (blob_ != nullptr && !blob_->empty()) {
+    ranges.push_back(vault.SegmentRange(*blob_, begin / header.segment_size, (end - 1) / header.segment_size + 1));
+  }
+  const auto add_base = [&](uint64_t from, uint64_t to) {
+    ranges.push_back(vault.BaseChunkRange(from / header.chunk_size, (to - 1) / header.chunk_size + 1));
+  };
+  if (layout_.is_base_layout()) {
+    add_base(begin, end);
+  } else {
+    for (size_t i = layout_.FindTensor(static_cast<size_t>(begin)); i < layout_.tensor_count(); ++i) {
+      const VariantTensor tensor = layout_.tensor(i);
+      const TensorRecord& base = layout_.RecordOf(tensor);
+      if (tensor.offset >= end) break;
+      if (base.size == 0) continue;
+      const bool aligned = base.size == tensor.size;  // Else of another type: all of it.
+      const uint64_t from = aligned && begin > tensor.offset ? begin - tensor.offset : 0;
+      const uint64_t to = aligned ? std::min<uint64_t>(end - tensor.offset, base.size) : base.size;
+      if (from < to) add_base(base.offset + from, base.offset + to);
+    }
+  }
+  vault.WillRead(ranges);
+}
+
 absl::Status VaultModel::ReadRange(uint64_t begin, uint64_t end, const RestoreOptions& options,
                                    const Consumer& consumer) const {
   if (begin > end || end > data_size()) {
@@ -193,6 +236,7 @@ absl::Status VaultModel::ReadRange(uint64_t begin, uint64_t end, const RestoreOp
     return absl::InvalidArgumentError(
         absl::StrFormat("tile size %d, expected %d to %d", options.tile_size, kMinTileSize, kMaxTileSize));
   }
+  AnnounceRange(begin, end);
   const int threads = ThreadCount(options.threads);
   const uint32_t segment_size = restorer_->vault().header().segment_size;
   if (threads == 1 || end - begin <= segment_size) return ReadTiles(begin, end, options, consumer);

@@ -63,6 +63,7 @@ class VaultModel {
   VaultModel(const Restorer* restorer, std::string name);
 
   absl::Status Parse();
+  void AnnounceRange(uint64_t begin, uint64_t end) const;
   absl::Status ReadTiles(uint64_t begin, uint64_t end, const RestoreOptions& options, const Consumer& consumer) const;
   absl::Status Describe(CoreStatus status, uint64_t position) const;
 
@@ -86,13 +87,17 @@ class Restorer {
   const VaultReader& vault() const { return *reader_; }
   const SharedTables& shared() const { return shared_->tables(); }
 
-  // What the vault's models compute; lives as long as this. NotFound if the vault does not say; DataLoss if what it says
-  // is malformed, or does not fit its tensors; FailedPrecondition if the reader has not read it.
+  // What the vault's models compute; lives as long as this. NotFound if the vault does not say; DataLoss if what it
+  // says is malformed, or does not fit its tensors; FailedPrecondition if the reader has not read it.
   absl::StatusOr<Network> network() const;
 
   // Names for error messages, in the base's data order; without them tensors are called by number.
   void set_tensor_names(std::vector<std::string> names) { tensor_names_ = std::move(names); }
   std::string TensorName(size_t base_index) const;
+
+  // Tells the vault's file that the model `name` is about to be opened and restored whole, so that what is stored of it
+  // is fetched in one go. Of a model that there is not, nothing.
+  void WillRestore(absl::string_view name) const;
 
   absl::StatusOr<std::unique_ptr<const VaultModel>> OpenBase() const;
   // NotFound if there is no such variant.

@@ -10,6 +10,7 @@ namespace modelvault {
 namespace {
 
 absl::Status VerifyModel(const NamedVault& vault, const std::string& name, int threads) {
+  vault.restorer().WillRestore(name);
   const absl::StatusOr<NamedModel> open = vault.OpenModel(name);
   if (!open.ok()) return open.status();
   RestoreOptions options;

@@ -11,6 +11,12 @@
 
 namespace modelvault {
 
+// Whether `path` begins as a URL does, with a scheme and "://": then it names no file here.
+bool IsUrl(absl::string_view path);
+
+// A URL as messages may have it: without user name and password. Any other text as it is.
+std::string WithoutUserInfo(absl::string_view url);
+
 // kInvalidArgument for what is no path.
 absl::Status CheckPath(absl::string_view path);
 

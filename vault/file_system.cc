@@ -96,6 +96,12 @@ absl::StatusOr<std::unique_ptr<RandomAccessFile>> FileSystem::OpenForRead(absl::
   return Adopt(std::move(file), std::move(path));
 }
 
+absl::StatusOr<std::unique_ptr<RandomAccessFile>> FileSystem::OpenVault(absl::string_view path) {
+  if (!IsUrl(path)) return OpenForRead(path);
+  if (url_opener_ != nullptr) return url_opener_(std::string(path));
+  return absl::UnimplementedError(absl::StrCat(WithoutUserInfo(path), ": URLs are not opened here"));
+}
+
 absl::StatusOr<std::unique_ptr<RandomAccessFile>> FileSystem::Adopt(Descriptor file, std::string path) {
   struct stat info;
   if (calls_.StatOpen(file.get(), &info) != 0) return FileError(errno, path, "cannot look at the file");

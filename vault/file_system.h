@@ -27,6 +27,15 @@
 
 namespace modelvault {
 
+// Bytes [begin, end) of a file.
+struct FileRange {
+  uint64_t begin = 0;
+  uint64_t end = 0;
+
+  uint64_t size() const { return end - begin; }
+  bool operator==(const FileRange&) const = default;
+};
+
 // A file's bytes, read at any offset. Thread-safe.
 class RandomAccessFile {
  public:
@@ -35,6 +44,11 @@ class RandomAccessFile {
   // Fills all of `out` with the bytes at `offset`, or fails and leaves `out` unspecified. A range that does not lie
   // within size() is kDataLoss naming offset, expected and available length; so is a file that shrank since.
   virtual absl::Status ReadAt(uint64_t offset, absl::Span<uint8_t> out) const = 0;
+
+  // Says that all of `ranges` will be read soon, each from its begin to its end, all of them at the same pace. Storage
+  // for which a read is expensive may fetch them together and ahead; what they are read with stays ReadAt. Ranges may
+  // overlap, and reach past the end. What fails is told by ReadAt.
+  virtual void WillRead(absl::Span<const FileRange> /*ranges*/) const {}
 
   // Bytes in the file when it was opened.
   virtual uint64_t size() const = 0;
@@ -45,6 +59,9 @@ class RandomAccessFile {
   // The open file for copies inside the kernel, or -1 where there is none. Stays open, and owned by this object.
   virtual int descriptor() const { return -1; }
 };
+
+// Opens what a URL names.
+using UrlOpener = std::function<absl::StatusOr<std::unique_ptr<RandomAccessFile>>(const std::string& url)>;
 
 enum class Durability {
   kOnDisk,    // Commit() waits for the disk.
@@ -185,6 +202,13 @@ class FileSystem {
   // Opens a regular file.
   absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenForRead(absl::string_view path);
 
+  // Opens what is read a range at a time, a vault: the same, or, where `path` is a URL, what the opener gives; without
+  // one a URL is kUnimplemented.
+  absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenVault(absl::string_view path);
+
+  // From now on OpenVault calls `opener` for URLs. Not while others use this object.
+  void OnUrl(UrlOpener opener) { url_opener_ = std::move(opener); }
+
   // Opens a regular file below `folder`, which may be reached by symbolic links. `relative` is names joined by '/',
   // none of them empty, "." or "..". Whatever is swapped in the folder meanwhile, nothing outside it is opened: a
   // symbolic link below it is not followed, but kInvalidArgument.
@@ -249,6 +273,7 @@ class FileSystem {
   SystemCalls& calls_;
   DescriptorPool pool_;
   UnsyncedHandler unsynced_;
+  UrlOpener url_opener_;
 };
 
 }  // namespace modelvault

@@ -71,11 +71,29 @@ absl::StatusOr<std::unique_ptr<ProvenFile>> ProvenFile::Create(const RandomAcces
   return std::unique_ptr<ProvenFile>(new ProvenFile(file, root, std::move(objects)));
 }
 
-absl::Status ProvenFile::ReadAt(uint64_t offset, absl::Span<uint8_t> out) const {
-  if (out.empty()) return absl::OkStatus();
+// The last that does not begin after `offset`, or null.
+const NamedObject* ProvenFile::FindObject(uint64_t offset) const {
   const auto after = std::upper_bound(objects_.begin(), objects_.end(), offset,
                                       [](uint64_t at, const NamedObject& o) { return at < o.object.offset; });
-  const NamedObject* const object = after == objects_.begin() ? nullptr : &*(after - 1);
+  return after == objects_.begin() ? nullptr : &*(after - 1);
+}
+
+void ProvenFile::WillRead(absl::Span<const FileRange> ranges) const {
+  std::vector<FileRange> whole(ranges.begin(), ranges.end());
+  for (FileRange& range : whole) {
+    const NamedObject* const object = FindObject(range.begin);
+    if (object == nullptr || range.begin >= range.end) continue;
+    const uint64_t begin = object->object.offset;
+    const uint64_t tiles_end = (((range.end - begin - 1) >> root_.tile_log2) + 1) << root_.tile_log2;
+    range.begin = begin + (((range.begin - begin) >> root_.tile_log2) << root_.tile_log2);
+    range.end = std::max(range.end, begin + std::min<uint64_t>(tiles_end, object->object.size));
+  }
+  file_.WillRead(whole);
+}
+
+absl::Status ProvenFile::ReadAt(uint64_t offset, absl::Span<uint8_t> out) const {
+  if (out.empty()) return absl::OkStatus();
+  const NamedObject* const object = FindObject(offset);
   const uint64_t in_object = object == nullptr ? 0 : offset - object->object.offset;
   if (object == nullptr || in_object > object->object.size || out.size() > object->object.size - in_object) {
     return AtFileOffset(absl::PermissionDeniedError(absl::StrCat(path(), ": ", out.size(), " bytes at offset 0x",

@@ -41,6 +41,8 @@ class ProvenFile : public RandomAccessFile {
   // As RandomAccessFile::ReadAt; kPermissionDenied for bytes that differ from what was signed, and for a range that is
   // not inside one object.
   absl::Status ReadAt(uint64_t offset, absl::Span<uint8_t> out) const override;
+  // Of the tiles that have the ranges.
+  void WillRead(absl::Span<const FileRange> ranges) const override;
   uint64_t size() const override { return file_.size(); }
   const std::string& path() const override { return file_.path(); }
 
@@ -54,6 +56,7 @@ class ProvenFile : public RandomAccessFile {
       : file_(file), root_(root), objects_(std::move(objects)) {}
 
   absl::StatusOr<Tile> ProvenTile(const NamedObject& object, size_t tile) const;
+  const NamedObject* FindObject(uint64_t offset) const;
   Tile FindKept(uint64_t offset) const;
   void Keep(uint64_t offset, const Tile& tile) const;
 

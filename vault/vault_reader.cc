@@ -143,7 +143,7 @@ absl::Status ForeignFile(const RandomAccessFile& file) {
 
 absl::StatusOr<std::unique_ptr<VaultReader>> VaultReader::Open(FileSystem& file_system, absl::string_view path,
                                                                const VaultReaderOptions& options) {
-  absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = file_system.OpenForRead(path);
+  absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = file_system.OpenVault(path);
   if (!file.ok()) return file.status();
   return FromFile(*std::move(file), options);
 }
@@ -164,6 +164,7 @@ absl::Status VaultReader::Load(const VaultReaderOptions& options) {
   ReadWindow window(file_.get());
   if (absl::Status status = window.Load(0, kFrontReadSize); !status.ok()) return status;
   if (absl::Status status = LoadHeader(window); !status.ok()) return status;
+  AnnounceLists(options);
   // Neither part of the file is read twice.
   ReadWindow end = window;
   if (header_.has_signature()) {
@@ -193,6 +194,17 @@ absl::Status VaultReader::Load(const VaultReaderOptions& options) {
                      headers_.variants.size(), " variants, INDEX has ", variants_.size(), " variants");
   }
   return OpenSealed(options.keys);
+}
+
+// What opening reads of the file besides its front.
+void VaultReader::AnnounceLists(const VaultReaderOptions& options) const {
+  std::vector<FileRange> ranges = {{header_.section(Section::kIndex).offset, header_.file_size}};
+  for (const Section section : {Section::kModel, Section::kChunks, Section::kNetwork}) {
+    if (!header_.has(section) || (section == Section::kNetwork && !options.network)) continue;
+    const SectionPlace& place = header_.section(section);
+    ranges.push_back({place.offset, place.offset + place.size});
+  }
+  file_->WillRead(ranges);
 }
 
 absl::Status VaultReader::LoadHeader(const ReadWindow& window) {
@@ -387,6 +399,37 @@ absl::Status VaultReader::ReadBaseChunk(uint64_t chunk, std::vector<uint8_t>* st
   return absl::OkStatus();
 }
 
+void VaultReader::WillRead(absl::Span<const FileRange> ranges) const {
+  const RandomAccessFile& file = proven_ != nullptr ? *proven_ : *file_;
+  file.WillRead(ranges);
+}
+
+void VaultReader::WillReadAll() const {
+  const FileRange all = {0, header_.file_size};
+  file_->WillRead({&all, 1});
+}
+
+FileRange VaultReader::BaseChunkRange(uint64_t begin, uint64_t end) const {
+  ChunkPlace first;
+  ChunkPlace last;
+  if (begin >= end || !FindChunkPlace(begin, &first) || !FindChunkPlace(end - 1, &last)) return {};
+  const uint64_t base = header_.section(Section::kBase).offset;
+  return {base + first.offset, base + last.offset + last.size};
+}
+
+FileRange VaultReader::StoredRange(const VaultVariant& variant) const {
+  return {variant.offset, variant.offset + variant.stored_size};
+}
+
+FileRange VaultReader::SegmentRange(const VaultBlob& blob, uint64_t begin, uint64_t end) const {
+  // Other blobs are here already.
+  if (begin >= end || end > blob.segment_count() || !blob.head_.has_directory || blob.variant_.sealed.has_value()) {
+    return {};
+  }
+  return {blob.variant_.offset + blob.segment_offsets_[static_cast<size_t>(begin)],
+          blob.variant_.offset + blob.SegmentEnd(end - 1)};
+}
+
 std::vector<const VaultVariant*> VaultReader::VariantsInIndexOrder() const {
   std::vector<const VaultVariant*> variants(variants_.size());
   for (size_t i = 0; i < variants_.size(); ++i) variants[index_positions_[i]] = &variants_[i];
@@ -550,8 +593,15 @@ absl::Status VaultReader::CheckPadding() const {
     if (variant.stored_size > 0) used.emplace_back(variant.offset, variant.stored_size);
   }
   std::sort(used.begin(), used.end());
-  std::vector<uint8_t> buffer;
+  std::vector<FileRange> unused;
   uint64_t at = kHeaderSize;
+  for (const auto& [begin, size] : used) {
+    if (at < begin) unused.push_back({at, begin});
+    at = begin + size;
+  }
+  file_->WillRead(unused);
+  std::vector<uint8_t> buffer;
+  at = kHeaderSize;
   for (const auto& [begin, size] : used) {
     while (at < begin) {
       buffer.resize(static_cast<size_t>(std::min<uint64_t>(begin - at, kReadSize)));
@@ -573,6 +623,8 @@ absl::Status VaultReader::CheckPadding() const {
 
 absl::Status VaultReader::CheckBaseSection() const {
   const SectionPlace& place = header_.section(Section::kBase);
+  const FileRange all = {place.offset, place.offset + place.size};
+  file_->WillRead({&all, 1});
   Xxh64 hash;
   std::vector<uint8_t> buffer;
   for (uint64_t done = 0; done < place.size; done += buffer.size()) {
@@ -604,6 +656,7 @@ absl::Status VaultReader::CheckSigned() const {
   }
   const absl::StatusOr<std::unique_ptr<ProvenFile>> proven = ProvenFile::Create(*file_, root_, std::move(objects));
   if (!proven.ok()) return proven.status();
+  WillReadAll();
   if (absl::Status status = (*proven)->CheckAll(); !status.ok()) return status;
   return CheckPadding();
 }

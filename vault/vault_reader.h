@@ -153,6 +153,16 @@ class VaultReader {
   // Stored bytes of that chunk.
   uint64_t base_chunk_stored_size(uint64_t chunk) const;
 
+  // RandomAccessFile::WillRead of the file.
+  void WillRead(absl::Span<const FileRange> ranges) const;
+  // The same of all of it.
+  void WillReadAll() const;
+  // What to announce for the stored bytes of chunks [begin, end), of which there must be that many.
+  FileRange BaseChunkRange(uint64_t begin, uint64_t end) const;
+  // The same of all that is stored of a variant, and of segments [begin, end) of a blob that are not in memory.
+  FileRange StoredRange(const VaultVariant& variant) const;
+  FileRange SegmentRange(const VaultBlob& blob, uint64_t begin, uint64_t end) const;
+
   // Sorted by name.
   const std::vector<VaultVariant>& variants() const { return variants_; }
   // The same in the order of INDEX.
@@ -200,6 +210,7 @@ class VaultReader {
 
   absl::Status Load(const VaultReaderOptions& options);
   absl::Status LoadHeader(const ReadWindow& window);
+  void AnnounceLists(const VaultReaderOptions& options) const;
   absl::Status LoadSignature(const ReadWindow& window, const VaultReaderOptions& options);
   absl::Status ListBlobs(const IndexView& index);
   std::vector<NamedObject> StoredObjects() const;

@@ -19,6 +19,7 @@
 #include "tests/status_matchers.h"
 #include "tests/temp_folder.h"
 #include "tests/vault/faulty_file_system.h"
+#include "tests/vault/recorded_file.h"
 
 namespace modelvault {
 namespace {
@@ -153,6 +154,48 @@ TEST_P(RestorerTest, AnyRangeIsASliceOnAnyNumberOfThreads) {
     ASSERT_THAT(model_->ReadRange(begin, end, Options(tile_size, threads), Gather(begin, &bytes)), IsOk());
     ASSERT_TRUE(bytes == Slice(expected_, begin, end))
         << begin << " to " << end << " on " << threads << " threads, tiles of " << tile_size << ", seed " << kSeed;
+  }
+}
+
+// Which of the file's bytes ranges have.
+std::vector<bool> BytesOf(const std::vector<FileRange>& ranges) {
+  std::vector<bool> bytes(VaultBytes().size(), false);
+  for (const FileRange& range : ranges) {
+    for (uint64_t at = range.begin; at < std::min<uint64_t>(range.end, bytes.size()); ++at) bytes[at] = true;
+  }
+  return bytes;
+}
+
+TEST_P(RestorerTest, WhatIsReadIsAnnounced) {
+  FileReads reads;
+  auto reader = VaultReader::FromFile(std::make_unique<RecordedFile>(FileOf(VaultBytes()), &reads));
+  ASSERT_THAT(reader, IsOk());
+  ASSERT_OK_AND_ASSIGN(const auto restorer, Restorer::FromReader(*std::move(reader)));
+  const auto read_of_it = [&] {
+    std::vector<FileRange> read;
+    for (const FileReads::Read& r : reads.all) read.push_back({r.offset, r.offset + r.size});
+    return BytesOf(read);
+  };
+  const auto expect_announced = [&](const std::string& what) {
+    const std::vector<bool> announced = BytesOf(reads.announced);
+    const std::vector<bool> read = read_of_it();
+    for (size_t at = 0; at < read.size(); ++at) ASSERT_LE(read[at], announced[at]) << what << ", offset " << at;
+    reads = FileReads();
+  };
+  reads = FileReads();
+  restorer->WillRestore(GetParam());
+  ASSERT_OK_AND_ASSIGN(const auto model, OpenModel(*restorer, GetParam()));
+  TestBytes bytes;
+  ASSERT_THAT(model->Restore(Options(4096, 1), Gather(0, &bytes)), IsOk());
+  expect_announced("all");
+  const VariantLayout& layout = model->layout();
+  for (size_t i = 0; i < layout.tensor_count(); ++i) {
+    const VariantTensor t = layout.tensor(i);
+    ASSERT_THAT(model->ReadRange(t.offset, t.offset + t.size, Options(4096, 1), Gather(t.offset, &bytes)), IsOk());
+    if (model->is_base()) {
+      EXPECT_TRUE(BytesOf(reads.announced) == read_of_it()) << "and no more than that";
+    }
+    expect_announced(absl::StrCat("tensor ", i));
   }
 }
 

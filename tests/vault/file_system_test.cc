@@ -24,6 +24,7 @@
 #include "tests/temp_folder.h"
 #include "tests/vault/faulty_file_system.h"
 #include "tests/vault/memory_file.h"
+#include "vault/file_paths.h"
 
 namespace modelvault {
 namespace {
@@ -836,6 +837,40 @@ absl::Status Rewrite(FileSystem& files, const std::string& path) {
   if (absl::Status status = (*file)->WriteAt(0, Bytes("new")); !status.ok()) return status;
   if (absl::Status status = (*file)->ReadAt(0, absl::MakeSpan(head)); !status.ok()) return status;
   return (*file)->Commit();
+}
+
+TEST(UrlTest, AUrlIsToldByItsSchemeAndNoFilesName) {
+  for (const char* url : {"http://h/v", "HTTPS://h/v", "file:///v", "a+b-c.1://x"}) EXPECT_TRUE(IsUrl(url)) << url;
+  for (const char* path : {"", "v", "/v", "./http://h/v", "://h", "1a://h", "a b://h", "http:/h/v", "c:\\v"}) {
+    EXPECT_FALSE(IsUrl(path)) << path;
+  }
+  FileSystem disk(SystemCalls::Posix());
+  const std::string url = "http://me:secret@host/v";
+  const auto refused =
+      StatusIs(StatusCode::kInvalidArgument, AllOf(HasSubstr("http://host/v"), Not(HasSubstr("secret"))));
+  EXPECT_THAT(disk.OpenForRead(url), refused);
+  EXPECT_THAT(disk.CreateAtomic(url), refused);
+  EXPECT_THAT(disk.Lock(url), refused);
+  EXPECT_THAT(disk.OpenVault(url), StatusIs(StatusCode::kUnimplemented, Not(HasSubstr("secret"))));
+  disk.OnUrl([](const std::string& opened) -> absl::StatusOr<std::unique_ptr<RandomAccessFile>> {
+    return std::make_unique<MemoryFile>(std::vector<uint8_t>(7), opened);
+  });
+  ASSERT_OK_AND_ASSIGN(const auto file, disk.OpenVault(url));
+  EXPECT_EQ(file->path(), url);
+  EXPECT_THAT(disk.OpenVault("/"), StatusIs(StatusCode::kInvalidArgument, HasSubstr("directory")));
+}
+
+TEST(UrlTest, UserAndPasswordAreLeftOut) {
+  for (const auto& [url, shown] :
+       std::vector<std::pair<std::string, std::string>>{{"http://h/v", "http://h/v"},
+                                                        {"http://u@h/v", "http://h/v"},
+                                                        {"http://u:p@ss@h:1/v@2", "http://h:1/v@2"},
+                                                        {"http://u:p@h?q=a@b", "http://h?q=a@b"},
+                                                        {"http://h/u:p@v", "http://h/u:p@v"},
+                                                        {"http://u:p@", "http://"},
+                                                        {"u:p@h/v", "u:p@h/v"}}) {
+    EXPECT_EQ(WithoutUserInfo(url), shown);
+  }
 }
 
 class FaultyDiskTest : public testing::Test {

@@ -21,7 +21,8 @@ struct FileReads {
     bool operator==(const Read&) const = default;
   };
   std::vector<Read> all;
-  uint64_t longest = UINT64_MAX;  // Longer reads fail.
+  std::vector<FileRange> announced;  // By WillRead.
+  uint64_t longest = UINT64_MAX;     // Longer reads fail.
 
   uint64_t bytes() const {
     uint64_t sum = 0;
@@ -39,6 +40,9 @@ class RecordedFile : public RandomAccessFile {
     reads_->all.push_back({offset, out.size()});
     if (out.size() > reads_->longest) return absl::UnavailableError(file_->path() + ": the disk says no");
     return file_->ReadAt(offset, out);
+  }
+  void WillRead(absl::Span<const FileRange> ranges) const override {
+    reads_->announced.insert(reads_->announced.end(), ranges.begin(), ranges.end());
   }
   uint64_t size() const override { return file_->size(); }
   const std::string& path() const override { return file_->path(); }
