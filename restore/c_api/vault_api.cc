@@ -19,7 +19,9 @@
 #include "restore/c_api/versioned_structs.h"
 #include "restore/verify_models.h"
 #include "vault/error_place.h"
+#include "vault/file_paths.h"
 #include "vault/format.h"
+#include "vault/remote/open_url.h"
 
 namespace modelvault {
 namespace {
@@ -44,6 +46,7 @@ absl::Status VerifyVault(const OpenedVault& vault, const mv_read_options* caller
   absl::StatusOr<ReadOptions> options = ReadOptions::From(caller_options);
   if (!options.ok()) return options.status();
   const VaultReader& reader = vault.named.vault();
+  reader.WillReadAll();
   if (absl::Status status = reader.CheckPadding(); !status.ok()) return status;
   if (absl::Status status = reader.CheckBaseSection(); !status.ok()) return status;
   if (absl::Status status = reader.CheckNetworkSection(); !status.ok()) return status;
@@ -88,11 +91,13 @@ mv_code mv_vault_open(const char* path, mv_vault** vault, mv_failure** failure) 
 
 mv_code mv_vault_open_with(const char* path, const mv_open_options* options, mv_vault** vault, mv_failure** failure) {
   if (vault != nullptr) *vault = nullptr;
-  FailureContext context{.path = modelvault::OrEmpty(path)};
+  std::string shown;
+  FailureContext context;
   return Call(context, failure, [&] {
     if (absl::Status status = Required(path != nullptr, "path"); !status.ok()) return status;
+    context.path = shown = modelvault::WithoutUserInfo(path);
     if (absl::Status status = Required(vault != nullptr, "vault"); !status.ok()) return status;
-    auto file = modelvault::FileSystem::Default().OpenForRead(path);
+    auto file = modelvault::OpenFileOrUrl(modelvault::FileSystem::Default(), path);
     return file.ok() ? modelvault::OpenFile(*std::move(file), options, vault, &context) : file.status();
   });
 }

@@ -14,6 +14,7 @@
 #include "tools/mvault/cli/console.h"
 #include "tools/mvault/cli/exit_code.h"
 #include "tools/mvault/commands/commands.h"
+#include "tools/mvault/commands/vault_argument.h"
 #include "vault/format.h"
 
 namespace modelvault {
@@ -141,7 +142,9 @@ int RunMvault(int argc, const char* const* argv, FileSystem& file_system, FILE* 
   Console console(out, err);
   const UnsyncedFiles unsynced(file_system);
   Session session{file_system, console};
+  file_system.OnUrl(UrlOpenerOf(session));
   const int code = RunAndCatch(argc, argv, &session);
+  file_system.OnUrl(nullptr);
   return unsynced.Warn(&console, code);
 }
 

@@ -89,6 +89,20 @@ TEST_F(CApiTest, PathMemoryAndCallbacksGiveTheSame) {
   }
 }
 
+TEST_F(CApiTest, UrlsAreOpenedAndTellNoPasswords) {
+  const std::string path = folder_.Write("a b.mvlt", Small().bytes);
+  mv_vault* opened = nullptr;
+  const std::string url = absl::StrCat("file://", folder_.path(), "/a%20b.mvlt");
+  ASSERT_EQ(mv_vault_open(url.c_str(), &opened, failure_.out()), MV_CODE_OK) << failure_.message();
+  const VaultHandle vault(opened);
+  EXPECT_EQ(mv_vault_path(vault.get()), path);
+  EXPECT_EQ(mv_vault_variant_count(vault.get()), kNames.size() - 1);
+  EXPECT_EQ(mv_vault_open("http://me:secret@127.0.0.1:1/v.mvlt", &opened, failure_.out()), MV_CODE_INVALID_ARGUMENT);
+  EXPECT_EQ(failure_.path(), "http://127.0.0.1:1/v.mvlt");
+  EXPECT_THAT(failure_.message(), AllOf(HasSubstr("http://127.0.0.1:1/v.mvlt"), testing::Not(HasSubstr("secret"))));
+  EXPECT_EQ(mv_vault_open("ftp://host/v.mvlt", &opened, failure_.out()), MV_CODE_UNSUPPORTED);
+}
+
 TEST_F(CApiTest, TellsOfVariantsByTheVaultsLists) {
   const auto reader = VaultReader::FromFile(
       std::make_unique<MemoryFile>(std::vector<uint8_t>(Small().bytes.begin(), Small().bytes.end())));

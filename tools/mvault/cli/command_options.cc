@@ -14,10 +14,6 @@ void AddJsonFlag(Command* command, bool* json) {
   command->AddFlag("--json", json, "Print one JSON document instead of text");
 }
 
-void AddVaultArgument(Command* command, std::string* vault) {
-  command->AddOption("VAULT", vault, "The vault's file").Required();
-}
-
 void AddThreadsOption(Command* command, int* threads) {
   command->AddOption("--threads", threads, "Threads to use; 0: one a core").TypeName("N").Range(0, 1024).ShowDefault();
 }

@@ -13,7 +13,6 @@ namespace modelvault {
 
 // The results must outlive the parsing.
 void AddJsonFlag(Command* command, bool* json);
-void AddVaultArgument(Command* command, std::string* vault);
 // 0 … 1,024; 0 means one a core.
 void AddThreadsOption(Command* command, int* threads);
 // A size as ParseByteSize takes it.

@@ -15,6 +15,7 @@
 #include "tools/mvault/commands/change_signing.h"
 #include "tools/mvault/commands/tenant_keys.h"
 #include "tools/mvault/commands/variant_inputs.h"
+#include "tools/mvault/commands/vault_argument.h"
 #include "tools/mvault/reports/unmatched_cost.h"
 #include "tools/packing/pack.h"
 #include "vault/vault_reader.h"
@@ -108,7 +109,7 @@ void AddVariantsCommand(Command& app, Session& session, bool replace) {
       name, replace ? "Give variants of a vault new contents" : "Add variants to a vault, leaving the others alone");
   auto arguments = std::make_shared<Arguments>();
   arguments->replace = replace;
-  AddVaultArgument(&command, &arguments->vault);
+  AddChangedVaultArgument(&command, &arguments->vault);
   AddVariantOptions(&command, &arguments->variants);
   AddNameRuleOptions(&command, &arguments->names);
   AddSizeOption(&command, "--budget", &arguments->budget, "Bytes the vault may have; more is an error (exit code 4)");

@@ -24,6 +24,7 @@
 #include "tools/mvault/commands/board_ask.h"
 #include "tools/mvault/commands/board_trust.h"
 #include "tools/mvault/commands/commands.h"
+#include "tools/mvault/commands/vault_argument.h"
 #include "tools/mvault/reports/formatting.h"
 #include "vault/format.h"
 #include "vault/ordered_parallel.h"
@@ -58,6 +59,7 @@ absl::StatusOr<BoardResult> Measure(const NamedVault& vault, const BoardEmulator
   result.board_ok = run->exit_code == 0 && result.line.status == "ok" &&
                     result.line.name == (board_name.empty() ? name : board_name) &&
                     result.line.xxh64 == result.line.expected;
+  vault.restorer().WillRestore(name);
   const absl::StatusOr<NamedModel> model = vault.OpenModel(name);
   const absl::Status status = model.ok() ? model->model->Verify() : model.status();
   if (status.ok()) {
@@ -180,7 +182,7 @@ absl::StatusOr<ExitCode> Board(Session& session, const BoardArguments& arguments
 void AddBoardCommand(Command& app, Session& session) {
   Command command = app.AddCommand("board", "Restore a variant on the emulated board and count its cycles");
   auto arguments = std::make_shared<BoardArguments>();
-  AddVaultArgument(&command, &arguments->vault);
+  AddVaultArgument(&command, session, &arguments->vault);
   command.AddOption("NAME", &arguments->name, "The variant; 'base' is the base");
   command.AddFlag("--base", &arguments->base, "The base instead of a variant");
   command.AddFlag("--all", &arguments->all, "The base and every variant, and the median and the worst of them");

@@ -11,6 +11,7 @@
 #include "tools/mvault/board/board_emulator.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/commands/commands.h"
+#include "tools/mvault/commands/vault_argument.h"
 #include "vault/format.h"
 #include "vault/vault_reader.h"
 
@@ -67,7 +68,7 @@ absl::StatusOr<ExitCode> Chat(Session& session, const Arguments& arguments) {
 void AddChatCommand(Command& app, Session& session) {
   Command command = app.AddCommand("chat", "Boot a variant on the emulated board and talk to it");
   auto arguments = std::make_shared<Arguments>();
-  AddVaultArgument(&command, &arguments->vault);
+  AddVaultArgument(&command, session, &arguments->vault);
   command.AddOption("NAME", &arguments->name, "The variant; 'base' is the base").Required();
   command.AddOption("--emulator", &arguments->files.emulator, "The emulator; default: qemu-system-riscv32")
       .TypeName("PROGRAM");

@@ -6,6 +6,7 @@
 #include "tools/formats/model_formats.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/commands/commands.h"
+#include "tools/mvault/commands/vault_argument.h"
 #include "tools/mvault/reports/checksum_list.h"
 #include "vault/hex_text.h"
 
@@ -37,7 +38,7 @@ absl::StatusOr<ExitCode> Checksums(Session& session, const Arguments& arguments)
 void AddChecksumsCommand(Command& app, Session& session) {
   Command command = app.AddCommand("checksums", "Print what 'verify --against' compares");
   auto arguments = std::make_shared<Arguments>();
-  AddVaultArgument(&command, &arguments->vault);
+  AddVaultArgument(&command, session, &arguments->vault);
   AddJsonFlag(&command, &arguments->json);
   SetFooter(&command, "  mvault checksums all.mvlt > all.sums\n  mvault verify all.mvlt --against all.sums\n",
             "A line for each model's data and one for its file header: XXH3-128, two spaces, data/NAME or\n"

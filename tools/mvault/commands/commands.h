@@ -3,7 +3,10 @@
 #ifndef MODELVAULT_TOOLS_MVAULT_COMMANDS_COMMANDS_H_
 #define MODELVAULT_TOOLS_MVAULT_COMMANDS_COMMANDS_H_
 
+#include <cstdint>
 #include <functional>
+#include <optional>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -20,6 +23,8 @@ struct Session {
   FileSystem& file_system;
   Console& console;
   std::function<absl::StatusOr<ExitCode>()> command = nullptr;
+  std::string cache_folder = "";  // Of what is read of URLs; empty: what the environment says.
+  std::optional<uint64_t> cache_limit = std::nullopt;
 };
 
 // Prints what is wrong with a command line that parses, and gives the exit code for it.

@@ -14,6 +14,7 @@
 #include "tools/mvault/cli/text_table.h"
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/trust_options.h"
+#include "tools/mvault/commands/vault_argument.h"
 #include "tools/mvault/reports/formatting.h"
 #include "tools/mvault/reports/model_diff.h"
 
@@ -90,6 +91,7 @@ absl::StatusOr<ExitCode> Diff(Session& session, const Arguments& arguments) {
   for (const std::string& name : {arguments.a, arguments.b}) {
     if (absl::Status status = trusted->CheckNotRevoked(name); !status.ok()) return status;
   }
+  for (const std::string& name : {arguments.a, arguments.b}) vault->restorer().WillRestore(name);
   const absl::StatusOr<NamedModel> a = vault->OpenModel(arguments.a);
   if (!a.ok()) return a.status();
   const absl::StatusOr<NamedModel> b = vault->OpenModel(arguments.b);
@@ -118,7 +120,7 @@ absl::StatusOr<ExitCode> Diff(Session& session, const Arguments& arguments) {
 void AddDiffCommand(Command& app, Session& session) {
   Command command = app.AddCommand("diff", "Tell where two models of a vault differ, tensor by tensor");
   auto arguments = std::make_shared<Arguments>();
-  AddVaultArgument(&command, &arguments->vault);
+  AddVaultArgument(&command, session, &arguments->vault);
   command.AddOption("A", &arguments->a, "A variant, or 'base'").Required();
   command.AddOption("B", &arguments->b, "A variant, or 'base'").Required();
   AddTrustOptions(&command, &arguments->trust);

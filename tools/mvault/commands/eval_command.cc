@@ -20,6 +20,7 @@
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/eval_models.h"
+#include "tools/mvault/commands/vault_argument.h"
 #include "tools/mvault/reports/eval_report.h"
 #include "tools/packing/network_builder.h"
 #include "vault/file_paths.h"
@@ -192,7 +193,8 @@ absl::StatusOr<ExitCode> Eval(Session& session, Arguments arguments) {
 void AddEvalCommand(Command& app, Session& session) {
   Command command = app.AddCommand("eval", "Run language models: what accuracy restored variants have");
   auto arguments = std::make_shared<Arguments>();
-  command.AddOption("SOURCE", &arguments->source, "A vault, or a folder of models").Required();
+  command.AddOption("SOURCE", &arguments->source, "A vault, its URL, or a folder of models").Required();
+  AddCacheOptions(&command, session);
   command.AddOption("--model", &arguments->model, "Describes the models: JSON with their dimensions")
       .TypeName("FILE")
       .Required();

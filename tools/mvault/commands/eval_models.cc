@@ -59,6 +59,7 @@ absl::Status EvalModels::Use(const Model& model, ModelUser use) const {
     FileDataSource source(&*file);
     return use(file->tensors(), &source);
   }
+  vault_->restorer().WillRestore(model.name);
   const absl::StatusOr<NamedModel> open = vault_->OpenModel(model.name);
   if (!open.ok()) return open.status();
   ModelSource source(open->model.get(), vault_->vault().header().segment_size);

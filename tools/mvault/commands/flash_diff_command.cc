@@ -10,6 +10,7 @@
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/commands/commands.h"
+#include "tools/mvault/commands/vault_argument.h"
 #include "tools/mvault/reports/formatting.h"
 #include "tools/packing/patch_builder.h"
 #include "tools/packing/update_cost.h"
@@ -129,6 +130,7 @@ void AddFlashDiffCommand(Command& app, Session& session) {
   auto arguments = std::make_shared<Arguments>();
   command.AddOption("OLD", &arguments->old_vault, "The vault that the boards run").Required();
   command.AddOption("NEW", &arguments->new_vault, "The vault that they are to run").Required();
+  AddCacheOptions(&command, session);
   command.AddOption("-o,--output", &arguments->output, "The patch; default: none is written, only told of");
   AddSizeOption(&command, "--sector", &arguments->sector, "The flash's smallest erase; default: 4096");
   AddSizeOption(&command, "--slot-size", &arguments->slot, "Flash for each of the two vaults; default: 1MiB");

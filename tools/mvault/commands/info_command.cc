@@ -17,6 +17,7 @@
 #include "tools/mvault/cli/text_table.h"
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/trust_options.h"
+#include "tools/mvault/commands/vault_argument.h"
 #include "tools/mvault/reports/accounting.h"
 #include "tools/mvault/reports/checksum_list.h"
 #include "tools/mvault/reports/file_report.h"
@@ -24,6 +25,7 @@
 #include "tools/mvault/reports/model_diff.h"
 #include "tools/mvault/reports/network_report.h"
 #include "tools/mvault/reports/signature_report.h"
+#include "vault/file_paths.h"
 #include "vault/format.h"
 #include "vault/hex_text.h"
 
@@ -299,6 +301,7 @@ absl::StatusOr<ExitCode> InfoOfVariant(Session& session, const Arguments& argume
 
 // Whether `path` is a model, and no vault, which is told by what it begins with.
 absl::StatusOr<bool> IsModel(FileSystem& file_system, const std::string& path) {
+  if (IsUrl(path)) return false;
   const absl::StatusOr<bool> is_folder = file_system.IsFolder(path);
   if (!is_folder.ok() || *is_folder) return is_folder;
   const absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = file_system.OpenForRead(path);
@@ -339,6 +342,7 @@ absl::StatusOr<ExitCode> Info(Session& session, const Arguments& arguments) {
   const NamedVault* const vault = &trusted->vault;
   if (arguments.name.empty()) return InfoOfVault(session, arguments, *vault);
   if (absl::Status status = trusted->CheckNotRevoked(arguments.name); !status.ok()) return status;
+  vault->restorer().WillRestore(arguments.name);
   const absl::StatusOr<NamedModel> open = vault->OpenModel(arguments.name);
   if (!open.ok()) return open.status();
   return open->model->is_base() ? InfoOfBase(session, arguments, *vault, *open)
@@ -351,7 +355,7 @@ void AddInfoCommand(Command& app, Session& session) {
   Command command =
       app.AddCommand("info", "Tell where a vault's bytes go, how one model is coded, or what a model file holds");
   auto arguments = std::make_shared<Arguments>();
-  AddVaultArgument(&command, &arguments->vault);
+  AddVaultArgument(&command, session, &arguments->vault);
   command.AddOption("NAME", &arguments->name, "A variant, or 'base'; default: the whole vault");
   AddTrustOptions(&command, &arguments->trust);
   AddThreadsOption(&command, &arguments->threads);

@@ -15,6 +15,7 @@
 #include "tools/mvault/cli/time_text.h"
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/trust_options.h"
+#include "tools/mvault/commands/vault_argument.h"
 #include "tools/mvault/reports/formatting.h"
 #include "vault/audit_log.h"
 #include "vault/error_place.h"
@@ -160,7 +161,7 @@ absl::StatusOr<ExitCode> Log(Session& session, const Arguments& arguments) {
 void AddLogCommand(Command& app, Session& session) {
   Command command = app.AddCommand("log", "Tell what was done to a vault since it was signed first");
   auto arguments = std::make_shared<Arguments>();
-  AddVaultArgument(&command, &arguments->vault);
+  AddVaultArgument(&command, session, &arguments->vault);
   command
       .AddOption(
           "--since", &arguments->since,

@@ -13,6 +13,7 @@
 #include "tools/mvault/cli/text_table.h"
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/trust_options.h"
+#include "tools/mvault/commands/vault_argument.h"
 #include "tools/mvault/reports/checksum_list.h"
 #include "tools/mvault/reports/formatting.h"
 #include "tools/mvault/reports/network_report.h"
@@ -94,7 +95,7 @@ absl::StatusOr<ExitCode> Ls(Session& session, const Arguments& arguments) {
 void AddLsCommand(Command& app, Session& session) {
   Command command = app.AddCommand("ls", "List the models of a vault");
   auto arguments = std::make_shared<Arguments>();
-  AddVaultArgument(&command, &arguments->vault);
+  AddVaultArgument(&command, session, &arguments->vault);
   command.AddOption("--sort", &arguments->sort, "Order of the variants: by 'name', or the largest first by 'size'")
       .TypeName("ORDER")
       .OneOf({"name", "size"})

@@ -15,6 +15,7 @@
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/trust_options.h"
+#include "tools/mvault/commands/vault_argument.h"
 #include "vault/format.h"
 #include "vault/near_name.h"
 
@@ -85,6 +86,7 @@ absl::StatusOr<ExitCode> RestoreModel(Session& session, const Arguments& argumen
   const NamedVault* const vault = &trusted->vault;
   const std::string name = arguments.base ? kReservedVariantName : arguments.name;
   if (absl::Status status = trusted->CheckNotRevoked(name); !status.ok()) return status;
+  if (arguments.tensor.empty()) vault->restorer().WillRestore(name);
   const absl::StatusOr<NamedModel> open = vault->OpenModel(name);
   if (!open.ok()) return open.status();
   const ModelTensor* tensor = nullptr;
@@ -121,7 +123,7 @@ absl::StatusOr<ExitCode> RestoreModel(Session& session, const Arguments& argumen
 void AddRestoreCommand(Command& app, Session& session) {
   Command command = app.AddCommand("restore", "Give a model back, byte for byte the file that was packed");
   auto arguments = std::make_shared<Arguments>();
-  AddVaultArgument(&command, &arguments->vault);
+  AddVaultArgument(&command, session, &arguments->vault);
   command.AddOption("NAME", &arguments->name, "The variant; 'base' is the base");
   command.AddFlag("--base", &arguments->base, "The base instead of a variant");
   command.AddOption("--tensor", &arguments->tensor, "Only this tensor, in a safetensors file of its own")

@@ -15,6 +15,7 @@
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/signers.h"
 #include "tools/mvault/commands/tenant_keys.h"
+#include "tools/mvault/commands/vault_argument.h"
 #include "tools/mvault/reports/signature_report.h"
 #include "vault/error_place.h"
 #include "vault/hex_text.h"
@@ -212,7 +213,7 @@ absl::StatusOr<ExitCode> RevokeInList(Session& session, const Arguments& argumen
 void AddRevokeCommand(Command& app, Session& session) {
   Command command = app.AddCommand("revoke", "Revoke variants or tenants of a signed vault, by a list of its own");
   auto arguments = std::make_shared<Arguments>();
-  AddVaultArgument(&command, &arguments->vault);
+  AddVaultArgument(&command, session, &arguments->vault);
   command.AddArguments("NAME", &arguments->names, /*required=*/false, "Variants to revoke");
   command.AddOption("--tenant", &arguments->tenants, "Revoke the tenant with this prefix, with all its variants")
       .TypeName("PREFIX")

@@ -11,6 +11,7 @@
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/signature_output.h"
 #include "tools/mvault/commands/signers.h"
+#include "tools/mvault/commands/vault_argument.h"
 #include "tools/mvault/reports/signature_report.h"
 #include "vault/format.h"
 #include "vault/keys/key_file.h"
@@ -94,7 +95,7 @@ absl::StatusOr<ExitCode> Rotate(Session& session, const Arguments& arguments) {
 void AddRotateCommand(Command& app, Session& session) {
   Command command = app.AddCommand("rotate", "Have other keys sign a vault from now on");
   auto arguments = std::make_shared<Arguments>();
-  AddVaultArgument(&command, &arguments->vault);
+  AddChangedVaultArgument(&command, &arguments->vault);
   AddSignerOptions(&command, &arguments->signers);
   command.AddOption("--to", &arguments->to, "A public key that signs from now on; many times: all of them")
       .TypeName("FILE")

@@ -16,6 +16,7 @@
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/host_answer.h"
 #include "tools/mvault/commands/run_input.h"
+#include "tools/mvault/commands/vault_argument.h"
 #include "tools/mvault/reports/class_scores.h"
 #include "tools/mvault/reports/formatting.h"
 
@@ -120,7 +121,7 @@ absl::StatusOr<ExitCode> RunModel(Session& session, Arguments& arguments) {
 void AddRunCommand(Command& app, Session& session) {
   Command command = app.AddCommand("run", "Ask a model of a vault, with the board's integers");
   auto arguments = std::make_shared<Arguments>();
-  AddVaultArgument(&command, &arguments->vault);
+  AddVaultArgument(&command, session, &arguments->vault);
   command.AddOption("NAME", &arguments->name, "The variant; 'base' is the base").Required();
   command
       .AddOption(

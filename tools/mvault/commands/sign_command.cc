@@ -13,6 +13,7 @@
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/signature_output.h"
 #include "tools/mvault/commands/signers.h"
+#include "tools/mvault/commands/vault_argument.h"
 #include "vault/format.h"
 #include "vault/vault_signing.h"
 
@@ -113,7 +114,7 @@ absl::StatusOr<ExitCode> Sign(Session& session, const Arguments& arguments) {
 void AddSignCommand(Command& app, Session& session) {
   Command command = app.AddCommand("sign", "Sign a vault");
   auto arguments = std::make_shared<Arguments>();
-  AddVaultArgument(&command, &arguments->vault);
+  AddChangedVaultArgument(&command, &arguments->vault);
   AddSignerOptions(&command, &arguments->signers);
   command.AddOption("--threshold", &arguments->threshold, "How many of a new vault's keys must sign; default: all")
       .TypeName("N")

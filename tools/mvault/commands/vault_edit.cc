@@ -13,6 +13,7 @@
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/commands/change_signing.h"
+#include "tools/mvault/commands/vault_argument.h"
 
 namespace modelvault {
 namespace {
@@ -113,7 +114,7 @@ absl::StatusOr<VaultEdit> ApplyChanges(FileSystem& file_system, absl::string_vie
   return edit;
 }
 
-void AddEditVault(Command* command, EditArguments* arguments) { AddVaultArgument(command, &arguments->vault); }
+void AddEditVault(Command* command, EditArguments* arguments) { AddChangedVaultArgument(command, &arguments->vault); }
 
 void AddEditTenant(Command* command, EditArguments* arguments) { AddTenantOptions(command, &arguments->tenant); }
 

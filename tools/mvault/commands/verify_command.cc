@@ -18,6 +18,7 @@
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/trust_options.h"
+#include "tools/mvault/commands/vault_argument.h"
 #include "tools/mvault/reports/checksum_list.h"
 #include "tools/mvault/reports/signature_report.h"
 #include "vault/format.h"
@@ -166,6 +167,7 @@ absl::StatusOr<ExitCode> Verify(Session& session, const Arguments& arguments) {
     failures.Add(name, status);
     if (status.ok()) names.push_back(std::move(name));
   }
+  if (arguments.names.empty()) vault->vault().WillReadAll();
   failures.Add("", vault->vault().CheckPadding());
   failures.Add("", vault->vault().CheckBaseSection());
   if (vault->vault().key_set_digest().has_value()) failures.Add("", vault->vault().CheckSigned());
@@ -205,7 +207,7 @@ absl::StatusOr<ExitCode> Verify(Session& session, const Arguments& arguments) {
 void AddVerifyCommand(Command& app, Session& session) {
   Command command = app.AddCommand("verify", "Restore models and compare their digests");
   auto arguments = std::make_shared<Arguments>();
-  AddVaultArgument(&command, &arguments->vault);
+  AddVaultArgument(&command, session, &arguments->vault);
   command.AddArguments("NAME", &arguments->names, /*required=*/false,
                        "Models to verify: variants, or 'base'; default: all of them");
   command.AddOption("--against", &arguments->against, "Compare with this output of 'mvault checksums', too")

@@ -298,6 +298,7 @@ absl::StatusOr<VaultAccount> AccountVault(const NamedVault& vault, int threads, 
     account.sealed += variant.locked() ? variant.stored_size : variant.sealed.has_value() ? kSealedBlobExtra : 0;
     if (!variant.locked()) variants.push_back(variant);
   }
+  vault.vault().WillReadAll();
   const uint64_t total = variants.size() + 1;
   absl::StatusOr<std::vector<uint64_t>> base = AccountBase(vault, threads);
   if (!base.ok()) return base.status();

@@ -120,7 +120,8 @@ typedef struct mv_source {
 } mv_source;
 
 /* Opens the vault in the file `path`. The file stays open until the vault and all of its models are closed. It takes
- * two reads, one or two more for large models: docs/c-api.md, "What is read".
+ * two reads, one or two more for large models: docs/c-api.md, "What is read". An http, https or file URL is opened, too:
+ * docs/c-api.md, "URLs".
  *
  * MV_CODE_NOT_FOUND: no such file. MV_CODE_INVALID_ARGUMENT: not a regular file. MV_CODE_DAMAGED: not a vault, or one
  * whose header or lists are damaged. MV_CODE_UNSUPPORTED. MV_CODE_STORAGE. */

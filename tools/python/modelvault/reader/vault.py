@@ -30,7 +30,8 @@ class Vault:
                  threshold: int = 0, key_set: Optional[str] = None, require_signature: bool = False, keys: Inputs = (),
                  min_version: int = 0, at: Optional[Time] = None, revocations: Optional[Input] = None,
                  min_revocations: int = 0):
-        """Opens a vault, its bytes, or a binary file-like object that has it, with seek() and read(). Bytes and object
+        """Opens a vault, a file or what an http, https or file URL names, its bytes, or a binary file-like object
+        that has it, with seek() and read(). Bytes and object
         must stay as they are, and the object open, as long as the vault and its models live; the object is not closed.
 
         name: for messages, of bytes ("memory") and objects (their own name, or "source"). threads: how many decode a
