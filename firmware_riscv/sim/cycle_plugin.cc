@@ -37,6 +37,7 @@
 
 #include "firmware_riscv/sim/cycle_counter.h"
 #include "firmware_riscv/sim/function_table.h"
+#include "firmware_riscv/sim/qemu_functions.h"
 #include "firmware_riscv/sim/qemu_plugin_api.h"
 
 namespace modelvault::sim {
@@ -62,6 +63,7 @@ struct PluginBlock {
 };
 
 struct Plugin {
+  QemuFunctions qemu;
   FILE* out = nullptr;
   uint64_t wait = 12;
   uint64_t cut = 0;       // 0: never.
@@ -163,31 +165,29 @@ void OnBlock(unsigned int, void* user_data) {
 void OnAccess(unsigned int, qemu_plugin_meminfo_t info, uint64_t address, void* user_data) {
   const Place* place = static_cast<const Place*>(user_data);
   plugin->counter->Access(&place->block->block, place->address, static_cast<uint32_t>(address),
-                          1u << qemu_plugin_mem_size_shift(info), qemu_plugin_mem_is_store(info));
+                          1u << plugin->qemu.mem_size_shift(info), plugin->qemu.mem_is_store(info));
   if (plugin->cut != 0 && plugin->counter->flash_stores() + 1 >= plugin->cut) CutPower();
 }
 
 void OnTranslation(qemu_plugin_id_t, qemu_plugin_tb* translated) {
-  const size_t count = qemu_plugin_tb_n_insns(translated);
+  const size_t count = plugin->qemu.tb_n_insns(translated);
   if (count == 0) return;
-  const uint32_t begin = static_cast<uint32_t>(qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(translated, 0)));
+  const uint32_t begin = static_cast<uint32_t>(plugin->qemu.insn_vaddr(plugin->qemu.tb_get_insn(translated, 0)));
   if (begin < kFlashBegin) return;
   // A callback comes when a store is done already, so nothing that the program does may be waited for.
   if (plugin->cut == 1) CutPower();
   PluginBlock* block = &plugin->blocks.emplace_back();
   block->block.function = plugin->functions.Find(begin);
   for (size_t i = 0; i < count; ++i) {
-    qemu_plugin_insn* instruction = qemu_plugin_tb_get_insn(translated, i);
-    const uint32_t address = static_cast<uint32_t>(qemu_plugin_insn_vaddr(instruction));
-    const uint32_t size = qemu_plugin_insn_size(instruction) == 4 ? 4 : 2;
-    uint32_t bits = 0;
-    memcpy(&bits, qemu_plugin_insn_data(instruction), size);
-    block->block.AddInstruction(address, bits, size);
+    qemu_plugin_insn* instruction = plugin->qemu.tb_get_insn(translated, i);
+    const uint32_t address = static_cast<uint32_t>(plugin->qemu.insn_vaddr(instruction));
+    const uint32_t size = plugin->qemu.insn_size(instruction) == 4 ? 4 : 2;
+    block->block.AddInstruction(address, plugin->qemu.Bits(instruction, size), size);
     block->places.push_back({block, address});
-    qemu_plugin_register_vcpu_mem_cb(instruction, OnAccess, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW,
-                                     &block->places.back());
+    plugin->qemu.register_vcpu_mem_cb(instruction, OnAccess, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW,
+                                      &block->places.back());
   }
-  qemu_plugin_register_vcpu_tb_exec_cb(translated, OnBlock, QEMU_PLUGIN_CB_NO_REGS, block);
+  plugin->qemu.register_vcpu_tb_exec_cb(translated, OnBlock, QEMU_PLUGIN_CB_NO_REGS, block);
 }
 
 int Refuse(const char* what, const char* argument) {
@@ -204,8 +204,18 @@ bool ParseNumber(const char* text, uint64_t most, uint64_t* value) {
   return errno == 0 && *end == '\0' && *value <= most;
 }
 
-int Install(qemu_plugin_id_t id, int argument_count, char** arguments) {
+int Install(qemu_plugin_id_t id, const qemu_info_t& info, int argument_count, char** arguments) {
   plugin = new Plugin;
+  if (info.version.cur < 1 || info.version.cur > kNewestPluginVersion) {
+    fprintf(stderr,
+            "modelvault_cycles: this emulator's interface for plugins has version %d; this plugin knows 1 to %d, so "
+            "there are no cycle counts\n",
+            info.version.cur, kNewestPluginVersion);
+    return 1;
+  }
+  if (const char* missing = plugin->qemu.Find(info.version.cur); missing != nullptr) {
+    return Refuse("no cycle counts: this emulator lacks the function", missing);
+  }
   for (int i = 0; i < argument_count; ++i) {
     const char* equals = strchr(arguments[i], '=');
     const std::string key(arguments[i],
@@ -232,16 +242,16 @@ int Install(qemu_plugin_id_t id, int argument_count, char** arguments) {
   }
   if (plugin->out == nullptr) return Refuse("missing argument", "out=FILE");
   plugin->counter = new CycleCounter(plugin->functions.count(), plugin->wait);
-  qemu_plugin_register_vcpu_tb_trans_cb(id, OnTranslation);
-  qemu_plugin_register_atexit_cb(id, OnExit, nullptr);
+  plugin->qemu.register_vcpu_tb_trans_cb(id, OnTranslation);
+  plugin->qemu.register_atexit_cb(id, OnExit, nullptr);
   return 0;
 }
 
 }  // namespace
 }  // namespace modelvault::sim
 
-int qemu_plugin_version = 1;
+int qemu_plugin_version = modelvault::sim::VersionOfEmulator();
 
-int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t*, int argument_count, char** arguments) {
-  return modelvault::sim::Install(id, argument_count, arguments);
+int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t* info, int argument_count, char** arguments) {
+  return modelvault::sim::Install(id, *info, argument_count, arguments);
 }

@@ -32,9 +32,9 @@ namespace {
 
 constexpr char kEmulator[] = "qemu-system-riscv32";
 constexpr char kEmulatorPackage[] = "qemu-system-misc";
-// Emulators before this one speak the plugin's version of their interface (firmware_riscv/sim/qemu_plugin_api.h); those
-// from it on refuse it.
-constexpr int kFirstEmulatorWithoutPlugin = 9;
+// Emulators before this one speak a version of their interface that the plugin knows
+// (firmware_riscv/sim/qemu_plugin_api.h).
+constexpr int kFirstEmulatorWithoutPlugin = 11;
 // A program that hangs must not hang us; the slowest honest one takes seconds.
 constexpr std::chrono::minutes kTimeLimit(10);
 constexpr std::chrono::seconds kVersionTimeLimit(30);

@@ -273,20 +273,20 @@ exit 0
 }
 
 TEST_F(BoardCommandTest, AnEmulatorTooNewForThePluginStillProvesTheHashes) {
-  board_.SetVersion("QEMU emulator version 10.0.2 (Debian 1:10.0.2+ds-2)\nCopyright (c) 2003-2025\n");
+  board_.SetVersion("QEMU emulator version 11.0.2 (Debian 1:11.0.2+ds-2)\nCopyright (c) 2003-2025\n");
   board_.SetBehaviour(R"(
 [ -z "$out" ] || { echo "it got a plugin" >&2; exit 7; }
 echo "measure status=ok bytes=1234 xxh64=$hash expected=$hash tile=4096 static_ram=20000 ram_code=6000 stack=700 name=$name"
 )");
   const ProgramRun run = Run({"few", "--json"}, /*with_plugin=*/false);
   ASSERT_EQ(run.exit_code, 0) << run;
-  EXPECT_THAT(run.err, AllOf(StartsWith("mvault: note: the cycle plugin is for QEMU up to 8.x; "),
-                             HasSubstr(" is 10.0.2: cycles are not counted\n")));
+  EXPECT_THAT(run.err, AllOf(StartsWith("mvault: note: the cycle plugin is for QEMU up to 10.x; "),
+                             HasSubstr(" is 11.0.2: cycles are not counted\n")));
   const nlohmann::json json = run.Json();
   EXPECT_EQ(json.at("ok"), true);
   EXPECT_EQ(json.at("matches_host"), true);
   EXPECT_EQ(json.at("ram_bytes"), 26700);
-  EXPECT_THAT(json.at("uncounted").get<std::string>(), StartsWith("the cycle plugin is for QEMU up to 8.x"));
+  EXPECT_THAT(json.at("uncounted").get<std::string>(), StartsWith("the cycle plugin is for QEMU up to 10.x"));
   for (const char* key : {"total_ms", "one_pass_ms", "cycles", "instructions", "flash_reads"}) {
     EXPECT_TRUE(json.at(key).is_null()) << key;
   }
@@ -309,10 +309,10 @@ echo "measure status=ok bytes=1234 xxh64=$hash expected=$hash tile=4096 static_r
 }
 
 TEST_F(BoardCommandTest, WhichEmulatorThePluginIsForIsSaidBeforeAnythingIsBuilt) {
-  board_.SetVersion("QEMU emulator version 9.0.0\n");
+  board_.SetVersion("QEMU emulator version 11.0.0\n");
   const ProgramRun run = Run({"few", "--partition", "1"}, /*with_plugin=*/false);
   EXPECT_EQ(run.exit_code, 4) << run;
-  EXPECT_THAT(run.err, StartsWith("mvault: note: the cycle plugin is for QEMU up to 8.x; "));
+  EXPECT_THAT(run.err, StartsWith("mvault: note: the cycle plugin is for QEMU up to 10.x; "));
 }
 
 TEST_F(BoardCommandTest, AnEmulatorThatRefusesThePluginStillProvesTheHashes) {
@@ -328,12 +328,12 @@ echo "measure status=ok bytes=1234 xxh64=$hash expected=$hash tile=4096 static_r
 }
 
 TEST_F(BoardCommandTest, AnEmulatorOfThePluginsTimeIsGivenIt) {
-  for (const char* version : {"QEMU emulator version 8.2.1\n", "QEMU emulator version 7.2.22 (Debian)\n", "none\n"}) {
+  for (const char* version : {"QEMU emulator version 10.2.1\n", "QEMU emulator version 7.2.22 (Debian)\n", "none\n"}) {
     board_.SetVersion(version);
     // The plugin that was built, if it was.
     EXPECT_THAT(Run({"few"}, /*with_plugin=*/false).err, testing::Not(HasSubstr("the cycle plugin is for")));
   }
-  board_.SetVersion("QEMU emulator version 10.0.2\n");
+  board_.SetVersion("QEMU emulator version 11.0.2\n");
   const ProgramRun own = Run({"few", "--json"});  // Whoever names a plugin gets it.
   ASSERT_EQ(own.exit_code, 0) << own;
   EXPECT_TRUE(own.Json().at("uncounted").is_null());
