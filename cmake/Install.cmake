@@ -26,6 +26,9 @@ endif()
 
 if(TARGET mvault)
   install(TARGETS mvault RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  if(TARGET mvault-mpi)
+    install(TARGETS mvault-mpi RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  endif()
 endif()
 # The shared library needs nothing of its users; who links the archive needs what it was built on.
 foreach(library IN ITEMS c c_static)

@@ -15,11 +15,13 @@ namespace modelvault {
 // Immutable, thread-safe if the sources are. `layout` must outlive it.
 class SegmentEncoder {
  public:
-  // `segment_size` is the header's. `plain`: mode 6 may be used, for which the vault must be one of version 1.3 as long as
-  // the variant is in it.
+  // `segment_size` is the header's. `plain`: mode 6 may be used, for which the vault must be one of version 1.3 as long
+  // as the variant is in it.
   SegmentEncoder(const VariantLayout* layout, uint32_t segment_size, bool plain = false)
       : layout_(layout), segment_size_(segment_size), plain_(plain) {}
 
+  uint32_t segment_size() const { return segment_size_; }
+  bool plain() const { return plain_; }
   uint64_t segment_count() const { return SegmentCount(layout_->data_size(), segment_size_); }
 
   // The stored bytes of one segment. `base` and `variant` give the two data sections. Memory: a few dozen times

@@ -110,6 +110,9 @@ class AtomicFile {
   // The destination, as given to CreateAtomic.
   const std::string& path() const { return path_; }
 
+  // The temporary file, until Commit(); another process finds there what ReadAt() has given.
+  const std::string& temp_path() const { return temp_path_; }
+
   // Puts the bytes on the disk, then the name on the bytes, then the folder on the disk. When only the last step fails
   // the new file is in place and the error, kUnknown, says so (see FileSystem::OnUnsynced); where folders cannot be
   // synced at all there is no error.

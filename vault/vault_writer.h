@@ -95,6 +95,9 @@ class VaultWriter {
   // After Finish(): what will be committed, read back from the temporary file. Must not outlive this writer.
   absl::StatusOr<std::unique_ptr<VaultReader>> OpenWritten() const;
 
+  // After OpenWritten(): the file it reads, for another process to read.
+  const std::string& written_path() const { return file_->temp_path(); }
+
   // After Finish(): the vault's size in bytes.
   uint64_t file_size() const { return header_.file_size; }
 

@@ -11,8 +11,8 @@
 #include "codec/fit/search/price_search.h"
 #include "tools/fitting/fit_curve.h"
 #include "tools/fitting/int8_files.h"
-#include "tools/fitting/work_folder.h"
 #include "tools/packing/pack.h"
+#include "tools/packing/work_folder.h"
 #include "vault/file_paths.h"
 
 namespace modelvault {
@@ -388,7 +388,7 @@ absl::StatusOr<FitRun> RunFit(FileSystem& file_system, const FitInput& input, co
   }
   if (absl::Status status = file_system.TryOutput(output); !status.ok()) return status;
   const absl::StatusOr<WorkFolder> work = WorkFolder::Open(
-      file_system, options.work_folder.empty() ? absl::StrCat(output, ".fit-work") : options.work_folder);
+      file_system, options.work_folder.empty() ? absl::StrCat(output, ".fit-work") : options.work_folder, WorkOf::kFit);
   if (!work.ok()) return work.status();
   absl::StatusOr<FitRun> run = RunFitIn(file_system, *work, input, output, options, network.size());
   if (!run.ok()) {

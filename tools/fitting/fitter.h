@@ -11,7 +11,7 @@
 #include "codec/fit/search/model_fit.h"
 #include "codec/progress_function.h"
 #include "tools/fitting/fit_input.h"
-#include "tools/fitting/work_folder.h"
+#include "tools/packing/work_folder.h"
 
 namespace modelvault {
 
@@ -41,8 +41,8 @@ class Fitter {
   // are. Ascending.
   const std::vector<size_t>& sample() const { return sample_; }
 
-  // Everything at `lambda`, the price of a bit in the unit of the curvature's form, positive. The same for any number of
-  // threads, and whatever the work folder holds. kResourceExhausted for a floor that no price reaches.
+  // Everything at `lambda`, the price of a bit in the unit of the curvature's form, positive. The same for any number
+  // of threads, and whatever the work folder holds. kResourceExhausted for a floor that no price reaches.
   absl::StatusOr<FittedModels> Fit(double lambda, const ProgressFunction& progress) const;
 
   // The same of the sample alone: what Fit gives is about like these.

@@ -138,10 +138,10 @@ int RunAndCatch(int argc, const char* const* argv, Session* session) {
 
 }  // namespace
 
-int RunMvault(int argc, const char* const* argv, FileSystem& file_system, FILE* out, FILE* err) {
+int RunMvault(int argc, const char* const* argv, FileSystem& file_system, FILE* out, FILE* err, Executor* executor) {
   Console console(out, err);
   const UnsyncedFiles unsynced(file_system);
-  Session session{file_system, console};
+  Session session{file_system, console, executor};
   file_system.OnUrl(UrlOpenerOf(session));
   const int code = RunAndCatch(argc, argv, &session);
   file_system.OnUrl(nullptr);

@@ -4,12 +4,15 @@
 
 #include <stdio.h>
 
+#include "tools/packing/executor.h"
 #include "vault/file_system.h"
 
 namespace modelvault {
 
-// Runs one command. Results go to `out`, errors and progress to `err`.
-int RunMvault(int argc, const char* const* argv, FileSystem& file_system, FILE* out, FILE* err);
+// Runs one command. Results go to `out`, errors and progress to `err`. `executor`: where the jobs of `pack` run; null:
+// on threads of this process.
+int RunMvault(int argc, const char* const* argv, FileSystem& file_system, FILE* out, FILE* err,
+              Executor* executor = nullptr);
 
 }  // namespace modelvault
 

@@ -15,8 +15,10 @@ constexpr uint64_t kJobSize = 1 << 20;  // Raw bytes of the base one job codes.
 
 }  // namespace
 
-absl::StatusOr<uint64_t> CodedBaseSize(Executor& executor, const ModelFile& file, const SharedTables& shared,
-                                       uint32_t chunk_size, int threads, const ProgressFunction& progress) {
+absl::StatusOr<uint64_t> CodedBaseSize(Executor& executor, const PackTasks* tasks, const ModelFile& file,
+                                       const CodedWith& with, uint32_t chunk_size, int threads,
+                                       const ProgressFunction& progress) {
+  const SharedTables& shared = with.shared->tables();
   const BaseEncoder encoder(&shared, chunk_size);
   if (shared.all_raw()) return file.data_size() + encoder.chunk_count();  // Each ends in a byte of its own.
   const BaseBatches batches(&encoder, kJobSize);
@@ -25,6 +27,8 @@ absl::StatusOr<uint64_t> CodedBaseSize(Executor& executor, const ModelFile& file
   jobs.count = batches.count();
   jobs.threads = ThreadCount(threads);
   jobs.produce = batches.ProduceSizes(BaseInFile(&file));
+  if (tasks != nullptr) jobs.task = [&] { return tasks->Base(with, chunk_size, kJobSize, /*sizes=*/true); };
+  jobs.key = batches.Keys(with, /*sizes=*/true);
   jobs.consume = [&](uint64_t job, const std::string& result) {
     const absl::StatusOr<uint64_t> size = SizeIn(result);
     if (!size.ok()) return size.status();

@@ -14,6 +14,9 @@ namespace modelvault {
 // Gives the result of job i as bytes. Thread-safe; the same bytes wherever it runs.
 using ProduceFunction = std::function<absl::StatusOr<std::string>(uint64_t)>;
 
+// All that the result of job i depends on, as bytes.
+using KeyFunction = std::function<std::string(uint64_t)>;
+
 // Jobs of one kind, whose results are wanted in order.
 struct Jobs {
   uint64_t count = 0;
@@ -24,6 +27,8 @@ struct Jobs {
   // Bytes from which another process makes the same `produce`; not called where there is none. Empty: only this process
   // can run these jobs.
   std::function<std::string()> task;
+  // Empty: results are not worth keeping.
+  KeyFunction key;
 };
 
 class Executor {
@@ -31,7 +36,7 @@ class Executor {
   virtual ~Executor() = default;
 
   // Runs all jobs. The first error of a job or of `consume`, in order, ends it and is returned; everything else is then
-  // dropped. No more results exist at a time than jobs run, and one a process.
+  // dropped. At most a few results for each job that runs exist at a time.
   virtual absl::Status Run(const Jobs& jobs) = 0;
 
   // Processes that run jobs which have a task; this one is among them.

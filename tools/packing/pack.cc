@@ -16,9 +16,12 @@
 #include "tools/formats/model_formats.h"
 #include "tools/packing/coded_base.h"
 #include "tools/packing/executor.h"
+#include "tools/packing/kept_results.h"
 #include "tools/packing/pack_inputs.h"
 #include "tools/packing/pack_jobs.h"
+#include "tools/packing/pack_task.h"
 #include "tools/packing/variant_analysis.h"
+#include "tools/packing/work_folder.h"
 #include "tools/packing/written_check.h"
 #include "vault/manifest.h"
 #include "vault/ordered_parallel.h"
@@ -42,52 +45,72 @@ absl::Status CheckNames(absl::Span<const VariantInput> variants) {
   return absl::OkStatus();
 }
 
+// How jobs run.
+struct Running {
+  Executor& executor;
+  const PackTasks* tasks;  // Null: no other process can help.
+  const PackOptions& options;
+
+  int threads() const { return ThreadCount(options.threads); }
+};
+
 // Digests of all variants, and their differences counted into `*statistics` if that is wanted.
-absl::Status Analyze(Executor& executor, const std::vector<ModelTensor>& base_tensors, const BaseFactory& base,
-                     const PackOptions& options, std::vector<OpenInput>* inputs, DeltaStatistics* statistics) {
+absl::Status Analyze(const Running& running, const std::vector<ModelTensor>& base_tensors, const BaseFactory& base,
+                     std::vector<OpenInput>* inputs, DeltaStatistics* statistics) {
   const uint64_t total = TotalSize(*inputs);
   uint64_t done = 0;
   Jobs jobs;
   jobs.count = inputs->size();
-  jobs.threads = ThreadCount(options.threads);
+  jobs.threads = running.threads();
   jobs.produce = AnalyzeJobs(&base_tensors, base, inputs, statistics != nullptr);
+  if (running.tasks != nullptr) jobs.task = [&] { return running.tasks->Analyze(statistics != nullptr); };
   jobs.consume = [&](uint64_t i, const std::string& result) {
     OpenInput& input = (*inputs)[static_cast<size_t>(i)];
     if (absl::Status status = TakeAnalysis(result, &input, statistics); !status.ok()) return status;
-    ReportProgress(options.progress, "analyse", done += input.file->data_size(), total);
+    ReportProgress(running.options.progress, "analyse", done += input.file->data_size(), total);
     return absl::OkStatus();
   };
-  return executor.Run(jobs);
+  return running.executor.Run(jobs);
 }
 
-absl::Status WriteBase(Executor& executor, const SharedTables& shared, const BaseFactory& base,
-                       const PackOptions& options, VaultWriter* writer, uint32_t chunk_size) {
-  const BaseEncoder encoder(&shared, chunk_size);
+absl::Status WriteBase(const Running& running, const CodedWith& with, const BaseFactory& base, VaultWriter* writer,
+                       uint32_t chunk_size) {
+  const BaseEncoder encoder(&with.shared->tables(), chunk_size);
   const BaseBatches batches(&encoder, kChunkBatchSize);
   Jobs jobs;
   jobs.count = batches.count();
-  jobs.threads = ThreadCount(options.threads);
+  jobs.threads = running.threads();
   jobs.produce = batches.Produce(base);
+  if (running.tasks != nullptr) {
+    jobs.task = [&] { return running.tasks->Base(with, chunk_size, kChunkBatchSize, /*sizes=*/false); };
+  }
+  jobs.key = batches.Keys(with, /*sizes=*/false);
   jobs.consume = [&](uint64_t b, const std::string& result) {
     const absl::StatusOr<std::vector<absl::string_view>> chunks = ChunksIn(result);
     if (!chunks.ok()) return chunks.status();
     for (const absl::string_view chunk : *chunks) {
       if (absl::Status status = writer->AppendBaseChunk(chunk); !status.ok()) return status;
     }
-    ReportProgress(options.progress, "encode base", b + 1, jobs.count);
+    ReportProgress(running.options.progress, "encode base", b + 1, jobs.count);
     return absl::OkStatus();
   };
-  return executor.Run(jobs);
+  return running.executor.Run(jobs);
 }
 
-// Codes all segments of all variants, which are laid out, into the writer, in order. `bill`: for both profiles.
-absl::Status WriteVariants(Executor& executor, const BaseFactory& base, const PackOptions& options, bool bill,
+// Codes all segments of all variants, which are laid out, into the writer, in order. `with`: of a new vault; its
+// segments are coded for both profiles.
+absl::Status WriteVariants(const Running& running, const CodedWith* with, const BaseFactory& base,
                            std::vector<OpenInput>* inputs, VaultWriter* writer) {
+  const bool bill = with != nullptr;
   const std::vector<SegmentJob> segments = ListSegments(*inputs);
   Jobs jobs;
   jobs.count = segments.size();
-  jobs.threads = ThreadCount(options.threads);
+  jobs.threads = running.threads();
   jobs.produce = SegmentJobs(&segments, base, inputs, bill);
+  if (with != nullptr) jobs.key = SegmentKeys(&segments, *with, inputs, bill);
+  if (with != nullptr && running.tasks != nullptr) {
+    jobs.task = [&] { return running.tasks->Segments(*with, *inputs, bill); };
+  }
   jobs.consume = [&](uint64_t j, const std::string& result) {
     const absl::StatusOr<CodedSegment> coded = SegmentIn(result);
     if (!coded.ok()) return coded.status();
@@ -103,36 +126,39 @@ absl::Status WriteVariants(Executor& executor, const BaseFactory& base, const Pa
     if (status.ok() && segment + 1 >= input.segments()) {
       status = writer->FinishVariant(input.digests, input.file->frame());
     }
-    ReportProgress(options.progress, "encode variants", j + 1, jobs.count);
+    ReportProgress(running.options.progress, "encode variants", j + 1, jobs.count);
     return status;
   };
-  return executor.Run(jobs);
+  return running.executor.Run(jobs);
 }
 
 // Reads the finished vault back and compares every model in `inputs`, and the base if there is a file of it.
-absl::Status VerifyWritten(Executor& executor, const VaultWriter& writer, const ModelFile* base,
-                           const PackOptions& options, const std::vector<OpenInput>& inputs) {
+absl::Status VerifyWritten(const Running& running, const VaultWriter& writer, const ModelFile* base,
+                           const std::vector<OpenInput>& inputs) {
   absl::StatusOr<std::unique_ptr<VaultReader>> reader = writer.OpenWritten();
   if (!reader.ok()) return reader.status();
   const absl::StatusOr<std::unique_ptr<Restorer>> restorer = Restorer::FromReader(*std::move(reader));
   if (!restorer.ok()) return restorer.status();
-  const int threads = ThreadCount(options.threads);
-  if (base != nullptr) {
-    if (absl::Status status = CheckBase(**restorer, *base, threads); !status.ok()) return status;
-  }
-  // Many small variants side by side, or the segments of each large one.
-  const bool side_by_side = inputs.size() >= static_cast<size_t>(threads) * static_cast<size_t>(executor.processes());
+  const CheckedModels models{restorer->get(), base, &inputs};
+  // Many small models side by side, or the segments of each large one.
+  const int threads = running.threads();
+  const size_t at_once = static_cast<size_t>(threads) * static_cast<size_t>(running.executor.processes());
+  const bool side_by_side = models.count() >= at_once;
+  const int threads_each = side_by_side ? 1 : threads;
   const uint64_t total = TotalSize(inputs);
   uint64_t done = 0;
   Jobs jobs;
-  jobs.count = inputs.size();
+  jobs.count = models.count();
   jobs.threads = side_by_side ? threads : 1;
-  jobs.produce = CheckJobs(restorer->get(), &inputs, side_by_side ? 1 : threads);
+  jobs.produce = CheckJobs(models, threads_each);
+  if (running.tasks != nullptr) jobs.task = [&] { return running.tasks->Check(writer.written_path(), threads_each); };
   jobs.consume = [&](uint64_t i, const std::string&) {
-    ReportProgress(options.progress, "verify", done += inputs[static_cast<size_t>(i)].file->data_size(), total);
+    if (const OpenInput* const input = models.input(i); input != nullptr) {
+      ReportProgress(running.options.progress, "verify", done += input->file->data_size(), total);
+    }
     return absl::OkStatus();
   };
-  return executor.Run(jobs);
+  return running.executor.Run(jobs);
 }
 
 absl::StatusOr<PackReport> MakeReport(const VaultWriter& writer, const std::vector<OpenInput>& inputs) {
@@ -182,15 +208,15 @@ absl::Status CheckBudget(const PackOptions& options, absl::string_view path, con
 }
 
 // Budget, verification and report of a vault that is finished and has not got its name yet.
-absl::StatusOr<PackReport> Conclude(Executor& executor, VaultWriter* writer, const ModelFile* base,
-                                    const PackOptions& options, const std::vector<OpenInput>& inputs,
-                                    const std::string& note) {
+absl::StatusOr<PackReport> Conclude(const Running& running, VaultWriter* writer, const ModelFile* base,
+                                    const std::vector<OpenInput>& inputs, const std::string& note) {
+  const PackOptions& options = running.options;
   {
     absl::StatusOr<std::unique_ptr<VaultReader>> written = writer->OpenWritten();
     if (!written.ok()) return written.status();
     if (absl::Status status = CheckBudget(options, writer->path(), **written); !status.ok()) return status;
   }
-  if (absl::Status status = VerifyWritten(executor, *writer, base, options, inputs); !status.ok()) return status;
+  if (absl::Status status = VerifyWritten(running, *writer, base, inputs); !status.ok()) return status;
   absl::StatusOr<PackReport> report = MakeReport(*writer, inputs);
   if (!report.ok()) return report.status();
   if (base != nullptr) {
@@ -209,9 +235,8 @@ absl::StatusOr<PackReport> Conclude(Executor& executor, VaultWriter* writer, con
 // A base with what is known of it and its variants, on the way into a new vault.
 struct NewVault {
   FileSystem& file_system;
-  Executor& executor;
+  const Running& running;
   absl::string_view output;
-  const PackOptions& options;
   const ModelFile& base;
   DeltaStatistics statistics;
   ModelDigests base_digests;
@@ -220,7 +245,8 @@ struct NewVault {
   bool base_is_copied = false;  // As it was written.
 
   uint32_t chunk_size(BaseProfile profile) const {
-    return options.chunk_size != 0 ? options.chunk_size : DefaultChunkSize(base.data_size(), profile);
+    const uint32_t chosen = running.options.chunk_size;
+    return chosen != 0 ? chosen : DefaultChunkSize(base.data_size(), profile);
   }
 };
 
@@ -233,7 +259,7 @@ absl::StatusOr<std::unique_ptr<const ParsedSharedTables>> BuildModel(const NewVa
 
 // Writes all of it, short of giving it its name.
 absl::StatusOr<std::unique_ptr<VaultWriter>> WriteVault(NewVault* vault, BaseProfile profile) {
-  const PackOptions& options = vault->options;
+  const PackOptions& options = vault->running.options;
   const absl::StatusOr<std::unique_ptr<const ParsedSharedTables>> shared = BuildModel(*vault, profile);
   if (!shared.ok()) return shared.status();
   VaultParams params;
@@ -250,15 +276,16 @@ absl::StatusOr<std::unique_ptr<VaultWriter>> WriteVault(NewVault* vault, BasePro
   if (!writer.ok()) return writer.status();
   const BaseFactory base_source = BaseInFile(&vault->base);
   const SharedTables& parsed = (*shared)->tables();
+  const CodedWith with{shared->get(), vault->base_digests};
   vault->base_is_copied = parsed.all_raw();
-  absl::Status status = WriteBase(vault->executor, parsed, base_source, options, writer->get(), params.chunk_size);
+  absl::Status status = WriteBase(vault->running, with, base_source, writer->get(), params.chunk_size);
   if (status.ok()) status = (*writer)->FinishBase(vault->base_digests, vault->base.frame());
   if (status.ok() && !vault->network.empty()) status = (*writer)->AddNetwork(vault->network);
   if (status.ok()) {
     status = PrepareLayouts(parsed, vault->base_digests, params.segment_size, DescribesItself(vault->base.frame()),
                             &vault->inputs);
   }
-  if (status.ok()) status = WriteVariants(vault->executor, base_source, options, true, &vault->inputs, writer->get());
+  if (status.ok()) status = WriteVariants(vault->running, &with, base_source, &vault->inputs, writer->get());
   if (status.ok()) status = (*writer)->Finish();
   if (!status.ok()) return status;
   return writer;
@@ -279,10 +306,13 @@ uint64_t EndOfBase(const PackOptions& options, uint64_t model_size, uint64_t chu
 
 absl::StatusOr<uint64_t> EndOfBase(const NewVault& vault, BaseProfile profile, const ParsedSharedTables& shared) {
   const uint32_t chunk_size = vault.chunk_size(profile);
-  const absl::StatusOr<uint64_t> base = CodedBaseSize(vault.executor, vault.base, shared.tables(), chunk_size,
-                                                      vault.options.threads, vault.options.progress);
+  const Running& running = vault.running;
+  const absl::StatusOr<uint64_t> base =
+      CodedBaseSize(running.executor, running.tasks, vault.base, {&shared, vault.base_digests}, chunk_size,
+                    running.options.threads, running.options.progress);
   if (!base.ok()) return base.status();
-  return EndOfBase(vault.options, shared.section().size(), ChunksSize(vault.base.data_size(), chunk_size), *base);
+  return EndOfBase(vault.running.options, shared.section().size(), ChunksSize(vault.base.data_size(), chunk_size),
+                   *base);
 }
 
 // The size that the vault, which has been written in `profile`, would have in the other one.
@@ -293,21 +323,21 @@ absl::StatusOr<uint64_t> SizeInOtherProfile(const NewVault& vault, BaseProfile p
   const absl::StatusOr<uint64_t> end = EndOfBase(vault, other, **shared);
   if (!end.ok()) return end.status();
   const VaultBytes& bytes = report.bytes;
-  uint64_t size = bytes.file - EndOfBase(vault.options, bytes.model, bytes.chunks, bytes.base) + *end;
+  uint64_t size = bytes.file - EndOfBase(vault.running.options, bytes.model, bytes.chunks, bytes.base) + *end;
   // A base that no code shortens is stored as it is in both.
   if ((*shared)->tables().all_raw() == vault.base_is_copied) return size;
   for (size_t i = 0; i < vault.inputs.size(); ++i) {
     const uint64_t stored = report.variants[i].stored_size;
     const uint64_t other_stored = stored + static_cast<uint64_t>(vault.inputs[i].other_profile_adds);
     size += AlignUp(other_stored) - AlignUp(stored);
-    size += TileDigests(vault.options, other_stored) - TileDigests(vault.options, stored);
+    size += TileDigests(vault.running.options, other_stored) - TileDigests(vault.running.options, stored);
   }
   return size;
 }
 
 // Writes the vault in the profile that the options ask for, or in the one that suits the budget.
 absl::StatusOr<std::unique_ptr<VaultWriter>> WriteInProfile(NewVault* vault, BaseProfile* profile) {
-  const PackOptions& options = vault->options;
+  const PackOptions& options = vault->running.options;
   *profile = options.profile.value_or(BaseProfile::kSmall);
   if (options.profile.has_value() || !options.budget.has_value()) return WriteVault(vault, *profile);
   const absl::StatusOr<std::unique_ptr<const ParsedSharedTables>> shared = BuildModel(*vault, BaseProfile::kFast);
@@ -324,6 +354,42 @@ absl::StatusOr<std::unique_ptr<VaultWriter>> WriteInProfile(NewVault* vault, Bas
   return WriteVault(vault, BaseProfile::kSmall);
 }
 
+absl::StatusOr<PackReport> PackNew(FileSystem& file_system, const Running& running, absl::string_view base_path,
+                                   absl::Span<const VariantInput> variants, absl::string_view output) {
+  const PackOptions& options = running.options;
+  const absl::StatusOr<ModelFile> base = OpenBaseFile(file_system, base_path, options);
+  if (!base.ok()) return base.status();
+  const std::vector<ModelTensor>& tensors = base->tensors();
+  std::string note;
+  absl::StatusOr<std::vector<OpenInput>> inputs =
+      OpenInputs(file_system, variants, base_path, base->structure(), options, &note);
+  if (!inputs.ok()) return inputs.status();
+
+  NewVault vault{file_system, running, output, *base, DeltaStatistics(tensors), {}, *std::move(inputs), {}};
+  if (options.network.has_value()) {
+    absl::StatusOr<std::string> built = BuildNetwork(*options.network, tensors, base_path);
+    if (!built.ok()) return built.status();
+    vault.network = *std::move(built);
+  }
+  absl::Status analyzed = Analyze(running, tensors, BaseInFile(&*base), &vault.inputs, &vault.statistics);
+  if (!analyzed.ok()) return analyzed;
+  FileDataSource data(&*base);
+  const absl::StatusOr<ModelDigests> base_digests = DigestSource(&data);
+  if (!base_digests.ok()) return base_digests.status();
+  vault.base_digests = *base_digests;
+  ProfileBill bill;
+  const absl::StatusOr<std::unique_ptr<VaultWriter>> writer = WriteInProfile(&vault, &bill.profile);
+  if (!writer.ok()) return writer.status();
+  absl::StatusOr<PackReport> report = Conclude(running, writer->get(), &*base, vault.inputs, note);
+  if (!report.ok()) return report.status();
+  const absl::StatusOr<uint64_t> other_size = SizeInOtherProfile(vault, bill.profile, *report);
+  if (!other_size.ok()) return other_size.status();
+  bill.other_size = *other_size;
+  report->profile = bill;
+  if (absl::Status status = (*writer)->Commit(); !status.ok()) return status;
+  return report;
+}
+
 }  // namespace
 
 absl::string_view ProfileName(BaseProfile profile) { return profile == BaseProfile::kFast ? "fast" : "small"; }
@@ -335,36 +401,21 @@ absl::StatusOr<PackReport> PackVault(FileSystem& file_system, absl::string_view 
   if (absl::Status status = file_system.TryOutput(output); !status.ok()) return status;
   ThreadExecutor threads;
   Executor& executor = options.executor != nullptr ? *options.executor : threads;
-  const absl::StatusOr<ModelFile> base = OpenBaseFile(file_system, base_path, options);
-  if (!base.ok()) return base.status();
-  const std::vector<ModelTensor>& tensors = base->tensors();
-  std::string note;
-  absl::StatusOr<std::vector<OpenInput>> inputs =
-      OpenInputs(file_system, variants, base_path, base->structure(), options, &note);
-  if (!inputs.ok()) return inputs.status();
-
-  NewVault vault{file_system, executor, output, options, *base, DeltaStatistics(tensors), {}, *std::move(inputs), {}};
-  if (options.network.has_value()) {
-    absl::StatusOr<std::string> built = BuildNetwork(*options.network, tensors, base_path);
-    if (!built.ok()) return built.status();
-    vault.network = *std::move(built);
+  const PackTasks tasks(base_path, variants, options);
+  if (options.work_folder.empty()) {
+    return PackNew(file_system, {executor, &tasks, options}, base_path, variants, output);
   }
-  absl::Status analyzed = Analyze(executor, tensors, BaseInFile(&*base), options, &vault.inputs, &vault.statistics);
-  if (!analyzed.ok()) return analyzed;
-  FileDataSource data(&*base);
-  const absl::StatusOr<ModelDigests> base_digests = DigestSource(&data);
-  if (!base_digests.ok()) return base_digests.status();
-  vault.base_digests = *base_digests;
-  ProfileBill bill;
-  const absl::StatusOr<std::unique_ptr<VaultWriter>> writer = WriteInProfile(&vault, &bill.profile);
-  if (!writer.ok()) return writer.status();
-  absl::StatusOr<PackReport> report = Conclude(executor, writer->get(), &*base, options, vault.inputs, note);
-  if (!report.ok()) return report.status();
-  const absl::StatusOr<uint64_t> other_size = SizeInOtherProfile(vault, bill.profile, *report);
-  if (!other_size.ok()) return other_size.status();
-  bill.other_size = *other_size;
-  report->profile = bill;
-  if (absl::Status status = (*writer)->Commit(); !status.ok()) return status;
+  absl::StatusOr<WorkFolder> opened = WorkFolder::Open(file_system, options.work_folder, WorkOf::kPack);
+  if (!opened.ok()) return opened.status();
+  const auto work = std::make_shared<const WorkFolder>(*std::move(opened));
+  KeepingExecutor keeping(&executor, work);
+  absl::StatusOr<PackReport> report = PackNew(file_system, {keeping, &tasks, options}, base_path, variants, output);
+  if (!report.ok()) {
+    work->RemoveIfEmpty();
+    return report;
+  }
+  report->work = WorkDone{keeping.jobs(), keeping.found()};
+  if (!options.keep_work_folder) work->Remove();
   return report;
 }
 
@@ -388,22 +439,23 @@ absl::StatusOr<PackReport> AddVariants(FileSystem& file_system, absl::string_vie
   const absl::StatusOr<NamedVault> named = NamedVault::Open(file_system, vault_path, KnownModelFormats());
   if (!named.ok()) return named.status();
   ThreadExecutor executor;
+  const Running running{executor, nullptr, options};
   const Restorer& restorer = named->restorer();
   const BaseFactory base_source = [&] { return restorer.BaseSource(); };
   std::string note;
   absl::StatusOr<std::vector<OpenInput>> inputs =
       OpenInputs(file_system, variants, absl::StrCat("of ", vault_path), named->base_structure(), options, &note);
   if (!inputs.ok()) return inputs.status();
-  absl::Status status = Analyze(executor, named->tensors(), base_source, options, &*inputs, nullptr);
+  absl::Status status = Analyze(running, named->tensors(), base_source, &*inputs, nullptr);
   if (status.ok()) {
     const VaultReader& vault = named->vault();
     status = PrepareLayouts(restorer.shared(), vault.base_digests(), vault.header().segment_size,
                             DescribesItself(vault.base_header()), &*inputs);
   }
-  if (status.ok()) status = WriteVariants(executor, base_source, options, false, &*inputs, writer->get());
+  if (status.ok()) status = WriteVariants(running, nullptr, base_source, &*inputs, writer->get());
   if (status.ok()) status = (*writer)->Finish();
   if (!status.ok()) return status;
-  absl::StatusOr<PackReport> report = Conclude(executor, writer->get(), nullptr, options, *inputs, note);
+  absl::StatusOr<PackReport> report = Conclude(running, writer->get(), nullptr, *inputs, note);
   if (report.ok()) status = (*writer)->Commit();
   if (!status.ok()) return status;
   return report;

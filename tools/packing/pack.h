@@ -36,7 +36,11 @@ struct PackOptions {
   std::optional<BaseProfile> profile;
   int threads = 0;               // Of each process; 0: one a core.
   Executor* executor = nullptr;  // Where the jobs run that make a new vault; null: in this process.
-  NameRules names;               // How variants' names are matched with the base's.
+  // Of a new vault: a folder that keeps the results of jobs, for another run to go on from (WorkFolder); empty: none.
+  // It is removed when the vault is done, unless it is to be kept.
+  std::string work_folder;
+  bool keep_work_folder = false;
+  NameRules names;  // How variants' names are matched with the base's.
   // Of a new vault: every file becomes a data section without anything between the tensors, so that a board restores
   // the whole of it. A vault that is edited keeps what it has.
   bool whole_file = false;
@@ -78,12 +82,19 @@ inline BaseProfile OtherProfile(BaseProfile profile) {
   return profile == BaseProfile::kSmall ? BaseProfile::kFast : BaseProfile::kSmall;
 }
 
+// What a work folder had.
+struct WorkDone {
+  uint64_t jobs = 0;   // Those whose results are kept.
+  uint64_t found = 0;  // Done by an earlier run.
+};
+
 struct PackReport {
   uint64_t input_size = 0;              // Of all files packed, the base's included.
   uint64_t base_file_size = 0;          // 0 when variants were added to a vault.
   VaultBytes bytes;                     // Of the vault, as written.
   std::vector<PackedVariant> variants;  // Those packed now, in order of input.
   std::optional<ProfileBill> profile;   // Of a vault that was packed anew.
+  std::optional<WorkDone> work;         // With a work folder.
   std::string note;                     // What is to be said of tensors without a match in the base; empty: nothing.
 };
 

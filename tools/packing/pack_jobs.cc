@@ -11,6 +11,8 @@
 #include "codec/text_bytes.h"
 #include "codec/varint.h"
 #include "tools/packing/variant_analysis.h"
+#include "tools/packing/work_folder.h"
+#include "vault/format.h"
 
 namespace modelvault {
 namespace {
@@ -28,6 +30,27 @@ absl::Status Malformed(absl::string_view what) {
   return absl::InternalError(absl::StrCat("the result of a job, ", what, ", is malformed"));
 }
 
+void AppendDigests(std::string* out, const ModelDigests& digests) {
+  AppendU64(out, digests.xxh64);
+  out->append(digests.xxh3.begin(), digests.xxh3.end());
+}
+
+void AppendText(std::string* out, absl::string_view text) {
+  AppendVarint(out, text.size());
+  absl::StrAppend(out, text);
+}
+
+// How a key begins: the program, `kind` of job, and what the vault's jobs have in common.
+std::string KeyFor(absl::string_view kind, const CodedWith& with) {
+  std::string key;
+  AppendText(&key, absl::StrCat(MODELVAULT_VERSION, "/", kVersionMajor, ".", kVersionMinor));
+  AppendText(&key, kind);
+  AppendDigests(&key, with.base);
+  const WorkFolder::Key model = KeyOf(with.shared->section());
+  key.append(model.begin(), model.end());
+  return key;
+}
+
 }  // namespace
 
 ProduceFunction AnalyzeJobs(const std::vector<ModelTensor>* base_tensors, BaseFactory base,
@@ -41,8 +64,7 @@ ProduceFunction AnalyzeJobs(const std::vector<ModelTensor>* base_tensors, BaseFa
         AnalyzeVariant(*base_tensors, source.get(), input.match, *input.file, counted.get());
     if (!digests.ok()) return digests.status();
     std::string result;
-    AppendU64(&result, digests->xxh64);
-    result.append(digests->xxh3.begin(), digests->xxh3.end());
+    AppendDigests(&result, *digests);
     if (statistics) counted->AppendTo(&result);
     return result;
   };
@@ -99,6 +121,17 @@ ProduceFunction BaseBatches::ProduceSizes(BaseFactory base) const {
   };
 }
 
+KeyFunction BaseBatches::Keys(const CodedWith& with, bool sizes) const {
+  std::string common = KeyFor(sizes ? "sizes" : "chunks", with);
+  AppendVarint(&common, encoder_->chunk_size());
+  AppendVarint(&common, batch_);
+  return [common = std::move(common)](uint64_t job) {
+    std::string key = common;
+    AppendVarint(&key, job);
+    return key;
+  };
+}
+
 absl::StatusOr<std::vector<absl::string_view>> ChunksIn(absl::string_view result) {
   std::vector<absl::string_view> chunks;
   ByteReader reader({BytesOf(result).data(), result.size()});
@@ -142,6 +175,26 @@ ProduceFunction SegmentJobs(const std::vector<SegmentJob>* jobs, BaseFactory bas
     // At the end, where it moves nothing.
     AppendU64(&result, bill ? other_size - result.size() : 0);
     return result;
+  };
+}
+
+KeyFunction SegmentKeys(const std::vector<SegmentJob>* jobs, const CodedWith& with,
+                        const std::vector<OpenInput>* inputs, bool bill) {
+  std::string common = KeyFor("segment", with);
+  AppendVarint(&common, bill ? 1 : 0);
+  return [=, common = std::move(common)](uint64_t j) {
+    const SegmentJob& job = (*jobs)[static_cast<size_t>(j)];
+    const OpenInput& input = (*inputs)[job.input];
+    std::string key = common;
+    AppendDigests(&key, input.digests);
+    AppendVarint(&key, input.is_base ? 1 : 0);
+    AppendVarint(&key, static_cast<uint64_t>(input.stored_layout.form));
+    AppendVarint(&key, input.stored_layout.tensor_count);
+    AppendText(&key, input.stored_layout.bytes);
+    AppendVarint(&key, input.encoder->segment_size());
+    AppendVarint(&key, input.encoder->plain() ? 1 : 0);
+    AppendVarint(&key, job.segment);
+    return key;
   };
 }
 

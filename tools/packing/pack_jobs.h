@@ -14,8 +14,10 @@
 #include "codec/base_encoder.h"
 #include "codec/delta_statistics.h"
 #include "codec/model_tensor.h"
+#include "codec/shared_tables_builder.h"
 #include "tools/packing/executor.h"
 #include "tools/packing/pack_inputs.h"
+#include "vault/vault_types.h"
 
 namespace modelvault {
 
@@ -24,6 +26,12 @@ ProduceFunction AnalyzeJobs(const std::vector<ModelTensor>* base_tensors, BaseFa
                             const std::vector<OpenInput>* inputs, bool statistics);
 // Takes such a result: digests into the input, what was counted into `*statistics` unless that is null.
 absl::Status TakeAnalysis(absl::string_view result, OpenInput* input, DeltaStatistics* statistics);
+
+// MODEL and what it was made for: what all other jobs depend on.
+struct CodedWith {
+  const ParsedSharedTables* shared = nullptr;
+  ModelDigests base;  // Of the base's data.
+};
 
 // The base's chunks, a batch a job. A result is the stored bytes of its chunks.
 class BaseBatches {
@@ -35,6 +43,8 @@ class BaseBatches {
   ProduceFunction Produce(BaseFactory base) const;
   // As many bytes as the stored chunks have, in place of them.
   ProduceFunction ProduceSizes(BaseFactory base) const;
+  // Keys of either.
+  KeyFunction Keys(const CodedWith& with, bool sizes) const;
 
  private:
   // Hands over the stored bytes of each chunk of a job.
@@ -58,6 +68,9 @@ std::vector<SegmentJob> ListSegments(const std::vector<OpenInput>& inputs);
 // Job j: the stored bytes of segment j of `jobs`, whose inputs are laid out. `bill`: coded for both profiles.
 ProduceFunction SegmentJobs(const std::vector<SegmentJob>* jobs, BaseFactory base, const std::vector<OpenInput>* inputs,
                             bool bill);
+// Their keys.
+KeyFunction SegmentKeys(const std::vector<SegmentJob>* jobs, const CodedWith& with,
+                        const std::vector<OpenInput>* inputs, bool bill);
 struct CodedSegment {
   absl::string_view stored;
   int64_t other_profile_adds = 0;  // To the bytes; 0 without `bill`.

@@ -72,7 +72,7 @@ absl::StatusOr<VaultPlan> PlanVault(FileSystem& file_system, const std::string& 
   const uint32_t chunk_size = DefaultChunkSize(base->data_size(), BaseProfile::kSmall);
   ThreadExecutor executor;
   const absl::StatusOr<uint64_t> coded =
-      CodedBaseSize(executor, *base, (*shared)->tables(), chunk_size, threads, progress);
+      CodedBaseSize(executor, nullptr, *base, {shared->get(), {}}, chunk_size, threads, progress);
   if (!coded.ok()) return coded.status();
   plan.base_bytes = *coded;
   plan.chunks_bytes = ChunksSize(base->data_size(), chunk_size);

@@ -48,8 +48,6 @@ absl::Status CompareHeader(const ModelFile& file, const std::string& restored) {
                    " bytes does not come back as it is: did a file change while it was packed?"));
 }
 
-}  // namespace
-
 absl::Status CheckBase(const Restorer& restorer, const ModelFile& file, int threads) {
   const absl::StatusOr<std::unique_ptr<const VaultModel>> model = restorer.OpenBase();
   if (!model.ok()) return model.status();
@@ -57,16 +55,21 @@ absl::Status CheckBase(const Restorer& restorer, const ModelFile& file, int thre
   return CompareHeader(file, restorer.vault().base_header());
 }
 
-ProduceFunction CheckJobs(const Restorer* restorer, const std::vector<OpenInput>* inputs, int threads) {
+absl::Status CheckInput(const Restorer& restorer, const OpenInput& input, int threads) {
+  const absl::StatusOr<std::unique_ptr<const VaultModel>> model = restorer.OpenVariant(input.input->name);
+  if (!model.ok()) return model.status();
+  if (absl::Status status = CompareWithFile(**model, *input.file, threads); !status.ok()) return status;
+  const absl::StatusOr<std::string> header = restorer.vault().variant_header(input.input->name);
+  return header.ok() ? CompareHeader(*input.file, *header) : header.status();
+}
+
+}  // namespace
+
+ProduceFunction CheckJobs(const CheckedModels& models, int threads) {
   return [=](uint64_t i) -> absl::StatusOr<std::string> {
-    const OpenInput& input = (*inputs)[static_cast<size_t>(i)];
-    const absl::StatusOr<std::unique_ptr<const VaultModel>> model = restorer->OpenVariant(input.input->name);
-    if (!model.ok()) return model.status();
-    absl::Status status = CompareWithFile(**model, *input.file, threads);
-    if (!status.ok()) return status;
-    const absl::StatusOr<std::string> header = restorer->vault().variant_header(input.input->name);
-    if (!header.ok()) return header.status();
-    status = CompareHeader(*input.file, *header);
+    const OpenInput* const input = models.input(i);
+    absl::Status status = input == nullptr ? CheckBase(*models.restorer, *models.base, threads)
+                                           : CheckInput(*models.restorer, *input, threads);
     if (!status.ok()) return status;
     return std::string();
   };

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "tools/mvault/cli/console.h"
 #include "tools/mvault/cli/exit_code.h"
+#include "tools/packing/executor.h"
 #include "vault/file_system.h"
 
 namespace modelvault {
@@ -22,6 +23,7 @@ class Command;  // tools/mvault/cli/command_line.h
 struct Session {
   FileSystem& file_system;
   Console& console;
+  Executor* executor = nullptr;  // Where the jobs of `pack` run; null: on threads of this process.
   std::function<absl::StatusOr<ExitCode>()> command = nullptr;
   std::string cache_folder = "";  // Of what is read of URLs; empty: what the environment says.
   std::optional<uint64_t> cache_limit = std::nullopt;

@@ -43,6 +43,8 @@ struct Arguments {
   bool whole_file = false;
   bool opaque = false;
   std::vector<std::string> keys;  // Files of secret keys that sign the vault.
+  std::string work;               // A folder; empty: none.
+  bool keep_work = false;
   int threads = 0;
   bool json = false;
 };
@@ -63,6 +65,7 @@ Json ToJson(const Arguments& arguments, const PackReport& report, const std::opt
   for (const PackedVariant& v : report.variants) {
     variants.push_back({{"name", v.name}, {"file_bytes", v.file_size}, {"stored_bytes", v.stored_size}});
   }
+  if (report.work.has_value()) json["work"] = {{"jobs", report.work->jobs}, {"found", report.work->found}};
   json["note"] = report.note.empty() ? Json(nullptr) : Json(report.note);
   json["sections"] = PartsToJson(SectionParts(report.bytes));
   json["parts"] = account.has_value() ? PartsToJson(Parts(*account)) : Json(nullptr);
@@ -84,6 +87,10 @@ std::string ToText(const Arguments& arguments, const PackReport& report, const s
     absl::StrAppendFormat(&text, "profile: %s; %s would take %s bytes\n", ProfileName(profile),
                           ProfileName(OtherProfile(profile)), Grouped(other_size));
   }
+  if (report.work.has_value()) {
+    absl::StrAppendFormat(&text, "work: %s of %s done by an earlier run\n", Grouped(report.work->found),
+                          Counted(report.work->jobs, "job"));
+  }
   absl::StrAppend(&text, "every model was restored and compared with its file\n");
   if (!report.note.empty()) absl::StrAppend(&text, "note: ", PrintableLines(report.note));
   absl::StrAppend(&text, "\n",
@@ -103,6 +110,7 @@ absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
   if (!IsAllowed(arguments.segment_size, kMinSegmentSize, kMaxSegmentSize)) {
     return UsageError(session, "--segment-size: expected 4 KiB to 16 MiB, a multiple of 256");
   }
+  if (arguments.keep_work && arguments.work.empty()) return UsageError(session, "--keep-work keeps what --work names");
   if (absl::Status s = CheckNetworkOptions(arguments.network); !s.ok()) return UsageError(session, s.message());
   const absl::StatusOr<std::vector<VariantInput>> variants = FindVariants(session.file_system, arguments.variants);
   if (!variants.ok()) return variants.status();
@@ -122,6 +130,11 @@ absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
   absl::StatusOr<PackOptions> options =
       FindPackOptions(arguments.names, arguments.budget, arguments.threads, session.console.progress().Function());
   if (!options.ok()) return options.status();
+  options->executor = session.executor;
+  // Ranks share machines: each has what it is given.
+  if (session.executor != nullptr && options->threads == 0) options->threads = 1;
+  options->work_folder = arguments.work;
+  options->keep_work_folder = arguments.keep_work;
   options->network = *std::move(network);
   options->profile = ParseProfile(arguments.profile);
   options->whole_file = arguments.whole_file;
@@ -144,7 +157,7 @@ absl::StatusOr<ExitCode> Pack(Session& session, const Arguments& arguments) {
     const absl::StatusOr<NamedVault> vault =
         NamedVault::Open(session.file_system, arguments.output, KnownModelFormats());
     if (!vault.ok()) return vault.status();
-    absl::StatusOr<VaultAccount> made = AccountVault(*vault, arguments.threads, options->progress);
+    absl::StatusOr<VaultAccount> made = AccountVault(*vault, options->threads, options->progress);
     if (!made.ok()) return made.status();
     account = *std::move(made);
   }
@@ -183,6 +196,11 @@ void AddPackCommand(Command& app, Session& session) {
   AddSizeOption(&command, "--segment-size", &arguments->segment_size,
                 "Raw bytes of a variant that decode on their own: 4KiB to 16MiB, a multiple of 256; default 1MiB");
   AddChangeKeyOption(&command, &arguments->keys);
+  command
+      .AddOption("--work", &arguments->work,
+                 "Where an interrupted run with the same models finds its results; default: none")
+      .TypeName("DIR");
+  command.AddFlag("--keep-work", &arguments->keep_work, "Leave the work folder when all is done");
   AddThreadsOption(&command, &arguments->threads);
   AddJsonFlag(&command, &arguments->json);
   SetFooter(
