@@ -20,7 +20,7 @@ class PollPause {
 
  private:
   static constexpr std::chrono::microseconds kShortest{20};
-  static constexpr std::chrono::microseconds kLongest{500};
+  static constexpr std::chrono::microseconds kLongest{2000};
   std::chrono::microseconds pause_ = kShortest;
 };
 
