@@ -1,0 +1,279 @@
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "codec/core/bytes.h"
+#include "codec/host/block_codec.h"
+#include "codec/host/block_scratch.h"
+#include "codec/host/plane_codec.h"
+#include "codec/host/ternary_weight.h"
+
+namespace modelvault {
+namespace {
+
+constexpr size_t kSampleCount = 4096;   // Elements that a choice looks at.
+constexpr size_t kClassesWorth = 4096;  // Elements: fewer are not sorted into classes.
+constexpr size_t kRareClass = 128;      // A class is not made for less than one in so many elements.
+
+// One block being made.
+class BlockEncoder {
+ public:
+  BlockEncoder(DType dtype, absl::Span<const uint8_t> data, absl::Span<const uint8_t> reference,
+               BlockScratch::Rep* scratch)
+      : dtype_(dtype),
+        size_(ElementSize(static_cast<uint8_t>(dtype))),
+        count_(data.size() / size_),
+        data_(data),
+        reference_(reference),
+        scratch_(*scratch) {}
+
+  void AppendTo(std::string* out) {
+    if (!reference_.empty() && data_ == reference_) return AppendCoding(BlockCoding::kSame, out);
+    if (IsConstant()) {
+      AppendCoding(BlockCoding::kConstant, out);
+      return AppendBytes(data_.subspan(0, size_), out);
+    }
+    const size_t begin = out->size();
+    if (reference_.empty()) {
+      Planes(BlockCoding::kValue, out);
+    } else {
+      AgainstReference(out);
+    }
+    if (out->size() - begin > data_.size()) {
+      out->resize(begin);
+      AppendCoding(BlockCoding::kRaw, out);
+      AppendBytes(data_, out);
+    }
+  }
+
+ private:
+  static void AppendCoding(BlockCoding coding, std::string* out) { out->push_back(static_cast<char>(coding)); }
+  static void AppendBytes(absl::Span<const uint8_t> bytes, std::string* out) {
+    out->append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  }
+
+  bool IsConstant() const {
+    return count_ > 0 && std::memcmp(data_.data(), data_.data() + size_, data_.size() - size_) == 0;
+  }
+
+  // A few ways are tried, where no estimate tells which is best.
+  void AgainstReference(std::string* out) {
+    const size_t changed = CountChanged(size_, data_.data(), reference_.data(), count_);
+    const size_t begin = out->size();
+    if (changed <= count_ / 4) {
+      FindChanged(changed);
+      Sparse(changed, out);
+      if (dtype_ == DType::kI8) {
+        scratch_.second.clear();
+        if (Ternary(changed, &scratch_.second)) KeepSmaller(begin, out);
+      }
+      if (changed <= count_ / 32) return;
+    }
+    scratch_.second.clear();
+    Planes(XorLooksBetter() ? BlockCoding::kXor : BlockCoding::kDifference, &scratch_.second);
+    KeepSmaller(begin, out);
+    if (out->size() - begin > data_.size() / 5 * 3) {
+      scratch_.second.clear();
+      Planes(BlockCoding::kValue, &scratch_.second);
+      KeepSmaller(begin, out);
+    }
+  }
+
+  // Replaces what `out` has from `begin` on, if anything, by scratch_.second if that is smaller.
+  void KeepSmaller(size_t begin, std::string* out) {
+    if (out->size() > begin && out->size() - begin <= scratch_.second.size()) return;
+    out->resize(begin);
+    out->append(scratch_.second);
+  }
+
+  // By the bits below the highest one, of some elements.
+  bool XorLooksBetter() const {
+    const ElementForm with_xor = IsFloat(dtype_) ? ElementForm::kFloatXor : ElementForm::kXor;
+    const ElementForm with_difference = DifferenceForm();
+    return WithElement(size_, [&](auto zero) {
+      using T = decltype(zero);
+      size_t xor_bits = 0, difference_bits = 0;
+      const size_t stride = std::max<size_t>(1, count_ / kSampleCount);
+      for (size_t i = 0; i < count_; i += stride) {
+        const T v = LoadElement<T>(&data_[i * sizeof(T)]);
+        const T ref = LoadElement<T>(&reference_[i * sizeof(T)]);
+        xor_bits += BitLength(ElementForms<T>::To(with_xor, v, ref));
+        difference_bits += BitLength(ElementForms<T>::To(with_difference, v, ref));
+      }
+      return xor_bits < difference_bits;
+    });
+  }
+
+  static size_t BitLength(uint64_t v) { return v == 0 ? 0 : 64 - static_cast<size_t>(__builtin_clzll(v)); }
+
+  ElementForm DifferenceForm() const {
+    return IsFloat(dtype_) ? ElementForm::kFloatDifference : ElementForm::kDifference;
+  }
+  ElementForm FormOf(BlockCoding coding) const {
+    if (coding == BlockCoding::kDifference) return DifferenceForm();
+    if (coding == BlockCoding::kXor) return IsFloat(dtype_) ? ElementForm::kFloatXor : ElementForm::kXor;
+    return IsFloat(dtype_) ? ElementForm::kFloatValue : ElementForm::kValue;
+  }
+
+  void Planes(BlockCoding coding, std::string* out) {
+    const ElementForm form = FormOf(coding);
+    PlaneTargets planes{};
+    for (size_t p = 0; p < size_; ++p) planes[p] = scratch_.planes[p].Get(count_);
+    SplitElements(form, size_, data_.data(), reference_.data(), count_, planes);
+    AppendCoding(coding, out);
+    const bool classes = HasReference(form) && HasClasses(dtype_) && count_ >= kClassesWorth && MakeClasses();
+    for (size_t p = 0; p < size_; ++p) {
+      const absl::Span<const uint8_t> plane(planes[p], count_);
+      if (classes && !MostlyOne(plane)) {
+        ClassPlane(plane, out);
+      } else {
+        AppendPlane(plane, &scratch_.plane, out);
+      }
+    }
+    AppendBytes(data_.subspan(count_ * size_), out);
+  }
+
+  // Exceptions will do, whatever class they are of.
+  static bool MostlyOne(absl::Span<const uint8_t> plane) {
+    ByteCounts counts{};
+    const size_t stride = std::max<size_t>(1, plane.size() / kSampleCount);
+    size_t sampled = 0;
+    for (size_t i = 0; i < plane.size(); i += stride, ++sampled) ++counts[plane[i]];
+    return *std::max_element(counts.begin(), counts.end()) > sampled - sampled / 8;
+  }
+
+  // Chooses thresholds: the largest exponents, of a sixteenth of the elements at least, are a class, and each smaller
+  // one is until the rest is rare. False if there would be but one class.
+  bool MakeClasses() {
+    std::array<uint32_t, 256> keys{};
+    const size_t stride = std::max<size_t>(1, count_ / kSampleCount);
+    size_t sampled = 0;
+    for (size_t i = 0; i < count_; i += stride, ++sampled) ++keys[ClassKey(dtype_, &reference_[i * size_])];
+    size_t above = 0, key = keys.size();
+    while (above < sampled / 16) above += keys[--key];
+    threshold_count_ = 0;
+    while (threshold_count_ < thresholds_.size() && key > 0 && sampled - above > sampled / kRareClass) {
+      thresholds_[threshold_count_++] = static_cast<uint8_t>(key);
+      above += keys[--key];
+    }
+    if (threshold_count_ == 0) return false;
+    class_counts_ = ClassesOf(dtype_, reference_.data(), count_, {thresholds_.data(), threshold_count_},
+                              scratch_.classes.Get(count_));
+    return true;
+  }
+
+  void ClassPlane(absl::Span<const uint8_t> plane, std::string* out) {
+    const size_t classes = threshold_count_ + 1;
+    std::array<uint8_t*, kMaxElementClasses> sorted{};
+    for (size_t c = 0; c < classes; ++c) sorted[c] = scratch_.sorted[c].Get(class_counts_[c] + kClassSlack);
+    SortByClass(plane.data(), scratch_.classes.Get(count_), count_, classes, sorted);
+    std::array<ByteCounts, kMaxElementClasses> counts;
+    ByteCounts all{};
+    size_t by_class = 2 + threshold_count_;
+    for (size_t c = 0; c < classes; ++c) {
+      counts[c] = CountBytes({sorted[c], class_counts_[c]});
+      for (size_t s = 0; s < all.size(); ++s) all[s] += counts[c][s];
+      by_class += EstimatedPlaneSize(counts[c], class_counts_[c]);
+    }
+    if (by_class + by_class / 64 > EstimatedPlaneSize(all, count_)) {
+      return AppendCountedPlane(plane, all, &scratch_.plane, out);
+    }
+    out->push_back(static_cast<char>(PlaneCoding::kClasses));
+    out->push_back(static_cast<char>(threshold_count_));
+    AppendBytes({thresholds_.data(), threshold_count_}, out);
+    for (size_t c = 0; c < classes; ++c) {
+      AppendCountedPlane({sorted[c], class_counts_[c]}, counts[c], &scratch_.plane, out);
+    }
+  }
+
+  void FindChanged(size_t changed) {
+    uint32_t* position = scratch_.changed.positions.Get(changed);
+    const size_t bytes = count_ * size_;
+    size_t at = 0;  // In bytes, at the begin of an element.
+    while (at < bytes) {
+      if (at + 8 <= bytes) {
+        const uint64_t differing = LoadLe64(&data_[at]) ^ LoadLe64(&reference_[at]);
+        if (differing == 0) {
+          at += 8;
+          continue;
+        }
+        at += static_cast<size_t>(__builtin_ctzll(differing)) / 8 / size_ * size_;
+      } else if (std::memcmp(&data_[at], &reference_[at], size_) == 0) {
+        at += size_;
+        continue;
+      }
+      *position++ = static_cast<uint32_t>(at / size_);
+      at += size_;
+    }
+  }
+
+  absl::Span<const uint32_t> Changed(size_t changed) { return {scratch_.changed.positions.Get(changed), changed}; }
+
+  void Sparse(size_t changed, std::string* out) {
+    AppendCoding(BlockCoding::kSparse, out);
+    AppendGaps(Changed(changed), count_, &scratch_.changed, out);
+    uint8_t* const elements = scratch_.changed_elements.Get(2 * changed * size_);
+    uint8_t* const references = elements + changed * size_;
+    for (size_t i = 0; i < changed; ++i) {
+      const size_t at = Changed(changed)[i] * size_;
+      std::memcpy(elements + i * size_, &data_[at], size_);
+      std::memcpy(references + i * size_, &reference_[at], size_);
+    }
+    PlaneTargets planes{};
+    for (size_t p = 0; p < size_; ++p) planes[p] = scratch_.planes[p].Get(changed);
+    SplitElements(DifferenceForm(), size_, elements, references, changed, planes);
+    for (size_t p = 0; p < size_; ++p) AppendPlane({planes[p], changed}, &scratch_.plane, out);
+    AppendBytes(data_.subspan(count_ * size_), out);
+  }
+
+  // False, and what is appended is of no use, if some group of weights has no one scale.
+  bool Ternary(size_t changed, std::string* out) {
+    constexpr uint8_t kPhase = 0;
+    AppendCoding(BlockCoding::kTernary, out);
+    out->push_back(static_cast<char>(kPhase));
+    std::string signs((changed + 7) / 8, '\0');
+    uint8_t* const scales = scratch_.planes[0].Get(changed);
+    const absl::Span<const uint32_t> positions = Changed(changed);
+    size_t groups = 0;
+    for (size_t i = 0; i < changed;) {
+      const uint32_t group = (positions[i] + kPhase) >> kTernaryGroupShift;
+      size_t end = i;
+      int scale = 0;
+      for (; end < changed && (positions[end] + kPhase) >> kTernaryGroupShift == group; ++end) {
+        const int step = StepAt(positions[end]);
+        if (step < 0) signs[end / 8] = static_cast<char>(static_cast<uint8_t>(signs[end / 8]) | 1u << end % 8);
+        scale = std::max(scale, std::abs(step));
+      }
+      for (; i < end; ++i) {
+        const int step = StepAt(positions[i]) < 0 ? -scale : scale;
+        if (TernaryWeight(reference_[positions[i]], step) != data_[positions[i]]) return false;
+      }
+      scales[groups++] = static_cast<uint8_t>(scale);
+    }
+    AppendGaps(positions, count_, &scratch_.changed, out);
+    AppendPlane({scales, groups}, &scratch_.plane, out);
+    out->append(signs);
+    return true;
+  }
+
+  int StepAt(size_t at) const { return static_cast<int8_t>(data_[at]) - static_cast<int8_t>(reference_[at]); }
+
+  const DType dtype_;
+  const size_t size_;   // Of an element.
+  const size_t count_;  // Whole elements.
+  const absl::Span<const uint8_t> data_;
+  const absl::Span<const uint8_t> reference_;
+  BlockScratch::Rep& scratch_;
+  std::array<uint8_t, kMaxElementClasses - 1> thresholds_{};
+  size_t threshold_count_ = 0;
+  ClassCounts class_counts_{};
+};
+
+}  // namespace
+
+void EncodeBlock(DType dtype, absl::Span<const uint8_t> data, absl::Span<const uint8_t> reference,
+                 BlockScratch* scratch, std::string* out) {
+  BlockEncoder(dtype, data, reference, &scratch->rep()).AppendTo(out);
+}
+
+}  // namespace modelvault
