@@ -107,18 +107,13 @@ class BlockDecoder {
   }
 
   CoreStatus ClassPlane(uint8_t* memory) {
-    uint8_t thresholds;
-    ByteView keys;
-    if (!reader_.ReadU8(&thresholds)) return CoreStatus::kTruncated;
-    if (thresholds == 0 || thresholds >= kMaxElementClasses) return CoreStatus::kBadStream;
-    if (!reader_.ReadBytes(thresholds, &keys)) return CoreStatus::kTruncated;
-    for (size_t t = 1; t < keys.size; ++t) {
-      if (keys.data[t] >= keys.data[t - 1]) return CoreStatus::kBadStream;
-    }
-    uint8_t* const classes = scratch_.classes.Get(count_);
-    const ClassCounts counts = ClassesOf(dtype_, reference_.data(), count_, {keys.data, keys.size}, classes);
+    ElementClasses classes;
+    if (!reader_.ReadU8(&classes.top) || !reader_.ReadU8(&classes.count)) return CoreStatus::kTruncated;
+    if (classes.count < 2 || classes.count > kMaxElementClasses) return CoreStatus::kBadStream;
+    uint8_t* const of = scratch_.classes.Get(count_);
+    const ClassCounts counts = ClassesOf(dtype_, classes, reference_.data(), count_, of);
     std::array<const uint8_t*, kMaxElementClasses> sorted{};
-    for (size_t c = 0; c <= keys.size; ++c) {
+    for (size_t c = 0; c < classes.count; ++c) {
       uint8_t* const own = scratch_.sorted[c].Get(counts[c] + kClassSlack);
       const CoreStatus status = ReadPlane(&reader_, counts[c], &scratch_.plane, own, &sorted[c]);
       if (status != CoreStatus::kOk) return status;
@@ -126,7 +121,7 @@ class BlockDecoder {
       if (sorted[c] != own && counts[c] > 0) std::memcpy(own, sorted[c], counts[c]);
       sorted[c] = own;
     }
-    UnsortByClass(sorted, classes, count_, keys.size + 1, memory);
+    UnsortByClass(sorted, of, count_, classes.count, memory);
     return CoreStatus::kOk;
   }
 

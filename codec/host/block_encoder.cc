@@ -6,12 +6,12 @@
 #include "codec/host/block_codec.h"
 #include "codec/host/block_scratch.h"
 #include "codec/host/plane_codec.h"
+#include "codec/host/sample_parts.h"
 #include "codec/host/ternary_weight.h"
 
 namespace modelvault {
 namespace {
 
-constexpr size_t kSampleCount = 4096;   // Elements that a choice looks at.
 constexpr size_t kClassesWorth = 4096;  // Elements: fewer are not sorted into classes.
 constexpr size_t kRareClass = 128;      // A class is not made for less than one in so many elements.
 
@@ -67,7 +67,8 @@ class BlockEncoder {
         scratch_.second.clear();
         if (Ternary(changed, &scratch_.second)) KeepSmaller(begin, out);
       }
-      if (changed <= count_ / 32) return;
+      // Bytes' planes would say the same; larger elements' might say the values better.
+      if (size_ == 1 || changed <= count_ / 16) return;
     }
     scratch_.second.clear();
     Planes(XorLooksBetter() ? BlockCoding::kXor : BlockCoding::kDifference, &scratch_.second);
@@ -93,12 +94,13 @@ class BlockEncoder {
     return WithElement(size_, [&](auto zero) {
       using T = decltype(zero);
       size_t xor_bits = 0, difference_bits = 0;
-      const size_t stride = std::max<size_t>(1, count_ / kSampleCount);
-      for (size_t i = 0; i < count_; i += stride) {
-        const T v = LoadElement<T>(&data_[i * sizeof(T)]);
-        const T ref = LoadElement<T>(&reference_[i * sizeof(T)]);
-        xor_bits += BitLength(ElementForms<T>::To(with_xor, v, ref));
-        difference_bits += BitLength(ElementForms<T>::To(with_difference, v, ref));
+      for (const SamplePart part : SampleParts(count_)) {
+        for (size_t i = part.begin; i < part.begin + part.size; ++i) {
+          const T v = LoadElement<T>(&data_[i * sizeof(T)]);
+          const T ref = LoadElement<T>(&reference_[i * sizeof(T)]);
+          xor_bits += BitLength(ElementForms<T>::To(with_xor, v, ref));
+          difference_bits += BitLength(ElementForms<T>::To(with_difference, v, ref));
+        }
       }
       return xor_bits < difference_bits;
     });
@@ -136,53 +138,58 @@ class BlockEncoder {
   // Exceptions will do, whatever class they are of.
   static bool MostlyOne(absl::Span<const uint8_t> plane) {
     ByteCounts counts{};
-    const size_t stride = std::max<size_t>(1, plane.size() / kSampleCount);
     size_t sampled = 0;
-    for (size_t i = 0; i < plane.size(); i += stride, ++sampled) ++counts[plane[i]];
+    for (const SamplePart part : SampleParts(plane.size())) {
+      for (const uint8_t byte : plane.subspan(part.begin, part.size)) ++counts[byte];
+      sampled += part.size;
+    }
     return *std::max_element(counts.begin(), counts.end()) > sampled - sampled / 8;
   }
 
-  // Chooses thresholds: the largest exponents, of a sixteenth of the elements at least, are a class, and each smaller
+  // Chooses classes: the largest exponents, of a sixteenth of the elements at least, are a class, and each smaller
   // one is until the rest is rare. False if there would be but one class.
   bool MakeClasses() {
     std::array<uint32_t, 256> keys{};
-    const size_t stride = std::max<size_t>(1, count_ / kSampleCount);
     size_t sampled = 0;
-    for (size_t i = 0; i < count_; i += stride, ++sampled) ++keys[ClassKey(dtype_, &reference_[i * size_])];
+    for (const SamplePart part : SampleParts(count_)) {
+      for (size_t i = part.begin; i < part.begin + part.size; ++i) ++keys[ClassKey(dtype_, &reference_[i * size_])];
+      sampled += part.size;
+    }
     size_t above = 0, key = keys.size();
     while (above < sampled / 16) above += keys[--key];
-    threshold_count_ = 0;
-    while (threshold_count_ < thresholds_.size() && key > 0 && sampled - above > sampled / kRareClass) {
-      thresholds_[threshold_count_++] = static_cast<uint8_t>(key);
+    classes_ = {static_cast<uint8_t>(key), 1};
+    while (classes_.count < kMaxElementClasses && key > 0 && sampled - above > sampled / kRareClass) {
+      ++classes_.count;
       above += keys[--key];
     }
-    if (threshold_count_ == 0) return false;
-    class_counts_ = ClassesOf(dtype_, reference_.data(), count_, {thresholds_.data(), threshold_count_},
-                              scratch_.classes.Get(count_));
+    if (classes_.count < 2) return false;
+    class_counts_ = ClassesOf(dtype_, classes_, reference_.data(), count_, scratch_.classes.Get(count_));
     return true;
   }
 
   void ClassPlane(absl::Span<const uint8_t> plane, std::string* out) {
-    const size_t classes = threshold_count_ + 1;
+    const size_t classes = classes_.count;
     std::array<uint8_t*, kMaxElementClasses> sorted{};
     for (size_t c = 0; c < classes; ++c) sorted[c] = scratch_.sorted[c].Get(class_counts_[c] + kClassSlack);
     SortByClass(plane.data(), scratch_.classes.Get(count_), count_, classes, sorted);
-    std::array<ByteCounts, kMaxElementClasses> counts;
+    std::array<PlanePlan, kMaxElementClasses> plans;
     ByteCounts all{};
-    size_t by_class = 2 + threshold_count_;
+    size_t by_class = 3;
     for (size_t c = 0; c < classes; ++c) {
-      counts[c] = CountBytes({sorted[c], class_counts_[c]});
-      for (size_t s = 0; s < all.size(); ++s) all[s] += counts[c][s];
-      by_class += EstimatedPlaneSize(counts[c], class_counts_[c]);
+      const ByteCounts counts = CountBytes({sorted[c], class_counts_[c]});
+      for (size_t s = 0; s < all.size(); ++s) all[s] += counts[s];
+      plans[c] = PlanPlane(counts, class_counts_[c]);
+      by_class += plans[c].estimated_size;
     }
-    if (by_class + by_class / 64 > EstimatedPlaneSize(all, count_)) {
-      return AppendCountedPlane(plane, all, &scratch_.plane, out);
+    const PlanePlan together = PlanPlane(all, count_);
+    if (by_class + by_class / 64 > together.estimated_size) {
+      return AppendPlannedPlane(plane, together, &scratch_.plane, out);
     }
     out->push_back(static_cast<char>(PlaneCoding::kClasses));
-    out->push_back(static_cast<char>(threshold_count_));
-    AppendBytes({thresholds_.data(), threshold_count_}, out);
+    out->push_back(static_cast<char>(classes_.top));
+    out->push_back(static_cast<char>(classes_.count));
     for (size_t c = 0; c < classes; ++c) {
-      AppendCountedPlane({sorted[c], class_counts_[c]}, counts[c], &scratch_.plane, out);
+      AppendPlannedPlane({sorted[c], class_counts_[c]}, plans[c], &scratch_.plane, out);
     }
   }
 
@@ -264,8 +271,7 @@ class BlockEncoder {
   const absl::Span<const uint8_t> data_;
   const absl::Span<const uint8_t> reference_;
   BlockScratch::Rep& scratch_;
-  std::array<uint8_t, kMaxElementClasses - 1> thresholds_{};
-  size_t threshold_count_ = 0;
+  ElementClasses classes_;
   ClassCounts class_counts_{};
 };
 

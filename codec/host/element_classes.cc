@@ -18,14 +18,9 @@ namespace modelvault {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-template <class T, int kKeyBits>
-HWY_INLINE uint8_t KeyOf(T bits) {
-  return static_cast<uint8_t>(static_cast<T>(bits << 1) >> (8 * sizeof(T) - kKeyBits));
-}
-
-template <class T, int kKeyBits>
-ClassCounts Classes(const uint8_t* elements, size_t count, absl::Span<const uint8_t> thresholds, uint8_t* classes) {
-  ClassCounts below{};  // Elements that are below each threshold.
+template <class T, int kShift, uint8_t kMask>
+void Classes(ElementClasses classes, const uint8_t* elements, size_t count, uint8_t* out) {
+  const uint8_t last = static_cast<uint8_t>(classes.count - 1);
   size_t i = 0;
   if constexpr (HWY_TARGET != HWY_SCALAR && sizeof(T) <= 4 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) {
     const hn::ScalableTag<T> d;
@@ -34,45 +29,49 @@ ClassCounts Classes(const uint8_t* elements, size_t count, absl::Span<const uint
     const size_t lanes = hn::Lanes(d);
     for (; i + lanes <= count; i += lanes) {
       const auto v = hn::BitCast(d, hn::LoadU(bytes, elements + i * sizeof(T)));
-      const auto key = LowBytes(d8, hn::ShiftRight<8 * sizeof(T) - kKeyBits>(hn::ShiftLeft<1>(v)));
-      auto sum = hn::Zero(d8);
-      for (size_t t = 0; t < thresholds.size(); ++t) {
-        const auto is_below = hn::Lt(key, hn::Set(d8, thresholds[t]));
-        below[t] += hn::CountTrue(d8, is_below);
-        sum = hn::Add(sum, hn::IfThenElseZero(is_below, hn::Set(d8, uint8_t{1})));
-      }
-      hn::StoreU(sum, d8, classes + i);
+      const auto key = hn::And(LowBytes(d8, hn::ShiftRight<kShift>(v)), hn::Set(d8, kMask));
+      const auto below = hn::SaturatedSub(hn::Set(d8, classes.top), key);
+      hn::StoreU(hn::Min(below, hn::Set(d8, last)), d8, out + i);
     }
   }
   for (; i < count; ++i) {
-    const uint8_t key = KeyOf<T, kKeyBits>(LoadElement<T>(elements + i * sizeof(T)));
-    uint8_t sum = 0;
-    for (size_t t = 0; t < thresholds.size(); ++t) {
-      const uint8_t is_below = key < thresholds[t] ? 1 : 0;
-      below[t] += is_below;
-      sum = static_cast<uint8_t>(sum + is_below);
-    }
-    classes[i] = sum;
+    const uint8_t key = static_cast<uint8_t>(LoadElement<T>(elements + i * sizeof(T)) >> kShift & kMask);
+    const uint8_t below = static_cast<uint8_t>(key < classes.top ? classes.top - key : 0);
+    out[i] = below < last ? below : last;
   }
+}
+
+ClassCounts CountClasses(const uint8_t* classes, size_t count, size_t class_count) {
   ClassCounts counts{};
-  for (size_t c = 0; c <= thresholds.size(); ++c) {
-    counts[c] = (c == 0 ? count : below[c - 1]) - (c == thresholds.size() ? 0 : below[c]);
+  const hn::ScalableTag<uint8_t> d;
+  const size_t lanes = hn::Lanes(d);
+  size_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto of = hn::LoadU(d, classes + i);
+    for (size_t c = 0; c < class_count; ++c) {
+      counts[c] += hn::CountTrue(d, hn::Eq(of, hn::Set(d, static_cast<uint8_t>(c))));
+    }
   }
+  for (; i < count; ++i) ++counts[classes[i]];
   return counts;
 }
 
-ClassCounts ClassesAny(DType dtype, const uint8_t* elements, size_t count, absl::Span<const uint8_t> thresholds,
-                       uint8_t* classes) {
+ClassCounts ClassesAny(DType dtype, ElementClasses classes, const uint8_t* elements, size_t count, uint8_t* out) {
   switch (dtype) {
     case DType::kF16:
-      return Classes<uint16_t, 5>(elements, count, thresholds, classes);
+      Classes<uint16_t, 10, 31>(classes, elements, count, out);
+      break;
     case DType::kBf16:
-      return Classes<uint16_t, 8>(elements, count, thresholds, classes);
+      Classes<uint16_t, 7, 255>(classes, elements, count, out);
+      break;
     case DType::kF32:
-      return Classes<uint32_t, 8>(elements, count, thresholds, classes);
+      Classes<uint32_t, 23, 255>(classes, elements, count, out);
+      break;
     default:
-      return Classes<uint64_t, 8>(elements, count, thresholds, classes);
+      Classes<uint64_t, 55, 255>(classes, elements, count, out);
+      break;
   }
+  return CountClasses(out, count, classes.count);
 }
 
 // Highway has no compression and expansion of bytes yet.
@@ -157,9 +156,8 @@ uint8_t ClassKey(DType dtype, const uint8_t* element) {
   }
 }
 
-ClassCounts ClassesOf(DType dtype, const uint8_t* elements, size_t count, absl::Span<const uint8_t> thresholds,
-                      uint8_t* classes) {
-  return HWY_DYNAMIC_DISPATCH(ClassesAny)(dtype, elements, count, thresholds, classes);
+ClassCounts ClassesOf(DType dtype, ElementClasses classes, const uint8_t* elements, size_t count, uint8_t* out) {
+  return HWY_DYNAMIC_DISPATCH(ClassesAny)(dtype, classes, elements, count, out);
 }
 
 void SortByClass(const uint8_t* bytes, const uint8_t* classes, size_t count, size_t class_count,

@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "absl/types/span.h"
 #include "codec/core/codec_format.h"
 #include "codec/host/block_format.h"
 
@@ -18,12 +17,16 @@ namespace modelvault {
 bool HasClasses(DType dtype);
 uint8_t ClassKey(DType dtype, const uint8_t* element);
 
+// Class 0 has the keys from `top` on, class c the key top - c, the last class also all below. 2 … kMaxElementClasses.
+struct ElementClasses {
+  uint8_t top = 0;
+  uint8_t count = 0;
+};
+
 using ClassCounts = std::array<size_t, kMaxElementClasses>;
 
-// Writes the class of each of `count` elements: how many of `thresholds` (at most kMaxElementClasses - 1, descending)
-// its key is below. Returns how many elements each class has.
-ClassCounts ClassesOf(DType dtype, const uint8_t* elements, size_t count, absl::Span<const uint8_t> thresholds,
-                      uint8_t* classes);
+// Writes the class of each of `count` elements. Returns how many elements each class has.
+ClassCounts ClassesOf(DType dtype, ElementClasses classes, const uint8_t* elements, size_t count, uint8_t* out);
 
 // Memory beyond the end of a buffer that the functions below may read, or write, without making use of it.
 inline constexpr size_t kClassSlack = 64;

@@ -15,15 +15,23 @@
 
 namespace modelvault {
 
-// Appends the plane `bytes`: raw, constant, prefix or exceptions.
-void AppendPlane(absl::Span<const uint8_t> bytes, PlaneScratch* scratch, std::string* out);
+// How a plane is to be coded, by its counts.
+struct PlanePlan {
+  PlaneCoding coding = PlaneCoding::kRaw;
+  size_t estimated_size = 0;
+  ByteLengths lengths{};       // For kPrefix,
+  uint64_t coded_bits = 0;     // and what they come to.
+  uint8_t common = 0;          // For kExceptions: what the others are,
+  size_t exception_count = 0;  // and how many these are.
+};
+PlanePlan PlanPlane(const ByteCounts& counts, size_t size);
 
-// The same where its counts are known already.
-void AppendCountedPlane(absl::Span<const uint8_t> bytes, const ByteCounts& counts, PlaneScratch* scratch,
+// Appends the plane `bytes`, whose counts `plan` was made from.
+void AppendPlannedPlane(absl::Span<const uint8_t> bytes, const PlanePlan& plan, PlaneScratch* scratch,
                         std::string* out);
 
-// About what that would append.
-size_t EstimatedPlaneSize(const ByteCounts& counts, size_t size);
+// Appends the plane `bytes`.
+void AppendPlane(absl::Span<const uint8_t> bytes, PlaneScratch* scratch, std::string* out);
 
 // Appends the gap bytes of `positions`, ascending and below `end`: how many positions, how many bytes, their plane.
 void AppendGaps(absl::Span<const uint32_t> positions, size_t end, GapScratch* scratch, std::string* out);

@@ -24,10 +24,9 @@ CoreStatus ReadSimplePlane(PlaneCoding coding, ByteReader* reader, size_t size, 
       return CoreStatus::kOk;
     }
     case PlaneCoding::kPrefix: {
-      ByteLengths lengths;
-      const CoreStatus status = ReadLengths(reader, &lengths);
+      const CoreStatus status = ReadLengths(reader, &look->lengths);
       if (status != CoreStatus::kOk) return status;
-      look->Build(lengths, size);
+      look->Build(size);
       return ReadStreams(reader, *look, {memory, size});
     }
     default:

@@ -1,17 +1,16 @@
 #include <algorithm>
-#include <numeric>
 
 #include "codec/core/bytes.h"
 #include "codec/host/gap_bytes.h"
 #include "codec/host/plane_codec.h"
+#include "codec/host/sample_parts.h"
 #include "codec/varint.h"
 
 namespace modelvault {
 namespace {
 
-constexpr size_t kSampleWorth = size_t{1} << 16;  // Bytes: below, a plane is counted in full.
-constexpr size_t kSampleParts = 8;
-constexpr size_t kSamplePart = 2048;
+// A plane of at least so many bytes is looked at here and there, first.
+constexpr size_t kSampleWorth = size_t{1} << 15;
 
 // Four sizes of streams of some KiB, and their last bits.
 constexpr size_t kStreamsOverhead = 12;
@@ -27,7 +26,7 @@ size_t UsedBytes(const ByteCounts& counts) {
 }
 
 // Short tables for few symbols: making long ones would take longer than decoding.
-unsigned LimitFor(size_t size) { return size < 1024 ? 8 : size < 4096 ? 9 : size < 16384 ? 10 : kHostCodeLength; }
+unsigned LimitFor(size_t size) { return size < 1024 ? 8 : size < 4096 ? 9 : size < 32768 ? 10 : kHostCodeLength; }
 
 // Raw is faster, and taken where a code saves less than a 64th.
 bool WorthCoding(size_t coded_size, size_t size) { return coded_size + size / 64 < size; }
@@ -52,81 +51,100 @@ size_t EstimatedGapSize(size_t count, size_t size) {
   return static_cast<size_t>(count * (LogRatio(size, count) + kSpread) / 256 / 8) + 16;
 }
 
-struct Exceptions {
-  uint8_t common = 0;
-  size_t count = 0;
-  size_t estimated_size = SIZE_MAX;
-};
-
-// What it would take to code all but the most frequent byte one by one; only where that is most of them.
-Exceptions EstimateExceptions(const ByteCounts& counts, size_t size) {
-  Exceptions exceptions;
-  const auto most = std::max_element(counts.begin(), counts.end());
-  exceptions.common = static_cast<uint8_t>(most - counts.begin());
-  exceptions.count = size - *most;
-  if (exceptions.count > size / 4) return exceptions;
-  ByteCounts others = counts;
-  others[exceptions.common] = 0;
-  const size_t values = UsedBytes(others) < 2 ? 2 : PrefixSize(others, LengthsFor(others, LimitFor(exceptions.count)));
-  exceptions.estimated_size = EstimatedGapSize(exceptions.count, size) + std::min(values, exceptions.count + 1) + 4;
-  return exceptions;
+// Of the bytes that are coded one by one, where the most frequent one is left out.
+size_t EstimatedExceptionsSize(ByteCounts counts, uint8_t common, size_t exception_count, size_t size) {
+  counts[common] = 0;
+  size_t values = exception_count;
+  if (UsedBytes(counts) < 2) {
+    values = 1;
+  } else {
+    values = std::min(values, PrefixSize(counts, LengthsFor(counts, LimitFor(exception_count))));
+  }
+  return 5 + EstimatedGapSize(exception_count, size) + values;
 }
 
-// Raw, constant or prefix: what the planes inside of others may be.
-void AppendSimplePlane(absl::Span<const uint8_t> bytes, std::string* out) {
-  const ByteCounts counts = CountBytes(bytes);
-  if (UsedBytes(counts) == 1) {
-    AppendCoding(PlaneCoding::kConstant, out);
-    out->push_back(static_cast<char>(bytes[0]));
-    return;
+// The plan for planes inside of others, which have no exceptions.
+PlanePlan PlanSimplePlane(const ByteCounts& counts, size_t size) {
+  PlanePlan plan;
+  plan.estimated_size = 1 + size;
+  if (size == 0) return plan;
+  if (UsedBytes(counts) < 2) {
+    plan.coding = PlaneCoding::kConstant;
+    plan.estimated_size = 2;
+    return plan;
   }
-  if (!bytes.empty()) {
-    const ByteLengths lengths = LengthsFor(counts, LimitFor(bytes.size()));
-    if (WorthCoding(PrefixSize(counts, lengths), bytes.size())) {
-      AppendCoding(PlaneCoding::kPrefix, out);
-      AppendLengths(lengths, out);
-      AppendStreams(bytes, lengths, CodedBits(counts, lengths), out);
-      return;
+  plan.lengths = LengthsFor(counts, LimitFor(size));
+  const size_t prefix = PrefixSize(counts, plan.lengths);
+  if (!WorthCoding(prefix, size)) return plan;
+  plan.coding = PlaneCoding::kPrefix;
+  plan.estimated_size = prefix;
+  plan.coded_bits = CodedBits(counts, plan.lengths);
+  return plan;
+}
+
+void AppendSimplePlane(absl::Span<const uint8_t> bytes, const PlanePlan& plan, std::string* out) {
+  AppendCoding(plan.coding, out);
+  if (plan.coding == PlaneCoding::kConstant) {
+    AppendBytes(bytes.subspan(0, 1), out);
+  } else if (plan.coding == PlaneCoding::kPrefix) {
+    AppendLengths(plan.lengths, out);
+    AppendStreams(bytes, plan.lengths, plan.coded_bits, out);
+  } else {
+    AppendBytes(bytes, out);
+  }
+}
+
+void AppendSimplePlane(absl::Span<const uint8_t> bytes, std::string* out) {
+  AppendSimplePlane(bytes, PlanSimplePlane(CountBytes(bytes), bytes.size()), out);
+}
+
+// Puts the places and values of all bytes but `common` into the scratch memory, which has space for `most` of them.
+// Returns how many there are, or, if these are more, a larger number.
+size_t FindExceptions(absl::Span<const uint8_t> bytes, uint8_t common, size_t most, PlaneScratch* scratch) {
+  uint32_t* const positions = scratch->gaps.positions.Get(most + 8);
+  uint8_t* const values = scratch->values.Get(most + 8);
+  size_t found = 0;
+  const uint64_t eight_common = common * uint64_t{0x0101010101010101};
+  size_t i = 0;
+  for (; i + 8 <= bytes.size() && found <= most; i += 8) {
+    for (uint64_t differing = LoadLe64(&bytes[i]) ^ eight_common; differing != 0;) {
+      const unsigned shift = static_cast<unsigned>(__builtin_ctzll(differing)) & ~7u;
+      positions[found] = static_cast<uint32_t>(i + shift / 8);
+      values[found++] = bytes[i + shift / 8];
+      differing &= ~(uint64_t{0xFF} << shift);
     }
   }
-  AppendCoding(PlaneCoding::kRaw, out);
-  AppendBytes(bytes, out);
-}
-
-void AppendExceptions(absl::Span<const uint8_t> bytes, const Exceptions& exceptions, PlaneScratch* scratch,
-                      std::string* out) {
-  uint32_t* const positions = scratch->gaps.positions.Get(exceptions.count);
-  uint8_t* const values = scratch->values.Get(exceptions.count);
-  size_t found = 0;
-  const auto look_at = [&](size_t i) {
-    if (bytes[i] == exceptions.common) return;
+  for (; i < bytes.size() && found <= most; ++i) {
+    if (bytes[i] == common) continue;
     positions[found] = static_cast<uint32_t>(i);
     values[found++] = bytes[i];
-  };
-  const uint64_t eight_common = exceptions.common * uint64_t{0x0101010101010101};
-  size_t i = 0;
-  for (; i + 8 <= bytes.size(); i += 8) {
-    if (LoadLe64(&bytes[i]) == eight_common) continue;
-    for (size_t j = i; j < i + 8; ++j) look_at(j);
   }
-  for (; i < bytes.size(); ++i) look_at(i);
-  AppendCoding(PlaneCoding::kExceptions, out);
-  out->push_back(static_cast<char>(exceptions.common));
-  AppendGaps({positions, found}, bytes.size(), &scratch->gaps, out);
-  AppendSimplePlane({values, found}, out);
+  return found;
 }
 
-// Whether some parts of a large plane look as if all of it were better left raw.
-bool LooksRandom(absl::Span<const uint8_t> bytes) {
-  if (bytes.size() < kSampleWorth) return false;
+// As FindExceptions() left them.
+void AppendExceptions(uint8_t common, size_t count, size_t size, PlaneScratch* scratch, std::string* out) {
+  AppendCoding(PlaneCoding::kExceptions, out);
+  out->push_back(static_cast<char>(common));
+  AppendGaps({scratch->gaps.positions.Get(count), count}, size, &scratch->gaps, out);
+  AppendSimplePlane({scratch->values.Get(count), count}, out);
+}
+
+// Some parts of a large plane.
+ByteCounts CountSample(absl::Span<const uint8_t> bytes) {
   ByteCounts counts{};
-  for (size_t part = 0; part < kSampleParts; ++part) {
-    const ByteCounts more = CountBytes(bytes.subspan(bytes.size() / kSampleParts * part, kSamplePart));
+  for (const SamplePart part : SampleParts(bytes.size())) {
+    const ByteCounts more = CountBytes(bytes.subspan(part.begin, part.size));
     for (size_t s = 0; s < counts.size(); ++s) counts[s] += more[s];
   }
-  if (UsedBytes(counts) < 2) return false;
-  constexpr uint64_t kSampleBits = uint64_t{8} * kSampleParts * kSamplePart;
-  return CodedBits(counts, LengthsFor(counts, kHostCodeLength)) > kSampleBits - kSampleBits / 64;
+  return counts;
+}
+
+// Whether all of the plane is better left raw.
+bool LooksRandom(const ByteCounts& sample, size_t sample_size) {
+  if (UsedBytes(sample) < 2) return false;
+  const uint64_t bits = uint64_t{8} * sample_size;
+  return CodedBits(sample, LengthsFor(sample, kHostCodeLength)) > bits - bits / 64;
 }
 
 }  // namespace
@@ -139,43 +157,44 @@ void AppendGaps(absl::Span<const uint32_t> positions, size_t end, GapScratch* sc
   AppendSimplePlane({bytes, size}, out);
 }
 
-size_t EstimatedPlaneSize(const ByteCounts& counts, size_t size) {
-  if (size == 0) return 1;
-  if (UsedBytes(counts) < 2) return 2;
-  const size_t prefix = PrefixSize(counts, LengthsFor(counts, LimitFor(size)));
-  return std::min({1 + size, prefix, EstimateExceptions(counts, size).estimated_size});
+PlanePlan PlanPlane(const ByteCounts& counts, size_t size) {
+  PlanePlan plan = PlanSimplePlane(counts, size);
+  const auto most = std::max_element(counts.begin(), counts.end());
+  if (plan.coding == PlaneCoding::kConstant || *most < size - size / 4) return plan;
+  const uint8_t common = static_cast<uint8_t>(most - counts.begin());
+  const size_t exceptions = EstimatedExceptionsSize(counts, common, size - *most, size);
+  if (exceptions >= plan.estimated_size || !WorthCoding(exceptions, size)) return plan;
+  plan.coding = PlaneCoding::kExceptions;
+  plan.estimated_size = exceptions;
+  plan.common = common;
+  plan.exception_count = size - *most;
+  return plan;
 }
 
-void AppendCountedPlane(absl::Span<const uint8_t> bytes, const ByteCounts& counts, PlaneScratch* scratch,
+void AppendPlannedPlane(absl::Span<const uint8_t> bytes, const PlanePlan& plan, PlaneScratch* scratch,
                         std::string* out) {
-  if (UsedBytes(counts) >= 2) {
-    const ByteLengths lengths = LengthsFor(counts, LimitFor(bytes.size()));
-    const size_t prefix = PrefixSize(counts, lengths);
-    const Exceptions exceptions = EstimateExceptions(counts, bytes.size());
-    if (exceptions.estimated_size < prefix && WorthCoding(exceptions.estimated_size, bytes.size())) {
-      return AppendExceptions(bytes, exceptions, scratch, out);
-    }
-    if (WorthCoding(prefix, bytes.size())) {
-      AppendCoding(PlaneCoding::kPrefix, out);
-      AppendLengths(lengths, out);
-      return AppendStreams(bytes, lengths, CodedBits(counts, lengths), out);
-    }
-  } else if (!bytes.empty()) {
-    AppendCoding(PlaneCoding::kConstant, out);
-    out->push_back(static_cast<char>(bytes[0]));
-    return;
+  if (plan.coding == PlaneCoding::kExceptions) {
+    FindExceptions(bytes, plan.common, plan.exception_count, scratch);
+    AppendExceptions(plan.common, plan.exception_count, bytes.size(), scratch, out);
+  } else {
+    AppendSimplePlane(bytes, plan, out);
   }
-  AppendCoding(PlaneCoding::kRaw, out);
-  AppendBytes(bytes, out);
 }
 
 void AppendPlane(absl::Span<const uint8_t> bytes, PlaneScratch* scratch, std::string* out) {
-  if (LooksRandom(bytes)) {
-    AppendCoding(PlaneCoding::kRaw, out);
-    AppendBytes(bytes, out);
-    return;
+  if (bytes.size() >= kSampleWorth) {
+    const ByteCounts sample = CountSample(bytes);
+    const auto most = std::max_element(sample.begin(), sample.end());
+    if (*most > kSampleSize - kSampleSize / 16) {
+      // Nearly always the same byte: nothing else need be counted.
+      const uint8_t common = static_cast<uint8_t>(most - sample.begin());
+      const size_t count = FindExceptions(bytes, common, bytes.size() / 8, scratch);
+      if (count > 0 && count <= bytes.size() / 8) return AppendExceptions(common, count, bytes.size(), scratch, out);
+    } else if (LooksRandom(sample, kSampleSize)) {
+      return AppendPlannedPlane(bytes, PlanePlan(), scratch, out);
+    }
   }
-  AppendCountedPlane(bytes, CountBytes(bytes), scratch, out);
+  AppendPlannedPlane(bytes, PlanPlane(CountBytes(bytes), bytes.size()), scratch, out);
 }
 
 }  // namespace modelvault

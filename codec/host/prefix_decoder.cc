@@ -119,16 +119,17 @@ bool FinishStream(const PrefixLook& look, const uint8_t* end, StreamAt at) {
   const auto fill = [&] {
     for (; count <= 56 && next < end; count += 8) bits |= static_cast<uint64_t>(*next++) << (56 - count);
   };
+  const uint64_t* const several = look.several + (size_t{1} << look.bits);
   fill();
   if (at.bit > count) return false;
   bits <<= at.bit;
   count -= static_cast<unsigned>(at.bit);
   while (at.out < at.out_end) {
     fill();
-    const uint32_t entry = look.single[bits >> (64 - look.bits)];
-    const unsigned length = entry >> 8;
+    const uint8_t symbol = static_cast<uint8_t>(several[bits >> (64 - look.bits)] >> 16);
+    const unsigned length = look.lengths[symbol];
     if (length > count) return false;
-    *at.out++ = static_cast<uint8_t>(entry);
+    *at.out++ = symbol;
     bits <<= length;
     count -= length;
   }
@@ -222,29 +223,26 @@ namespace {
 HWY_EXPORT(DecodeStreams);
 HWY_EXPORT(BuildSeveral);
 
-// Below this many symbols, making the larger tables costs more than looks into the smaller ones.
-constexpr size_t kWorthLargeTables = 8192;
+// Making the tables for longer looks costs more than fewer looks save, where there are few symbols.
+unsigned LookBits(size_t count) { return count < 4096 ? 8 : count < 16384 ? 9 : count < 65536 ? 10 : kHostCodeLength; }
 
 }  // namespace
 
-void PrefixLook::Build(const ByteLengths& lengths, size_t count) {
-  bits = *std::max_element(lengths.begin(), lengths.end());
-  if (count >= kWorthLargeTables) bits = kHostCodeLength;
-  uint32_t of_length[kHostCodeLength + 1] = {};
+void PrefixLook::Build(size_t count) {
+  unsigned of_length[kHostCodeLength + 1] = {};
   for (uint8_t length : lengths) ++of_length[length];
+  bits = LookBits(count);
   // In the order of their words: by length, then by byte.
-  size_t place[kHostCodeLength + 1] = {};
-  for (unsigned l = 2; l <= kHostCodeLength; ++l) place[l] = place[l - 1] + of_length[l - 1];
+  unsigned place[kHostCodeLength + 1] = {};
+  for (unsigned l = 1; l <= kHostCodeLength; ++l) {
+    if (l > 1) place[l] = place[l - 1] + of_length[l - 1];
+    if (of_length[l] != 0) bits = std::max(bits, l);
+  }
   uint8_t symbols[256];
-  const size_t used = lengths.size() - of_length[0];
   for (size_t s = 0; s < lengths.size(); ++s) {
     if (lengths[s] != 0) symbols[place[lengths[s]]++] = static_cast<uint8_t>(s);
   }
-  uint32_t* entries = single;
-  for (size_t i = 0; i < used; ++i) {
-    const uint32_t length = lengths[symbols[i]];
-    entries = std::fill_n(entries, size_t{1} << (bits - length), symbols[i] | length << 8);
-  }
+  const size_t used = lengths.size() - of_length[0];
   HWY_DYNAMIC_DISPATCH(BuildSeveral)(lengths, {symbols, used}, bits, several);
 }
 

@@ -32,15 +32,18 @@ void HuffmanDepths(const uint64_t* weights, size_t count, uint32_t* depths) {
 
 ByteCounts CountBytes(absl::Span<const uint8_t> bytes) {
   // Several tables, since a byte often repeats and its count would wait for the addition before.
-  uint32_t counts[4][kSymbols] = {};
+  constexpr size_t kTables = 8;
+  uint32_t counts[kTables][kSymbols] = {};
   size_t i = 0;
-  for (; i + 8 <= bytes.size(); i += 8) {
+  for (; i + kTables <= bytes.size(); i += kTables) {
     const uint64_t word = LoadLe64(&bytes[i]);
-    for (unsigned b = 0; b < 8; ++b) ++counts[b % 4][word >> (8 * b) & 0xFF];
+    for (size_t t = 0; t < kTables; ++t) ++counts[t][word >> (8 * t) & 0xFF];
   }
   for (; i < bytes.size(); ++i) ++counts[0][bytes[i]];
-  ByteCounts sum;
-  for (size_t s = 0; s < kSymbols; ++s) sum[s] = counts[0][s] + counts[1][s] + counts[2][s] + counts[3][s];
+  ByteCounts sum{};
+  for (const auto& table : counts) {
+    for (size_t s = 0; s < kSymbols; ++s) sum[s] += table[s];
+  }
   return sum;
 }
 

@@ -20,13 +20,12 @@ void AppendStreams(absl::Span<const uint8_t> bytes, const ByteLengths& lengths, 
 
 // What decoding looks up, by the next bits of a stream.
 struct PrefixLook {
-  // Makes the tables of a complete code for decoding about `count` symbols.
-  void Build(const ByteLengths& lengths, size_t count);
+  // Makes the tables of the code that `lengths` say, which is complete, for decoding about `count` symbols.
+  void Build(size_t count);
 
-  unsigned bits = 0;  // Of an index into them: longest code word … kHostCodeLength.
-  // By index: the first symbol, and the length of its word from bit 8 up.
-  uint32_t single[1u << kHostCodeLength];
-  // By index + 2^bits: bits 0 … 5 are the bits of all words that are complete, 8 … 15 how many, and the others their
+  unsigned bits = 0;  // Of an index: longest code word … kHostCodeLength.
+  ByteLengths lengths;
+  // By 2^bits + index: bits 0 … 5 are the bits of all words that are complete, 8 … 15 how many, and the others their
   // symbols, the first lowest, at most six. What lies below serves to make them.
   uint64_t several[2u << kHostCodeLength];
 };
