@@ -1,6 +1,9 @@
 #include <algorithm>
 #include <array>
+#include <bitset>
+#include <cstdlib>
 #include <cstring>
+#include <optional>
 
 #include "codec/core/bytes.h"
 #include "codec/host/block_codec.h"
@@ -235,18 +238,49 @@ class BlockEncoder {
 
   // False, and what is appended is of no use, if some group of weights has no one scale.
   bool Ternary(size_t changed, std::string* out) {
-    constexpr uint8_t kPhase = 0;
+    const absl::Span<const uint32_t> positions = Changed(changed);
+    if (TernaryWithPhase(0, positions, out)) return true;
+    const std::optional<uint8_t> phase = FindPhase(positions);
+    if (!phase.has_value()) return false;
+    out->clear();
+    return TernaryWithPhase(*phase, positions, out);
+  }
+
+  // Where a piece begins inside a group, the groups' borders show by their scales: between two neighbours that moved by
+  // different steps there is one.
+  std::optional<uint8_t> FindPhase(absl::Span<const uint32_t> positions) const {
+    constexpr size_t kGroup = size_t{1} << kTernaryGroupShift;
+    std::bitset<kGroup> borders;  // Where a group may begin, modulo kGroup.
+    borders.set();
+    for (size_t i = 1; i < positions.size(); ++i) {
+      const size_t before = positions[i - 1], at = positions[i];
+      if (at - before >= kGroup || std::abs(StepAt(before)) == std::abs(StepAt(at))) continue;
+      // A weight at its limit may have moved by less than the scale.
+      if (IsLimit(data_[before]) || IsLimit(data_[at])) continue;
+      std::bitset<kGroup> between;
+      for (size_t b = before + 1; b <= at; ++b) between.set(b % kGroup);
+      borders &= between;
+      if (borders.none()) return std::nullopt;
+    }
+    size_t border = 0;
+    while (!borders[border]) ++border;
+    return static_cast<uint8_t>((kGroup - border) % kGroup);
+  }
+
+  static bool IsLimit(uint8_t weight) { return weight == 0x7F || weight == 0x80; }
+
+  bool TernaryWithPhase(uint8_t phase, absl::Span<const uint32_t> positions, std::string* out) {
+    const size_t changed = positions.size();
     AppendCoding(BlockCoding::kTernary, out);
-    out->push_back(static_cast<char>(kPhase));
+    out->push_back(static_cast<char>(phase));
     std::string signs((changed + 7) / 8, '\0');
     uint8_t* const scales = scratch_.planes[0].Get(changed);
-    const absl::Span<const uint32_t> positions = Changed(changed);
     size_t groups = 0;
     for (size_t i = 0; i < changed;) {
-      const uint32_t group = (positions[i] + kPhase) >> kTernaryGroupShift;
+      const uint32_t group = (positions[i] + phase) >> kTernaryGroupShift;
       size_t end = i;
       int scale = 0;
-      for (; end < changed && (positions[end] + kPhase) >> kTernaryGroupShift == group; ++end) {
+      for (; end < changed && (positions[end] + phase) >> kTernaryGroupShift == group; ++end) {
         const int step = StepAt(positions[end]);
         if (step < 0) signs[end / 8] = static_cast<char>(static_cast<uint8_t>(signs[end / 8]) | 1u << end % 8);
         scale = std::max(scale, std::abs(step));

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "codec/host/vector_targets.h"
 #include "hwy/targets.h"
 #include "tests/codec/host/made_pieces.h"
+#include "tests/codec/host/reference_block_decoder.h"
 
 namespace modelvault {
 namespace {
@@ -38,28 +40,6 @@ std::string Decoded(DType dtype, absl::Span<const uint8_t> stored, absl::Span<co
 
 BlockCoding CodingOf(const std::string& block) { return static_cast<BlockCoding>(block[0]); }
 
-// Everything below is done by each of the processor's instruction sets that there is code for.
-class BlockCodecTest : public testing::TestWithParam<int64_t> {
- protected:
-  void SetUp() override { hwy::SetSupportedTargetsForTest(GetParam()); }
-  void TearDown() override { hwy::SetSupportedTargetsForTest(0); }
-
-  // Codes the pair and decodes it again, with and without the reference. The blocks' bytes.
-  std::string RoundTrip(const PiecePair& pair) {
-    std::string blocks;
-    const std::string data(pair.data.begin(), pair.data.end());
-    for (const absl::Span<const uint8_t> reference :
-         {absl::Span<const uint8_t>(), absl::MakeConstSpan(pair.reference)}) {
-      const std::string block = Encoded(pair.dtype, pair.data, reference);
-      EXPECT_LE(block.size(), pair.data.size() + kBlockOverhead);
-      EXPECT_TRUE(Decoded(pair.dtype, BytesOf(block), reference, data.size()) == data)
-          << pair.name << " " << data.size() << " dtype " << static_cast<int>(pair.dtype);
-      blocks += block;
-    }
-    return blocks;
-  }
-};
-
 std::vector<PiecePair> ManyPairs() {
   std::vector<PiecePair> pairs;
   uint64_t seed = 1;
@@ -83,22 +63,61 @@ std::vector<PiecePair> ManyPairs() {
   return pairs;
 }
 
-TEST_P(BlockCodecTest, GivesBackWhatItWasGiven) {
-  for (const PiecePair& pair : ManyPairs()) RoundTrip(pair);
-}
+// Done by each of the processor's instruction sets that there is code for, and compared with the plainest.
+class BlockCodecTest : public testing::TestWithParam<int64_t> {
+ protected:
+  void TearDown() override { hwy::SetSupportedTargetsForTest(0); }
+};
 
-TEST_P(BlockCodecTest, SameBytesByEveryInstructionSet) {
+TEST_P(BlockCodecTest, GivesBackWhatItWasGivenAndTheSameBytesAsTheScalarCode) {
   for (const PiecePair& pair : ManyPairs()) {
-    if (pair.data.size() > 5000 && pair.data.size() % 2 != 0) continue;
-    const std::string own = RoundTrip(pair);
-    hwy::SetSupportedTargetsForTest(HWY_STATIC_TARGET);
-    EXPECT_TRUE(RoundTrip(pair) == own) << pair.name;
-    hwy::SetSupportedTargetsForTest(GetParam());
+    SCOPED_TRACE(absl::StrCat(pair.name, " ", pair.data.size(), " dtype ", static_cast<int>(pair.dtype)));
+    const std::string data(pair.data.begin(), pair.data.end());
+    for (const absl::Span<const uint8_t> reference :
+         {absl::Span<const uint8_t>(), absl::MakeConstSpan(pair.reference)}) {
+      hwy::SetSupportedTargetsForTest(HWY_STATIC_TARGET);
+      const std::string scalar = Encoded(pair.dtype, pair.data, reference);
+      hwy::SetSupportedTargetsForTest(GetParam());
+      const std::string block = Encoded(pair.dtype, pair.data, reference);
+      EXPECT_TRUE(block == scalar);
+      EXPECT_LE(block.size(), data.size() + kBlockOverhead);
+      EXPECT_TRUE(Decoded(pair.dtype, BytesOf(block), reference, data.size()) == data);
+    }
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Targets, BlockCodecTest, testing::ValuesIn(hwy::SupportedAndGeneratedTargets()),
                          [](const auto& target) { return std::string(hwy::TargetName(target.param)); });
+
+// Also with a bit or a byte changed: what has a meaning, and what has none, is the same for both.
+TEST(BlockDecoderTest, AgreesWithThePage) {
+  Random random(77);
+  size_t refused = 0, taken = 0;
+  for (const PiecePair& pair : ManyPairs()) {
+    if (pair.data.size() > 10'000) continue;
+    for (const Bytes& reference : {Bytes(), pair.reference}) {
+      const std::string block = Encoded(pair.dtype, pair.data, reference);
+      Bytes stored(block.begin(), block.end());
+      for (int change = 0; change < 3; ++change) {
+        SCOPED_TRACE(absl::StrCat(pair.name, " ", pair.data.size(), " change ", change));
+        // Where a block begins, and its planes, there is most to get wrong.
+        if (change > 0) {
+          uint8_t& byte = stored[random.Below(std::min<size_t>(stored.size(), 1 + random.Below(60)))];
+          byte = static_cast<uint8_t>(byte ^ 1 << random.Below(8));
+        }
+        const std::optional<Bytes> expected = DecodeByThePage(pair.dtype, stored, reference, pair.data.size());
+        BlockScratch scratch;
+        Bytes out(pair.data.size());
+        const CoreStatus status = DecodeBlock(pair.dtype, stored, reference, &scratch, absl::MakeSpan(out));
+        ASSERT_EQ(status == CoreStatus::kOk, expected.has_value()) << CoreStatusName(status);
+        ASSERT_TRUE(!expected.has_value() || out == *expected);
+        ++(expected.has_value() ? taken : refused);
+      }
+    }
+  }
+  EXPECT_GT(refused, 300u);
+  EXPECT_GT(taken, 1000u);
+}
 
 TEST(BlockCodingTest, IsChosenByWhatThePiecesAre) {
   const PiecePair floats = FloatPair(DType::kBf16, 30'000, 0.01, 1);
@@ -118,6 +137,19 @@ TEST(BlockCodingTest, IsChosenByWhatThePiecesAre) {
   Random random(5);
   for (uint8_t& byte : flagged) byte ^= static_cast<uint8_t>(random.Chance(0.4) ? 64 : 0);
   EXPECT_EQ(CodingOf(Encoded(DType::kU8, flagged, flags)), BlockCoding::kXor);
+}
+
+TEST(BlockCodingTest, FindsWhereGroupsBeginInAPieceThatBeginsInsideOne) {
+  const PiecePair whole = TernaryPair(30'000, 0.03, 6, 3);
+  const size_t at_begin = Encoded(DType::kI8, whole.data, whole.reference).size();
+  for (const size_t cut : {1, 37, 127, 128, 200}) {
+    const absl::Span<const uint8_t> data = absl::MakeConstSpan(whole.data).subspan(cut);
+    const absl::Span<const uint8_t> reference = absl::MakeConstSpan(whole.reference).subspan(cut);
+    const std::string block = Encoded(DType::kI8, data, reference);
+    EXPECT_EQ(CodingOf(block), BlockCoding::kTernary) << cut;
+    EXPECT_LE(block.size(), at_begin + 4) << cut;
+    EXPECT_EQ(Decoded(DType::kI8, BytesOf(block), reference, data.size()), std::string(data.begin(), data.end()));
+  }
 }
 
 TEST(BlockCodingTest, ADifferenceTakesFewerBytesThanTheValue) {
