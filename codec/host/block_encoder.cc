@@ -221,7 +221,7 @@ class BlockEncoder {
 
   void Sparse(size_t changed, std::string* out) {
     AppendCoding(BlockCoding::kSparse, out);
-    AppendGaps(Changed(changed), count_, &scratch_.changed, out);
+    AppendGaps(Changed(changed), count_, &scratch_.changed.bytes, &scratch_.plane.streams, out);
     uint8_t* const elements = scratch_.changed_elements.Get(2 * changed * size_);
     uint8_t* const references = elements + changed * size_;
     for (size_t i = 0; i < changed; ++i) {
@@ -291,7 +291,7 @@ class BlockEncoder {
       }
       scales[groups++] = static_cast<uint8_t>(scale);
     }
-    AppendGaps(positions, count_, &scratch_.changed, out);
+    AppendGaps(positions, count_, &scratch_.changed.bytes, &scratch_.plane.streams, out);
     AppendPlane({scales, groups}, &scratch_.plane, out);
     out->append(signs);
     return true;

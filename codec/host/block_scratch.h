@@ -6,28 +6,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "codec/host/block_codec.h"
 #include "codec/host/element_classes.h"
 #include "codec/host/element_planes.h"
 #include "codec/host/prefix_streams.h"
+#include "codec/host/reusable.h"
 
 namespace modelvault {
-
-// Memory that grows to what was asked of it. What it holds from before is of no meaning.
-template <class T>
-class Reusable {
- public:
-  // At least `size` of them.
-  T* Get(size_t size) {
-    if (memory_.size() < size) memory_.resize(size);
-    return memory_.data();
-  }
-
- private:
-  std::vector<T> memory_;
-};
 
 // Elements that differ from others: where they are, and the bytes that say so.
 struct GapScratch {
@@ -39,6 +25,7 @@ struct PlaneScratch {
   PrefixLook look;
   GapScratch gaps;
   Reusable<uint8_t> values;
+  Reusable<uint8_t> streams;
 };
 
 struct BlockScratch::Rep {

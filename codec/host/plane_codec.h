@@ -19,8 +19,7 @@ namespace modelvault {
 struct PlanePlan {
   PlaneCoding coding = PlaneCoding::kRaw;
   size_t estimated_size = 0;
-  ByteLengths lengths{};       // For kPrefix,
-  uint64_t coded_bits = 0;     // and what they come to.
+  ByteLengths lengths{};       // For kPrefix.
   uint8_t common = 0;          // For kExceptions: what the others are,
   size_t exception_count = 0;  // and how many these are.
 };
@@ -34,7 +33,8 @@ void AppendPlannedPlane(absl::Span<const uint8_t> bytes, const PlanePlan& plan, 
 void AppendPlane(absl::Span<const uint8_t> bytes, PlaneScratch* scratch, std::string* out);
 
 // Appends the gap bytes of `positions`, ascending and below `end`: how many positions, how many bytes, their plane.
-void AppendGaps(absl::Span<const uint32_t> positions, size_t end, GapScratch* scratch, std::string* out);
+void AppendGaps(absl::Span<const uint32_t> positions, size_t end, Reusable<uint8_t>* gap_memory,
+                Reusable<uint8_t>* stream_memory, std::string* out);
 
 // Reads a plane of `size` bytes, which are then at *plane: in `memory` or, where they are stored as they are, there.
 [[nodiscard]] CoreStatus ReadPlane(ByteReader* reader, size_t size, PlaneScratch* scratch, uint8_t* memory,

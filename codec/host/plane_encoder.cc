@@ -78,24 +78,24 @@ PlanePlan PlanSimplePlane(const ByteCounts& counts, size_t size) {
   if (!WorthCoding(prefix, size)) return plan;
   plan.coding = PlaneCoding::kPrefix;
   plan.estimated_size = prefix;
-  plan.coded_bits = CodedBits(counts, plan.lengths);
   return plan;
 }
 
-void AppendSimplePlane(absl::Span<const uint8_t> bytes, const PlanePlan& plan, std::string* out) {
+void AppendSimplePlane(absl::Span<const uint8_t> bytes, const PlanePlan& plan, Reusable<uint8_t>* memory,
+                       std::string* out) {
   AppendCoding(plan.coding, out);
   if (plan.coding == PlaneCoding::kConstant) {
     AppendBytes(bytes.subspan(0, 1), out);
   } else if (plan.coding == PlaneCoding::kPrefix) {
     AppendLengths(plan.lengths, out);
-    AppendStreams(bytes, plan.lengths, plan.coded_bits, out);
+    AppendStreams(bytes, plan.lengths, memory, out);
   } else {
     AppendBytes(bytes, out);
   }
 }
 
-void AppendSimplePlane(absl::Span<const uint8_t> bytes, std::string* out) {
-  AppendSimplePlane(bytes, PlanSimplePlane(CountBytes(bytes), bytes.size()), out);
+void AppendSimplePlane(absl::Span<const uint8_t> bytes, Reusable<uint8_t>* memory, std::string* out) {
+  AppendSimplePlane(bytes, PlanSimplePlane(CountBytes(bytes), bytes.size()), memory, out);
 }
 
 // Puts the places and values of all bytes but `common` into the scratch memory, which has space for `most` of them.
@@ -126,8 +126,8 @@ size_t FindExceptions(absl::Span<const uint8_t> bytes, uint8_t common, size_t mo
 void AppendExceptions(uint8_t common, size_t count, size_t size, PlaneScratch* scratch, std::string* out) {
   AppendCoding(PlaneCoding::kExceptions, out);
   out->push_back(static_cast<char>(common));
-  AppendGaps({scratch->gaps.positions.Get(count), count}, size, &scratch->gaps, out);
-  AppendSimplePlane({scratch->values.Get(count), count}, out);
+  AppendGaps({scratch->gaps.positions.Get(count), count}, size, &scratch->gaps.bytes, &scratch->streams, out);
+  AppendSimplePlane({scratch->values.Get(count), count}, &scratch->streams, out);
 }
 
 // Some parts of a large plane.
@@ -149,12 +149,13 @@ bool LooksRandom(const ByteCounts& sample, size_t sample_size) {
 
 }  // namespace
 
-void AppendGaps(absl::Span<const uint32_t> positions, size_t end, GapScratch* scratch, std::string* out) {
-  uint8_t* const bytes = scratch->bytes.Get(MostGapBytes(positions.size(), end));
+void AppendGaps(absl::Span<const uint32_t> positions, size_t end, Reusable<uint8_t>* gap_memory,
+                Reusable<uint8_t>* stream_memory, std::string* out) {
+  uint8_t* const bytes = gap_memory->Get(MostGapBytes(positions.size(), end));
   const size_t size = WriteGaps(positions, bytes);
   AppendVarint(out, positions.size());
   AppendVarint(out, size);
-  AppendSimplePlane({bytes, size}, out);
+  AppendSimplePlane({bytes, size}, stream_memory, out);
 }
 
 PlanePlan PlanPlane(const ByteCounts& counts, size_t size) {
@@ -177,7 +178,7 @@ void AppendPlannedPlane(absl::Span<const uint8_t> bytes, const PlanePlan& plan, 
     FindExceptions(bytes, plan.common, plan.exception_count, scratch);
     AppendExceptions(plan.common, plan.exception_count, bytes.size(), scratch, out);
   } else {
-    AppendSimplePlane(bytes, plan, out);
+    AppendSimplePlane(bytes, plan, &scratch->streams, out);
   }
 }
 

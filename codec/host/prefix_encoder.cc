@@ -16,7 +16,7 @@ HWY_BEFORE_NAMESPACE();
 namespace modelvault {
 namespace HWY_NAMESPACE {
 
-// A symbol's code word, and its length from bit 16 up.
+// By symbol: the length of its code word in bits 0 … 7, the word above: so that nothing need be cut out of it.
 using Words = std::array<uint32_t, 256>;
 
 HWY_INLINE void StoreBe64(uint8_t* p, uint64_t word) {
@@ -26,37 +26,67 @@ HWY_INLINE void StoreBe64(uint8_t* p, uint64_t word) {
   std::memcpy(p, &word, sizeof(word));
 }
 
-// Writes the words of `bytes` to `out`, and up to 8 bytes more than it says that there are.
-uint8_t* WriteStream(absl::Span<const uint8_t> bytes, const Words& words, uint8_t* out) {
-  constexpr size_t kAtOnce = 5;  // 5 · 11 bits, and 7 left from before, fit into 64.
-  uint64_t bits = 0;             // The lowest `count` are still to be written.
-  unsigned count = 0;
-  const auto put = [&](uint64_t some, unsigned length) HWY_ATTR {
-    bits = bits << length | some;
-    count += length;
-  };
-  const auto put_one = [&](uint8_t byte) HWY_ATTR { put(words[byte] & 0xFFFF, words[byte] >> 16); };
-  // Joined first: so that not every word waits for the one before it.
-  const auto put_two = [&](uint8_t first, uint8_t second) HWY_ATTR {
-    const uint64_t high = words[first], low = words[second];
-    put((high & 0xFFFF) << (low >> 16) | (low & 0xFFFF), static_cast<unsigned>((high >> 16) + (low >> 16)));
-  };
-  const auto flush = [&]() HWY_ATTR {
+constexpr size_t kAtOnce = 5;  // 5 · 11 bits, and 7 left from before, fit into 64.
+
+// One stream being written. May write up to 8 bytes beyond its end.
+struct StreamWriter {
+  const uint32_t* words;
+  uint8_t* out;
+  uint64_t bits = 0;   // The lowest are still to be written: as many
+  uint32_t count = 0;  // as the lowest byte of this says. What is above has no meaning.
+
+  HWY_INLINE void One(uint8_t byte) {
+    const uint32_t word = words[byte];
+    bits = bits << (word & 63) | word >> 8;
+    count += word;
+  }
+  HWY_INLINE void Flush() {
+    count &= 0xFF;
     StoreBe64(out, bits << ((64 - count) % 64));
     out += count / 8;
     count %= 8;
-  };
-  size_t i = 0;
-  for (; i + kAtOnce <= bytes.size(); i += kAtOnce) {
-    put_two(bytes[i], bytes[i + 1]);
-    put_two(bytes[i + 2], bytes[i + 3]);
-    put_one(bytes[i + 4]);
-    flush();
   }
-  for (; i < bytes.size(); ++i) put_one(bytes[i]);
-  flush();
+  HWY_INLINE void Five(const uint8_t* bytes) {
+    One(bytes[0]);
+    One(bytes[1]);
+    One(bytes[2]);
+    One(bytes[3]);
+    One(bytes[4]);
+    Flush();
+  }
+};
+
+// Writes the last bytes of a stream. Returns its end. By value, so that no writer's address keeps it out of registers.
+uint8_t* Finish(StreamWriter writer, absl::Span<const uint8_t> bytes) {
+  for (const uint8_t byte : bytes) {
+    writer.One(byte);
+    writer.Flush();
+  }
   // What is left of the last byte has been written with the others.
-  return out + (count > 0 ? 1 : 0);
+  return writer.out + (writer.count > 0 ? 1 : 0);
+}
+
+// Writes stream s, of the bytes parts[s], to starts[s]. Returns their ends.
+std::array<uint8_t*, kPrefixStreams> WriteStreams(const std::array<absl::Span<const uint8_t>, kPrefixStreams>& parts,
+                                                  const Words& words,
+                                                  const std::array<uint8_t*, kPrefixStreams>& starts) {
+  static_assert(kPrefixStreams == 4);
+  const uint32_t* const table = words.data();
+  StreamWriter w0{table, starts[0]}, w1{table, starts[1]}, w2{table, starts[2]}, w3{table, starts[3]};
+  const uint8_t* const p0 = parts[0].data();
+  const uint8_t* const p1 = parts[1].data();
+  const uint8_t* const p2 = parts[2].data();
+  const uint8_t* const p3 = parts[3].data();
+  const size_t together = parts[3].size();  // The last part is the shortest.
+  size_t i = 0;
+  for (; i + kAtOnce <= together; i += kAtOnce) {
+    w0.Five(p0 + i);
+    w1.Five(p1 + i);
+    w2.Five(p2 + i);
+    w3.Five(p3 + i);
+  }
+  return {Finish(w0, parts[0].subspan(i)), Finish(w1, parts[1].subspan(i)), Finish(w2, parts[2].subspan(i)),
+          Finish(w3, parts[3].subspan(i))};
 }
 
 }  // namespace HWY_NAMESPACE
@@ -67,32 +97,29 @@ HWY_AFTER_NAMESPACE();
 namespace modelvault {
 namespace {
 
-HWY_EXPORT(WriteStream);
+HWY_EXPORT(WriteStreams);
 
 }  // namespace
 
-void AppendStreams(absl::Span<const uint8_t> bytes, const ByteLengths& lengths, uint64_t coded_bits, std::string* out) {
+void AppendStreams(absl::Span<const uint8_t> bytes, const ByteLengths& lengths, Reusable<uint8_t>* memory,
+                   std::string* out) {
   const std::array<uint16_t, 256> code = CodeWords(lengths);
   std::array<uint32_t, 256> words;
-  for (size_t s = 0; s < words.size(); ++s) words[s] = static_cast<uint32_t>(lengths[s]) << 16 | code[s];
-  // Sizes are known when the streams are: they are moved into place behind them.
-  constexpr size_t kSizesRoom = 10 * kPrefixStreams;
-  const size_t begin = out->size();
-  out->resize(begin + kSizesRoom + static_cast<size_t>(coded_bits / 8) + kPrefixStreams + 16);
-  uint8_t* const streams = reinterpret_cast<uint8_t*>(out->data()) + begin + kSizesRoom;
-  uint8_t* end = streams;
+  for (size_t s = 0; s < words.size(); ++s) words[s] = static_cast<uint32_t>(code[s]) << 8 | lengths[s];
   const size_t share = (bytes.size() + kPrefixStreams - 1) / kPrefixStreams;
-  std::string sizes;
-  for (size_t i = 0; i < kPrefixStreams; ++i) {
-    const size_t first = std::min(i * share, bytes.size());
-    uint8_t* const start = end;
-    end = HWY_DYNAMIC_DISPATCH(WriteStream)(bytes.subspan(first, std::min(share, bytes.size() - first)), words, end);
-    AppendVarint(&sizes, static_cast<uint64_t>(end - start));
+  const size_t room = share * kHostCodeLength / 8 + 16;
+  std::array<absl::Span<const uint8_t>, kPrefixStreams> parts;
+  std::array<uint8_t*, kPrefixStreams> starts;
+  uint8_t* const begin = memory->Get(kPrefixStreams * room);
+  for (size_t s = 0; s < kPrefixStreams; ++s) {
+    parts[s] = bytes.subspan(std::min(s * share, bytes.size()), share);
+    starts[s] = begin + s * room;
   }
-  const size_t size = static_cast<size_t>(end - streams);
-  std::copy(sizes.begin(), sizes.end(), out->begin() + static_cast<std::ptrdiff_t>(begin));
-  std::copy(streams, end, reinterpret_cast<uint8_t*>(out->data()) + begin + sizes.size());
-  out->resize(begin + sizes.size() + size);
+  const std::array<uint8_t*, kPrefixStreams> ends = HWY_DYNAMIC_DISPATCH(WriteStreams)(parts, words, starts);
+  for (size_t s = 0; s < kPrefixStreams; ++s) AppendVarint(out, static_cast<uint64_t>(ends[s] - starts[s]));
+  for (size_t s = 0; s < kPrefixStreams; ++s) {
+    out->append(reinterpret_cast<const char*>(starts[s]), static_cast<size_t>(ends[s] - starts[s]));
+  }
 }
 
 }  // namespace modelvault

@@ -12,11 +12,13 @@
 #include "codec/core/core_status.h"
 #include "codec/host/block_format.h"
 #include "codec/host/prefix_lengths.h"
+#include "codec/host/reusable.h"
 
 namespace modelvault {
 
-// Appends the streams' sizes and the streams. `lengths` cover `bytes`, and are CodedBits() long together.
-void AppendStreams(absl::Span<const uint8_t> bytes, const ByteLengths& lengths, uint64_t coded_bits, std::string* out);
+// Appends the streams' sizes and the streams. `lengths` cover `bytes`.
+void AppendStreams(absl::Span<const uint8_t> bytes, const ByteLengths& lengths, Reusable<uint8_t>* memory,
+                   std::string* out);
 
 // What decoding looks up, by the next bits of a stream.
 struct PrefixLook {
