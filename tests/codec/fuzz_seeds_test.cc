@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tests/fuzz/codec_targets.h"
+#include "tests/fuzz/host_block_target.h"
 
 namespace modelvault {
 namespace {
@@ -18,7 +19,8 @@ class FuzzSeedsTest : public testing::TestWithParam<std::pair<const char*, Targe
 TEST_P(FuzzSeedsTest, Decode) {
   const auto& [name, target] = GetParam();
   size_t seeds = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(MODELVAULT_FUZZ_CORPUS_DIR) / name)) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::path(MODELVAULT_FUZZ_CORPUS_DIR) / name)) {
     SCOPED_TRACE(entry.path());
     std::ifstream in(entry.path(), std::ios::binary);
     const std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
@@ -34,7 +36,8 @@ INSTANTIATE_TEST_SUITE_P(Codec, FuzzSeedsTest,
                          testing::Values(std::pair<const char*, Target>{"model", FuzzModelSection},
                                          std::pair<const char*, Target>{"layout", FuzzLayout},
                                          std::pair<const char*, Target>{"base_chunk", FuzzBaseChunk},
-                                         std::pair<const char*, Target>{"segment", FuzzSegment}),
+                                         std::pair<const char*, Target>{"segment", FuzzSegment},
+                                         std::pair<const char*, Target>{"host_block", FuzzHostBlock}),
                          [](const auto& seeds) { return std::string(seeds.param.first); });
 
 }  // namespace

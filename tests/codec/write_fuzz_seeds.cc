@@ -15,6 +15,7 @@
 #include "codec/prefix_coding.h"
 #include "codec/varint.h"
 #include "tests/codec/model_fixture.h"
+#include "tests/fuzz/host_block_target.h"
 
 namespace modelvault {
 namespace {
@@ -223,6 +224,52 @@ void WriteSegments(SeedWriter* out) {
   }
 }
 
+// As FuzzHostBlock (tests/fuzz/host_block_target.h) reads it. The reference is what that makes up.
+void WriteHostBlocks(SeedWriter* out) {
+  Random random(5);
+  BlockScratch scratch;
+  const auto write = [&](const std::string& name, DType dtype, const Bytes& data, bool with_reference) {
+    const uint8_t flags = kHostBlockCompare | (with_reference ? kHostBlockReference : 0);
+    std::string seed = {static_cast<char>(dtype), static_cast<char>(flags), static_cast<char>(data.size() & 0xFF),
+                        static_cast<char>(data.size() >> 8)};
+    Bytes reference(with_reference ? data.size() : 0);
+    MadeUpBase(0, reference.size(), reference.data());
+    EncodeBlock(dtype, data, reference, &scratch, &seed);
+    out->Write("host_block", name, seed);
+  };
+  const auto moved = [&](size_t size, size_t element, double density, int most) {
+    Bytes data(size);
+    MadeUpBase(0, size, data.data());
+    for (size_t i = 0; i + 1 < size; i += element) {
+      if (random.Chance(density)) data[i] = static_cast<uint8_t>(data[i] + random.Between(-most, most));
+    }
+    return data;
+  };
+  write("raw", DType::kF64, random.Uniform(77), false);
+  write("constant", DType::kF32, Bytes(1000, 7), false);
+  write("value", DType::kI8, moved(3000, 1, 0, 0), false);
+  write("classes", DType::kBf16, moved(12'000, 2, 0.6, 3), true);
+  write("difference", DType::kF32, moved(4001, 4, 0.6, 100), true);
+  write("sparse", DType::kF16, moved(9000, 2, 0.01, 2), true);
+  write(
+      "exceptions", DType::kU8,
+      [&] {
+        Bytes data(5000, 3);
+        for (int i = 0; i < 60; ++i) data[random.Below(data.size())] = random.Byte();
+        return data;
+      }(),
+      false);
+  {
+    Bytes data(4000);
+    MadeUpBase(0, data.size(), data.data());
+    for (size_t i = 0; i < data.size(); ++i) {
+      const int step = static_cast<int>(2 + i / 128 % 5);
+      if (random.Chance(0.03)) data[i] = static_cast<uint8_t>(data[i] + (random.Chance(0.5) ? step : -step));
+    }
+    write("ternary", DType::kI8, data, true);
+  }
+}
+
 }  // namespace
 }  // namespace modelvault
 
@@ -236,6 +283,7 @@ int main(int argc, char** argv) {
   modelvault::WriteLayouts(&out);
   modelvault::WriteChunks(&out);
   modelvault::WriteSegments(&out);
+  modelvault::WriteHostBlocks(&out);
   if (!out.ok()) std::fprintf(stderr, "%s: cannot be written\n", argv[1]);
   return out.ok() ? 0 : 1;
 }
