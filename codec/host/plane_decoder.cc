@@ -1,4 +1,4 @@
-#include <cstring>
+#include <algorithm>
 
 #include "codec/host/gap_bytes.h"
 #include "codec/host/plane_codec.h"
@@ -20,7 +20,7 @@ CoreStatus ReadSimplePlane(PlaneCoding coding, ByteReader* reader, size_t size, 
     case PlaneCoding::kConstant: {
       uint8_t value;
       if (!reader->ReadU8(&value)) return CoreStatus::kTruncated;
-      std::memset(memory, value, size);
+      std::fill_n(memory, size, value);
       return CoreStatus::kOk;
     }
     case PlaneCoding::kPrefix: {
@@ -53,7 +53,7 @@ CoreStatus ReadExceptions(ByteReader* reader, size_t size, PlaneScratch* scratch
   const uint8_t* values;
   status = ReadSimplePlane(coding, reader, count, &scratch->look, scratch->values.Get(count), &values);
   if (status != CoreStatus::kOk) return status;
-  std::memset(memory, common, size);
+  std::fill_n(memory, size, common);
   const uint32_t* const positions = scratch->gaps.positions.Get(0);
   for (size_t i = 0; i < count; ++i) memory[positions[i]] = values[i];
   return CoreStatus::kOk;

@@ -54,28 +54,18 @@ ByteLengths LengthsFor(const ByteCounts& counts, unsigned limit) {
     if (counts[s] != 0) order[used++] = static_cast<uint64_t>(counts[s]) << 8 | s;
   }
   std::sort(order, order + used);
-  uint64_t weights[kSymbols];
-  for (size_t i = 0; i < used; ++i) weights[i] = order[i] >> 8;
+  uint64_t weights[kSymbols] = {};
+  uint64_t total = 0;
+  for (size_t i = 0; i < used; ++i) total += weights[i] = order[i] >> 8;
   uint32_t depths[kSymbols];
   HuffmanDepths(weights, used, depths);
-
-  uint32_t of_length[kHostCodeLength + 1] = {};
-  for (size_t i = 0; i < used; ++i) ++of_length[std::min<uint32_t>(depths[i], limit)];
-  // Words that were cut take more room than there is: others make way, the longest first.
-  uint32_t room = 0;
-  for (unsigned l = 1; l <= limit; ++l) room += of_length[l] << (limit - l);
-  for (; room > 1u << limit; --room) {
-    unsigned l = limit - 1;
-    while (of_length[l] == 0) --l;
-    --of_length[l];
-    of_length[l + 1] += 2;
-    --of_length[limit];
+  // The rarest are the deepest. As long as they are too deep they are taken for more frequent than they are.
+  for (uint64_t least = 1 + (total >> (limit + 1)); depths[0] > limit; least += 1 + least / 8) {
+    for (size_t i = 0; i < used && weights[i] < least; ++i) weights[i] = least;
+    HuffmanDepths(weights, used, depths);
   }
   ByteLengths lengths{};
-  size_t next = 0;
-  for (unsigned l = limit; l >= 1; --l) {
-    for (uint32_t i = 0; i < of_length[l]; ++i) lengths[order[next++] & 0xFF] = static_cast<uint8_t>(l);
-  }
+  for (size_t i = 0; i < used; ++i) lengths[order[i] & 0xFF] = static_cast<uint8_t>(depths[i]);
   return lengths;
 }
 

@@ -20,7 +20,8 @@ ByteCounts CountBytes(absl::Span<const uint8_t> bytes);
 // 0: the byte does not occur. Else 1 … kHostCodeLength; the code is complete.
 using ByteLengths = std::array<uint8_t, 256>;
 
-// A Huffman code, its longest words cut to `limit` bits (8 … kHostCodeLength). At least two counts are not 0.
+// A Huffman code of words of at most `limit` bits (8 … kHostCodeLength), within a few hundredths of the shortest such.
+// At least two counts are not 0.
 ByteLengths LengthsFor(const ByteCounts& counts, unsigned limit);
 
 // Bits of all that was counted, with `lengths` that cover it.
