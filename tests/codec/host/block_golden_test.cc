@@ -85,6 +85,7 @@ std::vector<Golden> Goldens() {
       // The page's example. Of so few bytes ours would write them as they are.
       {"sparse", DType::kBf16, changed, reference, "06 02 02 00 05 01 00 03 1d 00 00 f0"},
       {"ternary", DType::kI8, ternary, weights, "07 00 07 07 00 03 56 24 00 47 31 30 00 02 05 05 78"},
+      {"nothing moved", DType::kBf16, reference, reference, "06 00 00 01 07 01 07 01 07", false},
       // Of floats with other exponents: key 120 is class 0, and all below it class 1.
       {"classes", DType::kBf16, Halves({0x3c01, 0x3b05, 0xbc02, 0x0003}), Halves({0x3c00, 0x3b00, 0xbc00, 0x0000}),
        "05 04 78 02 00 02 03 00 0a 06 01 00", false},
