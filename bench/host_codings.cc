@@ -4,6 +4,7 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -129,6 +130,7 @@ bool Print(const Pair& pair, int rounds, bool peers) {
                  percent(SplitHuffmanSize(pair.variant, element_size, IsFloat(pair.dtype))),
                  percent(XorZstdSize(pair.variant, pair.base, 3)), percent(XorZstdSize(pair.variant, pair.base, 19)));
   }
+  std::fflush(stdout);
   return true;
 }
 
