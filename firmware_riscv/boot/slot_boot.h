@@ -3,6 +3,7 @@
 #define MODELVAULT_FIRMWARE_RISCV_BOOT_SLOT_BOOT_H_
 
 #include "firmware_riscv/boot/device_state.h"
+#include "vault/core/crypto.h"
 
 namespace modelvault {
 
@@ -12,6 +13,11 @@ struct SlotHost {
   // *version to the one that it is signed with, 0 without. Called at each start, and for a slot that was just written.
   mv_error (*verify)(void* context, unsigned slot, uint64_t* version);
   void* context;
+  // For updates alone. The id of the vault that runs, 16 bytes (docs/format.md §12), which the new one must have, too;
+  // null: it is not signed, or is not asked.
+  const uint8_t* vault_id = nullptr;
+  // The functions that hash, ready; null: there are none, and XXH64 has to do. Not called any more once verify() was.
+  const Crypto* crypto = nullptr;
 };
 
 enum class SlotSource : uint8_t {

@@ -6,23 +6,36 @@ namespace modelvault {
 
 mv_error PatchReader::Open() {
   uint8_t bytes[kPatchHeaderSize];
-  if (source_.size < sizeof(bytes)) return MV_BAD_PATCH;
-  const mv_error error = source_.read(source_.context, 0, bytes, sizeof(bytes));
+  if (source_.size < sizeof(kPatchMagic)) return MV_BAD_PATCH;
+  constexpr uint32_t kMagic = sizeof(kPatchMagic);
+  mv_error error = source_.read(source_.context, 0, bytes, kMagic);
   if (error != MV_OK) return error;
-  if (memcmp(bytes, kPatchMagic, sizeof(kPatchMagic)) != 0) return MV_BAD_PATCH;
+  // A header of another version may be shorter.
+  if (memcmp(bytes, kPatchMagic, kMagic - 1) != 0) return MV_BAD_PATCH;
+  if (bytes[kMagic - 1] != kPatchMagic[kMagic - 1]) return MV_UNKNOWN_VERSION;
+  if (source_.size < sizeof(bytes)) return MV_BAD_PATCH;
+  error = source_.read(source_.context, kMagic, bytes + kMagic, sizeof(bytes) - kMagic);
+  if (error != MV_OK) return error;
   header_.id = LoadLe64(bytes + kPatchChecksumOffset);
   if (header_.id != Xxh64::Of({bytes, kPatchChecksumOffset})) return MV_BAD_PATCH;
   header_.block_size = LoadLe32(bytes + 8);
   header_.old_size = LoadLe32(bytes + 12);
   header_.new_size = LoadLe32(bytes + 16);
   header_.body_size = LoadLe32(bytes + 20);
-  header_.old_digest = LoadLe64(bytes + 24);
-  header_.new_digest = LoadLe64(bytes + 32);
+  header_.old_digest = LoadLe64(bytes + kPatchOldDigestOffset);
+  header_.new_digest = LoadLe64(bytes + kPatchNewDigestOffset);
+  memcpy(header_.vault_id, bytes + kPatchVaultIdOffset, sizeof(header_.vault_id));
+  header_.version = LoadLe64(bytes + kPatchVersionOffset);
+  memcpy(header_.vault_digest, bytes + kPatchVaultDigestOffset, sizeof(header_.vault_digest));
+  const uint32_t flags = LoadLe32(bytes + kPatchFlagsOffset);
+  header_.in_place = flags == kPatchInPlace;
   const uint32_t block = header_.block_size;
   const bool good_block = block >= kMinPatchBlock && block <= kMaxPatchBlock && (block & (block - 1)) == 0;
   const bool good_sizes = header_.old_size > 0 && header_.old_size <= kMaxPatchedSize && header_.new_size > 0 &&
                           header_.new_size <= kMaxPatchedSize && header_.body_size <= source_.size - kPatchHeaderSize;
-  if (!good_block || !good_sizes || LoadLe64(bytes + 40) != 0 || LoadLe64(bytes + 48) != 0) return MV_BAD_PATCH;
+  uint8_t reserved = 0;
+  for (uint32_t at = kPatchReservedOffset; at < kPatchChecksumOffset; ++at) reserved |= bytes[at];
+  if (!good_block || !good_sizes || flags > kPatchInPlace || reserved != 0) return MV_BAD_PATCH;
   position_ = kPatchHeaderSize;
   made_ = 0;
   shift_ = 0;
@@ -73,6 +86,7 @@ mv_error PatchReader::Piece(const mv_region* old, uint8_t* out, uint32_t left, u
   shift_ += (change >> 1) ^ (0 - (change & 1));
   const uint32_t from = made_ + shift_;
   if (size > header_.old_size || from > header_.old_size - size) return MV_BAD_PATCH;
+  if (header_.in_place && from < (made_ & ~(header_.block_size - 1))) return MV_BAD_PATCH;
   return out == nullptr ? MV_OK : mv_region_read(old, from, out, size);
 }
 

@@ -8,9 +8,21 @@
 
 namespace modelvault {
 
-inline constexpr uint8_t kPatchMagic[8] = {'M', 'V', 'P', 'A', 'T', 'C', 'H', 1};
-inline constexpr uint32_t kPatchHeaderSize = 64;
-inline constexpr uint32_t kPatchChecksumOffset = 56;
+// The last byte is the patch format's version.
+inline constexpr uint8_t kPatchMagic[8] = {'M', 'V', 'P', 'A', 'T', 'C', 'H', 2};
+inline constexpr uint32_t kPatchHeaderSize = 128;
+inline constexpr uint32_t kPatchOldDigestOffset = 24;
+inline constexpr uint32_t kPatchNewDigestOffset = 32;
+inline constexpr uint32_t kPatchVaultIdOffset = 40;
+inline constexpr uint32_t kPatchVersionOffset = 56;
+inline constexpr uint32_t kPatchVaultDigestOffset = 64;
+inline constexpr uint32_t kPatchFlagsOffset = 96;
+inline constexpr uint32_t kPatchReservedOffset = 100;
+inline constexpr uint32_t kPatchChecksumOffset = 120;
+inline constexpr uint32_t kPatchVaultIdSize = 16;
+inline constexpr uint32_t kPatchVaultDigestSize = 32;
+// A flag: no block copies what lies before it in the old vault.
+inline constexpr uint32_t kPatchInPlace = 1;
 inline constexpr uint32_t kMinPatchBlock = 256;
 inline constexpr uint32_t kMaxPatchBlock = 1u << 20;
 inline constexpr uint32_t kMaxPatchedSize = 1u << 30;
@@ -31,7 +43,11 @@ struct PatchHeader {
   uint32_t body_size = 0;
   uint64_t old_digest = 0;
   uint64_t new_digest = 0;
-  uint64_t id = 0;  // header_checksum: no two patches have the same.
+  uint8_t vault_id[kPatchVaultIdSize] = {};          // Of the new vault, as its version; zeros: it is not signed.
+  uint64_t version = 0;                              // 0: it is not signed.
+  uint8_t vault_digest[kPatchVaultDigestSize] = {};  // BLAKE2s of the new vault.
+  bool in_place = false;                             // It can be written over the old vault, front to back.
+  uint64_t id = 0;                                   // header_checksum: no two patches have the same.
 };
 
 class PatchReader {
@@ -39,7 +55,8 @@ class PatchReader {
   // `source` must outlive this.
   explicit PatchReader(const PatchSource& source) : source_(source) {}
 
-  // Reads the header. MV_BAD_PATCH: it is none, or damaged; or whatever the source says.
+  // Reads the header. MV_BAD_PATCH: it is none, or damaged; MV_UNKNOWN_VERSION: of another patch format; or whatever
+  // the source says.
   [[nodiscard]] mv_error Open();
   const PatchHeader& header() const { return header_; }
   uint32_t block_count() const;

@@ -1,25 +1,31 @@
 #include "firmware_riscv/update/slot_update.h"
 
-#include "codec/core/xxh64.h"
+#include "firmware_riscv/update/vault_hash.h"
 
 namespace modelvault {
 namespace {
 
 uint32_t Lesser(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
-// XXH64 of a region's first `size` bytes.
-mv_error Digest(const mv_region* region, uint32_t size, ByteSpan buffer, uint64_t* digest) {
-  Xxh64 hash;
+// Adds a region's first `size` bytes.
+template <typename Hash>
+mv_error AddRegion(const mv_region* region, uint32_t size, ByteSpan buffer, Hash* hash) {
   const uint32_t room = Lesser(static_cast<uint32_t>(buffer.size), kMaxPatchBlock);
   for (uint32_t at = 0; at < size;) {
     const uint32_t step = Lesser(size - at, room);
     const mv_error error = mv_region_read(region, at, buffer.data, step);
     if (error != MV_OK) return error;
-    hash.Update({buffer.data, step});
+    hash->Update({buffer.data, step});
     at += step;
   }
-  *digest = hash.Digest();
   return MV_OK;
+}
+
+mv_error Digest(const mv_region* region, uint32_t size, ByteSpan buffer, uint64_t* digest) {
+  Xxh64 hash;
+  const mv_error error = AddRegion(region, size, buffer, &hash);
+  *digest = hash.Digest();
+  return error;
 }
 
 mv_error ReadsAs(const mv_region* region, uint32_t offset, ByteView bytes, bool* same) {
@@ -74,6 +80,10 @@ mv_error Updater<kSteps>::Check(bool* done) {
   const bool fits = header.old_size <= running_->size && header.new_size <= target_->size &&
                     target_->sector_size % header.block_size == 0;
   if (!fits) return MV_BAD_PATCH;
+  if (header.version < state_->least_version()) return MV_ROLLED_BACK;
+  if (host_.vault_id != nullptr && memcmp(host_.vault_id, header.vault_id, sizeof(header.vault_id)) != 0) {
+    return MV_OTHER_VAULT;
+  }
   uint64_t digest = 0;
   mv_error error = Digest(running_, header.old_size, buffer_, &digest);
   if (error != MV_OK || digest == header.old_digest) return error;
@@ -87,13 +97,13 @@ mv_error Updater<kSteps>::Check(bool* done) {
 // Everything that the patch makes, before anything is written.
 template <UpdateSteps kSteps>
 mv_error Updater<kSteps>::CheckBlocks() {
-  Xxh64 hash;
+  VaultHash hash(host_.crypto);
   mv_error error = MV_OK;
   for (uint32_t size = reader_.next_size(); error == MV_OK && size > 0; size = reader_.next_size()) {
     error = reader_.Next(running_, buffer_.data);
     hash.Update({buffer_.data, size});
   }
-  if (error == MV_OK && hash.Digest() != reader_.header().new_digest) error = MV_DIGEST_MISMATCH;
+  if (error == MV_OK) error = hash.Compare(reader_.header());
   return error == MV_OK ? reader_.Open() : error;
 }
 
@@ -160,9 +170,9 @@ mv_error Updater<kSteps>::WriteSectors() {
 template <UpdateSteps kSteps>
 mv_error Updater<kSteps>::Prove(uint64_t* version) {
   if (!kSteps.prove_before_switch) return MV_OK;
-  uint64_t digest = 0;
-  mv_error error = Digest(target_, reader_.header().new_size, buffer_, &digest);
-  if (error == MV_OK && digest != reader_.header().new_digest) error = MV_DIGEST_MISMATCH;
+  VaultHash hash(host_.crypto);
+  mv_error error = AddRegion(target_, reader_.header().new_size, buffer_, &hash);
+  if (error == MV_OK) error = hash.Compare(reader_.header());
   if (error == MV_OK) error = host_.verify(host_.context, target_slot_, version);
   if (error == MV_OK && *version < state_->least_version()) error = MV_ROLLED_BACK;
   return error;

@@ -29,15 +29,17 @@ struct UpdateSlots {
 // `buffer` has room for a block of the patch. A slot's sector is a block or several; with several no sector stays as it
 // is. `report` may be null.
 //
-//   MV_OK              the new vault is active, or was made active by this patch before and runs
-//   MV_BAD_PATCH       the patch is damaged, or does not fit these slots
-//   MV_OTHER_VAULT     it is for another vault than the one that runs
-//   MV_ROLLED_BACK     the new vault's version is below the floor
-//   MV_NOT_FINISHED    nothing was chosen, or the running vault is on trial
+//   MV_OK               the new vault is active, or was made active by this patch before and runs
+//   MV_BAD_PATCH        the patch is damaged, or does not fit these slots
+//   MV_UNKNOWN_VERSION  it is of another patch format
+//   MV_OTHER_VAULT      it is for another vault than the one that runs, or makes one of another id
+//   MV_ROLLED_BACK      the new vault's version is below the floor
+//   MV_NOT_FINISHED     nothing was chosen, or the running vault is on trial
 //   MV_WORKSPACE_TOO_SMALL, MV_CHECKSUM_MISMATCH, MV_DIGEST_MISMATCH, what host.verify() says of the new vault, and
 //   errors of the flash
 //
-// Whatever it is, what runs stays active.
+// Whatever it is, what runs stays active. What the patch's header tells of the new vault is looked at before anything
+// is written, and again of the vault itself before the switch; a patch that can be reread is checked to its last byte.
 template <UpdateSteps kSteps>
 [[nodiscard]] mv_error UpdateSlot(BasicDeviceState<kSteps>* state, const UpdateSlots& slots, const SlotHost& host,
                                   const PatchSource& patch, ByteSpan buffer, UpdateReport* report);

@@ -1,5 +1,6 @@
 // Feeds patches to a board's update. The first byte says how: bit 0, after the header's checksums were made right, and
-// those of the blocks as far as they can be; bit 1, over a line that cannot be read again. The rest is the patch. The
+// those of the blocks as far as they can be; bit 1, over a line that cannot be read again; bit 2, by a board that
+// hashes with BLAKE2s, too. The rest is the patch. The
 // old vault is fixed. Whatever the patch says, the slot that runs stays as it is, and another becomes active only if
 // its bytes have the digest that the patch tells.
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include "codec/split_mix_64.h"
 #include "firmware_riscv/update/slot_update.h"
 #include "tests/fuzz/update_seeds.h"
+#include "vault/crypto.h"
 
 namespace modelvault {
 namespace {
@@ -89,7 +91,8 @@ void Repair(std::vector<uint8_t>* patch, mv_region* old) {
   const std::string& old_vault = OldVault();
   StoreLe32(head + 12, static_cast<uint32_t>(old_vault.size()));
   StoreLe32(head + 20, static_cast<uint32_t>(patch->size() - kPatchHeaderSize));
-  StoreLe64(head + 24, Xxh64::Of({reinterpret_cast<const uint8_t*>(old_vault.data()), old_vault.size()}));
+  StoreLe64(head + kPatchOldDigestOffset,
+            Xxh64::Of({reinterpret_cast<const uint8_t*>(old_vault.data()), old_vault.size()}));
   RepairHeader(patch);
   Input input = {*patch, 0, true};
   const PatchSource source = input.Source();
@@ -98,15 +101,19 @@ void Repair(std::vector<uint8_t>* patch, mv_region* old) {
   std::string made;
   std::vector<uint8_t> block(reader.header().block_size);
   Xxh64 hash;
+  HashState blake;
+  HostCrypto().hash_begin(&blake, nullptr);
   uint32_t begin = kPatchHeaderSize;
   while (const uint32_t size = reader.next_size()) {
     const mv_error error = reader.Next(old, block.data());
     if (error != MV_OK && error != MV_CHECKSUM_MISMATCH) return;
     StoreLe32(patch->data() + begin, static_cast<uint32_t>(Xxh64::Of({block.data(), size})));
     hash.Update({block.data(), size});
+    HostCrypto().hash_add(&blake, block.data(), size);
     begin = input.read_to;
   }
-  StoreLe64(patch->data() + 32, hash.Digest());
+  StoreLe64(patch->data() + kPatchNewDigestOffset, hash.Digest());
+  HostCrypto().hash_end(&blake, patch->data() + kPatchVaultDigestOffset);
   RepairHeader(patch);
 }
 
@@ -125,7 +132,7 @@ void Fuzz(const uint8_t* data, size_t size) {
                            *version = 1;
                            return MV_OK;
                          },
-                         nullptr};
+                         nullptr, nullptr, (data[0] & 4) != 0 ? &HostCrypto() : nullptr};
   DeviceState state(&sectors, nullptr);
   Require(ChooseSlot(&state, host).slot == 0);
   uint8_t buffer[kSector];
@@ -136,7 +143,8 @@ void Fuzz(const uint8_t* data, size_t size) {
   Require((record.active == 1) == (error == MV_OK && record.sequence != 0));
   if (record.active == 0) return;
   const uint32_t made = LoadLe32(input.patch.data() + 16);
-  Require(made <= kSlotSize && Xxh64::Of({slots[1].bytes.data(), made}) == LoadLe64(input.patch.data() + 32));
+  Require(made <= kSlotSize &&
+          Xxh64::Of({slots[1].bytes.data(), made}) == LoadLe64(input.patch.data() + kPatchNewDigestOffset));
 }
 
 }  // namespace

@@ -438,15 +438,22 @@ TEST_F(FormatDocTest, HexDumpsAreFound) {
 
 TEST_F(FormatDocTest, UpdatePatch) {
   const TableRows rows = TableBelow(std::string(From("## 15. Update patch")), "| Offset | Size | Field |");
-  ASSERT_EQ(rows.size(), 9u);
+  ASSERT_EQ(rows.size(), 13u);
   std::vector<std::string> magic;
   for (const uint8_t byte : kPatchMagic) magic.push_back(absl::StrCat(absl::Hex(byte, absl::kZeroPad2)));
   EXPECT_THAT(rows[0][3], HasSubstr(absl::AsciiStrToUpper(absl::StrJoin(magic, " "))));
   EXPECT_THAT(rows[1][3], HasSubstr(absl::StrCat(kMinPatchBlock, " … 2^", Log2(kMaxPatchBlock))));
   EXPECT_THAT(rows[2][3], HasSubstr(absl::StrCat("1 … 2^", Log2(kMaxPatchedSize))));
   EXPECT_THAT(rows[3][3], HasSubstr(absl::StrCat("1 … 2^", Log2(kMaxPatchedSize))));
-  EXPECT_EQ(rows[8][0], absl::StrCat(kPatchChecksumOffset));
-  EXPECT_EQ(rows[8][2], "header_checksum");
+  const std::vector<std::pair<uint32_t, std::string>> fields = {
+      {kPatchOldDigestOffset, "old_digest"},     {kPatchNewDigestOffset, "new_digest"},
+      {kPatchVaultIdOffset, "vault_id"},         {kPatchVersionOffset, "version"},
+      {kPatchVaultDigestOffset, "vault_digest"}, {kPatchFlagsOffset, "flags"},
+      {kPatchReservedOffset, "reserved"},        {kPatchChecksumOffset, "header_checksum"}};
+  for (size_t i = 0; i < fields.size(); ++i) {
+    EXPECT_EQ(rows[5 + i][0], absl::StrCat(fields[i].first));
+    EXPECT_EQ(rows[5 + i][2], fields[i].second);
+  }
   EXPECT_EQ(kPatchHeaderSize, kPatchChecksumOffset + 8);
 }
 

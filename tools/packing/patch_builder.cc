@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "codec/core/xxh64.h"
 #include "firmware_riscv/update/patch_reader.h"
+#include "vault/crypto.h"
 
 namespace modelvault {
 namespace {
@@ -131,6 +132,36 @@ class Matcher {
   size_t shift_ = 0;
 };
 
+// The same with data in the place of copies from before the block that they go to: what lies there is not the old vault
+// any more when they are made.
+std::vector<Run> WithoutPast(const std::vector<Run>& runs, uint32_t block_size) {
+  std::vector<Run> allowed;
+  const auto add = [&](const Run& run) {
+    const bool joins = !allowed.empty() && run.from == Run::kData && allowed.back().from == Run::kData;
+    if (joins) {
+      allowed.back().size += run.size;
+    } else if (run.size > 0) {
+      allowed.push_back(run);
+    }
+  };
+  for (const Run& run : runs) {
+    if (run.from == Run::kData || run.from >= run.begin) {
+      add(run);
+      continue;
+    }
+    const size_t back = run.begin - run.from;
+    for (size_t at = run.begin; at < run.begin + run.size;) {
+      const size_t block = at - at % block_size;
+      const size_t end = std::min(run.begin + run.size, block + block_size);
+      const size_t copied = std::clamp(block + back, at, end);  // What is copied in this block begins here.
+      add({at, copied - at, Run::kData});
+      if (copied < end) add({copied, end - copied, copied - back});
+      at = end;
+    }
+  }
+  return allowed;
+}
+
 // Blocks with their pieces of `runs`.
 std::string Encode(const std::vector<Run>& runs, absl::string_view new_vault, uint32_t block_size, BuiltPatch* patch) {
   std::string body;
@@ -161,15 +192,24 @@ std::string Encode(const std::vector<Run>& runs, absl::string_view new_vault, ui
   return body;
 }
 
-std::string Header(absl::string_view old_vault, absl::string_view new_vault, uint32_t block_size, size_t body_size) {
+std::string Header(absl::string_view old_vault, absl::string_view new_vault, uint32_t block_size, size_t body_size,
+                   const PatchIdentity& identity, PatchKind kind) {
   uint8_t bytes[kPatchHeaderSize] = {};
   std::memcpy(bytes, kPatchMagic, sizeof(kPatchMagic));
   StoreLe32(bytes + 8, block_size);
   StoreLe32(bytes + 12, static_cast<uint32_t>(old_vault.size()));
   StoreLe32(bytes + 16, static_cast<uint32_t>(new_vault.size()));
   StoreLe32(bytes + 20, static_cast<uint32_t>(body_size));
-  StoreLe64(bytes + 24, Xxh64::Of(View(old_vault)));
-  StoreLe64(bytes + 32, Xxh64::Of(View(new_vault)));
+  StoreLe64(bytes + kPatchOldDigestOffset, Xxh64::Of(View(old_vault)));
+  StoreLe64(bytes + kPatchNewDigestOffset, Xxh64::Of(View(new_vault)));
+  static_assert(sizeof(identity.vault_id) == kPatchVaultIdSize);
+  std::memcpy(bytes + kPatchVaultIdOffset, identity.vault_id.data(), kPatchVaultIdSize);
+  StoreLe64(bytes + kPatchVersionOffset, identity.version);
+  HashState hash;
+  HostCrypto().hash_begin(&hash, nullptr);
+  HostCrypto().hash_add(&hash, View(new_vault).data, new_vault.size());
+  HostCrypto().hash_end(&hash, bytes + kPatchVaultDigestOffset);
+  StoreLe32(bytes + kPatchFlagsOffset, kind == PatchKind::kInPlace ? kPatchInPlace : 0);
   StoreLe64(bytes + kPatchChecksumOffset, Xxh64::Of({bytes, kPatchChecksumOffset}));
   return std::string(reinterpret_cast<const char*>(bytes), sizeof(bytes));
 }
@@ -201,7 +241,8 @@ absl::Status Compare(absl::string_view patch, absl::string_view old_vault, absl:
 
 }  // namespace
 
-absl::StatusOr<BuiltPatch> BuildPatch(absl::string_view old_vault, absl::string_view new_vault, uint32_t block_size) {
+absl::StatusOr<BuiltPatch> BuildPatch(absl::string_view old_vault, absl::string_view new_vault, uint32_t block_size,
+                                      const PatchIdentity& identity, PatchKind kind) {
   if (block_size < kMinPatchBlock || block_size > kMaxPatchBlock || (block_size & (block_size - 1)) != 0) {
     return absl::InvalidArgumentError(absl::StrCat("blocks of ", block_size, " bytes: expected a power of two from ",
                                                    kMinPatchBlock, " to ", kMaxPatchBlock));
@@ -212,8 +253,10 @@ absl::StatusOr<BuiltPatch> BuildPatch(absl::string_view old_vault, absl::string_
                                                      " bytes: patches are for at most ", kMaxPatchedSize));
   }
   BuiltPatch patch;
-  const std::string body = Encode(Matcher(old_vault, new_vault).Match(), new_vault, block_size, &patch);
-  patch.bytes = Header(old_vault, new_vault, block_size, body.size()) + body;
+  std::vector<Run> runs = Matcher(old_vault, new_vault).Match();
+  if (kind == PatchKind::kInPlace) runs = WithoutPast(runs, block_size);
+  const std::string body = Encode(runs, new_vault, block_size, &patch);
+  patch.bytes = Header(old_vault, new_vault, block_size, body.size(), identity, kind) + body;
   if (const absl::Status status = Compare(patch.bytes, old_vault, new_vault); !status.ok()) return status;
   return patch;
 }

@@ -10,6 +10,7 @@
 #include "tests/firmware_riscv/update/nor_chip.h"
 #include "tests/firmware_riscv/update/update_campaign.h"
 #include "tools/packing/patch_builder.h"
+#include "vault/crypto.h"
 
 namespace modelvault {
 namespace {
@@ -39,6 +40,12 @@ PatchSource InFlash(std::string* patch) {
           patch, static_cast<uint32_t>(patch->size()), true};
 }
 
+std::string WithHeaderRepaired(std::string patch) {
+  StoreLe64(reinterpret_cast<uint8_t*>(patch.data()) + kPatchChecksumOffset,
+            XXH64(patch.data(), kPatchChecksumOffset, 0));
+  return patch;
+}
+
 class SlotUpdateTest : public testing::Test {
  protected:
   static constexpr uint32_t kSector = 512;
@@ -50,7 +57,7 @@ class SlotUpdateTest : public testing::Test {
     return {[](void* self, unsigned slot, uint64_t* version) {
               return CheckCampaignVault(static_cast<SlotUpdateTest*>(self)->Slot(slot), version);
             },
-            this};
+            this, vault_id_, crypto_};
   }
   std::string Slot(unsigned slot) {
     std::string bytes(kSlotSize, '\0');
@@ -58,7 +65,9 @@ class SlotUpdateTest : public testing::Test {
     return bytes;
   }
   std::string Patch(const std::string& old_vault, const std::string& new_vault, uint32_t block = kSector) {
-    return BuildPatch(old_vault, new_vault, block)->bytes;
+    uint64_t version = 0;
+    static_cast<void>(CheckCampaignVault(new_vault, &version));
+    return BuildPatch(old_vault, new_vault, block, {{}, version})->bytes;
   }
   mv_error Apply(const PatchSource& patch, size_t room = kSector) {
     DeviceState state(&sectors_, nullptr);
@@ -83,6 +92,8 @@ class SlotUpdateTest : public testing::Test {
   mv_region slots_[kSlots] = {chip_.Region(3 * kSector, kSlotSize), chip_.Region(3 * kSector + kSlotSize, kSlotSize)};
   UpdateReport report_;
   bool confirm_ = true;
+  const uint8_t* vault_id_ = nullptr;
+  const Crypto* crypto_ = &HostCrypto();
 };
 
 TEST_F(SlotUpdateTest, TheNewVaultIsStartedOnTrial) {
@@ -180,11 +191,46 @@ TEST_F(SlotUpdateTest, ATrialIsNotOverwrittenNorItsWayBack) {
 TEST_F(SlotUpdateTest, AVaultThatDoesNotVerifyOrIsTooOldIsNotMadeActive) {
   ASSERT_EQ(Apply(Patch(old_, new_)), MV_OK);
   EXPECT_EQ(Apply(Patch(new_, CampaignVault(9, 3000, kDamaged))), MV_CHECKSUM_MISMATCH);
-  EXPECT_EQ(Apply(Patch(new_, CampaignVault(1, 3000))), MV_ROLLED_BACK);
+  // The header may lie about what comes.
+  EXPECT_EQ(Apply(BuildPatch(new_, CampaignVault(1, 3000), kSector, {{}, 3})->bytes), MV_ROLLED_BACK);
   EXPECT_EQ(Boot().version, 2u);
   EXPECT_EQ(Boot().source, SlotSource::kActive);
   ASSERT_EQ(Apply(Patch(new_, CampaignVault(3, 3000))), MV_OK);
   EXPECT_EQ(Boot().version, 3u);
+}
+
+TEST_F(SlotUpdateTest, WhatTheHeaderTellsIsEnoughToRefuse) {
+  ASSERT_EQ(Apply(Patch(old_, new_)), MV_OK);
+  ASSERT_EQ(Apply(Patch(old_, new_)), MV_OK);  // It runs, and is confirmed.
+  const int operations = chip_.operations();
+  EXPECT_EQ(Apply(Patch(new_, CampaignVault(1, 3000))), MV_ROLLED_BACK);
+  const uint8_t own[kPatchVaultIdSize] = {7};
+  const PatchIdentity others = {{8}, 3}, its = {{7}, 3};
+  const std::string third = CampaignVault(3, 3000);
+  vault_id_ = own;
+  EXPECT_EQ(Apply(BuildPatch(new_, third, kSector, others)->bytes), MV_OTHER_VAULT);
+  EXPECT_EQ(Apply(BuildPatch(new_, third, kSector, {{}, 3})->bytes), MV_OTHER_VAULT);
+  EXPECT_EQ(chip_.operations(), operations);
+  EXPECT_EQ(Apply(BuildPatch(new_, third, kSector, its)->bytes), MV_OK);
+}
+
+// A patch that makes all its checksums right, and not the vault that was hashed.
+TEST_F(SlotUpdateTest, TheCryptographicDigestIsComparedBeforeAnythingIsWritten) {
+  std::string patch = Patch(old_, new_);
+  patch[kPatchVaultDigestOffset] = static_cast<char>(patch[kPatchVaultDigestOffset] ^ 1);
+  patch = WithHeaderRepaired(patch);
+  EXPECT_EQ(Apply(patch), MV_DIGEST_MISMATCH);
+  EXPECT_EQ(chip_.operations(), 0);
+  crypto_ = nullptr;  // A board that cannot tell.
+  EXPECT_EQ(Apply(patch), MV_OK);
+}
+
+TEST_F(SlotUpdateTest, OverALineTheDigestIsComparedBeforeTheSwitch) {
+  Line line = {Patch(old_, new_)};
+  line.bytes[kPatchVaultDigestOffset] = static_cast<char>(line.bytes[kPatchVaultDigestOffset] ^ 1);
+  line.bytes = WithHeaderRepaired(line.bytes);
+  EXPECT_EQ(Apply(line.Source()), MV_DIGEST_MISMATCH);
+  EXPECT_EQ(Boot().version, 1u);
 }
 
 // Any bit of the patch: nothing but the new vault is ever made active, and with the whole patch at hand nothing is
@@ -196,7 +242,9 @@ TEST_F(SlotUpdateTest, AnyFlippedBitOfAPatchIsFoundBeforeAnythingIsWritten) {
     std::string flipped = patch;
     flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
     const mv_error error = Apply(flipped);
-    EXPECT_TRUE(error == MV_BAD_PATCH || error == MV_CHECKSUM_MISMATCH || error == MV_DIGEST_MISMATCH) << error;
+    const bool other_format = bit / 8 == sizeof(kPatchMagic) - 1 && error == MV_UNKNOWN_VERSION;
+    EXPECT_TRUE(other_format || error == MV_BAD_PATCH || error == MV_CHECKSUM_MISMATCH || error == MV_DIGEST_MISMATCH)
+        << error;
     ASSERT_EQ(chip_.operations(), 0);
   }
 }
@@ -211,13 +259,42 @@ TEST_F(SlotUpdateTest, AnyTruncationOfAPatchIsFound) {
 
 // A header that says this, made right.
 std::string Header(uint32_t block, uint32_t old_size, uint32_t new_size, uint32_t body) {
-  uint8_t bytes[kPatchHeaderSize] = {'M', 'V', 'P', 'A', 'T', 'C', 'H', 1};
+  uint8_t bytes[kPatchHeaderSize] = {'M', 'V', 'P', 'A', 'T', 'C', 'H', 2};
   StoreLe32(bytes + 8, block);
   StoreLe32(bytes + 12, old_size);
   StoreLe32(bytes + 16, new_size);
   StoreLe32(bytes + 20, body);
-  StoreLe64(bytes + 56, XXH64(bytes, 56, 0));
+  StoreLe64(bytes + kPatchChecksumOffset, XXH64(bytes, kPatchChecksumOffset, 0));
   return std::string(reinterpret_cast<char*>(bytes), sizeof(bytes));
+}
+
+TEST(PatchReaderTest, APatchInPlaceCopiesNothingFromBeforeItsBlock) {
+  const std::string old_vault = CampaignVault(1, 3000);
+  std::string patch = BuildPatch(old_vault, std::string(300, 'x') + old_vault, 512)->bytes;
+  patch[kPatchFlagsOffset] = kPatchInPlace;
+  patch = WithHeaderRepaired(patch);
+  const PatchSource source = InFlash(&patch);
+  PatchReader reader(source);
+  ASSERT_EQ(reader.Open(), MV_OK);
+  EXPECT_EQ(reader.Skip(), MV_OK);  // It begins at the old vault's front.
+  EXPECT_EQ(reader.Skip(), MV_BAD_PATCH);
+}
+
+// The first format's had 64 bytes.
+TEST(PatchReaderTest, PatchesOfOtherVersionsAreToldFromDamagedOnes) {
+  const auto open = [](std::string patch) {
+    const PatchSource source = InFlash(&patch);
+    return PatchReader(source).Open();
+  };
+  std::string first = Header(256, 1, 1, 0).substr(0, 64);
+  first[7] = 1;
+  EXPECT_EQ(open(first), MV_UNKNOWN_VERSION);
+  first[7] = 3;
+  EXPECT_EQ(open(first.substr(0, 8)), MV_UNKNOWN_VERSION);
+  first[7] = 2;
+  EXPECT_EQ(open(first), MV_BAD_PATCH);
+  first[6] = 'h';
+  EXPECT_EQ(open(first), MV_BAD_PATCH);
 }
 
 TEST(PatchReaderTest, HeadersOutOfRangeAreRefused) {
@@ -236,9 +313,15 @@ TEST(PatchReaderTest, HeadersOutOfRangeAreRefused) {
   EXPECT_EQ(open(Header(256, 1, (1 << 30) + 1, 0)), MV_BAD_PATCH);
   EXPECT_EQ(open(Header(256, 1, 1, 1)), MV_BAD_PATCH);
   std::string reserved = Header(256, 1, 1, 0);
-  reserved[47] = 1;
-  StoreLe64(reinterpret_cast<uint8_t*>(reserved.data()) + 56, XXH64(reserved.data(), 56, 0));
-  EXPECT_EQ(open(reserved), MV_BAD_PATCH);
+  for (const size_t place : {size_t{kPatchReservedOffset}, size_t{kPatchChecksumOffset - 1}}) {
+    std::string other = reserved;
+    other[place] = 1;
+    EXPECT_EQ(open(WithHeaderRepaired(other)), MV_BAD_PATCH);
+  }
+  reserved[kPatchFlagsOffset] = 1;
+  EXPECT_EQ(open(WithHeaderRepaired(reserved)), MV_OK);
+  reserved[kPatchFlagsOffset] = 2;
+  EXPECT_EQ(open(WithHeaderRepaired(reserved)), MV_BAD_PATCH);
 }
 
 TEST(PatchReaderTest, PiecesOutOfRangeAreRefused) {

@@ -183,7 +183,8 @@ class CampaignBoard {
   mv_error Update(BasicDeviceState<kSteps>* state, const std::string& offer) {
     static std::map<std::pair<std::string, std::string>, std::string> patches;
     std::string& patch = patches[{runs_, offer}];
-    if (patch.empty()) patch = BuildPatch(runs_, offer, kSector)->bytes;
+    // The header promises too much: what is refused is refused for what was written.
+    if (patch.empty()) patch = BuildPatch(runs_, offer, kSector, {{}, UINT64_MAX})->bytes;
     const PatchSource source = {[](void* text, uint32_t offset, uint8_t* out, uint32_t size) {
                                   std::memcpy(out, static_cast<std::string*>(text)->data() + offset, size);
                                   return MV_OK;

@@ -11,8 +11,8 @@ namespace modelvault {
 namespace {
 
 bool WriteSeed(const std::string& folder, const std::string& name, char how, const std::string& new_vault,
-               uint32_t block) {
-  const absl::StatusOr<BuiltPatch> patch = BuildPatch(SeedOldVault(), new_vault, block);
+               uint32_t block, PatchKind kind = PatchKind::kTwoSlots) {
+  const absl::StatusOr<BuiltPatch> patch = BuildPatch(SeedOldVault(), new_vault, block, {}, kind);
   if (!patch.ok()) return false;
   std::ofstream file(folder + "/" + name, std::ios::binary);
   file << how << patch->bytes;
@@ -28,6 +28,8 @@ bool WriteUpdateSeeds(const std::string& corpus) {
          WriteSeed(folder, "inserted", 1, old_vault.substr(0, 700) + fresh + old_vault.substr(700), 512) &&
          WriteSeed(folder, "moved_small_blocks", 1, old_vault.substr(1200) + fresh + old_vault.substr(0, 1200), 256) &&
          WriteSeed(folder, "line", 3, fresh + old_vault.substr(100, 900), 512) &&
+         WriteSeed(folder, "in_place", 5, old_vault.substr(0, 600) + fresh + old_vault.substr(900), 512,
+                   PatchKind::kInPlace) &&
          WriteSeed(folder, "erased", 1, old_vault.substr(0, 600) + std::string(900, '\xFF') + fresh, 512);
 }
 

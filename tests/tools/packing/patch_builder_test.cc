@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string>
 
+#include "firmware_riscv/update/patch_reader.h"
 #include "tests/status_matchers.h"
 #include "tests/vault/test_vault.h"
 #include "tools/packing/update_cost.h"
@@ -12,7 +13,7 @@
 namespace modelvault {
 namespace {
 
-constexpr size_t kHeader = 64;
+constexpr size_t kHeader = 128;
 // A block that is one copy from where it is: a checksum, a piece of it and no change of distance.
 constexpr size_t kPlainBlock = 4 + 2 + 1;
 
@@ -72,6 +73,48 @@ TEST(PatchBuilderTest, ARunOfAnAnchorAndAStrideIsFoundWhereverItIs) {
   }
 }
 
+// Block by block, as a board with one slot does. What is returned was compared with the new vault by BuildPatch().
+std::string WrittenOver(std::string vault, const std::string& patch) {
+  struct Text {
+    std::string bytes;
+    static mv_error Read(void* self, uint32_t offset, uint8_t* out, uint32_t size) {
+      static_cast<Text*>(self)->bytes.copy(reinterpret_cast<char*>(out), size, offset);
+      return MV_OK;
+    }
+  };
+  Text from = {patch}, over = {std::move(vault)};
+  const PatchSource source = {Text::Read, &from, static_cast<uint32_t>(patch.size()), true};
+  mv_region region = {};
+  region.size = static_cast<uint32_t>(over.bytes.size());
+  region.read = Text::Read;
+  region.context = &over;
+  PatchReader reader(source);
+  EXPECT_EQ(reader.Open(), MV_OK);
+  EXPECT_TRUE(reader.header().in_place);
+  size_t at = 0;
+  for (uint32_t size = reader.next_size(); size > 0; size = reader.next_size()) {
+    std::string block(size, '\0');
+    EXPECT_EQ(reader.Next(&region, reinterpret_cast<uint8_t*>(block.data())), MV_OK);
+    over.bytes.replace(at, size, block);
+    at += size;
+  }
+  return over.bytes.substr(0, at);
+}
+
+TEST(PatchBuilderTest, APatchInPlaceReadsOnlyWhatIsStillThere) {
+  TestRandom random(8);
+  const std::string a = random.Bytes(3000), b = random.Bytes(2000), fresh = random.Bytes(100);
+  for (const std::string& new_vault : {a + b, b, fresh + a + b, b + a, a.substr(0, 1000) + fresh + b}) {
+    absl::StatusOr<BuiltPatch> patch = BuildPatch(a + b, new_vault, 256, {}, PatchKind::kInPlace);
+    ASSERT_TRUE(patch.ok()) << patch.status();
+    EXPECT_EQ(WrittenOver(a + b, patch->bytes), new_vault);
+    EXPECT_EQ(patch->copied_bytes + patch->data_bytes, new_vault.size());
+  }
+  EXPECT_EQ(BuildPatch(a + b, b, 256, {}, PatchKind::kInPlace)->data_bytes, 0u);
+  // By 100 bytes towards the back: so many of each block come from the one before, and all of the last one's 28.
+  EXPECT_EQ(BuildPatch(a, fresh + a, 256, {}, PatchKind::kInPlace)->data_bytes, 12 * 100u + 28);
+}
+
 TEST(PatchBuilderTest, RandomEditsComeOut) {
   TestRandom random(6);
   for (int round = 0; round < 200; ++round) {
@@ -84,7 +127,12 @@ TEST(PatchBuilderTest, RandomEditsComeOut) {
       new_vault.insert(random.Below(new_vault.size() + 1),
                        old_vault.substr(std::min(at, old_vault.size()), random.Below(500)));
     }
-    if (!new_vault.empty()) Build(old_vault, new_vault, 256u << random.Below(4));
+    if (new_vault.empty()) continue;
+    const uint32_t block = 256u << random.Below(4);
+    Build(old_vault, new_vault, block);
+    const absl::StatusOr<BuiltPatch> over = BuildPatch(old_vault, new_vault, block, {}, PatchKind::kInPlace);
+    ASSERT_TRUE(over.ok()) << over.status();
+    EXPECT_EQ(WrittenOver(old_vault + std::string(8192, '\xFF'), over->bytes), new_vault);
   }
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,15 +40,41 @@ absl::StatusOr<std::string> ReadAll(const RandomAccessFile& file) {
   return bytes;
 }
 
-// The bytes of a vault that opens and fits into a slot.
-absl::StatusOr<std::string> ReadVault(Session& session, const std::string& path, uint64_t slot) {
+struct Vault {
+  std::string bytes;
+  PatchIdentity identity;
+};
+
+// A vault that opens and fits into a slot.
+absl::StatusOr<Vault> ReadVault(Session& session, const std::string& path, uint64_t slot) {
   const absl::StatusOr<std::unique_ptr<VaultReader>> vault = VaultReader::Open(session.file_system, path);
   if (!vault.ok()) return vault.status();
   if (const uint64_t size = (*vault)->file().size(); size > slot) {
     return absl::ResourceExhaustedError(absl::StrCat(path, ": ", Grouped(size), " bytes do not fit into a slot of ",
                                                      Grouped(slot), " (see --slot-size)"));
   }
-  return ReadAll((*vault)->file());
+  absl::StatusOr<std::string> bytes = ReadAll((*vault)->file());
+  if (!bytes.ok()) return bytes.status();
+  Vault read = {*std::move(bytes), {}};
+  if (const SignedRoot* const root = (*vault)->root(); root != nullptr) {
+    read.identity.version = root->version;
+    std::copy_n(root->vault_id().data, read.identity.vault_id.size(), read.identity.vault_id.begin());
+  }
+  return read;
+}
+
+// What every board that runs OLD would refuse.
+absl::Status CheckIdentities(const Arguments& arguments, const PatchIdentity& old_vault,
+                             const PatchIdentity& new_vault) {
+  if (old_vault.version == 0) return absl::OkStatus();
+  const std::string what = absl::StrCat(arguments.new_vault, ": no update of ", arguments.old_vault, ": ");
+  if (new_vault.version == 0) return absl::PermissionDeniedError(absl::StrCat(what, "it has no signature"));
+  if (new_vault.vault_id != old_vault.vault_id) {
+    return absl::PermissionDeniedError(absl::StrCat(what, "it has another id (mvault info shows it)"));
+  }
+  if (new_vault.version >= old_vault.version) return absl::OkStatus();
+  return absl::PermissionDeniedError(
+      absl::StrCat(what, "it has version ", new_vault.version, ", before ", old_vault.version));
 }
 
 absl::Status WritePatch(Session& session, const std::string& path, const std::string& bytes) {
@@ -57,9 +84,11 @@ absl::Status WritePatch(Session& session, const std::string& path, const std::st
   return status.ok() ? (*file)->Commit() : status;
 }
 
-Json ToJson(const Arguments& arguments, const BuiltPatch& patch, const UpdateCost& cost) {
+Json ToJson(const Arguments& arguments, const PatchIdentity& identity, const BuiltPatch& patch,
+            const UpdateCost& cost) {
   return {{"old", arguments.old_vault},
           {"new", arguments.new_vault},
+          {"version", identity.version == 0 ? Json(nullptr) : Json(identity.version)},
           {"patch", arguments.output.empty() ? Json(nullptr) : Json(arguments.output)},
           {"patch_bytes", patch.bytes.size()},
           {"copied_bytes", patch.copied_bytes},
@@ -92,10 +121,12 @@ absl::StatusOr<ExitCode> FlashDiff(Session& session, const Arguments& arguments)
   const uint64_t sector = arguments.sector.value_or(kDefaultSector);
   if (sector > UINT32_MAX) return UsageError(session, "--sector: expected a power of two from 256 bytes to 1 MiB");
   const uint64_t slot = arguments.slot.value_or(kBoardPartitionSize);
-  const absl::StatusOr<std::string> old_vault = ReadVault(session, arguments.old_vault, slot);
+  const absl::StatusOr<Vault> old_vault = ReadVault(session, arguments.old_vault, slot);
   if (!old_vault.ok()) return old_vault.status();
-  const absl::StatusOr<std::string> new_vault = ReadVault(session, arguments.new_vault, slot);
+  const absl::StatusOr<Vault> new_vault = ReadVault(session, arguments.new_vault, slot);
   if (!new_vault.ok()) return new_vault.status();
+  const absl::Status identities = CheckIdentities(arguments, old_vault->identity, new_vault->identity);
+  if (!identities.ok()) return identities;
   std::string held;
   if (!arguments.held.empty()) {
     const absl::StatusOr<std::unique_ptr<RandomAccessFile>> file = session.file_system.OpenForRead(arguments.held);
@@ -104,19 +135,20 @@ absl::StatusOr<ExitCode> FlashDiff(Session& session, const Arguments& arguments)
     if (!bytes.ok()) return bytes.status();
     held = *std::move(bytes);
   }
-  const absl::StatusOr<BuiltPatch> patch = BuildPatch(*old_vault, *new_vault, static_cast<uint32_t>(sector));
+  const absl::StatusOr<BuiltPatch> patch =
+      BuildPatch(old_vault->bytes, new_vault->bytes, static_cast<uint32_t>(sector), new_vault->identity);
   if (absl::IsInvalidArgument(patch.status())) {
     return UsageError(session, absl::StrCat("--sector: ", patch.status().message()));
   }
   if (!patch.ok()) return patch.status();
-  const UpdateCost cost =
-      EstimateUpdate(*new_vault, held, old_vault->size(), patch->bytes.size(), static_cast<uint32_t>(sector));
+  const UpdateCost cost = EstimateUpdate(new_vault->bytes, held, old_vault->bytes.size(), patch->bytes.size(),
+                                         static_cast<uint32_t>(sector));
   if (!arguments.output.empty()) {
     const absl::Status status = WritePatch(session, arguments.output, patch->bytes);
     if (!status.ok()) return status;
   }
   if (arguments.json) {
-    session.console.PrintJson(ToJson(arguments, *patch, cost));
+    session.console.PrintJson(ToJson(arguments, new_vault->identity, *patch, cost));
   } else {
     session.console.Print(ToText(*patch, cost, sector));
   }

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "codec/core/bytes.h"
 #include "tests/tools/mvault/cli_models.h"
+#include "tests/tools/mvault/commands/signed_files.h"
 #include "tests/tools/mvault/program_run.h"
 
 namespace modelvault {
@@ -15,7 +16,7 @@ namespace {
 using ::testing::HasSubstr;
 
 // What a patch may take beside what a change brings: its header, and for each sector a checksum and a few pieces.
-constexpr uint64_t kPatchHeader = 64;
+constexpr uint64_t kPatchHeader = 128;
 constexpr uint64_t kPerSector = 16;
 
 class FlashDiffTest : public testing::Test {
@@ -47,6 +48,31 @@ TEST_F(FlashDiffTest, AnAddedVariantCostsAtMostItsBlobIndexManifestAndHeader) {
     EXPECT_EQ(patch, models_.folder().Read("p.mvpatch").size());
     EXPECT_LE(patch, blob + RewrittenBytes("new.mvlt") + kPatchHeader + kPerSector * json["sectors"].get<uint64_t>());
   }
+}
+
+// Boards that run the old one would refuse them.
+TEST(FlashDiffSignedTest, OlderUnsignedAndForeignVaultsAreNoUpdates) {
+  const SignedFiles files;
+  const std::string unsigned_vault = files.File("unsigned.mvlt");
+  std::filesystem::copy_file(files.vault(), unsigned_vault);
+  const std::string other = files.File("other.mvlt");
+  std::filesystem::copy_file(files.vault(), other);
+  ASSERT_THAT(Mvault(Arguments{"sign", other} + files.Secrets({"ann"})), Succeeds());
+  ASSERT_THAT(files.Sign(files.Secrets({"ann"})), Succeeds());
+  const std::string second = files.File("second.mvlt");
+  std::filesystem::copy_file(files.vault(), second);
+  ASSERT_THAT(Mvault(Arguments{"rename", second, "few", "first"} + files.Secrets({"ann"})), Succeeds());
+  const auto diff = [](const std::string& from, const std::string& to) {
+    return Mvault({"flash-diff", from, to, "--json"});
+  };
+  EXPECT_THAT(diff(files.vault(), unsigned_vault), Fails(11, "it has no signature"));
+  EXPECT_THAT(diff(files.vault(), other), Fails(11, "it has another id"));
+  EXPECT_THAT(diff(second, files.vault()), Fails(11, "it has version 1, before 2"));
+  const ProgramRun good = diff(files.vault(), second);
+  ASSERT_THAT(good, Succeeds());
+  EXPECT_EQ(good.Json()["version"], 2);
+  EXPECT_TRUE(diff(unsigned_vault, unsigned_vault).Json()["version"].is_null());
+  EXPECT_THAT(diff(unsigned_vault, second), Succeeds());
 }
 
 TEST_F(FlashDiffTest, WithoutAnOutputNothingIsWritten) {
