@@ -18,6 +18,8 @@ char ReadCharacter();
 // The vault's partition in flash; and the whole bank from there on, where larger vaults than the partition can be
 // measured.
 ByteView VaultPartition();
+// The slots of field updates (docs/porting.md): slot 0 is the partition, and of equal size.
+ByteView VaultSlot(unsigned slot);
 ByteView VaultBank();
 
 // The flash driver, for the sectors of the boot selection.
@@ -64,6 +66,13 @@ const uint8_t* BoardDeviceKey();
 // The sectors of the device's state (boot/device_state.h); and a counter that outlives the flash, null: there is none.
 const mv_region* BoardState();
 const mv_counter* BoardCounter();
+
+// What field updates write, and read patches from.
+struct UpdateFlash {
+  mv_region slots[kSlots];
+  mv_region patch;  // Where whoever writes the flash puts a patch.
+};
+const UpdateFlash& BoardUpdateFlash();
 
 }  // namespace modelvault
 

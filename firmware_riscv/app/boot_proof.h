@@ -17,6 +17,9 @@ class BootProof {
 
   bool is_asked() const { return trust_ != nullptr; }
 
+  // Another vault is the one from now on; it must outlive this.
+  void SetVault(ByteView vault) { vault_ = vault; }
+
   // Before the vault is opened; takes the end of the memory. As mv_prove_vault().
   mv_error ProveVault(mv_fault* fault);
   // The vault was not taken, but its base is.

@@ -3,9 +3,6 @@
 namespace modelvault {
 namespace {
 
-// What reads as a region of no sectors.
-constexpr mv_region kNoState = {};
-
 uint64_t Larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
 // The list's first unit last: until it is there, there is no list.
@@ -27,7 +24,7 @@ mv_error WriteList(ByteView list, const mv_region* sector) {
 
 template <UpdateSteps kSteps>
 BasicDeviceTrust<kSteps>::BasicDeviceTrust(const mv_trust* anchor, const mv_region* state, const mv_counter* counter)
-    : is_asked_(anchor != nullptr), state_(is_asked_ ? state : &kNoState, is_asked_ ? counter : nullptr) {
+    : is_asked_(anchor != nullptr), state_(state, is_asked_ ? counter : nullptr) {
   if (!is_asked_) return;
   trust_ = *anchor;
   trust_.least_version = Larger(anchor->least_version, state_.least_version());
@@ -40,9 +37,10 @@ BasicDeviceTrust<kSteps>::BasicDeviceTrust(const mv_trust* anchor, const mv_regi
 }
 
 template <UpdateSteps kSteps>
-mv_error BasicDeviceTrust<kSteps>::Remember(const mv_proof& proof) {
-  if (!is_asked_ || proof.variants != MV_VERIFIED) return MV_OK;
-  state_.SetProven(state_.record().active, proof.version);
+mv_error BasicDeviceTrust<kSteps>::Remember(unsigned slot, const mv_proof& proof) {
+  if (!is_asked_) return state_.proven() == kNoSlot ? MV_OK : state_.Confirm(0);
+  if (proof.variants != MV_VERIFIED) return MV_OK;
+  state_.SetProven(slot, proof.version);
   mv_error error = state_.Confirm(kSteps.raise_version ? proof.version : 0);
   if (error == MV_OK && kSteps.keep_key_set) error = state_.AcceptKeySet(proof.key_set);
   if (error == MV_OK && kSteps.raise_number) error = state_.RaiseRevocation(proof.revocation);

@@ -11,16 +11,19 @@ namespace modelvault {
 template <UpdateSteps kSteps>
 class BasicDeviceTrust {
  public:
-  // `anchor` is null on a board that takes every vault: then its state is not looked at. `state` and `counter` are as
-  // DeviceState's. All must outlive this.
+  // `anchor` is null on a board that takes every vault: then its state only says which slot is active. `state` and
+  // `counter` are as DeviceState's. All must outlive this.
   BasicDeviceTrust(const mv_trust* anchor, const mv_region* state, const mv_counter* counter);
 
   // Null: nobody.
   const mv_trust* trust() const { return is_asked_ ? &trust_ : nullptr; }
 
-  // A vault that was proven works: from now on none below its version is taken, the key set that has signed it is the
-  // one to trust, and no revocation list below this one. Writes nothing if that is so already.
-  mv_error Remember(const mv_proof& proof);
+  BasicDeviceState<kSteps>* state() { return &state_; }
+
+  // The vault in `slot`, which `proof` is of, works: it is the choice from now on, none below its version is taken, the
+  // key set that has signed it is the one to trust, and no revocation list below this one. Writes nothing if that is so
+  // already. On a board that takes every vault only the choice is written, if ChooseSlot() has made one.
+  mv_error Remember(unsigned slot, const mv_proof& proof);
 
   // Puts `list` (not in `sector`, which is the list's and whole) into the place of the vault's list. It is proven
   // first, so that no list takes the place of another that is not by the same signers and at least as new. From then on

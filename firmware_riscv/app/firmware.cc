@@ -2,6 +2,7 @@
 
 #include "firmware_riscv/app/board.h"
 #include "firmware_riscv/app/print.h"
+#include "vault/format.h"
 
 namespace modelvault {
 namespace {
@@ -22,6 +23,20 @@ const char* SourceName(BootSource source) {
   return "nothing";
 }
 
+const char* SlotSourceName(SlotSource source) {
+  switch (source) {
+    case SlotSource::kNothing:
+      return "nothing";
+    case SlotSource::kActive:
+      return "active";
+    case SlotSource::kTrial:
+      return "trial";
+    case SlotSource::kOther:
+      return "other";
+  }
+  return "nothing";
+}
+
 const char* PassName(Pass pass) {
   switch (pass) {
     case Pass::kVerify:
@@ -38,6 +53,10 @@ const char* PassName(Pass pass) {
 // Errors that say nothing against the model: it runs without an engine.
 bool IsOfEngine(mv_error error, const mv_fault& fault) {
   return error == MV_BAD_NETWORK || error == MV_WORKSPACE_TOO_SMALL || fault.place == MV_PLACE_NETWORK;
+}
+
+mv_error VerifySlot(void* firmware, unsigned slot, uint64_t* version) {
+  return static_cast<Firmware*>(firmware)->OpenSlot(slot, version);
 }
 
 }  // namespace
@@ -61,16 +80,28 @@ void PrintName(ByteView name) {
   }
 }
 
-Firmware::Firmware(ByteView partition, ByteSpan memory, const mv_flash* flash, DeviceTrust* trust, size_t tile_size)
-    : partition_(partition),
+Firmware::Firmware(ByteSpan memory, const mv_flash* flash, DeviceTrust* trust, size_t tile_size)
+    : partition_(VaultSlot(0)),
+      two_slots_(memcmp(VaultSlot(1).data, kVaultMagic, sizeof(kVaultMagic)) == 0),
       memory_(memory),
       tile_size_(tile_size != 0 ? tile_size : MV_DEFAULT_TILE_SIZE),
       engine_tile_size_(tile_size != 0 ? tile_size : MV_ENGINE_TILE_SIZE),
       trust_(trust),
-      proof_(partition, memory, trust->trust()),
+      proof_(partition_, memory, trust->trust()),
       selection_(flash) {}
 
+void Firmware::UseSlot(unsigned slot) {
+  slot_ = slot;
+  partition_ = VaultSlot(slot);
+  proof_.SetVault(partition_);
+}
+
 void Firmware::PrintOpenFailure(const mv_fault& fault) {
+  if (two_slots_) {
+    Print("slot ");
+    PrintNumber(slot_);
+    Print(": ");
+  }
   Print("vault: ");
   Print(mv_error_name(last_error_));
   Print(" in ");
@@ -90,10 +121,48 @@ mv_error Firmware::OpenVault(mv_fault* fault, bool* base_only) {
   return error;
 }
 
-mv_error Firmware::Open() {
+mv_error Firmware::OpenSlot(unsigned slot, uint64_t* version) {
+  UseSlot(slot);
+  loader_ = nullptr;
   mv_fault fault;
   last_error_ = OpenVault(&fault, &base_only_);
   if (last_error_ != MV_OK) PrintOpenFailure(fault);
+  // Where versions are not asked for none is too old.
+  *version = proof_.is_asked() ? proof_.proof().version : UINT64_MAX;
+  return last_error_;
+}
+
+// One of the slots' vaults, open; false: none, or the base of one.
+bool Firmware::Choose() {
+  const SlotHost host = {VerifySlot, this};
+  const SlotChoice choice = ChooseSlot(trust_->state(), host);
+  Print("slot source=");
+  Print(SlotSourceName(choice.source));
+  if (choice.source != SlotSource::kNothing) {
+    Print(" slot=");
+    PrintNumber(choice.slot);
+    Print(" version=");
+    PrintNumber(proof_.is_asked() ? choice.version : 0);
+  }
+  Print("\n");
+  if (choice.source != SlotSource::kNothing) return true;
+  last_error_ = choice.error;
+  return false;
+}
+
+mv_error Firmware::Open() {
+  mv_fault fault = {MV_PLACE_UNKNOWN, 0};
+  uint64_t version;
+  if (!two_slots_) {
+    static_cast<void>(OpenSlot(0, &version));
+  } else if (!Choose()) {
+    // The active one's base may be whole. What opens after all is refused for another reason.
+    const mv_error refused = last_error_;
+    if (OpenSlot(trust_->state()->record().active, &version) == MV_OK) {
+      loader_ = nullptr;
+      last_error_ = refused;
+    }
+  }
   if (base_only_) {
     const mv_error error =
         mv_open_base(partition_.data, partition_.size, memory_.data, memory_.size, &kWatchdog, &loader_, &fault);
@@ -257,7 +326,7 @@ void Firmware::Tell(const BootReport& report) {
 
 // Once a vault has given a model that runs, what is older than it does not come back.
 void Firmware::Remember() {
-  const mv_error error = trust_->Remember(proof_.proof());
+  const mv_error error = trust_->Remember(slot_, proof_.proof());
   if (error == MV_OK) return;
   Print("state: cannot be written: ");
   Print(mv_error_name(error));

@@ -7,6 +7,7 @@
 #include "firmware_riscv/app/restore_pass.h"
 #include "firmware_riscv/boot/boot.h"
 #include "firmware_riscv/boot/boot_selection.h"
+#include "firmware_riscv/boot/slot_boot.h"
 #include "firmware_riscv/engine/modelvault_engine.h"
 #include "firmware_riscv/loader/modelvault_loader.h"
 
@@ -16,11 +17,22 @@ class Firmware {
  public:
   // `tile_size` 0: the defaults.
   // `trust` says whose vaults are started, and is told of those that were.
-  Firmware(ByteView partition, ByteSpan memory, const mv_flash* flash, DeviceTrust* trust, size_t tile_size);
+  Firmware(ByteSpan memory, const mv_flash* flash, DeviceTrust* trust, size_t tile_size);
 
   // Proves the vault, if anybody is trusted, opens it, and says so on the console; where its index is damaged or not
-  // proven, for the base alone. Where this fails there is nothing to boot.
+  // proven, for the base alone. Where this fails there is nothing to boot. Where the second slot has a vault, too, it
+  // is the one that ChooseSlot() chooses; if none can be started, the active one's base. Then a line is for automation:
+  //
+  //   slot source=active|trial|other|nothing slot=N version=N
+  //
+  // Without slot and version where there is none; version 0: nobody is trusted.
   mv_error Open();
+
+  // Proves and opens the vault in this slot, whatever it is; as SlotHost::verify.
+  mv_error OpenSlot(unsigned slot, uint64_t* version);
+  unsigned slot() const { return slot_; }
+  // Of the vault that was opened last; null: nobody is trusted.
+  const mv_proof* proof() const { return proof_.is_asked() ? &proof_.proof() : nullptr; }
 
   // Boots what is selected, or what there is to fall back to, and says so. Where the vault says what its models
   // compute, that is one pass, which loads the engine; else a pass that proves the model and one that uses it. The last
@@ -49,6 +61,8 @@ class Firmware {
   mv_error last_error() const { return last_error_; }
 
  private:
+  void UseSlot(unsigned slot);
+  bool Choose();
   void PrintOpenFailure(const mv_fault& fault);
   mv_error OpenVault(mv_fault* fault, bool* base_only);
   bool Prove(const mv_variant& variant, mv_variant* usable, PassResult* result);
@@ -60,6 +74,8 @@ class Firmware {
   void PrintFailure(const PassResult& failed, const mv_variant& variant, mv_fault fault = {MV_PLACE_UNKNOWN, 0});
 
   ByteView partition_;
+  unsigned slot_ = 0;
+  bool two_slots_;
   ByteSpan memory_;
   size_t tile_size_;
   size_t engine_tile_size_;

@@ -7,6 +7,7 @@
 #include "firmware_riscv/app/measure.h"
 #include "firmware_riscv/app/print.h"
 #include "firmware_riscv/app/straps.h"
+#include "firmware_riscv/app/update.h"
 
 using modelvault::StrapCommand;
 
@@ -23,9 +24,9 @@ int main() {
   if (straps.command == StrapCommand::kAnswer) return modelvault::Answer(straps);
 
   modelvault::DeviceTrust trust(modelvault::BoardTrust(), modelvault::BoardState(), modelvault::BoardCounter());
-  modelvault::Firmware firmware(modelvault::VaultPartition(), modelvault::FreeRam(), modelvault::BoardFlash(), &trust,
-                                straps.tile_size);
+  modelvault::Firmware firmware(modelvault::FreeRam(), modelvault::BoardFlash(), &trust, straps.tile_size);
   mv_error error = firmware.Open();
+  if (straps.command == StrapCommand::kUpdate) return modelvault::Update(&firmware, &trust);
   if (straps.command != StrapCommand::kConsole) error = firmware.Boot();
   if (straps.command == StrapCommand::kBootAndExit) return error == MV_OK ? 0 : 1;
   modelvault::RunConsole(&firmware);

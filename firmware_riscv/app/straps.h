@@ -81,8 +81,9 @@ enum class StrapCommand : uint32_t {
   kMeasure = 2,      // Measure `name`, print one line, leave.
   kBootAndExit = 3,  // Boot the selected variant, then leave.
   kAnswer = 4,       // Load `name`, answer a prompt, print one line (answer.h), leave.
+  kUpdate = 5,       // Apply the patch that lies in flash, print one line (update.h), leave.
 };
-inline constexpr uint32_t kStrapCommandCount = 5;
+inline constexpr uint32_t kStrapCommandCount = 6;
 
 // What kAnswer is to answer.
 struct AnswerStraps {

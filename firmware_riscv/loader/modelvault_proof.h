@@ -22,6 +22,7 @@ extern "C" {
 
 #define MV_DIGEST_SIZE 32u
 #define MV_DEVICE_KEY_SIZE 32u
+#define MV_VAULT_ID_SIZE 16u
 
 /* The cryptographic functions: struct Crypto of vault/core/crypto.h. */
 typedef struct mv_crypto mv_crypto;
@@ -49,8 +50,9 @@ typedef struct mv_proof {
   uint64_t revocation;                        /* The list's number; 0: there is none. */
   uint8_t revocations_digest[MV_DIGEST_SIZE]; /* Of what is signed of it: it is read again for each variant. */
   uint8_t key_set[MV_DIGEST_SIZE];            /* The key set that has signed: the one to trust from now on. */
-  uint32_t base;                              /* MV_VERIFIED: header, MODEL, CHUNKS, BASE and NETWORK are proven. */
-  uint32_t variants;                          /* MV_VERIFIED: INDEX and the revocation list are, too. */
+  uint8_t vault_id[MV_VAULT_ID_SIZE];
+  uint32_t base;     /* MV_VERIFIED: header, MODEL, CHUNKS, BASE and NETWORK are proven. */
+  uint32_t variants; /* MV_VERIFIED: INDEX and the revocation list are, too. */
 } mv_proof;
 
 /* Proves the vault that begins at `vault`, a multiple of 4, as mv_open() takes it: the signatures of SIGNATURE, then,

@@ -309,6 +309,7 @@ mv_error mv_prove_vault(const uint8_t* vault, size_t vault_size, const mv_trust*
   status = its.ProveSections(fault);
   if (status != CoreStatus::kOk && fault->place != MV_PLACE_INDEX) return ToError(status);
   proof->version = its.root.version;
+  memcpy(proof->vault_id, its.root.vault_id().data, sizeof(proof->vault_id));
   proof->base = MV_VERIFIED;
   if (status != CoreStatus::kOk) return ToError(status);
   *fault = {MV_PLACE_REVOCATIONS, 0};

@@ -63,7 +63,7 @@ mv_region Region(const uint8_t* begin, uint32_t size) {
 uint8_t* Buffer() { return reinterpret_cast<uint8_t*>(reinterpret_cast<uintptr_t>(_arena_end) - kBufferSize); }
 
 // Opens the vault and compares all that is stored of its base and variants.
-mv_error Verify(void*, unsigned slot, uint64_t* version) {
+mv_error VerifySlot(void*, unsigned slot, uint64_t* version) {
   *version = 0;
   const mv_watchdog watchdog = {FeedWatchdog, nullptr};
   mv_loader* loader;
@@ -84,7 +84,7 @@ int Run() {
   static constexpr const char* kSources[] = {"nothing", "active", "trial", "other"};
   const mv_region sectors = Region(kState, kStateSectors * kSectorSize);
   const mv_region slots[kSlots] = {Region(kSlot[0], kMebibyte), Region(kSlot[1], kMebibyte)};
-  const SlotHost host = {Verify, nullptr};
+  const SlotHost host = {VerifySlot, nullptr};
   DeviceState state(&sectors, nullptr);
   const SlotChoice choice = ChooseSlot(&state, host);
   Print("start slot=", choice.slot);

@@ -8,7 +8,7 @@ extern "C" {
 extern const uint8_t _straps[];
 extern const uint8_t _vault_start[];
 extern const uint8_t _vault_partition_size[], _vault_bank_size[];  // Addresses that are sizes.
-extern const uint8_t _selection_start[], _state_start[];
+extern const uint8_t _selection_start[], _state_start[], _second_slot_start[], _patch_start[];
 extern const uint32_t _stack_bottom[];
 extern const uint32_t _stack_top[];
 extern const uint8_t _ram_code_start[], _ram_code_end[];
@@ -43,14 +43,19 @@ const mv_flash kFlash = {{_selection_start, _selection_start + kSectorSize},
                          /*invalidate=*/nullptr,
                          FeedWatchdog};
 
-mv_error ReadFlash(void*, uint32_t offset, uint8_t* out, uint32_t size) {
-  memcpy(out, _state_start + offset, size);
+// Of all regions the context is where they begin.
+mv_error ReadFlash(void* begin, uint32_t offset, uint8_t* out, uint32_t size) {
+  memcpy(out, static_cast<const uint8_t*>(begin) + offset, size);
   return MV_OK;
 }
-mv_error EraseFlash(void*, uint32_t offset) { return CfiEraseAt(_state_start + offset); }
-mv_error ProgramFlash(void*, uint32_t offset, const uint8_t* unit) { return CfiProgramAt(_state_start + offset, unit); }
-const mv_region kState = {
-    kStateSectors * kSectorSize, kSectorSize, ReadFlash, EraseFlash, ProgramFlash, FeedWatchdog, nullptr};
+mv_error EraseFlash(void* begin, uint32_t offset) { return CfiEraseAt(static_cast<const uint8_t*>(begin) + offset); }
+mv_error ProgramFlash(void* begin, uint32_t offset, const uint8_t* unit) {
+  return CfiProgramAt(static_cast<const uint8_t*>(begin) + offset, unit);
+}
+constexpr mv_region Region(const uint8_t* begin, uint32_t size) {
+  return {size, kSectorSize, ReadFlash, EraseFlash, ProgramFlash, FeedWatchdog, const_cast<uint8_t*>(begin)};
+}
+constexpr uint32_t kMebibyte = 1u << 20;
 
 }  // namespace
 
@@ -68,7 +73,20 @@ ByteView VaultBank() { return {_vault_start, reinterpret_cast<size_t>(_vault_ban
 
 const mv_flash* BoardFlash() { return &kFlash; }
 
-const mv_region* BoardState() { return &kState; }
+const mv_region* BoardState() {
+  static constexpr mv_region region = Region(_state_start, kStateSectors * kSectorSize);
+  return &region;
+}
+
+const UpdateFlash& BoardUpdateFlash() {
+  static constexpr UpdateFlash flash = {{Region(_vault_start, kMebibyte), Region(_second_slot_start, kMebibyte)},
+                                        Region(_patch_start, kMebibyte)};
+  return flash;
+}
+
+ByteView VaultSlot(unsigned slot) {
+  return {slot == 0 ? _vault_start : _second_slot_start, reinterpret_cast<size_t>(_vault_partition_size)};
+}
 
 const mv_counter* BoardCounter() { return nullptr; }
 

@@ -255,7 +255,7 @@ class TrustingBoard {
     const bool whole_list = proof_.variants == MV_VERIFIED && chip_.IsSound(kListBegin, kSector);
     if (!attacked && whole_list && runs != before_ && runs != chapter.runs) ++harm->lost;
 
-    if (trust.Remember(proof_) != MV_OK) return false;
+    if (trust.Remember(0, proof_) != MV_OK) return false;
     if (proof_.variants == MV_VERIFIED) {
       version_ = std::max(version_, proof_.version);
       revocation_ = std::max(revocation_, proof_.revocation);

@@ -6,6 +6,7 @@
 
 // The templates' bodies, for other steps than the firmware's.
 #include "firmware_riscv/boot/device_state.cc"
+#include "firmware_riscv/boot/device_state_update.cc"
 #include "firmware_riscv/boot/slot_boot.cc"
 #include "firmware_riscv/update/slot_update.cc"
 #include "tests/firmware_riscv/update/update_campaign.h"

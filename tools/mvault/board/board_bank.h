@@ -12,6 +12,10 @@ namespace modelvault {
 
 // The vault's partition (firmware_riscv/virt_rv32/virt_128k.ld), behind which the sectors of the boot selection lie.
 inline constexpr uint64_t kBoardPartitionSize = 1 << 20;
+// Of field updates: the slots, each as large as the partition, and where a patch is put.
+inline constexpr uint64_t kBoardSlotOffset[2] = {0, 3 << 20};
+inline constexpr uint64_t kBoardPatchOffset = 4 << 20;
+inline constexpr uint64_t kBoardPatchRoom = 1 << 20;
 
 // The bank from its front on, with `vault`, of at most kBoardPartitionSize bytes, and `name` (at most MV_MAX_NAME_SIZE
 // bytes; empty: the base) selected and confirmed.
