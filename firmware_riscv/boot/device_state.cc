@@ -33,7 +33,7 @@ void StoreBody(const DeviceRecord& record, uint8_t* body) {
 bool LoadBody(const uint8_t* body, DeviceRecord* record) {
   if (LoadLe32(body) != kStateMagic || LoadLe32(body + 12) != MV_SELECTION_UNIT) return false;
   if (LoadLe64(body + kStateChecksumOffset) != Xxh64::Of({body, kStateChecksumOffset})) return false;
-  if (body[16] > static_cast<uint8_t>(SlotPhase::kUpdating) || body[17] >= kSlots || body[18] > 1) return false;
+  if (body[16] > static_cast<uint8_t>(SlotPhase::kInPlace) || body[17] >= kSlots || body[18] > 1) return false;
   record->sequence = LoadLe32(body + 4);
   record->base = LoadLe32(body + 8);
   record->phase = static_cast<SlotPhase>(body[16]);
@@ -199,6 +199,7 @@ mv_error BasicDeviceState<kSteps>::MarkAttempt() {
 template <UpdateSteps kSteps>
 mv_error BasicDeviceState<kSteps>::Confirm(uint64_t least_version) {
   if (proven_ == kNoSlot || least_version > proven_version_) return MV_NOT_FINISHED;
+  if (record_.phase == SlotPhase::kInPlace) return MV_NOT_FINISHED;
   const bool runs_active = proven_ == record_.active;
   DeviceRecord next = record_;
   if (least_version > next.least_version) next.least_version = least_version;

@@ -10,14 +10,16 @@
 //        4     4  sequence, from 1: the newest record has the largest (flash wears out long before it ends)
 //        8     4  base: the sequence of a record that was known to be whole when this one was begun; 0: none was
 //       12     4  the unit's size
-//       16     1  phase: 0 stable, 1 trial (the active slot is new), 2 updating (the other slot is being written)
+//       16     1  phase: 0 stable, 1 trial (the active slot is new), 2 updating (the other slot is being written), 3 in
+//                 place (the active slot is being written: nothing starts before that is done)
 //       17     1  active slot, 0 or 1
 //       18     1  1: the other slot is whole, as it was when it was active; else 0
 //       19     1  zero
-//       20     4  count: updating: sectors of the other slot that are done; trial: attempts so far
+//       20     4  count: updating: sectors of the other slot that are done; trial: attempts so far; in place: steps
+//                 that are done (update/in_place_update.h)
 //       24     8  least_version: no vault of a lower version is started
 //       32     8  least_revocation: no revocation list of a lower number is taken
-//       40     8  patch: updating: the header_checksum of the patch; else zero
+//       40     8  patch: updating, in place: the header_checksum of the patch; else zero
 //       48    32  key set: the digest of the newest that was accepted; zeros: none
 //       88     8  XXH64 of all bytes before it; the bytes before it that no field has are 0xFF
 //       96        marks, a unit each, to the sector's end: u32 0x4B52414D ("MARK"), u32 count, XXH64 of these 8 bytes
@@ -54,7 +56,7 @@ inline constexpr uint32_t kMaxSlotAttempts = 3;
 inline constexpr unsigned kSlots = 2;
 inline constexpr unsigned kNoSlot = kSlots;
 
-enum class SlotPhase : uint8_t { kStable = 0, kTrial = 1, kUpdating = 2 };
+enum class SlotPhase : uint8_t { kStable = 0, kTrial = 1, kUpdating = 2, kInPlace = 3 };
 
 struct DeviceRecord {
   uint32_t sequence = 0;  // 0: there is no record, and the rest is as on a new board.
@@ -102,12 +104,17 @@ class BasicDeviceState {
   // otherwise from the front. *trusted: what the slot holds is the whole vault that was active before, so that what
   // reads as it should there can stay. Not while a vault on trial runs: it would lose what there is to fall back to.
   [[nodiscard]] mv_error BeginUpdate(uint64_t patch, bool* trusted);
-  // Its first `count` sectors are done.
+  // Its first `count` sectors are done; or so many steps of an update in place.
   [[nodiscard]] mv_error MarkProgress(uint32_t count);
   // None of it is, although all was written: it did not verify.
   [[nodiscard]] mv_error RestartUpdate();
   // The slot that was written holds a verified vault of this version: it is active from the next start on, on trial.
   [[nodiscard]] mv_error Switch(uint64_t version);
+
+  // The active slot, which runs, will be written, by this patch; or goes on to be, before anything was proven.
+  [[nodiscard]] mv_error BeginInPlace(uint64_t patch);
+  // It is all written.
+  [[nodiscard]] mv_error EndInPlace();
 
   // What runs has proven good: it is the choice from now on, and `least_version`, at most its own version, the floor if
   // it is higher than today's. Writes nothing if all of that is so already, and known to be.

@@ -8,6 +8,10 @@ SlotChoice ChooseSlot(BasicDeviceState<kSteps>* state, const SlotHost& host) {
   const bool trial = record.phase == SlotPhase::kTrial;
   const bool given_up = trial && record.count >= kMaxSlotAttempts;
   SlotChoice choice;
+  if (record.phase == SlotPhase::kInPlace && kSteps.finish_first) {
+    choice.error = MV_NOT_FINISHED;
+    return choice;
+  }
   for (unsigned i = 0; i < kSlots; ++i) {
     const bool is_active = (i == 0) != given_up;
     // What is being written may read well now and not later.

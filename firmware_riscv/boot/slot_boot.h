@@ -7,6 +7,8 @@
 
 namespace modelvault {
 
+class PatchReader;  // update/patch_reader.h
+
 // What is known of vaults, which these files do not look into.
 struct SlotHost {
   // Whether the vault in `slot` is whole: all its checksums and, where the board asks for them, its signatures. Sets
@@ -18,6 +20,9 @@ struct SlotHost {
   const uint8_t* vault_id = nullptr;
   // The functions that hash, ready; null: there are none, and XXH64 has to do. Not called any more once verify() was.
   const Crypto* crypto = nullptr;
+  // Whether what an open patch makes out of `running` would be started, before anything is written: for patches that
+  // can be reread. `buffer` has room for a block. Null: that is seen when it is written.
+  mv_error (*prove)(void* context, PatchReader* reader, const mv_region* running, ByteSpan buffer) = nullptr;
 };
 
 enum class SlotSource : uint8_t {
@@ -34,7 +39,8 @@ struct SlotChoice {
   mv_error error = MV_NOT_FOUND;  // With kNothing: why the last one cannot be started.
 };
 
-// Tells `state` what was proven. Writes a mark where a trial begins, and nothing else.
+// Tells `state` what was proven. Writes a mark where a trial begins, and nothing else. While an update in place is not
+// finished (update/in_place_update.h) there is nothing to start: MV_NOT_FINISHED.
 template <UpdateSteps kSteps>
 SlotChoice ChooseSlot(BasicDeviceState<kSteps>* state, const SlotHost& host);
 

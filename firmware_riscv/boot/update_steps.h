@@ -23,6 +23,11 @@ struct UpdateSteps {
   bool rewrite_after_cut = true;    // After a cut no sector is left alone because it reads as it should.
   bool mark_after_sector = true;    // Progress is marked behind the sector, not before it.
   bool prove_before_switch = true;  // The new vault is verified before the switch.
+  // Of an update in place (in_place_update.h); record_first, forget_marks and mark_after_sector are steps of it, too.
+  bool finish_first = true;      // Nothing starts while the vault is being written.
+  bool check_whole = true;       // All that the patch makes is checked before the first erase.
+  bool stage_sector = true;      // A sector's new contents are whole in the spare sector before it is erased.
+  bool mark_when_staged = true;  // That is marked behind it, not before it.
   // Of revocations, and of vaults that somebody puts into their place (app/device_trust.h):
   bool prove_list = true;     // A list is proven before the sector of the one before is erased.
   bool raise_number = true;   // The number of a list that is taken, or was booted with, is remembered.

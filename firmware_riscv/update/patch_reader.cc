@@ -6,15 +6,15 @@ namespace modelvault {
 
 mv_error PatchReader::Open() {
   uint8_t bytes[kPatchHeaderSize];
-  if (source_.size < sizeof(kPatchMagic)) return MV_BAD_PATCH;
+  if (source_->size < sizeof(kPatchMagic)) return MV_BAD_PATCH;
   constexpr uint32_t kMagic = sizeof(kPatchMagic);
-  mv_error error = source_.read(source_.context, 0, bytes, kMagic);
+  mv_error error = source_->read(source_->context, 0, bytes, kMagic);
   if (error != MV_OK) return error;
   // A header of another version may be shorter.
   if (memcmp(bytes, kPatchMagic, kMagic - 1) != 0) return MV_BAD_PATCH;
   if (bytes[kMagic - 1] != kPatchMagic[kMagic - 1]) return MV_UNKNOWN_VERSION;
-  if (source_.size < sizeof(bytes)) return MV_BAD_PATCH;
-  error = source_.read(source_.context, kMagic, bytes + kMagic, sizeof(bytes) - kMagic);
+  if (source_->size < sizeof(bytes)) return MV_BAD_PATCH;
+  error = source_->read(source_->context, kMagic, bytes + kMagic, sizeof(bytes) - kMagic);
   if (error != MV_OK) return error;
   header_.id = LoadLe64(bytes + kPatchChecksumOffset);
   if (header_.id != Xxh64::Of({bytes, kPatchChecksumOffset})) return MV_BAD_PATCH;
@@ -32,7 +32,7 @@ mv_error PatchReader::Open() {
   const uint32_t block = header_.block_size;
   const bool good_block = block >= kMinPatchBlock && block <= kMaxPatchBlock && (block & (block - 1)) == 0;
   const bool good_sizes = header_.old_size > 0 && header_.old_size <= kMaxPatchedSize && header_.new_size > 0 &&
-                          header_.new_size <= kMaxPatchedSize && header_.body_size <= source_.size - kPatchHeaderSize;
+                          header_.new_size <= kMaxPatchedSize && header_.body_size <= source_->size - kPatchHeaderSize;
   uint8_t reserved = 0;
   for (uint32_t at = kPatchReservedOffset; at < kPatchChecksumOffset; ++at) reserved |= bytes[at];
   if (!good_block || !good_sizes || flags > kPatchInPlace || reserved != 0) return MV_BAD_PATCH;
@@ -52,7 +52,7 @@ uint32_t PatchReader::next_size() const {
 // Null `out`: passed over.
 mv_error PatchReader::ReadBytes(uint8_t* out, uint32_t size) {
   if (size > header_.body_size - (position_ - kPatchHeaderSize)) return MV_BAD_PATCH;
-  const mv_error error = out == nullptr ? MV_OK : source_.read(source_.context, position_, out, size);
+  const mv_error error = out == nullptr ? MV_OK : source_->read(source_->context, position_, out, size);
   position_ += size;
   return error;
 }

@@ -27,13 +27,13 @@ inline constexpr uint32_t kMinPatchBlock = 256;
 inline constexpr uint32_t kMaxPatchBlock = 1u << 20;
 inline constexpr uint32_t kMaxPatchedSize = 1u << 30;
 
-// Where a patch comes from: a part of flash, or a line it is sent over. Reads come in ascending order, a byte or a run
-// of bytes at a time, and may leave bytes out.
+// Where a patch comes from: a part of flash, or a line it is sent over. Reads of a line come in ascending order, a byte
+// or a run of bytes at a time, and may leave bytes out.
 struct PatchSource {
   mv_error (*read)(void* context, uint32_t offset, uint8_t* out, uint32_t size);
   void* context;
   uint32_t size;    // Bytes there are at most; UINT32_MAX where only the patch itself can tell.
-  bool rereadable;  // Whether reads may begin at the front again: then all of it is checked before anything is written.
+  bool rereadable;  // Whether reads may go back: then all of it is checked before anything is written.
 };
 
 struct PatchHeader {
@@ -52,8 +52,8 @@ struct PatchHeader {
 
 class PatchReader {
  public:
-  // `source` must outlive this.
-  explicit PatchReader(const PatchSource& source) : source_(source) {}
+  // `source` must outlive this. A copy of a reader goes on from where the reader was, if the source can be reread.
+  explicit PatchReader(const PatchSource& source) : source_(&source) {}
 
   // Reads the header. MV_BAD_PATCH: it is none, or damaged; MV_UNKNOWN_VERSION: of another patch format; or whatever
   // the source says.
@@ -74,7 +74,7 @@ class PatchReader {
   mv_error ReadVarint(uint32_t* out);
   mv_error Piece(const mv_region* old, uint8_t* out, uint32_t left, uint32_t* made);
 
-  const PatchSource& source_;
+  const PatchSource* source_;
   PatchHeader header_;
   uint32_t position_ = 0;  // In the patch.
   uint32_t made_ = 0;      // Bytes of the new vault so far.

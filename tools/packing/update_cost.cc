@@ -23,19 +23,21 @@ uint64_t UnitsIn(absl::string_view sector) {
 }  // namespace
 
 UpdateCost EstimateUpdate(absl::string_view new_vault, absl::string_view held, uint64_t old_size, uint64_t patch_size,
-                          uint32_t sector_size) {
+                          uint32_t sector_size, PatchKind kind) {
+  const uint64_t copies = kind == PatchKind::kInPlace ? 2 : 1;
   UpdateCost cost;
   for (size_t at = 0; at < new_vault.size(); at += sector_size) {
     const absl::string_view sector = new_vault.substr(at, sector_size);
     ++cost.sectors;
     if (at < held.size() && held.substr(at, sector.size()) == sector) continue;
     ++cost.written;
-    cost.programs += UnitsIn(sector);
+    cost.programs += copies * UnitsIn(sector);
   }
   const uint64_t marks = (sector_size - kStateBodySize) / MV_SELECTION_UNIT;
-  const uint64_t records = kRecords + cost.sectors / std::max<uint64_t>(marks, 1);
-  cost.programs += cost.sectors + records * (kStateBodySize / MV_SELECTION_UNIT + 1);
-  cost.erases = cost.written + records * (kStateSectors - 1);
+  const uint64_t steps = copies == 1 ? cost.sectors : copies * cost.written;
+  const uint64_t records = kRecords + steps / std::max<uint64_t>(marks, 1);
+  cost.programs += steps + records * (kStateBodySize / MV_SELECTION_UNIT + 1);
+  cost.erases = copies * cost.written + records * (kStateSectors - 1);
   const bool large = sector_size % kLargeErase == 0;
   const uint64_t pieces =
       cost.erases * (large ? sector_size / kLargeErase : (sector_size + kSmallErase - 1) / kSmallErase);

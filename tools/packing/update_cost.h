@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "absl/strings/string_view.h"
+#include "tools/packing/patch_builder.h"
 
 namespace modelvault {
 
@@ -34,9 +35,10 @@ struct UpdateCost {
   double uart_s = 0;  // For the patch to come at 115,200 baud.
 };
 
-// `held`: what the slot that is written holds; empty: unknown.
+// `held`: what the slot that is written holds; empty: unknown. In place that is the old vault, and what is written is
+// written to the spare sector first.
 UpdateCost EstimateUpdate(absl::string_view new_vault, absl::string_view held, uint64_t old_size, uint64_t patch_size,
-                          uint32_t sector_size);
+                          uint32_t sector_size, PatchKind kind = PatchKind::kTwoSlots);
 
 }  // namespace modelvault
 

@@ -79,6 +79,7 @@ struct Chapter {
   uint64_t runs = 0;        // The version that runs in the end.
   uint8_t key_set = 0;      // Its bytes, where they are to change.
   uint64_t revocation = 0;  // Likewise.
+  bool bad_patch = false;   // The patch to it is damaged.
 };
 
 template <UpdateSteps kSteps>
@@ -225,11 +226,9 @@ struct CampaignOptions {
   bool to_first_harm = false;
 };
 
-template <UpdateSteps kSteps>
+template <typename Board>
 class Campaign {
  public:
-  using Board = CampaignBoard<kSteps>;
-
   explicit Campaign(const CampaignOptions& options) : options_(options) {}
 
   Harm Run(const std::vector<Chapter>& life) {

@@ -8,7 +8,10 @@
 #include "firmware_riscv/boot/device_state.cc"
 #include "firmware_riscv/boot/device_state_update.cc"
 #include "firmware_riscv/boot/slot_boot.cc"
+#include "firmware_riscv/update/in_place_update.cc"
+#include "firmware_riscv/update/patch_check.cc"
 #include "firmware_riscv/update/slot_update.cc"
+#include "tests/firmware_riscv/update/in_place_campaign.h"
 #include "tests/firmware_riscv/update/update_campaign.h"
 
 namespace modelvault {
@@ -18,7 +21,7 @@ bool Whole() { return std::getenv("MODELVAULT_WHOLE_CAMPAIGN") != nullptr; }
 
 template <UpdateSteps kSteps>
 Harm RunCampaign(const std::vector<Chapter>& life, const CampaignOptions& options) {
-  return Campaign<kSteps>(options).Run(life);
+  return Campaign<CampaignBoard<kSteps>>(options).Run(life);
 }
 
 TEST(UpdatePowerTest, ACutAtAnyFlashOperationHarmsNothing) {
@@ -42,6 +45,26 @@ TEST(UpdatePowerTest, TwoCutsAnywhereInChangesOfTheStateHarmNothing) {
   std::cout << harm << "\n";
   EXPECT_EQ(harm.total(), 0) << harm;
   EXPECT_GT(harm.cuts, 1000);
+}
+
+template <UpdateSteps kSteps>
+Harm RunInPlace(const CampaignOptions& options) {
+  return Campaign<InPlaceBoard<kSteps>>(options).Run(InPlaceLife());
+}
+
+TEST(InPlacePowerTest, ACutAtAnyFlashOperationHarmsNothing) {
+  const Harm harm = RunInPlace<kAllSteps>({.stride = Whole() ? 1 : 3});
+  std::cout << harm << "\n";
+  EXPECT_EQ(harm.total(), 0) << harm;
+  EXPECT_GT(harm.cuts, 500);
+}
+
+TEST(InPlacePowerTest, ASecondCutHarmsNothing) {
+  const Harm harm =
+      RunInPlace<kAllSteps>({.stride = Whole() ? 1 : 17, .second_stride = Whole() ? 1 : 13, .all_moods = false});
+  std::cout << harm << "\n";
+  EXPECT_EQ(harm.total(), 0) << harm;
+  EXPECT_GT(harm.cuts, 500);
 }
 
 // Each of these leaves out one step, and the campaign ends where it sees the harm.
@@ -92,6 +115,39 @@ TEST(UpdateStepsTest, ProgressIsMarkedBehindASector) {
 
 TEST(UpdateStepsTest, TheNewVaultIsProvenBeforeTheSwitch) {
   EXPECT_GT(Harmed<UpdateSteps{.prove_before_switch = false}>(), 0);
+}
+
+template <UpdateSteps kSteps>
+int HarmedInPlace(int second_stride = 0, int begin = 0) {
+  return RunInPlace<kSteps>({.begin = begin, .second_stride = second_stride, .to_first_harm = true}).total();
+}
+
+TEST(InPlaceStepsTest, TheJournalIsOpenedBeforeTheFirstErase) {
+  EXPECT_GT(HarmedInPlace<UpdateSteps{.record_first = false}>(), 0);
+}
+
+TEST(InPlaceStepsTest, NothingStartsBeforeTheUpdateIsDone) {
+  EXPECT_GT(HarmedInPlace<UpdateSteps{.finish_first = false}>(), 0);
+}
+
+TEST(InPlaceStepsTest, AllThatThePatchMakesIsCheckedFirst) {
+  EXPECT_GT(HarmedInPlace<UpdateSteps{.check_whole = false}>(), 0);
+}
+
+TEST(InPlaceStepsTest, ASectorIsStagedBeforeItIsErased) {
+  EXPECT_GT(HarmedInPlace<UpdateSteps{.stage_sector = false}>(), 0);
+}
+
+TEST(InPlaceStepsTest, ThatASectorIsStagedIsMarkedBehindIt) {
+  EXPECT_GT(HarmedInPlace<UpdateSteps{.mark_when_staged = false}>(), 0);
+}
+
+TEST(InPlaceStepsTest, ThatASectorIsDoneIsMarkedBehindIt) {
+  EXPECT_GT(HarmedInPlace<UpdateSteps{.mark_after_sector = false}>(), 0);
+}
+
+TEST(InPlaceStepsTest, WhatAMarkWasTakenForIsRecordedBeforeItIsReliedOn) {
+  EXPECT_GT(HarmedInPlace<UpdateSteps{.forget_marks = false}>(1, 30), 0);  // The first mark.
 }
 
 }  // namespace

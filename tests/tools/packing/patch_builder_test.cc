@@ -163,6 +163,10 @@ TEST(UpdateCostTest, ErasesAndProgramsAreCounted) {
   EXPECT_EQ(some.sectors, 4u);
   EXPECT_EQ(some.written, 1u);
   EXPECT_EQ(some.erases, 1u + 6);
+  const UpdateCost over = EstimateUpdate(vault, held, 10000, 1152, 4096, PatchKind::kInPlace);
+  EXPECT_EQ(over.written, 1u);
+  EXPECT_EQ(over.erases, 2u + 6);
+  EXPECT_EQ(over.programs, 2u + 3 * 4);  // Its second sector is erased: marks alone.
 }
 
 TEST(UpdateCostTest, LargeSectorsAreErasedInLargePieces) {

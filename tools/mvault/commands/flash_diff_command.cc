@@ -90,6 +90,7 @@ Json ToJson(const Arguments& arguments, const PatchIdentity& identity, const Bui
           {"new", arguments.new_vault},
           {"version", identity.version == 0 ? Json(nullptr) : Json(identity.version)},
           {"patch", arguments.output.empty() ? Json(nullptr) : Json(arguments.output)},
+          {"slots", arguments.slots},
           {"patch_bytes", patch.bytes.size()},
           {"copied_bytes", patch.copied_bytes},
           {"data_bytes", patch.data_bytes},
@@ -113,10 +114,9 @@ std::string ToText(const BuiltPatch& patch, const UpdateCost& cost, uint64_t sec
 }
 
 absl::StatusOr<ExitCode> FlashDiff(Session& session, const Arguments& arguments) {
-  if (arguments.slots < 2) {
-    return absl::ResourceExhaustedError(
-        "--slots: an update takes two: the new vault is made out of the old one, which must stay whole until the new "
-        "one is proven");
+  const PatchKind kind = arguments.slots == 1 ? PatchKind::kInPlace : PatchKind::kTwoSlots;
+  if (kind == PatchKind::kInPlace && !arguments.held.empty()) {
+    return UsageError(session, "--held: with --slots 1 there is no other slot");
   }
   const uint64_t sector = arguments.sector.value_or(kDefaultSector);
   if (sector > UINT32_MAX) return UsageError(session, "--sector: expected a power of two from 256 bytes to 1 MiB");
@@ -136,13 +136,14 @@ absl::StatusOr<ExitCode> FlashDiff(Session& session, const Arguments& arguments)
     held = *std::move(bytes);
   }
   const absl::StatusOr<BuiltPatch> patch =
-      BuildPatch(old_vault->bytes, new_vault->bytes, static_cast<uint32_t>(sector), new_vault->identity);
+      BuildPatch(old_vault->bytes, new_vault->bytes, static_cast<uint32_t>(sector), new_vault->identity, kind);
   if (absl::IsInvalidArgument(patch.status())) {
     return UsageError(session, absl::StrCat("--sector: ", patch.status().message()));
   }
   if (!patch.ok()) return patch.status();
+  if (kind == PatchKind::kInPlace) held = old_vault->bytes;
   const UpdateCost cost = EstimateUpdate(new_vault->bytes, held, old_vault->bytes.size(), patch->bytes.size(),
-                                         static_cast<uint32_t>(sector));
+                                         static_cast<uint32_t>(sector), kind);
   if (!arguments.output.empty()) {
     const absl::Status status = WritePatch(session, arguments.output, patch->bytes);
     if (!status.ok()) return status;
@@ -166,12 +167,17 @@ void AddFlashDiffCommand(Command& app, Session& session) {
   command.AddOption("-o,--output", &arguments->output, "The patch; default: none is written, only told of");
   AddSizeOption(&command, "--sector", &arguments->sector, "The flash's smallest erase; default: 4096");
   AddSizeOption(&command, "--slot-size", &arguments->slot, "Flash for each of the two vaults; default: 1MiB");
-  command.AddOption("--slots", &arguments->slots, "How many such slots the flash has").ShowDefault();
+  command
+      .AddOption("--slots", &arguments->slots,
+                 "How many such slots the flash has: with 1 the board writes NEW over OLD")
+      .Range(1, 2)
+      .ShowDefault();
   command.AddOption("--held", &arguments->held, "What the board's other slot holds, whose equal sectors stay")
       .TypeName("FILE");
   AddJsonFlag(&command, &arguments->json);
   SetFooter(&command, "  mvault flash-diff v1.mvlt v2.mvlt -o v2.mvpatch\n",
-            "The board makes NEW in its other slot, out of OLD and the patch, and starts it once it is proven.");
+            "The board makes NEW in its other slot, out of OLD and the patch, and starts it once it is proven; with "
+            "one\nslot it writes NEW over OLD, and starts nothing until that is done.");
   command.OnParsed(
       [&session, arguments] { session.command = [&session, arguments] { return FlashDiff(session, *arguments); }; });
 }

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "codec/core/bytes.h"
+#include "firmware_riscv/update/patch_reader.h"
 #include "tests/tools/mvault/cli_models.h"
 #include "tests/tools/mvault/commands/signed_files.h"
 #include "tests/tools/mvault/program_run.h"
@@ -95,6 +96,27 @@ TEST_F(FlashDiffTest, WhatTheSlotHoldsIsNotWritten) {
             json["sectors"]);
 }
 
+TEST_F(FlashDiffTest, AnAddedVariantChangesFewSectorsOfTheOnlySlot) {
+  const std::string old_vault = models_.Pack("old.mvlt");
+  std::filesystem::copy_file(old_vault, File("new.mvlt"));
+  const ProgramRun added =
+      Mvault({"add", File("new.mvlt"), "--variant", absl::StrCat("again=", models_.variant("few")), "--json"});
+  ASSERT_EQ(added.exit_code, 0) << added.err;
+  const auto diff = [&](const std::string& slots) {
+    const ProgramRun run = Mvault({"flash-diff", old_vault, File("new.mvlt"), "--sector", "256", "--slots", slots, "-o",
+                                   File("p" + slots), "--json"});
+    EXPECT_EQ(run.exit_code, 0) << run.err;
+    return run.Json();
+  };
+  const nlohmann::json one = diff("1"), two = diff("2");
+  EXPECT_EQ(one["slots"], 1);
+  EXPECT_LT(one["written_sectors"], two["written_sectors"]);
+  EXPECT_EQ(one["sectors"], two["sectors"]);
+  EXPECT_GE(one["patch_bytes"], two["patch_bytes"]);
+  EXPECT_EQ(models_.folder().Read("p1")[kPatchFlagsOffset], 1);
+  EXPECT_EQ(models_.folder().Read("p2")[kPatchFlagsOffset], 0);
+}
+
 TEST_F(FlashDiffTest, WhatCannotBeIsRefused) {
   const std::string vault = models_.Pack();
   const auto run = [&](const std::vector<std::string>& options, const std::string& new_vault) {
@@ -107,9 +129,9 @@ TEST_F(FlashDiffTest, WhatCannotBeIsRefused) {
   const ProgramRun small = run({"--slot-size", "1KiB"}, vault);
   EXPECT_EQ(small.exit_code, 4);
   EXPECT_THAT(small.err, HasSubstr("do not fit into a slot of 1,024 (see --slot-size)"));
-  const ProgramRun single = run({"--slots", "1"}, vault);
-  EXPECT_EQ(single.exit_code, 4);
-  EXPECT_THAT(single.err, HasSubstr("an update takes two"));
+  EXPECT_EQ(run({"--slots", "0"}, vault).exit_code, 2);
+  EXPECT_EQ(run({"--slots", "3"}, vault).exit_code, 2);
+  EXPECT_EQ(run({"--slots", "1", "--held", vault}, vault).exit_code, 2);
   for (const char* sector : {"100", "3000", "2MiB", "8GiB"}) {
     const ProgramRun odd = run({"--sector", sector}, vault);
     EXPECT_EQ(odd.exit_code, 2) << sector;
