@@ -71,6 +71,7 @@ const mv_counter* BoardCounter();
 struct UpdateFlash {
   mv_region slots[kSlots];
   mv_region patch;  // Where whoever writes the flash puts a patch.
+  mv_region spare;  // A sector for updates in place.
 };
 const UpdateFlash& BoardUpdateFlash();
 

@@ -2,6 +2,7 @@
 
 #include "firmware_riscv/app/board.h"
 #include "firmware_riscv/app/print.h"
+#include "firmware_riscv/update/in_place_update.h"
 #include "vault/format.h"
 
 namespace modelvault {
@@ -153,6 +154,11 @@ bool Firmware::Choose() {
 mv_error Firmware::Open() {
   mv_fault fault = {MV_PLACE_UNKNOWN, 0};
   uint64_t version;
+  if (IsInPlace(*trust_->state())) {
+    last_error_ = MV_NOT_FINISHED;
+    Print("vault: an update is not finished\n");
+    return last_error_;
+  }
   if (!two_slots_) {
     static_cast<void>(OpenSlot(0, &version));
   } else if (!Choose()) {

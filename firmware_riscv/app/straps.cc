@@ -20,6 +20,13 @@ bool ReadAnswer(ByteView block, AnswerStraps* answer) {
   return true;
 }
 
+bool ReadUpdate(ByteView block, Straps* straps) {
+  if (block.size < kUpdateStrapSize) return false;
+  const uint32_t flags = LoadLe32(block.data + kStrapUpdateFlagsOffset);
+  straps->one_slot = (flags & kStrapOneSlot) != 0;
+  return (flags & ~kStrapOneSlot) == 0;
+}
+
 }  // namespace
 
 bool ReadStraps(ByteView block, Straps* straps) {
@@ -31,6 +38,7 @@ bool ReadStraps(ByteView block, Straps* straps) {
   straps->tile_size = LoadLe32(block.data + kStrapTileSizeOffset);
   straps->name = reinterpret_cast<const char*>(block.data + kStrapNameOffset);
   while (straps->name_size < kStrapNameRoom && straps->name[straps->name_size] != '\0') ++straps->name_size;
+  if (straps->command == StrapCommand::kUpdate) return ReadUpdate(block, straps);
   return straps->command != StrapCommand::kAnswer || ReadAnswer(block, &straps->answer);
 }
 

@@ -19,6 +19,11 @@
 //      284     4  reserved, zero
 //      288  1024  prompt: text, or decimal numbers where the network takes features
 //
+// Behind it, for kUpdate, 4 bytes more:
+//
+//   offset  size  field
+//      256     4  bit 0: the board has one slot, and writes the new vault over the old one; the others zero
+//
 // Behind that, whatever the command, for a board that starts only what is signed, 96 bytes:
 //
 //   offset  size  field
@@ -59,6 +64,10 @@ inline constexpr size_t kStrapPromptRoom = 1024;
 inline constexpr size_t kAnswerStrapSize = kStrapPromptOffset + kStrapPromptRoom;  // Both blocks.
 
 inline constexpr uint32_t kStrapPassEnds = 1;  // A flag.
+
+inline constexpr size_t kStrapUpdateFlagsOffset = kStrapSize;
+inline constexpr size_t kUpdateStrapSize = kStrapUpdateFlagsOffset + 4;
+inline constexpr uint32_t kStrapOneSlot = 1;  // A flag.
 
 inline constexpr uint32_t kTrustStrapMagic = 0x4154564D;
 inline constexpr size_t kTrustStrapOffset = kAnswerStrapSize;
@@ -101,6 +110,7 @@ struct Straps {
   const char* name = "";  // In the block, not terminated.
   size_t name_size = 0;
   AnswerStraps answer;
+  bool one_slot = false;  // Of kUpdate.
 };
 
 // `block` is kAnswerStrapSize bytes, or kStrapSize where nothing is to be answered, which must outlive the result.

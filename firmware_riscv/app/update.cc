@@ -3,6 +3,7 @@
 #include "firmware_riscv/app/board.h"
 #include "firmware_riscv/app/print.h"
 #include "firmware_riscv/crypto/board_crypto.h"
+#include "firmware_riscv/crypto/modelvault_crypto.h"
 #include "firmware_riscv/update/slot_update.h"
 
 namespace modelvault {
@@ -43,9 +44,29 @@ void PrintReport(mv_error error, const UpdateReport& report) {
   Print("\n");
 }
 
+PatchSource InFlash(const mv_region& region) { return {region.read, region.context, region.size, true}; }
+
+// In free RAM: a block, and behind it what hashes.
+ByteSpan BlockRoom() { return {FreeRam().data, kBlockRoom}; }
+
+ByteSpan HashRoom() {
+  const uintptr_t behind = reinterpret_cast<uintptr_t>(FreeRam().data) + kBlockRoom;
+  constexpr uintptr_t kAlignment = MV_CRYPTO_ALIGNMENT;
+  return {reinterpret_cast<uint8_t*>((behind + kAlignment - 1) & ~(kAlignment - 1)), CryptoRoom(CryptoSet::kStreaming)};
+}
+
 }  // namespace
 
-int Update(Firmware* firmware, DeviceTrust* trust) {
+void FinishUpdate(DeviceTrust* trust) {
+  const UpdateFlash& flash = BoardUpdateFlash();
+  UpdateReport report;
+  const PatchSource patch = InFlash(flash.patch);
+  const mv_region& vault = flash.slots[trust->state()->record().active];
+  const mv_error error = UpdateInPlace(trust->state(), {&vault, &flash.spare}, SlotHost{}, patch, BlockRoom(), &report);
+  PrintReport(error, report);
+}
+
+int Update(Firmware* firmware, DeviceTrust* trust, bool one_slot) {
   UpdateReport report;
   mv_error error = firmware->last_error();
   if (error == MV_OK) {
@@ -55,16 +76,14 @@ int Update(Firmware* firmware, DeviceTrust* trust) {
     if (state->proven() == kNoSlot) state->SetProven(firmware->slot(), proof != nullptr ? proof->version : UINT64_MAX);
     Context context = {firmware, proof != nullptr, {}};
     if (proof != nullptr) memcpy(context.vault_id, proof->vault_id, sizeof(context.vault_id));
-    const ByteSpan memory = FreeRam();
-    const ByteSpan buffer = {memory.data, kBlockRoom};
-    const uintptr_t behind = reinterpret_cast<uintptr_t>(memory.data) + kBlockRoom;
-    const ByteSpan room = {reinterpret_cast<uint8_t*>((behind + 15) & ~uintptr_t{15}),
-                           CryptoRoom(CryptoSet::kStreaming)};
+    const ByteSpan room = HashRoom();
     const SlotHost host = {VerifySlot, &context, proof != nullptr ? context.vault_id : nullptr,
                            room.size > 0 ? BeginCrypto(CryptoSet::kStreaming, room) : nullptr};
     const UpdateFlash& flash = BoardUpdateFlash();
-    const PatchSource patch = {flash.patch.read, flash.patch.context, flash.patch.size, true};
-    error = UpdateSlot(state, {{&flash.slots[0], &flash.slots[1]}}, host, patch, buffer, &report);
+    const PatchSource patch = InFlash(flash.patch);
+    const mv_region& running = flash.slots[firmware->slot()];
+    error = one_slot ? UpdateInPlace(state, {&running, &flash.spare}, host, patch, BlockRoom(), &report)
+                     : UpdateSlot(state, {{&flash.slots[0], &flash.slots[1]}}, host, patch, BlockRoom(), &report);
   }
   PrintReport(error, report);
   return error == MV_OK ? 0 : 1;

@@ -1,20 +1,25 @@
-// A field update of the firmware (update/slot_update.h): the patch that lies in the board's flash makes a new vault in
-// the slot that does not run.
+// A field update of the firmware: the patch that lies in the board's flash makes a new vault in the slot that does not
+// run (update/slot_update.h), or over the one that does (update/in_place_update.h). A line for automation says what
+// came of it, its numbers as UpdateReport has them:
+//
+//   update status=S sectors=N before=N kept=N written=N units=N
 #ifndef MODELVAULT_FIRMWARE_RISCV_APP_UPDATE_H_
 #define MODELVAULT_FIRMWARE_RISCV_APP_UPDATE_H_
 
 #include "firmware_riscv/app/device_trust.h"
 #include "firmware_riscv/app/firmware.h"
+#include "firmware_riscv/update/in_place_update.h"
 
 namespace modelvault {
 
+// Goes on with an update in place that was cut off; whatever comes of it, Firmware::Open() says whether there is a
+// vault. Takes all free RAM.
+void FinishUpdate(DeviceTrust* trust);
+
 // `firmware` has opened its vault. Takes all free RAM, so that no model can be restored after it: the next start begins
-// with the new vault, on trial until a boot was good. Ends with a line for automation:
-//
-//   update status=S sectors=N before=N kept=N written=N units=N
-//
-// as UpdateReport has them. 0: done, or done before; 1: what runs stays.
-int Update(Firmware* firmware, DeviceTrust* trust);
+// with the new vault, on trial until a boot was good. `one_slot`: the vault that runs is written over instead. 0: done,
+// or done before; 1: what runs stays, but where an update in place was begun.
+int Update(Firmware* firmware, DeviceTrust* trust, bool one_slot);
 
 }  // namespace modelvault
 

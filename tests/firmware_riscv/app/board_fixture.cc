@@ -49,7 +49,12 @@ Board::Board(const std::string& vault, const std::string& firmware)
 }
 
 BoardRun Board::Run(StrapCommand command, const std::string& input, uint64_t cut) {
-  const std::string straps = MakeStraps(command);
+  return RunWith(MakeStraps(command), input, cut);
+}
+
+BoardRun Board::Update(bool one_slot, uint64_t cut) { return RunWith(MakeUpdateStraps(one_slot), "", cut); }
+
+BoardRun Board::RunWith(const std::string& straps, const std::string& input, uint64_t cut) {
   emulated_.WriteCode(kStrapOffset, trust_.has_value() ? WithTrust(straps, *trust_) : straps);
   return emulated_.Run(cut == 0 ? "" : absl::StrCat(",cut=", cut), input);
 }

@@ -43,6 +43,8 @@ class Board {
 
   // `cut` as the plugin's; 0: none.
   BoardRun Run(StrapCommand command, const std::string& input = "", uint64_t cut = 0);
+  // The same for kUpdate.
+  BoardRun Update(bool one_slot = false, uint64_t cut = 0);
   // The report of a boot that must succeed with a model that is what was packed: its source and name.
   std::string Boots();
 
@@ -56,6 +58,8 @@ class Board {
   static constexpr size_t kFrontSize = 512;
 
  private:
+  BoardRun RunWith(const std::string& straps, const std::string& input, uint64_t cut);
+
   EmulatedBoard emulated_;
   std::optional<TrustStraps> trust_;
 };

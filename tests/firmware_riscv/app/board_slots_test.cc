@@ -64,7 +64,7 @@ TEST_F(BoardSlotsTest, APatchInFlashMakesTheVaultThatStartsNext) {
   const std::string old_vault = Signed(5), new_vault = Signed(6);
   SlotBoard board(old_vault, trust_);
   board.emulated().WriteVault(kBoardPatchOffset, Patch(old_vault, new_vault, 6));
-  BoardRun run = board.Run(StrapCommand::kUpdate);
+  BoardRun run = board.Update();
   EXPECT_EQ(run.exit_code, 0) << run.output;
   EXPECT_THAT(run.output, HasSubstr("update status=ok sectors=1 before=0 kept=0 written=1 units="));
   EXPECT_EQ(board.emulated().ReadVault(kBoardSlotOffset[1], new_vault.size()), new_vault);
@@ -103,7 +103,7 @@ TEST_F(BoardSlotsTest, WhatTheBoardWouldNotStartIsRefusedBeforeAnythingIsWritten
   EXPECT_EQ(board.Run(StrapCommand::kBootAndExit).exit_code, 0);  // The floor is 5.
   const auto update = [&](const std::string& patch) {
     board.emulated().WriteVault(kBoardPatchOffset, patch);
-    const BoardRun run = board.Run(StrapCommand::kUpdate);
+    const BoardRun run = board.Update();
     EXPECT_EQ(run.exit_code, 1) << run.output;
     EXPECT_EQ(run.counts.at("flash_stores"), 0);
     return ReportLine(run.output, "update")["status"];
@@ -126,18 +126,42 @@ TEST_F(BoardSlotsTest, AVaultThatIsNotWhatThePatchSaysIsNotMadeActive) {
     RepairChecksums(&repaired);
     SlotBoard board(old_vault, trust_);
     board.emulated().WriteVault(kBoardPatchOffset, Patch(old_vault, repaired, 6));
-    const BoardRun run = board.Run(StrapCommand::kUpdate);
+    const BoardRun run = board.Update();
     EXPECT_EQ(run.exit_code, 1);
     EXPECT_EQ(ReportLine(run.output, "update")["status"], status) << run.output;
     EXPECT_THAT(board.Run(StrapCommand::kBootAndExit).output, HasSubstr("slot=0 version=5\n"));
   }
 }
 
+TEST_F(BoardSlotsTest, WithOneSlotTheNewVaultIsWrittenOverTheOldOneAndACutUpdateIsDoneFirst) {
+  const std::string old_vault = Signed(5), new_vault = Signed(6);
+  SlotBoard board(old_vault, trust_);
+  board.emulated().WriteVault(kBoardPatchOffset, Patch(old_vault, new_vault, 6));
+  EXPECT_EQ(ReportLine(board.Update(/*one_slot=*/true).output, "update")["status"], "bad-patch");
+  const std::string patch = BuildPatch(old_vault, new_vault, 4096, {plan_.vault_id, 6}, PatchKind::kInPlace)->bytes;
+  board.emulated().WriteVault(kBoardPatchOffset, patch);
+  // In the middle of copying the sector from the spare one.
+  EXPECT_EQ(board.Update(/*one_slot=*/true, /*cut=*/2000).exit_code, 99);
+  // Without the patch nothing starts, and nothing is lost.
+  board.emulated().WriteVault(kBoardPatchOffset, "nothing!");
+  BoardRun run = board.Run(StrapCommand::kBootAndExit);
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_THAT(run.output, StartsWith("update status=bad-patch sectors=0 before=0 kept=0 written=0 units=0\n"
+                                     "vault: an update is not finished\nboot status=not-finished source=nothing "));
+  board.emulated().WriteVault(kBoardPatchOffset, patch);
+  run = board.Run(StrapCommand::kBootAndExit);
+  EXPECT_EQ(run.exit_code, 0);
+  EXPECT_THAT(run.output, StartsWith("update status=ok sectors=1 before=0 kept=0 written=1 "));
+  EXPECT_THAT(run.output, HasSubstr("\nvault: signed, version 6\n"));
+  EXPECT_EQ(board.emulated().ReadVault(0, new_vault.size()), new_vault);
+  EXPECT_THAT(board.Run(StrapCommand::kBootAndExit).output, StartsWith("vault: signed, version 6\n"));
+}
+
 TEST_F(BoardSlotsTest, ABoardThatTrustsNobodyTakesPatchesToo) {
   const std::string old_vault = Golden(), new_vault = Signed(1);
   Board board(old_vault);
   board.emulated().WriteVault(kBoardPatchOffset, BuildPatch(old_vault, new_vault, 4096)->bytes);
-  EXPECT_EQ(board.Run(StrapCommand::kUpdate).exit_code, 0);
+  EXPECT_EQ(board.Update().exit_code, 0);
   EXPECT_THAT(board.Run(StrapCommand::kBootAndExit).output, StartsWith("slot source=trial slot=1 version=0\n"));
   const BoardRun run = board.Run(StrapCommand::kBootAndExit);
   EXPECT_THAT(run.output, StartsWith("slot source=active slot=1 version=0\n"));

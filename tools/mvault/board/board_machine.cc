@@ -32,6 +32,13 @@ std::string MakeAnswerStraps(absl::string_view name, const AnswerStraps& answer,
   return block;
 }
 
+std::string MakeUpdateStraps(bool one_slot) {
+  std::string block = MakeStraps(StrapCommand::kUpdate);
+  block.resize(kUpdateStrapSize, '\0');
+  StoreLe32(reinterpret_cast<uint8_t*>(block.data()) + kStrapUpdateFlagsOffset, one_slot ? kStrapOneSlot : 0);
+  return block;
+}
+
 std::string WithTrust(std::string straps, const TrustStraps& trust) {
   straps.resize(kAllStrapsSize, '\0');
   uint8_t* const all = reinterpret_cast<uint8_t*>(straps.data());

@@ -38,6 +38,9 @@ struct TrustStraps {
 // A strap block (or none: empty) of a board that trusts somebody: kAllStrapsSize bytes.
 std::string WithTrust(std::string straps, const TrustStraps& trust);
 
+// The same for kUpdate.
+std::string MakeUpdateStraps(bool one_slot);
+
 struct BoardImages {
   std::string code;   // Files of kFlashBankSize bytes. This one is only read.
   std::string vault;  // Keeps what the board writes, unless it is read only.
