@@ -271,10 +271,13 @@ TEST(DocsTest, KeysOfJsonDocumentsAreThoseDescribed) {
   std::vector<std::string> asked = {talks, "alpha", "--ask", "a"};
   board.SetBehaviour(
       "if [ \"$name\" = alpha ]; then echo answer prompt=1 tokens=2 scores=0 status=ok place=- number=0 offset=0 "
-      "variables=1 loader=1 engine=1 cache=1 activations=1 parameters=1 list=1 ram_code=1 stack=1 name=alpha; else\n" +
+      "variables=1 loader=1 engine=1 cache=1 activations=1 parameters=1 list=1 ram_code=1 stack=1 name=alpha; else\n"
+      "echo update status=ok; echo boot status=ok\n" +
       std::string(kFakeBehaviour) + "\nfi\n");
   for (const std::string& option : board.Options()) asked.push_back(option);
-  CompareKeys("board", {all, few_functions, asked}, {.see = "run", .no_keys = {"run"}});
+  std::vector<std::string> updated = {talks, "--update", vault};
+  for (const std::string& option : board.Options()) updated.push_back(option);
+  CompareKeys("board", {all, few_functions, asked, updated}, {.see = "run", .no_keys = {"run"}});
 }
 
 TEST(DocsTest, KeysOfSignaturesAreThoseDescribed) {

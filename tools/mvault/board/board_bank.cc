@@ -1,6 +1,7 @@
 #include "tools/mvault/board/board_bank.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -49,6 +50,12 @@ absl::StatusOr<std::vector<uint8_t>> MakeBoardBank(std::vector<uint8_t> vault, a
   if (error == MV_OK && selection.newest() != BootSelection::kNone) error = selection.Confirm(selection.newest());
   if (error != MV_OK) return absl::InternalError(absl::StrCat("selecting '", name, "': ", mv_error_name(error)));
   return vault;
+}
+
+absl::StatusOr<std::vector<uint8_t>> MakeUpdatableBank(std::vector<uint8_t> vault, absl::string_view name) {
+  absl::StatusOr<std::vector<uint8_t>> bank = MakeBoardBank(std::move(vault), name);
+  if (bank.ok()) bank->resize(kBoardUpdateEnd, 0xFF);
+  return bank;
 }
 
 }  // namespace modelvault

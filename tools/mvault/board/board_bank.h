@@ -16,10 +16,14 @@ inline constexpr uint64_t kBoardPartitionSize = 1 << 20;
 inline constexpr uint64_t kBoardSlotOffset[2] = {0, 3 << 20};
 inline constexpr uint64_t kBoardPatchOffset = 4 << 20;
 inline constexpr uint64_t kBoardPatchRoom = 1 << 20;
+inline constexpr uint64_t kBoardUpdateEnd = kBoardPatchOffset + kBoardPatchRoom;
 
 // The bank from its front on, with `vault`, of at most kBoardPartitionSize bytes, and `name` (at most MV_MAX_NAME_SIZE
 // bytes; empty: the base) selected and confirmed.
 absl::StatusOr<std::vector<uint8_t>> MakeBoardBank(std::vector<uint8_t> vault, absl::string_view name);
+
+// The same with all that field updates write, erased.
+absl::StatusOr<std::vector<uint8_t>> MakeUpdatableBank(std::vector<uint8_t> vault, absl::string_view name);
 
 }  // namespace modelvault
 

@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <limits>
 #include <memory>
 #include <thread>
@@ -293,7 +294,9 @@ absl::StatusOr<std::unique_ptr<BoardEmulator>> BoardEmulator::Create(const Board
 BoardEmulator::~BoardEmulator() { ScratchFolder removed(folder_); }
 
 absl::StatusOr<EmulatorRun> BoardEmulator::Run(absl::string_view strap, uint64_t wait_states) const {
-  absl::StatusOr<EmulatorRun> run = RunOnce(strap, wait_states, files_.plugin);
+  std::string counting = absl::StrCat(",wait=", wait_states);
+  if (!files_.symbols.empty()) absl::StrAppend(&counting, ",symbols=", EscapedForEmulator(files_.symbols));
+  absl::StatusOr<EmulatorRun> run = RunOnce(strap, files_.plugin, counting, /*keeps_flash=*/false);
   if (!run.ok() || files_.plugin.empty()) {
     if (run.ok()) run->uncounted = files_.uncounted;
     return run;
@@ -304,9 +307,27 @@ absl::StatusOr<EmulatorRun> BoardEmulator::Run(absl::string_view strap, uint64_t
   if (!refused) return run;
   const std::string reason =
       absl::StrCat(files_.emulator, " does not load the cycle plugin: ", absl::StripAsciiWhitespace(run->errors));
-  run = RunOnce(strap, wait_states, "");
+  run = RunOnce(strap, "", "", /*keeps_flash=*/false);
   if (run.ok()) run->uncounted = reason;
   return run;
+}
+
+absl::StatusOr<EmulatorRun> BoardEmulator::Start(absl::string_view strap, uint64_t cut) const {
+  if (cut == 0) return RunOnce(strap, "", "", /*keeps_flash=*/true);
+  if (files_.plugin.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("the power cannot be cut: ", files_.uncounted));
+  }
+  return RunOnce(strap, files_.plugin, absl::StrCat(",cut=", cut), /*keeps_flash=*/true);
+}
+
+absl::Status BoardEmulator::WriteFlash(uint64_t offset, absl::string_view bytes) const {
+  const std::string path = folder_ + "/vault.img";
+  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+  file.seekp(static_cast<std::streamoff>(offset));
+  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  file.close();
+  if (file.good()) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat(path, ": cannot be written"));
 }
 
 absl::Status BoardEmulator::WriteCode(const std::string& path, absl::string_view strap) const {
@@ -319,20 +340,19 @@ absl::Status BoardEmulator::WriteCode(const std::string& path, absl::string_view
   return WriteBank(path, *firmware, trust_.has_value() ? WithTrust(std::string(strap), *trust_) : std::string(strap));
 }
 
-absl::StatusOr<EmulatorRun> BoardEmulator::RunOnce(absl::string_view strap, uint64_t wait_states,
-                                                   const std::string& plugin) const {
+absl::StatusOr<EmulatorRun> BoardEmulator::RunOnce(absl::string_view strap, const std::string& plugin,
+                                                   const std::string& plugin_arguments, bool keeps_flash) const {
   absl::StatusOr<std::string> made = MakeFolder(folder_);
   if (!made.ok()) return made.status();
   const ScratchFolder folder(*std::move(made));
   if (absl::Status status = WriteCode(folder.File("code.img"), strap); !status.ok()) return status;
   std::string loaded;
   if (!plugin.empty()) {
-    loaded = absl::StrCat(EscapedForEmulator(plugin), ",out=", EscapedForEmulator(folder.File("counts")),
-                          ",wait=", wait_states);
-    if (!files_.symbols.empty()) absl::StrAppend(&loaded, ",symbols=", EscapedForEmulator(files_.symbols));
+    loaded =
+        absl::StrCat(EscapedForEmulator(plugin), ",out=", EscapedForEmulator(folder.File("counts")), plugin_arguments);
   }
   std::vector<std::string> command =
-      EmulatorArguments({folder.File("code.img"), folder_ + "/vault.img", /*vault_read_only=*/true}, loaded);
+      EmulatorArguments({folder.File("code.img"), folder_ + "/vault.img", !keeps_flash}, loaded);
   command.insert(command.begin(), files_.emulator);
   const absl::StatusOr<int> exit_code =
       RunProgram(command, {kNothing, folder.File("out"), folder.File("err")}, kTimeLimit);

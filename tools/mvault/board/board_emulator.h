@@ -39,7 +39,10 @@ struct EmulatorRun {
   std::string uncounted;  // Why it ran without the plugin; empty: it did not.
 };
 
-// Thread-safe.
+// EmulatorRun::exit_code where the power was cut.
+inline constexpr int kPowerCut = 99;
+
+// Thread-safe, but for Start() and WriteFlash().
 class BoardEmulator {
  public:
   // Writes the vault's bank: `vault` and then zeros. At most kFlashBankSize bytes. The board trusts `trust`, or takes
@@ -55,6 +58,13 @@ class BoardEmulator {
   // not end (kUnavailable).
   absl::StatusOr<EmulatorRun> Run(absl::string_view strap, uint64_t wait_states) const;
 
+  // The same, but the vault's bank keeps what the board writes. `cut` > 0: the power goes before the store number `cut`
+  // into flash (exit code kPowerCut), for which there must be a plugin.
+  absl::StatusOr<EmulatorRun> Start(absl::string_view strap, uint64_t cut = 0) const;
+
+  // Writes the vault's bank, as whoever makes boards does.
+  absl::Status WriteFlash(uint64_t offset, absl::string_view bytes) const;
+
   // Boots the firmware without straps and connects its console to this process's standard input and output until it
   // ends; the vault's bank keeps what it writes. Input that is no terminal is read to its end first, and `exit` follows
   // it. The result is as EmulatorRun::exit_code.
@@ -67,8 +77,9 @@ class BoardEmulator {
   // Makes the code's bank.
   absl::Status WriteCode(const std::string& path, absl::string_view strap) const;
 
-  // One run, with the plugin or without.
-  absl::StatusOr<EmulatorRun> RunOnce(absl::string_view strap, uint64_t wait_states, const std::string& plugin) const;
+  // One run; `plugin`, with its own arguments behind the report's, may be empty.
+  absl::StatusOr<EmulatorRun> RunOnce(absl::string_view strap, const std::string& plugin,
+                                      const std::string& plugin_arguments, bool keeps_flash) const;
 
   const BoardFiles files_;
   const std::string folder_;

@@ -7,6 +7,7 @@
 #include "firmware_riscv/app/straps.h"
 #include "tools/formats/readable_text.h"
 #include "tools/formats/text_file.h"
+#include "tools/mvault/board/board_bank.h"
 #include "tools/mvault/board/energy_table.h"
 #include "tools/mvault/commands/board_trust.h"
 
@@ -34,6 +35,19 @@ absl::StatusOr<std::vector<uint8_t>> ReadForBoard(const VaultReader& vault, uint
   return bytes;
 }
 
+// The files of a board that `arguments` ask for; says what they lack.
+absl::StatusOr<BoardFiles> FilesOf(Session& session, const BoardArguments& arguments) {
+  absl::StatusOr<BoardFiles> files = FindBoardFiles(arguments.files);
+  if (!files.ok()) return files.status();
+  if (arguments.uncounted) {
+    files->plugin.clear();
+    files->uncounted = "--uncounted";
+  } else if (!files->uncounted.empty()) {
+    session.console.PrintNote(absl::StrCat(files->uncounted, ": cycles are not counted"));
+  }
+  return files;
+}
+
 }  // namespace
 
 absl::StatusOr<std::optional<EnergyOptions>> ReadEnergyOptions(FileSystem& file_system,
@@ -55,20 +69,28 @@ absl::StatusOr<std::optional<EnergyOptions>> ReadEnergyOptions(FileSystem& file_
 
 absl::StatusOr<std::unique_ptr<BoardEmulator>> MakeBoard(Session& session, const VaultReader& vault,
                                                          const BoardArguments& arguments) {
-  absl::StatusOr<BoardFiles> files = FindBoardFiles(arguments.files);
+  const absl::StatusOr<BoardFiles> files = FilesOf(session, arguments);
   if (!files.ok()) return files.status();
-  if (arguments.uncounted) {
-    files->plugin.clear();
-    files->uncounted = "--uncounted";
-  } else if (!files->uncounted.empty()) {
-    session.console.PrintNote(absl::StrCat(files->uncounted, ": cycles are not counted"));
-  }
   const absl::StatusOr<std::vector<uint8_t>> bytes =
       ReadForBoard(vault, arguments.partition.value_or(kDefaultBoardPartition));
   if (!bytes.ok()) return bytes.status();
   absl::StatusOr<std::optional<TrustStraps>> trust = BoardTrustOf(session.file_system, vault, arguments.trust);
   if (!trust.ok()) return trust.status();
   return BoardEmulator::Create(*files, *bytes, *std::move(trust));
+}
+
+absl::StatusOr<std::unique_ptr<BoardEmulator>> MakeUpdatableBoard(Session& session, const VaultReader& vault,
+                                                                  const BoardArguments& arguments,
+                                                                  const std::string& name) {
+  const absl::StatusOr<BoardFiles> files = FilesOf(session, arguments);
+  if (!files.ok()) return files.status();
+  absl::StatusOr<std::vector<uint8_t>> bytes = ReadForBoard(vault, kBoardPartitionSize);
+  if (!bytes.ok()) return bytes.status();
+  const absl::StatusOr<std::vector<uint8_t>> bank = MakeUpdatableBank(*std::move(bytes), name);
+  if (!bank.ok()) return bank.status();
+  absl::StatusOr<std::optional<TrustStraps>> trust = BoardTrustOf(session.file_system, vault, arguments.trust);
+  if (!trust.ok()) return trust.status();
+  return BoardEmulator::Create(*files, *bank, *std::move(trust));
 }
 
 absl::Status CheckBoardName(absl::string_view name) {

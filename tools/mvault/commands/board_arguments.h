@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -28,7 +29,10 @@ struct BoardArguments {
   std::string name;
   bool base = false;
   bool all = false;
-  std::optional<std::string> ask;  // What the model is to answer; nothing: it is to be restored.
+  std::vector<std::string> updates;  // Patches; none: no update.
+  uint64_t cut_after = 0;            // Store into flash before which each update's power is cut; 0: none.
+  unsigned slots = 2;                // Of a board that is updated.
+  std::optional<std::string> ask;    // What the model is to answer; nothing: it is to be restored.
   AnswerOptions answer;
   BoardClock clock;
   std::optional<uint64_t> tile;
@@ -52,6 +56,11 @@ absl::StatusOr<std::optional<EnergyOptions>> ReadEnergyOptions(FileSystem& file_
 // the partition.
 absl::StatusOr<std::unique_ptr<BoardEmulator>> MakeBoard(Session& session, const VaultReader& vault,
                                                          const BoardArguments& arguments);
+
+// The same with all that a board in use has in flash, `name` selected and confirmed (MakeUpdatableBank()).
+absl::StatusOr<std::unique_ptr<BoardEmulator>> MakeUpdatableBoard(Session& session, const VaultReader& vault,
+                                                                  const BoardArguments& arguments,
+                                                                  const std::string& name);
 
 // kInvalidArgument for a name that is too long for straps.
 absl::Status CheckBoardName(absl::string_view name);

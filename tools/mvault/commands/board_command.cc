@@ -23,6 +23,7 @@
 #include "tools/mvault/commands/board_arguments.h"
 #include "tools/mvault/commands/board_ask.h"
 #include "tools/mvault/commands/board_trust.h"
+#include "tools/mvault/commands/board_update.h"
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/vault_argument.h"
 #include "tools/mvault/reports/formatting.h"
@@ -72,7 +73,7 @@ absl::StatusOr<BoardResult> Measure(const NamedVault& vault, const BoardEmulator
 
 // The models to measure, the base as "base".
 absl::StatusOr<std::vector<std::string>> NamesOf(const VaultReader& vault, const BoardArguments& arguments) {
-  if (!arguments.all && !arguments.base && arguments.name != kReservedVariantName) {
+  if (!arguments.all && !arguments.base && !arguments.name.empty() && arguments.name != kReservedVariantName) {
     if (absl::Status found = vault.Find(arguments.name).status(); !found.ok()) return found;
     return std::vector<std::string>{arguments.name};
   }
@@ -123,9 +124,21 @@ Json ToJson(const std::vector<BoardResult>& results, const BoardArguments& argum
   return json;
 }
 
+// What is wrong with the options of updates; empty: nothing.
+std::string UpdateUsageFault(const BoardArguments& arguments) {
+  if (arguments.updates.empty()) return arguments.cut_after > 0 ? "--cut-after goes with --update" : "";
+  if (arguments.all || arguments.ask.has_value() || arguments.energy || arguments.functions) {
+    return "--update goes with none of --all, --ask, --energy and --functions";
+  }
+  return arguments.cut_after > 0 && arguments.uncounted ? "--cut-after takes the plugin, which --uncounted leaves out"
+                                                        : "";
+}
+
 absl::StatusOr<ExitCode> Board(Session& session, const BoardArguments& arguments) {
   if (arguments.all && arguments.ask.has_value()) return UsageError(session, "--ask asks one model");
-  if ((arguments.name.empty() ? 0 : 1) + (arguments.base ? 1 : 0) + (arguments.all ? 1 : 0) != 1) {
+  if (const std::string fault = UpdateUsageFault(arguments); !fault.empty()) return UsageError(session, fault);
+  const bool needs_no_name = !arguments.updates.empty() && arguments.name.empty();
+  if (!needs_no_name && (arguments.name.empty() ? 0 : 1) + (arguments.base ? 1 : 0) + (arguments.all ? 1 : 0) != 1) {
     return UsageError(session, "give the name of a variant, or --base, or --all");
   }
   if (arguments.tile.has_value() && (*arguments.tile < kMinTileSize || *arguments.tile > kMaxTile)) {
@@ -150,6 +163,11 @@ absl::StatusOr<ExitCode> Board(Session& session, const BoardArguments& arguments
   const absl::StatusOr<NamedVault> vault = NamedVault::FromReader(*std::move(reader), KnownModelFormats());
   if (!vault.ok()) return vault.status();
   if (arguments.ask.has_value()) return AskBoard(session, *vault, arguments, *energy);
+  if (!arguments.updates.empty()) {
+    const absl::StatusOr<std::vector<std::string>> names = NamesOf(vault->vault(), arguments);
+    if (!names.ok()) return names.status();
+    return UpdateBoard(session, vault->vault(), arguments, names->front());
+  }
   const absl::StatusOr<std::vector<std::string>> names = NamesOf(vault->vault(), arguments);
   if (!names.ok()) return names.status();
   const absl::StatusOr<std::unique_ptr<BoardEmulator>> board = MakeBoard(session, vault->vault(), arguments);
@@ -204,6 +222,17 @@ void AddBoardCommand(Command& app, Session& session) {
           "Have the model answer this prompt, or tell the class of these numbers, instead")
       .TypeName("TEXT|NUMBERS|FILE");
   AddAnswerOptions(&command, &arguments->answer);
+  command
+      .AddOption("--update", &arguments->updates,
+                 "Have the board apply this patch, which lies in its flash; repeatable")
+      .TypeName("PATCH");
+  command
+      .AddOption("--cut-after", &arguments->cut_after,
+                 "Cut the power of each update before this store into flash; the board goes on")
+      .TypeName("N");
+  command.AddOption("--slots", &arguments->slots, "How many vaults the board has flash for, with --update")
+      .Range(1, 2)
+      .ShowDefault();
   AddSizeOption(&command, "--tile", &arguments->tile, "Bytes handed over at a time; default: the firmware's, 4096");
   AddSizeOption(&command, "--partition", &arguments->partition, "Flash for the vault; default: 1MiB");
   command.AddFlag("--functions", &arguments->functions, "Tell the program's functions apart");
@@ -236,7 +265,8 @@ void AddBoardCommand(Command& app, Session& session) {
             "The vault goes into the flash of an emulated RV32IMAC board with 128 KiB of RAM, whose firmware restores\n"
             "the model twice: a pass that verifies, a pass that uses. Times are cycles counted with the table of\n"
             "docs/design.md, divided by --mhz; the machine this runs on does not matter. Exit code 1: a model was not\n"
-            "verified on the board, or is not what the host restores; with --ask: its answer is not the host's.");
+            "verified on the board, or is not what the host restores; with --ask: its answer is not the host's; "
+            "with\n--update: a patch was refused, or a start failed.");
   command.OnParsed(
       [&session, arguments] { session.command = [&session, arguments] { return Board(session, *arguments); }; });
 }
