@@ -21,7 +21,7 @@ mv_error PatchReader::Open() {
   header_.block_size = LoadLe32(bytes + 8);
   header_.old_size = LoadLe32(bytes + 12);
   header_.new_size = LoadLe32(bytes + 16);
-  header_.body_size = LoadLe32(bytes + 20);
+  header_.body_size = LoadLe32(bytes + kPatchBodySizeOffset);
   header_.old_digest = LoadLe64(bytes + kPatchOldDigestOffset);
   header_.new_digest = LoadLe64(bytes + kPatchNewDigestOffset);
   memcpy(header_.vault_id, bytes + kPatchVaultIdOffset, sizeof(header_.vault_id));

@@ -11,6 +11,7 @@ namespace modelvault {
 // The last byte is the patch format's version.
 inline constexpr uint8_t kPatchMagic[8] = {'M', 'V', 'P', 'A', 'T', 'C', 'H', 2};
 inline constexpr uint32_t kPatchHeaderSize = 128;
+inline constexpr uint32_t kPatchBodySizeOffset = 20;
 inline constexpr uint32_t kPatchOldDigestOffset = 24;
 inline constexpr uint32_t kPatchNewDigestOffset = 32;
 inline constexpr uint32_t kPatchVaultIdOffset = 40;
