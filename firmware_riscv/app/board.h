@@ -72,6 +72,7 @@ struct UpdateFlash {
   mv_region slots[kSlots];
   mv_region patch;  // Where whoever writes the flash puts a patch.
   mv_region spare;  // A sector for updates in place.
+  mv_region stage;  // For a patch that comes over the console's line.
 };
 const UpdateFlash& BoardUpdateFlash();
 

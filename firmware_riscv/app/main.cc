@@ -26,9 +26,9 @@ int main() {
   modelvault::DeviceTrust trust(modelvault::BoardTrust(), modelvault::BoardState(), modelvault::BoardCounter());
   modelvault::Firmware firmware(modelvault::FreeRam(), modelvault::BoardFlash(), &trust, straps.tile_size);
   // Before anything else: until it is done there is no vault.
-  if (modelvault::IsInPlace(*trust.state())) modelvault::FinishUpdate(&trust);
+  if (modelvault::IsInPlace(*trust.state())) modelvault::FinishUpdate(&trust, straps.over_line);
   mv_error error = firmware.Open();
-  if (straps.command == StrapCommand::kUpdate) return modelvault::Update(&firmware, &trust, straps.one_slot);
+  if (straps.command == StrapCommand::kUpdate) return modelvault::Update(&firmware, &trust, straps.one_slot, straps.over_line);
   if (straps.command != StrapCommand::kConsole) error = firmware.Boot();
   if (straps.command == StrapCommand::kBootAndExit) return error == MV_OK ? 0 : 1;
   modelvault::RunConsole(&firmware);

@@ -24,7 +24,8 @@ bool ReadUpdate(ByteView block, Straps* straps) {
   if (block.size < kUpdateStrapSize) return false;
   const uint32_t flags = LoadLe32(block.data + kStrapUpdateFlagsOffset);
   straps->one_slot = (flags & kStrapOneSlot) != 0;
-  return (flags & ~kStrapOneSlot) == 0;
+  straps->over_line = (flags & kStrapOverLine) != 0;
+  return (flags & ~(kStrapOneSlot | kStrapOverLine)) == 0;
 }
 
 }  // namespace

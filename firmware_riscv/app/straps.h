@@ -22,7 +22,8 @@
 // Behind it, for kUpdate, 4 bytes more:
 //
 //   offset  size  field
-//      256     4  bit 0: the board has one slot, and writes the new vault over the old one; the others zero
+//      256     4  bit 0: the board has one slot, and writes the new vault over the old one; bit 1: the patch comes over
+//                 the console's line (update/patch_line.h), not from flash; the others zero
 //
 // Behind that, whatever the command, for a board that starts only what is signed, 96 bytes:
 //
@@ -67,7 +68,8 @@ inline constexpr uint32_t kStrapPassEnds = 1;  // A flag.
 
 inline constexpr size_t kStrapUpdateFlagsOffset = kStrapSize;
 inline constexpr size_t kUpdateStrapSize = kStrapUpdateFlagsOffset + 4;
-inline constexpr uint32_t kStrapOneSlot = 1;  // A flag.
+inline constexpr uint32_t kStrapOneSlot = 1;  // Flags.
+inline constexpr uint32_t kStrapOverLine = 2;
 
 inline constexpr uint32_t kTrustStrapMagic = 0x4154564D;
 inline constexpr size_t kTrustStrapOffset = kAnswerStrapSize;
@@ -110,7 +112,8 @@ struct Straps {
   const char* name = "";  // In the block, not terminated.
   size_t name_size = 0;
   AnswerStraps answer;
-  bool one_slot = false;  // Of kUpdate.
+  bool one_slot = false;  // Of kUpdate, and:
+  bool over_line = false;
 };
 
 // `block` is kAnswerStrapSize bytes, or kStrapSize where nothing is to be answered, which must outlive the result.

@@ -4,6 +4,7 @@
 #include "firmware_riscv/app/print.h"
 #include "firmware_riscv/crypto/board_crypto.h"
 #include "firmware_riscv/crypto/modelvault_crypto.h"
+#include "firmware_riscv/update/patch_line.h"
 #include "firmware_riscv/update/slot_update.h"
 
 namespace modelvault {
@@ -55,36 +56,67 @@ ByteSpan HashRoom() {
   return {reinterpret_cast<uint8_t*>((behind + kAlignment - 1) & ~(kAlignment - 1)), CryptoRoom(CryptoSet::kStreaming)};
 }
 
+const PatchLine kLine = {[](void*) { return static_cast<uint8_t>(ReadCharacter()); },
+                         [](void*, uint32_t index) {
+                           Print("frame ");
+                           PrintNumber(index);
+                           Print("\n");
+                         },
+                         nullptr};
+
+mv_error Apply(Firmware* firmware, DeviceTrust* trust, bool one_slot, const PatchSource& patch, UpdateReport* report) {
+  // With one slot in use until now nothing was chosen: what is open is what runs.
+  DeviceState* const state = trust->state();
+  const mv_proof* const proof = firmware->proof();
+  if (state->proven() == kNoSlot) state->SetProven(firmware->slot(), proof != nullptr ? proof->version : UINT64_MAX);
+  Context context = {firmware, proof != nullptr, {}};
+  if (proof != nullptr) memcpy(context.vault_id, proof->vault_id, sizeof(context.vault_id));
+  const ByteSpan room = HashRoom();
+  const SlotHost host = {VerifySlot, &context, proof != nullptr ? context.vault_id : nullptr,
+                         room.size > 0 ? BeginCrypto(CryptoSet::kStreaming, room) : nullptr};
+  const UpdateFlash& flash = BoardUpdateFlash();
+  const mv_region& running = flash.slots[firmware->slot()];
+  if (one_slot) return UpdateInPlace(state, {&running, &flash.spare}, host, patch, BlockRoom(), report);
+  return UpdateSlot(state, {{&flash.slots[0], &flash.slots[1]}}, host, patch, BlockRoom(), report);
+}
+
 }  // namespace
 
-void FinishUpdate(DeviceTrust* trust) {
+void FinishUpdate(DeviceTrust* trust, bool over_line) {
   const UpdateFlash& flash = BoardUpdateFlash();
+  const DeviceRecord record = trust->state()->record();
   UpdateReport report;
-  const PatchSource patch = InFlash(flash.patch);
-  const mv_region& vault = flash.slots[trust->state()->record().active];
-  const mv_error error = UpdateInPlace(trust->state(), {&vault, &flash.spare}, SlotHost{}, patch, BlockRoom(), &report);
+  PatchStage stage(&flash.stage);
+  PatchSource patch = InFlash(flash.patch);
+  PatchReader reader(patch);
+  mv_error error = MV_OK;
+  if (reader.Open() != MV_OK || reader.header().id != record.patch) {
+    // Nothing was added to it since the update began.
+    error = stage.Open(/*trust_last=*/true);
+    if (error == MV_OK && over_line) error = ReceivePatch(kLine, record.patch, BlockRoom(), &stage);
+    if (error == MV_OK && (stage.patch() != record.patch || !stage.complete())) error = MV_BAD_PATCH;
+    patch = stage.Source();
+  }
+  const mv_region& vault = flash.slots[record.active];
+  if (error == MV_OK) {
+    error = UpdateInPlace(trust->state(), {&vault, &flash.spare}, SlotHost{}, patch, BlockRoom(), &report);
+  }
   PrintReport(error, report);
 }
 
-int Update(Firmware* firmware, DeviceTrust* trust, bool one_slot) {
+int Update(Firmware* firmware, DeviceTrust* trust, bool one_slot, bool over_line) {
   UpdateReport report;
   mv_error error = firmware->last_error();
-  if (error == MV_OK) {
-    // With one slot in use until now nothing was chosen: what is open is what runs.
-    DeviceState* const state = trust->state();
-    const mv_proof* const proof = firmware->proof();
-    if (state->proven() == kNoSlot) state->SetProven(firmware->slot(), proof != nullptr ? proof->version : UINT64_MAX);
-    Context context = {firmware, proof != nullptr, {}};
-    if (proof != nullptr) memcpy(context.vault_id, proof->vault_id, sizeof(context.vault_id));
-    const ByteSpan room = HashRoom();
-    const SlotHost host = {VerifySlot, &context, proof != nullptr ? context.vault_id : nullptr,
-                           room.size > 0 ? BeginCrypto(CryptoSet::kStreaming, room) : nullptr};
-    const UpdateFlash& flash = BoardUpdateFlash();
-    const PatchSource patch = InFlash(flash.patch);
-    const mv_region& running = flash.slots[firmware->slot()];
-    error = one_slot ? UpdateInPlace(state, {&running, &flash.spare}, host, patch, BlockRoom(), &report)
-                     : UpdateSlot(state, {{&flash.slots[0], &flash.slots[1]}}, host, patch, BlockRoom(), &report);
+  const UpdateFlash& flash = BoardUpdateFlash();
+  PatchStage stage(&flash.stage);
+  PatchSource patch = InFlash(flash.patch);
+  if (error == MV_OK && over_line) {
+    error = stage.Open(/*trust_last=*/false);
+    if (error == MV_OK) error = ReceivePatch(kLine, 0, BlockRoom(), &stage);
+    if (error == MV_OK) Print("frame all\n");
+    patch = stage.Source();
   }
+  if (error == MV_OK) error = Apply(firmware, trust, one_slot, patch, &report);
   PrintReport(error, report);
   return error == MV_OK ? 0 : 1;
 }

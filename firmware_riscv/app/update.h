@@ -1,4 +1,4 @@
-// A field update of the firmware: the patch that lies in the board's flash makes a new vault in the slot that does not
+// A field update of the firmware: a patch makes a new vault in the slot that does not
 // run (update/slot_update.h), or over the one that does (update/in_place_update.h). A line for automation says what
 // came of it, its numbers as UpdateReport has them:
 //
@@ -12,14 +12,16 @@
 
 namespace modelvault {
 
-// Goes on with an update in place that was cut off; whatever comes of it, Firmware::Open() says whether there is a
-// vault. Takes all free RAM.
-void FinishUpdate(DeviceTrust* trust);
+// Goes on with an update in place that was cut off, with the patch that lies in flash; `over_line`: what is missing of
+// it comes over the console's line (update/patch_line.h). Whatever comes of it, Firmware::Open() says whether there is
+// a vault. Takes all free RAM.
+void FinishUpdate(DeviceTrust* trust, bool over_line);
 
 // `firmware` has opened its vault. Takes all free RAM, so that no model can be restored after it: the next start begins
-// with the new vault, on trial until a boot was good. `one_slot`: the vault that runs is written over instead. 0: done,
-// or done before; 1: what runs stays, but where an update in place was begun.
-int Update(Firmware* firmware, DeviceTrust* trust, bool one_slot);
+// with the new vault, on trial until a boot was good. `one_slot`: the vault that runs is written over instead.
+// `over_line`: the patch comes over the console's line. 0: done, or done before; 1: what runs stays, but where an
+// update in place was begun.
+int Update(Firmware* firmware, DeviceTrust* trust, bool one_slot, bool over_line);
 
 }  // namespace modelvault
 

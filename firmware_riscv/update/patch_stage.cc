@@ -238,11 +238,10 @@ mv_error PatchStage::Read(uint32_t offset, uint8_t* out, uint32_t size) {
   return MV_OK;
 }
 
-PatchSource PatchStage::Source() {
-  return {[](void* self, uint32_t offset, uint8_t* out, uint32_t size) {
-            return static_cast<PatchStage*>(self)->Read(offset, out, size);
-          },
-          this, count_ * kStageFrame, true};
+PatchSource PatchStage::Source() { return {ReadFlashStage, this, count_ * kStageFrame, true}; }
+
+mv_error ReadFlashStage(void* stage, uint32_t offset, uint8_t* out, uint32_t size) {
+  return static_cast<PatchStage*>(stage)->Read(offset, out, size);
 }
 
 }  // namespace modelvault

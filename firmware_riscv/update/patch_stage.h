@@ -57,6 +57,8 @@ class PatchStage {
   PatchSource Source();
 
  private:
+  friend mv_error ReadFlashStage(void* stage, uint32_t offset, uint8_t* out, uint32_t size);
+
   // Places that count as missing.
   struct Voids {
     uint16_t begin = 0;
@@ -100,6 +102,9 @@ class PatchStage {
   uint32_t found_ = 0;      // Where the last frame was found,
   uint32_t index_ = kNone;  // and which that was.
 };
+
+// PatchSource::read of PatchStage::Source().
+mv_error ReadFlashStage(void* stage, uint32_t offset, uint8_t* out, uint32_t size);
 
 }  // namespace modelvault
 

@@ -8,7 +8,8 @@ extern "C" {
 extern const uint8_t _straps[];
 extern const uint8_t _vault_start[];
 extern const uint8_t _vault_partition_size[], _vault_bank_size[];  // Addresses that are sizes.
-extern const uint8_t _selection_start[], _state_start[], _second_slot_start[], _patch_start[], _spare_start[];
+extern const uint8_t _selection_start[], _state_start[], _second_slot_start[], _patch_start[], _spare_start[],
+    _stage_start[];
 extern const uint32_t _stack_bottom[];
 extern const uint32_t _stack_top[];
 extern const uint8_t _ram_code_start[], _ram_code_end[];
@@ -81,7 +82,8 @@ const mv_region* BoardState() {
 const UpdateFlash& BoardUpdateFlash() {
   static constexpr UpdateFlash flash = {{Region(_vault_start, kMebibyte), Region(_second_slot_start, kMebibyte)},
                                         Region(_patch_start, kMebibyte),
-                                        Region(_spare_start, kSectorSize)};
+                                        Region(_spare_start, kSectorSize),
+                                        Region(_stage_start, 2 * kMebibyte)};
   return flash;
 }
 

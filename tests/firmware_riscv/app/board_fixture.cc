@@ -52,7 +52,7 @@ BoardRun Board::Run(StrapCommand command, const std::string& input, uint64_t cut
   return RunWith(MakeStraps(command), input, cut);
 }
 
-BoardRun Board::Update(bool one_slot, uint64_t cut) { return RunWith(MakeUpdateStraps(one_slot), "", cut); }
+BoardRun Board::Update(bool one_slot, uint64_t cut) { return RunWith(MakeUpdateStraps(one_slot, /*over_line=*/false), "", cut); }
 
 BoardRun Board::RunWith(const std::string& straps, const std::string& input, uint64_t cut) {
   emulated_.WriteCode(kStrapOffset, trust_.has_value() ? WithTrust(straps, *trust_) : straps);

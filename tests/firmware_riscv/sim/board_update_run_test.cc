@@ -55,6 +55,19 @@ TEST_F(BoardUpdateRunTest, WithOneSlotTheVaultIsWrittenOver) {
                                           "start: slot 0, version 2: ok, few from selected\n"));
 }
 
+TEST_F(BoardUpdateRunTest, APatchMayComeOverTheSerialLine) {
+  const ProgramRun run = Board({"--update-uart", Diff(files_.vault(), new_), "--cut-after", "600", "--json"});
+  ASSERT_THAT(run, Succeeds());
+  const nlohmann::json starts = run.Json().at("starts");
+  ASSERT_EQ(starts.size(), 4u);
+  EXPECT_EQ(starts[1]["cut"], true);
+  EXPECT_GT(starts[1]["frames"], 0);
+  EXPECT_EQ(starts[2]["update"]["status"], "ok");
+  EXPECT_TRUE(starts[0]["frames"].is_null());
+  EXPECT_EQ(starts[3]["slot"], 1);
+  EXPECT_EQ(starts[3]["version"], 2);
+}
+
 TEST_F(BoardUpdateRunTest, APatchThatIsRefusedIsExitCodeOne) {
   const ProgramRun run = Board({"--update", Diff(new_, new_)});
   EXPECT_EQ(run.exit_code, 1) << run;

@@ -16,7 +16,7 @@ inline constexpr uint64_t kBoardPartitionSize = 1 << 20;
 inline constexpr uint64_t kBoardSlotOffset[2] = {0, 3 << 20};
 inline constexpr uint64_t kBoardPatchOffset = 4 << 20;
 inline constexpr uint64_t kBoardPatchRoom = 1 << 20;
-inline constexpr uint64_t kBoardUpdateEnd = kBoardPatchOffset + kBoardPatchRoom;
+inline constexpr uint64_t kBoardUpdateEnd = 7 << 20;
 
 // The bank from its front on, with `vault`, of at most kBoardPartitionSize bytes, and `name` (at most MV_MAX_NAME_SIZE
 // bytes; empty: the base) selected and confirmed.

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -195,15 +197,34 @@ absl::StatusOr<int> WaitFor(pid_t pid, std::chrono::seconds limit) {
   }
 }
 
-// Where a program's standard input, output and errors are; empty: this process's own.
+// A descriptor that is closed.
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  ~Descriptor() { Close(); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int number() const { return number_; }
+  void Close() {
+    if (number_ >= 0) close(number_);
+    number_ = -1;
+  }
+
+ private:
+  int number_;
+};
+
+// Where a program's standard input, output and errors are: descriptors, files, or, where both are nothing, this
+// process's own.
 struct Streams {
   std::string in;
   std::string out;
   std::string err;
+  int in_descriptor = -1;
+  int out_descriptor = -1;
 };
 
-absl::StatusOr<int> RunProgram(const std::vector<std::string>& arguments, const Streams& streams,
-                               std::chrono::seconds limit) {
+absl::StatusOr<pid_t> StartProgram(const std::vector<std::string>& arguments, const Streams& streams) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   const auto open = [&](int descriptor, const std::string& path, int flags) {
@@ -212,12 +233,19 @@ absl::StatusOr<int> RunProgram(const std::vector<std::string>& arguments, const 
   open(STDIN_FILENO, streams.in, O_RDONLY);
   open(STDOUT_FILENO, streams.out, O_WRONLY | O_CREAT | O_TRUNC);
   open(STDERR_FILENO, streams.err, O_WRONLY | O_CREAT | O_TRUNC);
+  if (streams.in_descriptor >= 0) {
+    posix_spawn_file_actions_adddup2(&actions, streams.in_descriptor, STDIN_FILENO);
+  }
+  if (streams.out_descriptor >= 0) {
+    posix_spawn_file_actions_adddup2(&actions, streams.out_descriptor, STDOUT_FILENO);
+  }
   // A signal that this process ignores is the program's again.
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   sigset_t defaults;
   sigemptyset(&defaults);
   sigaddset(&defaults, SIGINT);
+  sigaddset(&defaults, SIGPIPE);
   posix_spawnattr_setsigdefault(&attributes, &defaults);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
   std::vector<char*> argv;
@@ -227,8 +255,68 @@ absl::StatusOr<int> RunProgram(const std::vector<std::string>& arguments, const 
   const int error = posix_spawn(&pid, argv[0], &actions, &attributes, argv.data(), environ);
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) return absl::UnavailableError(absl::StrCat(argv[0], ": cannot be started: ", strerror(error)));
-  return WaitFor(pid, limit);
+  if (error == 0) return pid;
+  return absl::UnavailableError(absl::StrCat(argv[0], ": cannot be started: ", strerror(error)));
+}
+
+absl::StatusOr<int> RunProgram(const std::vector<std::string>& arguments, const Streams& streams,
+                               std::chrono::seconds limit) {
+  const absl::StatusOr<pid_t> pid = StartProgram(arguments, streams);
+  return pid.ok() ? WaitFor(*pid, limit) : absl::StatusOr<int>(pid.status());
+}
+
+// Whoever is at the other end may have gone.
+void Send(int descriptor, absl::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t size = write(descriptor, bytes.data(), bytes.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size <= 0) return;
+    bytes.remove_prefix(static_cast<size_t>(size));
+  }
+}
+
+// Reads what a program prints until it ends or `end` comes, and answers line by line.
+void Talk(int from, int to, std::chrono::steady_clock::time_point end, const LineAnswer& answer, std::string* output) {
+  size_t line = 0;  // Where the last one begins.
+  for (;;) {
+    pollfd waits = {from, POLLIN, 0};
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    const int ready = left.count() > 0 ? poll(&waits, 1, static_cast<int>(left.count())) : 0;
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready <= 0) return;
+    char piece[4096];
+    const ssize_t size = read(from, piece, sizeof(piece));
+    if (size < 0 && errno == EINTR) continue;
+    if (size <= 0) return;
+    output->append(piece, static_cast<size_t>(size));
+    for (size_t next = output->find('\n', line); next != std::string::npos; next = output->find('\n', line)) {
+      Send(to, answer(absl::string_view(*output).substr(line, next - line)));
+      line = next + 1;
+    }
+  }
+}
+
+// Runs a program with somebody at its standard input and output.
+absl::StatusOr<int> TalkToProgram(const std::vector<std::string>& arguments, const std::string& errors,
+                                  const LineAnswer& answer, std::string* output) {
+  int in[2], out[2];
+  if (pipe2(in, O_CLOEXEC) != 0) return absl::UnavailableError(absl::StrCat("a pipe: ", strerror(errno)));
+  Descriptor in_read(in[0]), in_write(in[1]);
+  if (pipe2(out, O_CLOEXEC) != 0) return absl::UnavailableError(absl::StrCat("a pipe: ", strerror(errno)));
+  Descriptor out_read(out[0]), out_write(out[1]);
+  const SignalIgnored broken_pipe(SIGPIPE);
+  Streams streams;
+  streams.err = errors;
+  streams.in_descriptor = in_read.number();
+  streams.out_descriptor = out_write.number();
+  const auto end = std::chrono::steady_clock::now() + kTimeLimit;
+  const absl::StatusOr<pid_t> pid = StartProgram(arguments, streams);
+  if (!pid.ok()) return pid.status();
+  in_read.Close();
+  out_write.Close();
+  Talk(out_read.number(), in_write.number(), end, answer, output);
+  const auto left = std::chrono::duration_cast<std::chrono::seconds>(end - std::chrono::steady_clock::now());
+  return WaitFor(*pid, std::max(left, std::chrono::seconds(1)));
 }
 
 // The version that the emulator says it has, such as "7.2.22"; empty if it says none.
@@ -313,11 +401,16 @@ absl::StatusOr<EmulatorRun> BoardEmulator::Run(absl::string_view strap, uint64_t
 }
 
 absl::StatusOr<EmulatorRun> BoardEmulator::Start(absl::string_view strap, uint64_t cut) const {
-  if (cut == 0) return RunOnce(strap, "", "", /*keeps_flash=*/true);
+  return StartWith(strap, cut, nullptr);
+}
+
+absl::StatusOr<EmulatorRun> BoardEmulator::StartWith(absl::string_view strap, uint64_t cut,
+                                                     const LineAnswer& answer) const {
+  if (cut == 0) return RunOnce(strap, "", "", /*keeps_flash=*/true, answer);
   if (files_.plugin.empty()) {
     return absl::InvalidArgumentError(absl::StrCat("the power cannot be cut: ", files_.uncounted));
   }
-  return RunOnce(strap, files_.plugin, absl::StrCat(",cut=", cut), /*keeps_flash=*/true);
+  return RunOnce(strap, files_.plugin, absl::StrCat(",cut=", cut), /*keeps_flash=*/true, answer);
 }
 
 absl::Status BoardEmulator::WriteFlash(uint64_t offset, absl::string_view bytes) const {
@@ -341,7 +434,8 @@ absl::Status BoardEmulator::WriteCode(const std::string& path, absl::string_view
 }
 
 absl::StatusOr<EmulatorRun> BoardEmulator::RunOnce(absl::string_view strap, const std::string& plugin,
-                                                   const std::string& plugin_arguments, bool keeps_flash) const {
+                                                   const std::string& plugin_arguments, bool keeps_flash,
+                                                   const LineAnswer& answer) const {
   absl::StatusOr<std::string> made = MakeFolder(folder_);
   if (!made.ok()) return made.status();
   const ScratchFolder folder(*std::move(made));
@@ -354,11 +448,17 @@ absl::StatusOr<EmulatorRun> BoardEmulator::RunOnce(absl::string_view strap, cons
   std::vector<std::string> command =
       EmulatorArguments({folder.File("code.img"), folder_ + "/vault.img", !keeps_flash}, loaded);
   command.insert(command.begin(), files_.emulator);
-  const absl::StatusOr<int> exit_code =
-      RunProgram(command, {kNothing, folder.File("out"), folder.File("err")}, kTimeLimit);
+  std::string output;
+  absl::StatusOr<int> exit_code = 0;
+  if (answer != nullptr) {
+    exit_code = TalkToProgram(command, folder.File("err"), answer, &output);
+  } else {
+    exit_code = RunProgram(command, {kNothing, folder.File("out"), folder.File("err")}, kTimeLimit);
+    output = ReadIfThere(folder.File("out"));
+  }
   if (!exit_code.ok()) return exit_code.status();
-  return EmulatorRun{*exit_code, ReadIfThere(folder.File("out")), ReadIfThere(folder.File("err")),
-                     ReadIfThere(folder.File("counts")), ""};
+  return EmulatorRun{*exit_code, std::move(output), ReadIfThere(folder.File("err")), ReadIfThere(folder.File("counts")),
+                     ""};
 }
 
 absl::StatusOr<int> BoardEmulator::Connect() const {

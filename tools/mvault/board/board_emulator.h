@@ -4,6 +4,7 @@
 #define MODELVAULT_TOOLS_MVAULT_BOARD_BOARD_EMULATOR_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,6 +40,8 @@ struct EmulatorRun {
   std::string uncounted;  // Why it ran without the plugin; empty: it did not.
 };
 
+using LineAnswer = std::function<std::string(absl::string_view line)>;
+
 // EmulatorRun::exit_code where the power was cut.
 inline constexpr int kPowerCut = 99;
 
@@ -62,6 +65,10 @@ class BoardEmulator {
   // into flash (exit code kPowerCut), for which there must be a plugin.
   absl::StatusOr<EmulatorRun> Start(absl::string_view strap, uint64_t cut = 0) const;
 
+  // The same with somebody at the console: `answer` is given each line that the board prints, without its end, and what
+  // it returns is sent.
+  absl::StatusOr<EmulatorRun> StartWith(absl::string_view strap, uint64_t cut, const LineAnswer& answer) const;
+
   // Writes the vault's bank, as whoever makes boards does.
   absl::Status WriteFlash(uint64_t offset, absl::string_view bytes) const;
 
@@ -79,7 +86,8 @@ class BoardEmulator {
 
   // One run; `plugin`, with its own arguments behind the report's, may be empty.
   absl::StatusOr<EmulatorRun> RunOnce(absl::string_view strap, const std::string& plugin,
-                                      const std::string& plugin_arguments, bool keeps_flash) const;
+                                      const std::string& plugin_arguments, bool keeps_flash,
+                                      const LineAnswer& answer = nullptr) const;
 
   const BoardFiles files_;
   const std::string folder_;

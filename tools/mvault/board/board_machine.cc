@@ -32,10 +32,11 @@ std::string MakeAnswerStraps(absl::string_view name, const AnswerStraps& answer,
   return block;
 }
 
-std::string MakeUpdateStraps(bool one_slot) {
+std::string MakeUpdateStraps(bool one_slot, bool over_line) {
   std::string block = MakeStraps(StrapCommand::kUpdate);
   block.resize(kUpdateStrapSize, '\0');
-  StoreLe32(reinterpret_cast<uint8_t*>(block.data()) + kStrapUpdateFlagsOffset, one_slot ? kStrapOneSlot : 0);
+  const uint32_t flags = (one_slot ? kStrapOneSlot : 0) | (over_line ? kStrapOverLine : 0);
+  StoreLe32(reinterpret_cast<uint8_t*>(block.data()) + kStrapUpdateFlagsOffset, flags);
   return block;
 }
 

@@ -39,7 +39,7 @@ struct TrustStraps {
 std::string WithTrust(std::string straps, const TrustStraps& trust);
 
 // The same for kUpdate.
-std::string MakeUpdateStraps(bool one_slot);
+std::string MakeUpdateStraps(bool one_slot, bool over_line);
 
 struct BoardImages {
   std::string code;   // Files of kFlashBankSize bytes. This one is only read.

@@ -29,10 +29,11 @@ struct BoardArguments {
   std::string name;
   bool base = false;
   bool all = false;
-  std::vector<std::string> updates;  // Patches; none: no update.
-  uint64_t cut_after = 0;            // Store into flash before which each update's power is cut; 0: none.
-  unsigned slots = 2;                // Of a board that is updated.
-  std::optional<std::string> ask;    // What the model is to answer; nothing: it is to be restored.
+  std::vector<std::string> updates;       // Patches in flash, and
+  std::vector<std::string> line_updates;  // those that come over the line; neither: no update.
+  uint64_t cut_after = 0;                 // Store into flash before which each update's power is cut; 0: none.
+  unsigned slots = 2;                     // Of a board that is updated.
+  std::optional<std::string> ask;         // What the model is to answer; nothing: it is to be restored.
   AnswerOptions answer;
   BoardClock clock;
   std::optional<uint64_t> tile;

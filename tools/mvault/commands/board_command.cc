@@ -124,11 +124,13 @@ Json ToJson(const std::vector<BoardResult>& results, const BoardArguments& argum
   return json;
 }
 
+bool IsUpdate(const BoardArguments& arguments) { return !arguments.updates.empty() || !arguments.line_updates.empty(); }
+
 // What is wrong with the options of updates; empty: nothing.
 std::string UpdateUsageFault(const BoardArguments& arguments) {
-  if (arguments.updates.empty()) return arguments.cut_after > 0 ? "--cut-after goes with --update" : "";
+  if (!IsUpdate(arguments)) return arguments.cut_after > 0 ? "--cut-after goes with --update and --update-uart" : "";
   if (arguments.all || arguments.ask.has_value() || arguments.energy || arguments.functions) {
-    return "--update goes with none of --all, --ask, --energy and --functions";
+    return "--update and --update-uart go with none of --all, --ask, --energy and --functions";
   }
   return arguments.cut_after > 0 && arguments.uncounted ? "--cut-after takes the plugin, which --uncounted leaves out"
                                                         : "";
@@ -137,7 +139,7 @@ std::string UpdateUsageFault(const BoardArguments& arguments) {
 absl::StatusOr<ExitCode> Board(Session& session, const BoardArguments& arguments) {
   if (arguments.all && arguments.ask.has_value()) return UsageError(session, "--ask asks one model");
   if (const std::string fault = UpdateUsageFault(arguments); !fault.empty()) return UsageError(session, fault);
-  const bool needs_no_name = !arguments.updates.empty() && arguments.name.empty();
+  const bool needs_no_name = IsUpdate(arguments) && arguments.name.empty();
   if (!needs_no_name && (arguments.name.empty() ? 0 : 1) + (arguments.base ? 1 : 0) + (arguments.all ? 1 : 0) != 1) {
     return UsageError(session, "give the name of a variant, or --base, or --all");
   }
@@ -163,7 +165,7 @@ absl::StatusOr<ExitCode> Board(Session& session, const BoardArguments& arguments
   const absl::StatusOr<NamedVault> vault = NamedVault::FromReader(*std::move(reader), KnownModelFormats());
   if (!vault.ok()) return vault.status();
   if (arguments.ask.has_value()) return AskBoard(session, *vault, arguments, *energy);
-  if (!arguments.updates.empty()) {
+  if (IsUpdate(arguments)) {
     const absl::StatusOr<std::vector<std::string>> names = NamesOf(vault->vault(), arguments);
     if (!names.ok()) return names.status();
     return UpdateBoard(session, vault->vault(), arguments, names->front());
@@ -225,6 +227,10 @@ void AddBoardCommand(Command& app, Session& session) {
   command
       .AddOption("--update", &arguments->updates,
                  "Have the board apply this patch, which lies in its flash; repeatable")
+      .TypeName("PATCH");
+  command
+      .AddOption("--update-uart", &arguments->line_updates,
+                 "The same of a patch that comes over its serial line; behind --update")
       .TypeName("PATCH");
   command
       .AddOption("--cut-after", &arguments->cut_after,

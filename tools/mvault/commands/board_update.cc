@@ -13,6 +13,7 @@
 #include "tools/formats/readable_text.h"
 #include "tools/formats/text_file.h"
 #include "tools/mvault/board/board_bank.h"
+#include "tools/mvault/board/patch_sender.h"
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/commands/board_trust.h"
 #include "vault/format.h"
@@ -59,6 +60,7 @@ Json Text(const std::optional<Line>& line, const std::string& key) {
 // A start of the board, and what it was for.
 struct BoardStart {
   std::string patch;  // Empty: to boot.
+  Json frames;        // How many were sent; null: it did not come over the line.
   EmulatorRun run;
 
   bool cut() const { return run.exit_code == kPowerCut; }
@@ -81,6 +83,7 @@ Json ToJson(const BoardStart& start) {
   const std::optional<Line> slot = FindLine(start.run.output, "slot");
   const std::optional<Line> boot = FindLine(start.run.output, "boot");
   return {{"patch", start.patch.empty() ? Json(nullptr) : Json(start.patch)},
+          {"frames", start.frames},
           {"ok", start.ok()},
           {"cut", start.cut()},
           {"slot", slot.has_value() ? Number(slot, "slot") : Json(0)},
@@ -103,6 +106,7 @@ Json ToJson(const BoardStart& start) {
 std::string ToText(const BoardStart& start) {
   const Json json = ToJson(start);
   std::string text = start.patch.empty() ? "start" : absl::StrCat("update ", Printable(start.patch));
+  if (!start.frames.is_null()) absl::StrAppend(&text, ", ", start.frames.dump(), " frames sent");
   if (start.cut()) return absl::StrCat(text, ": the power was cut\n");
   if (json["update"].is_object()) {
     const Json& update = json["update"];
@@ -128,34 +132,47 @@ class Updating {
  public:
   Updating(const BoardEmulator& board, const BoardArguments& arguments) : board_(board), arguments_(arguments) {}
 
-  absl::Status Boot() { return Add("", board_.Start(MakeStraps(StrapCommand::kBootAndExit)), "boot"); }
+  absl::Status Boot() { return Add({"", nullptr, {}}, board_.Start(MakeStraps(StrapCommand::kBootAndExit)), "boot"); }
 
-  absl::Status Apply(FileSystem& file_system, const std::string& path) {
+  absl::Status Apply(FileSystem& file_system, const std::string& path, bool over_line) {
     absl::StatusOr<std::string> patch = ReadTextFile(file_system, path);
     if (!patch.ok()) return patch.status();
     if (patch->size() > kBoardPatchRoom) {
       return absl::ResourceExhaustedError(absl::StrCat(
           path, ": ", Grouped(patch->size()), " bytes: the board has room for patches of ", Grouped(kBoardPatchRoom)));
     }
-    patch->resize(kBoardPatchRoom, '\xFF');
-    if (absl::Status status = board_.WriteFlash(kBoardPatchOffset, *patch); !status.ok()) return status;
-    const std::string straps = MakeUpdateStraps(arguments_.slots == 1);
+    if (!over_line) {
+      std::string room = *patch;
+      room.resize(kBoardPatchRoom, '\xFF');
+      if (absl::Status status = board_.WriteFlash(kBoardPatchOffset, room); !status.ok()) return status;
+    }
     if (arguments_.cut_after > 0) {
-      const absl::Status status = Add(path, board_.Start(straps, arguments_.cut_after), "update");
+      const absl::Status status = Update(path, *patch, over_line, arguments_.cut_after);
       if (!status.ok() || !starts_.back().cut()) return status;
     }
-    return Add(path, board_.Start(straps), "update");
+    return Update(path, *patch, over_line, 0);
   }
 
   const std::vector<BoardStart>& starts() const { return starts_; }
 
  private:
-  absl::Status Add(const std::string& patch, absl::StatusOr<EmulatorRun> run, absl::string_view line) {
+  absl::Status Update(const std::string& path, const std::string& patch, bool over_line, uint64_t cut) {
+    const std::string straps = MakeUpdateStraps(arguments_.slots == 1, over_line);
+    if (!over_line) return Add({path, nullptr, {}}, board_.Start(straps, cut), "update");
+    PatchSender sender(patch);
+    absl::StatusOr<EmulatorRun> run =
+        board_.StartWith(straps, cut, [&sender](absl::string_view line) { return sender.Answer(line); });
+    return Add({path, sender.frames_sent(), {}}, std::move(run), "update");
+  }
+
+  absl::Status Add(BoardStart start, absl::StatusOr<EmulatorRun> run, absl::string_view line) {
     if (!run.ok()) return run.status();
-    starts_.push_back({patch, *std::move(run)});
-    const BoardStart& start = starts_.back();
-    if (start.cut() || FindLine(start.run.output, line).has_value()) return absl::OkStatus();
-    return NoLineError(patch.empty() ? "boot" : patch, absl::InternalError("the board said nothing of it"), start.run);
+    start.run = *std::move(run);
+    starts_.push_back(std::move(start));
+    const BoardStart& added = starts_.back();
+    if (added.cut() || FindLine(added.run.output, line).has_value()) return absl::OkStatus();
+    return NoLineError(added.patch.empty() ? "boot" : added.patch, absl::InternalError("the board said nothing of it"),
+                       added.run);
   }
 
   const BoardEmulator& board_;
@@ -173,10 +190,12 @@ absl::StatusOr<ExitCode> UpdateBoard(Session& session, const VaultReader& vault,
   if (!board.ok()) return board.status();
   Updating updating(**board, arguments);
   if (absl::Status status = updating.Boot(); !status.ok()) return status;
-  for (const std::string& patch : arguments.updates) {
-    absl::Status status = updating.Apply(session.file_system, patch);
-    if (status.ok()) status = updating.Boot();
-    if (!status.ok()) return status;
+  for (const bool over_line : {false, true}) {
+    for (const std::string& patch : over_line ? arguments.line_updates : arguments.updates) {
+      absl::Status status = updating.Apply(session.file_system, patch, over_line);
+      if (status.ok()) status = updating.Boot();
+      if (!status.ok()) return status;
+    }
   }
   bool ok = true;
   std::string text;
