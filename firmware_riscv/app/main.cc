@@ -26,9 +26,13 @@ int main() {
   modelvault::DeviceTrust trust(modelvault::BoardTrust(), modelvault::BoardState(), modelvault::BoardCounter());
   modelvault::Firmware firmware(modelvault::FreeRam(), modelvault::BoardFlash(), &trust, straps.tile_size);
   // Before anything else: until it is done there is no vault.
-  if (modelvault::IsInPlace(*trust.state())) modelvault::FinishUpdate(&trust, straps.over_line);
+  if (modelvault::IsInPlace(*trust.state())) {
+    const bool done = modelvault::FinishUpdate(&trust, straps.over_line);
+    if (straps.command == StrapCommand::kUpdate) return done ? 0 : 1;
+  }
   mv_error error = firmware.Open();
-  if (straps.command == StrapCommand::kUpdate) return modelvault::Update(&firmware, &trust, straps.one_slot, straps.over_line);
+  if (straps.command == StrapCommand::kUpdate)
+    return modelvault::Update(&firmware, &trust, straps.one_slot, straps.over_line);
   if (straps.command != StrapCommand::kConsole) error = firmware.Boot();
   if (straps.command == StrapCommand::kBootAndExit) return error == MV_OK ? 0 : 1;
   modelvault::RunConsole(&firmware);

@@ -82,7 +82,7 @@ mv_error Apply(Firmware* firmware, DeviceTrust* trust, bool one_slot, const Patc
 
 }  // namespace
 
-void FinishUpdate(DeviceTrust* trust, bool over_line) {
+bool FinishUpdate(DeviceTrust* trust, bool over_line) {
   const UpdateFlash& flash = BoardUpdateFlash();
   const DeviceRecord record = trust->state()->record();
   UpdateReport report;
@@ -102,6 +102,7 @@ void FinishUpdate(DeviceTrust* trust, bool over_line) {
     error = UpdateInPlace(trust->state(), {&vault, &flash.spare}, SlotHost{}, patch, BlockRoom(), &report);
   }
   PrintReport(error, report);
+  return error == MV_OK;
 }
 
 int Update(Firmware* firmware, DeviceTrust* trust, bool one_slot, bool over_line) {

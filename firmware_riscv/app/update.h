@@ -14,8 +14,8 @@ namespace modelvault {
 
 // Goes on with an update in place that was cut off, with the patch that lies in flash; `over_line`: what is missing of
 // it comes over the console's line (update/patch_line.h). Whatever comes of it, Firmware::Open() says whether there is
-// a vault. Takes all free RAM.
-void FinishUpdate(DeviceTrust* trust, bool over_line);
+// a vault. True: it is done. Takes all free RAM.
+bool FinishUpdate(DeviceTrust* trust, bool over_line);
 
 // `firmware` has opened its vault. Takes all free RAM, so that no model can be restored after it: the next start begins
 // with the new vault, on trial until a boot was good. `one_slot`: the vault that runs is written over instead.

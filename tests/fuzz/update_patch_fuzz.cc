@@ -12,6 +12,7 @@
 #include "codec/core/xxh64.h"
 #include "codec/split_mix_64.h"
 #include "firmware_riscv/update/slot_update.h"
+#include "tests/fuzz/flash_memory.h"
 #include "tests/fuzz/update_seeds.h"
 #include "vault/crypto.h"
 
@@ -25,41 +26,6 @@ const std::string& OldVault() {
   static const std::string vault = SeedOldVault();
   return vault;
 }
-
-void Require(bool condition) {
-  if (!condition) __builtin_trap();
-}
-
-// A part of flash that always works.
-struct Memory {
-  std::vector<uint8_t> bytes;
-
-  mv_region Region() {
-    mv_region region = {};
-    region.size = static_cast<uint32_t>(bytes.size());
-    region.sector_size = kSector;
-    region.context = this;
-    region.read = [](void* self, uint32_t offset, uint8_t* out, uint32_t size) {
-      std::vector<uint8_t>& all = static_cast<Memory*>(self)->bytes;
-      Require(offset <= all.size() && size <= all.size() - offset);
-      std::memcpy(out, all.data() + offset, size);
-      return MV_OK;
-    };
-    region.erase = [](void* self, uint32_t offset) {
-      std::fill_n(static_cast<Memory*>(self)->bytes.begin() + offset, kSector, uint8_t{0xFF});
-      return MV_OK;
-    };
-    region.program = [](void* self, uint32_t offset, const uint8_t* unit) {
-      uint8_t* const place = static_cast<Memory*>(self)->bytes.data() + offset;
-      for (uint32_t i = 0; i < MV_SELECTION_UNIT; ++i) {
-        Require(place[i] == 0xFF);
-        place[i] = unit[i];
-      }
-      return MV_OK;
-    };
-    return region;
-  }
-};
 
 struct Input {
   std::vector<uint8_t> patch;
@@ -119,8 +85,9 @@ void Repair(std::vector<uint8_t>* patch, mv_region* old) {
 
 void Fuzz(const uint8_t* data, size_t size) {
   const std::string& old_vault = OldVault();
-  Memory state_bytes = {std::vector<uint8_t>(kStateSectors * kSector, 0xFF)};
-  Memory slots[kSlots] = {{std::vector<uint8_t>(kSlotSize, 0xFF)}, {std::vector<uint8_t>(kSlotSize, 0xFF)}};
+  FlashMemory state_bytes = {kSector, std::vector<uint8_t>(kStateSectors * kSector, 0xFF)};
+  FlashMemory slots[kSlots] = {{kSector, std::vector<uint8_t>(kSlotSize, 0xFF)},
+                               {kSector, std::vector<uint8_t>(kSlotSize, 0xFF)}};
   std::copy(old_vault.begin(), old_vault.end(), slots[0].bytes.begin());
   const std::vector<uint8_t> before = slots[0].bytes;
   const mv_region sectors = state_bytes.Region();

@@ -1,8 +1,9 @@
-// Writes the seeds of the fuzz target update_patch (tests/fuzz/corpus/update_patch).
+// Writes the seeds of the fuzz targets update_patch and patch_line (tests/fuzz/corpus).
 #include <filesystem>
 #include <fstream>
 #include <string>
 
+#include "firmware_riscv/update/patch_line.h"
 #include "tests/fuzz/seeds_main.h"
 #include "tests/fuzz/update_seeds.h"
 #include "tools/packing/patch_builder.h"
@@ -19,7 +20,40 @@ bool WriteSeed(const std::string& folder, const std::string& name, char how, con
   return file.flush().good();
 }
 
+// The frames of a patch as they go over the line.
+std::string Frames(const std::string& patch) {
+  std::string line;
+  for (uint32_t i = 0; i * kStageFrame < patch.size(); ++i) {
+    const std::string bytes = patch.substr(i * kStageFrame, kStageFrame);
+    std::string frame(kLineHeadSize, '\0');
+    uint8_t* const head = reinterpret_cast<uint8_t*>(frame.data());
+    StoreLe32(head, kLineMagic);
+    StoreLe32(head + 4, i);
+    StoreLe32(head + 8, static_cast<uint32_t>(bytes.size()));
+    line += frame + bytes + std::string(kLineChecksumSize, '\0');  // The target makes them right.
+  }
+  return line;
+}
+
+bool WriteLineSeed(const std::string& folder, const std::string& name, const std::string& line) {
+  std::ofstream file(folder + "/" + name, std::ios::binary);
+  file << '\1' << line;
+  return file.flush().good();
+}
+
+bool WriteLineSeeds(const std::string& corpus) {
+  const std::string folder = corpus + "/patch_line";
+  std::filesystem::create_directories(folder);
+  const absl::StatusOr<BuiltPatch> patch = BuildPatch(SeedOldVault(), SeedBytes(3, 2200), 512);
+  if (!patch.ok()) return false;
+  const std::string line = Frames(patch->bytes);
+  const std::string twice = line.substr(0, kLineFrameRoom) + line;
+  return WriteLineSeed(folder, "whole", line) && WriteLineSeed(folder, "twice", twice) &&
+         WriteLineSeed(folder, "lost", "noise" + line.substr(0, 700) + line);
+}
+
 bool WriteUpdateSeeds(const std::string& corpus) {
+  if (!WriteLineSeeds(corpus)) return false;
   const std::string folder = corpus + "/update_patch";
   std::filesystem::create_directories(folder);
   const std::string old_vault = SeedOldVault();
