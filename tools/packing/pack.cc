@@ -77,6 +77,7 @@ absl::Status WriteBase(const Running& running, const CodedWith& with, const Base
                        uint32_t chunk_size) {
   const BaseEncoder encoder(&with.shared->tables(), chunk_size);
   const BaseBatches batches(&encoder, kChunkBatchSize);
+  const uint64_t batch_size = std::max<uint64_t>(kChunkBatchSize, chunk_size);  // About: for the rate that is shown.
   Jobs jobs;
   jobs.count = batches.count();
   jobs.threads = running.threads();
@@ -91,7 +92,7 @@ absl::Status WriteBase(const Running& running, const CodedWith& with, const Base
     for (const absl::string_view chunk : *chunks) {
       if (absl::Status status = writer->AppendBaseChunk(chunk); !status.ok()) return status;
     }
-    ReportProgress(running.options.progress, "encode base", b + 1, jobs.count);
+    ReportProgress(running.options.progress, "encode base", (b + 1) * batch_size, jobs.count * batch_size);
     return absl::OkStatus();
   };
   return running.executor.Run(jobs);
@@ -126,7 +127,8 @@ absl::Status WriteVariants(const Running& running, const CodedWith* with, const 
     if (status.ok() && segment + 1 >= input.segments()) {
       status = writer->FinishVariant(input.digests, input.file->frame());
     }
-    ReportProgress(running.options.progress, "encode variants", j + 1, jobs.count);
+    ReportProgress(running.options.progress, "encode variants", (j + 1) * running.options.segment_size,
+                   jobs.count * running.options.segment_size);
     return status;
   };
   return running.executor.Run(jobs);

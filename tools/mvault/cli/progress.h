@@ -5,23 +5,26 @@
 #include <stdio.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "absl/strings/string_view.h"
 #include "codec/progress_function.h"
+#include "tools/mvault/cli/remaining_time.h"
 
 namespace modelvault {
 
 // Not thread-safe. Writes nothing at all unless `stream` is a terminal.
 class Progress {
  public:
-  // `stream` must outlive it.
-  explicit Progress(FILE* stream);
+  // `stream` must outlive it. `seconds` as RemainingTime's.
+  explicit Progress(FILE* stream, std::function<double()> seconds = nullptr);
   ~Progress() { Clear(); }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // Shows `done` of `total` of a stage ("verify"), in percent; cheap where that has not changed.
+  // Shows `done` of `total` of a stage ("verify"): percent, and of one that takes long its rate and the time left;
+  // cheap where the percentage has not changed within a second.
   void Update(absl::string_view stage, uint64_t done, uint64_t total);
 
   // Update() for libraries; must not outlive this.
@@ -35,6 +38,9 @@ class Progress {
  private:
   FILE* const stream_;
   const bool enabled_;
+  RemainingTime time_;
+  double shown_at_ = 0;
+  std::string percent_;  // As shown, with the stage.
   std::string shown_;
 };
 

@@ -1,4 +1,4 @@
-// How long a stage will still take, for the line of progress.
+// How fast a stage goes and how long it will still take, for the line of progress.
 #ifndef MODELVAULT_TOOLS_MVAULT_CLI_REMAINING_TIME_H_
 #define MODELVAULT_TOOLS_MVAULT_CLI_REMAINING_TIME_H_
 
@@ -13,11 +13,17 @@ namespace modelvault {
 // Not thread-safe.
 class RemainingTime {
  public:
+  // A stage with so much to do counts bytes: none has as many steps.
+  static constexpr uint64_t kLeastBytes = 16 << 20;
+
   // `seconds` is a clock that never goes back; by default the machine's.
   explicit RemainingTime(std::function<double()> seconds = nullptr);
 
-  // "fit 3, 1:20 left,": the stage, and from its second report on what the rest takes at the pace so far.
-  std::string Label(absl::string_view stage, uint64_t done, uint64_t total);
+  double Now() const { return seconds_(); }
+
+  // ", 312.5 MB/s, 1:20 left": what the rest takes at the pace so far, and the rate of stages that count bytes. Empty
+  // at the end, and in the first two seconds of a stage, which say little.
+  std::string Tail(absl::string_view stage, uint64_t done, uint64_t total);
 
  private:
   std::function<double()> seconds_;

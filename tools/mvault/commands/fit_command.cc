@@ -23,7 +23,6 @@
 #include "tools/fitting/int8_files.h"
 #include "tools/formats/text_file.h"
 #include "tools/mvault/cli/command_options.h"
-#include "tools/mvault/cli/remaining_time.h"
 #include "tools/mvault/commands/change_signing.h"
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/network_options.h"
@@ -234,10 +233,7 @@ absl::StatusOr<ExitCode> Fit(Session& session, Arguments arguments) {
   absl::StatusOr<std::optional<NetworkInput>> network = FindNetwork(session.file_system, arguments.network);
   if (!network.ok()) return network.status();
   arguments.run.network = *std::move(network);
-  RemainingTime time;
-  arguments.run.progress = [&](absl::string_view stage, uint64_t done, uint64_t total) {
-    session.console.progress().Update(time.Label(stage, done, total), done, total);
-  };
+  arguments.run.progress = session.console.progress().Function();
   const absl::StatusOr<FitInput> input =
       FitInput::Open(session.file_system, arguments.files, arguments.run.curvature, arguments.run.fit.threads);
   if (!input.ok()) return WithWayOn(input.status(), arguments.files.variants);

@@ -173,10 +173,12 @@ absl::StatusOr<ExitCode> Verify(Session& session, const Arguments& arguments) {
   if (vault->vault().key_set_digest().has_value()) failures.Add("", vault->vault().CheckSigned());
   const size_t locked = CheckLocked(arguments, vault->vault(), &failures);
   if (vault->vault().header().has_network()) failures.Add("", vault->restorer().network().status());
+  // Models of a vault are much of one size.
+  const uint64_t mean_size = std::max<uint64_t>(1, vault->vault().header().base_data_size);
   const absl::Status status =
       VerifyModels(*vault, names, arguments.threads, [&](size_t i, const absl::Status& verdict) {
         failures.Add(names[i], verdict);
-        session.console.progress().Update("verify", i + 1, names.size());
+        session.console.progress().Update("verify", (i + 1) * mean_size, names.size() * mean_size);
         return absl::OkStatus();
       });
   if (!status.ok()) return status;

@@ -8,14 +8,16 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <utility>
 
 namespace modelvault {
 namespace {
 
 // What `use` writes to a terminal.
 template <typename Use>
-std::string OnTerminal(const Use& use) {
+std::string OnTerminal(const Use& use, std::function<double()> seconds = nullptr) {
   int terminal = -1;
   int program = -1;
   termios mode = {};
@@ -24,7 +26,7 @@ std::string OnTerminal(const Use& use) {
   EXPECT_EQ(fcntl(terminal, F_SETFL, O_NONBLOCK), 0);
   FILE* const stream = fdopen(program, "w");
   {
-    Progress progress(stream);
+    Progress progress(stream, std::move(seconds));
     use(&progress);
   }
   fflush(stream);
@@ -49,6 +51,42 @@ TEST(ProgressTest, WritesOnlyWhenThePercentageChanges) {
               for (uint64_t i = 0; i < 10'000; ++i) progress->Update("pack", 5'000'000 + i, 1'000'000'000);
             }),
             "\r\x1b[Kpack 0 %\r\x1b[K");
+}
+
+TEST(ProgressTest, OfWorkThatTakesLongTellsRateAndTimeLeft) {
+  double now = 0;
+  const auto clock = [&now] { return now; };
+  constexpr uint64_t kBytes = 1'000'000'000;
+  EXPECT_EQ(OnTerminal(
+                [&](Progress* progress) {
+                  progress->Update("encode", 0, kBytes);
+                  now = 1.5;  // Too early to tell.
+                  progress->Update("encode", 15'000'000, kBytes);
+                  now = 10;
+                  progress->Update("encode", 100'000'000, kBytes);
+                  now = 10.5;
+                  progress->Update("encode", 105'000'000, kBytes);
+                  now = 20;
+                  progress->Update("encode", 105'000'000, kBytes);
+                  progress->Update("encode", kBytes, kBytes);
+                },
+                clock),
+            "\r\x1b[Kencode 0 %\r\x1b[Kencode 1 %\r\x1b[Kencode 10 %, 10.0 MB/s, 1:30 left"
+            "\r\x1b[Kencode 10 %, 5.2 MB/s, 2:50 left\r\x1b[Kencode 100 %\r\x1b[K");
+}
+
+TEST(ProgressTest, OfStepsTellsTheTimeLeftAlone) {
+  double now = 0;
+  const auto clock = [&now] { return now; };
+  EXPECT_EQ(OnTerminal(
+                [&](Progress* progress) {
+                  progress->Update("fit", 1, 101);
+                  now = 72;
+                  progress->Update("fit", 2, 101);
+                  progress->Update("account", 1, 2);  // Another stage begins anew.
+                },
+                clock),
+            "\r\x1b[Kfit 0 %\r\x1b[Kfit 1 %, 1:58:48 left\r\x1b[Kaccount 50 %\r\x1b[K");
 }
 
 TEST(ProgressTest, SurvivesOddNumbers) {
