@@ -85,6 +85,7 @@ int Run(int argc, const char* const* argv, Session* session) {
   AddCompactCommand(program, *session);
   AddDiffCommand(program, *session);
   AddFlashDiffCommand(program, *session);
+  AddClusterCommand(program, *session);
   AddPlanCommand(program, *session);
   AddEvalCommand(program, *session);
   AddRunCommand(program, *session);

@@ -260,7 +260,9 @@ TEST(DocsTest, KeysOfJsonDocumentsAreThoseDescribed) {
   CompareKeys("compact", {{vault}});
   CompareKeys("diff", {{vault, "few", "base"}});
   CompareKeys("flash-diff", {{vault, vault}});
+  CompareKeys("cluster", {{models.variants()}});
   CompareKeys("plan", {{"--base", models.base()},
+                       {"--base", models.base(), "--models", models.variants()},
                        {"--base", talking.File("int8/base.safetensors"), "--model", talking.File("corpus.json")}});
   CompareKeys("verify", {{vault, "--against", models.folder().Write("sums", std::string(32, '0') + "  data/few\n")}});
   const FakeBoard board({});

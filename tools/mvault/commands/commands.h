@@ -46,6 +46,7 @@ void AddRmCommand(Command& app, Session& session);
 void AddCompactCommand(Command& app, Session& session);
 void AddDiffCommand(Command& app, Session& session);
 void AddFlashDiffCommand(Command& app, Session& session);
+void AddClusterCommand(Command& app, Session& session);
 void AddPlanCommand(Command& app, Session& session);
 void AddEvalCommand(Command& app, Session& session);
 void AddFitCommand(Command& app, Session& session);

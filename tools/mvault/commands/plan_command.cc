@@ -13,6 +13,7 @@
 #include "tools/mvault/cli/printable.h"
 #include "tools/mvault/cli/text_table.h"
 #include "tools/mvault/commands/commands.h"
+#include "tools/mvault/commands/family_plan_options.h"
 #include "tools/mvault/commands/network_options.h"
 #include "tools/mvault/reports/formatting.h"
 #include "tools/packing/plan.h"
@@ -21,13 +22,15 @@ namespace modelvault {
 namespace {
 
 constexpr uint64_t kDefaultBudget = uint64_t{1} << 20;
+constexpr uint32_t kDefaultVariants = 100;
 
 struct Arguments {
   std::string base;
   std::optional<uint64_t> budget;
-  uint32_t variants = 100;
+  uint32_t variants = 0;  // 0: not given.
   NetworkArguments network;
   std::optional<uint64_t> ram;
+  FamilyPlanArguments family;
   int threads = 0;
   bool json = false;
 };
@@ -120,7 +123,17 @@ std::string ToText(const Arguments& arguments, const VaultPlan& plan, uint64_t b
   return text;
 }
 
-absl::StatusOr<ExitCode> Plan(Session& session, const Arguments& arguments) {
+absl::StatusOr<ExitCode> PlanFamilyOf(Session& session, const Arguments& arguments) {
+  if (arguments.budget.has_value() || arguments.variants > 0 || !arguments.network.model.empty() ||
+      !arguments.network.tokenizer.empty() || arguments.ram.has_value()) {
+    return UsageError(session,
+                      "--models: --budget, --variants, --model, --tokenizer and --ram plan what is not there yet");
+  }
+  return PrintFamilyPlan(session, arguments.base, arguments.family, arguments.threads, arguments.json);
+}
+
+absl::StatusOr<ExitCode> PlanBudget(Session& session, const Arguments& arguments) {
+  if (arguments.family.any_other()) return UsageError(session, "--without, --sample and -o go with --models");
   if (absl::Status s = CheckNetworkOptions(arguments.network); !s.ok()) return UsageError(session, s.message());
   if (arguments.ram.has_value() && arguments.network.model.empty()) {
     return UsageError(session, "--ram: there is no --model to be run in it");
@@ -147,30 +160,40 @@ absl::StatusOr<ExitCode> Plan(Session& session, const Arguments& arguments) {
                       Counted(arguments.variants, "variant"), plan->taken, budget));
 }
 
+absl::StatusOr<ExitCode> Plan(Session& session, const Arguments& arguments) {
+  if (!arguments.family.models.empty()) return PlanFamilyOf(session, arguments);
+  Arguments given = arguments;
+  if (given.variants == 0) given.variants = kDefaultVariants;
+  return PlanBudget(session, given);
+}
+
 }  // namespace
 
 void AddPlanCommand(Command& app, Session& session) {
   Command command = app.AddCommand("plan", "Estimate what fits into a budget beside a base");
   auto arguments = std::make_shared<Arguments>();
-  command.AddOption("--base", &arguments->base, "The base model: a safetensors file").TypeName("FILE").Required();
+  command.AddOption("--base", &arguments->base, "The base model's file or folder").TypeName("FILE").Required();
   AddSizeOption(&command, "--budget", &arguments->budget, "Bytes the vault may have; default 1MiB");
-  command.AddOption("--variants", &arguments->variants, "How many variants there are to be")
+  command.AddOption("--variants", &arguments->variants, "How many variants there are to be; default 100")
       .TypeName("N")
-      .Range(1, 100'000'000)
-      .ShowDefault();
+      .Range(1, 100'000'000);
   AddNetworkOptions(&command, &arguments->network);
   AddSizeOption(&command, "--ram", &arguments->ram, "With --model: bytes of RAM that the board has; default 128KiB");
+  AddFamilyPlanOptions(&command, &arguments->family);
   AddThreadsOption(&command, &arguments->threads);
   AddJsonFlag(&command, &arguments->json);
-  SetFooter(&command,
-            "  mvault plan --base base.safetensors\n"
-            "  mvault plan --base base.safetensors --budget 4MiB --variants 500\n"
-            "  mvault plan --base int8/base.safetensors --model model.json --ram 256KiB\n",
-            "Codes the base as 'pack' would and counts its bytes; nothing is written. Variants are taken to have\n"
-            "names of 16 bytes and file headers like the base's; the tables of where variants differ, which pack adds\n"
-            "because they save more than they cost, are left out. With --model it also tells what a board that runs "
-            "the models needs. Exit code 4: nothing is left\n"
-            "for the variants, or the board's RAM does not suffice.");
+  SetFooter(
+      &command,
+      "  mvault plan --base base.safetensors\n"
+      "  mvault plan --base base.safetensors --budget 4MiB --variants 500\n"
+      "  mvault plan --base int8/base.safetensors --model model.json --ram 256KiB\n"
+      "  mvault plan --base base --models finetunes -o /disk/all.mvlt\n",
+      "Codes the base as 'pack' would and counts its bytes; nothing is written. Variants are taken to have\n"
+      "names of 16 bytes and file headers like the base's; the tables of where variants differ, which pack adds\n"
+      "because they save more than they cost, are left out. With --model it also tells what a board that runs "
+      "the models needs. Exit code 4: nothing is left\n"
+      "for the variants, or the board's RAM does not suffice. With --models it reads samples of a family that is\n"
+      "there, and estimates its vault, and room, traffic and time of packing it; 4: the disk has too little room.");
   command.OnParsed(
       [&session, arguments] { session.command = [&session, arguments] { return Plan(session, *arguments); }; });
 }

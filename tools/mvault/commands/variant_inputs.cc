@@ -31,6 +31,30 @@ absl::Status AddFolder(FileSystem& file_system, const VariantArguments& argument
       absl::StrCat(arguments.folder, ": no ", KnownModelFormats().Extensions(), " in it, and no folder with one"));
 }
 
+// Sorts them by name and removes those in `without`; see FindVariants.
+absl::Status SortAndLeaveOut(const std::vector<std::string>& without, std::vector<VariantInput>* inputs) {
+  std::sort(inputs->begin(), inputs->end(),
+            [](const VariantInput& a, const VariantInput& b) { return a.name < b.name; });
+  const auto twice = std::adjacent_find(inputs->begin(), inputs->end(),
+                                        [](const VariantInput& a, const VariantInput& b) { return a.name == b.name; });
+  if (twice != inputs->end()) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("variant '", twice->name, "' is given twice: ", twice->path, " and ", (twice + 1)->path));
+  }
+  for (const std::string& name : without) {
+    const auto found =
+        std::find_if(inputs->begin(), inputs->end(), [&](const VariantInput& input) { return input.name == name; });
+    if (found == inputs->end()) {
+      std::vector<std::string> names;
+      for (const VariantInput& input : *inputs) names.push_back(input.name);
+      return absl::NotFoundError(
+          absl::StrCat("--without ", name, ": no such variant is given", NearestNameHint(name, names)));
+    }
+    inputs->erase(found);
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 void AddVariantOptions(Command* command, VariantArguments* arguments) {
@@ -103,6 +127,18 @@ absl::StatusOr<PackOptions> FindPackOptions(const NameRuleArguments& names, std:
   return options;
 }
 
+absl::StatusOr<std::vector<VariantInput>> FindFolderModels(FileSystem& file_system, const std::string& folder,
+                                                           const std::vector<std::string>& without) {
+  VariantArguments arguments;
+  arguments.folder = folder;
+  arguments.without = without;
+  std::vector<VariantInput> inputs;
+  absl::Status status = AddFolder(file_system, arguments, &inputs);
+  if (status.ok()) status = SortAndLeaveOut(without, &inputs);
+  if (!status.ok()) return status;
+  return inputs;
+}
+
 absl::StatusOr<std::vector<VariantInput>> FindVariants(FileSystem& file_system, const VariantArguments& arguments) {
   std::vector<VariantInput> inputs;
   if (!arguments.folder.empty()) {
@@ -120,24 +156,7 @@ absl::StatusOr<std::vector<VariantInput>> FindVariants(FileSystem& file_system, 
       return absl::InvalidArgumentError(absl::StrCat(input.path, ": ", status.message()));
     }
   }
-  std::sort(inputs.begin(), inputs.end(), [](const VariantInput& a, const VariantInput& b) { return a.name < b.name; });
-  const auto twice = std::adjacent_find(inputs.begin(), inputs.end(),
-                                        [](const VariantInput& a, const VariantInput& b) { return a.name == b.name; });
-  if (twice != inputs.end()) {
-    return absl::AlreadyExistsError(
-        absl::StrCat("variant '", twice->name, "' is given twice: ", twice->path, " and ", (twice + 1)->path));
-  }
-  for (const std::string& name : arguments.without) {
-    const auto found =
-        std::find_if(inputs.begin(), inputs.end(), [&](const VariantInput& input) { return input.name == name; });
-    if (found == inputs.end()) {
-      std::vector<std::string> names;
-      for (const VariantInput& input : inputs) names.push_back(input.name);
-      return absl::NotFoundError(
-          absl::StrCat("--without ", name, ": no such variant is given", NearestNameHint(name, names)));
-    }
-    inputs.erase(found);
-  }
+  if (absl::Status status = SortAndLeaveOut(arguments.without, &inputs); !status.ok()) return status;
   return inputs;
 }
 

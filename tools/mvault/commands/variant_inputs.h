@@ -49,6 +49,11 @@ absl::StatusOr<PackOptions> FindPackOptions(const NameRuleArguments& names, std:
 // kNotFound), how to go on without that one.
 absl::Status WithWayOn(const absl::Status& status, const std::vector<VariantInput>& variants);
 
+// The models of `folder` (FindModels) but for those in `without`, sorted by name, which need not be one for a variant.
+// Errors as FindVariants'.
+absl::StatusOr<std::vector<VariantInput>> FindFolderModels(FileSystem& file_system, const std::string& folder,
+                                                           const std::vector<std::string>& without);
+
 // The variants meant but for those in `without`, sorted by name: the models of `folder` (FindModels); of each pair what
 // stands before and after its first '='. kInvalidArgument for none at all, a pair without '=', an invalid name, a
 // folder without models; kAlreadyExists for a name given twice; kNotFound for a name in `without` that is none of

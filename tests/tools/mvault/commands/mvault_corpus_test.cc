@@ -191,5 +191,31 @@ TEST(MvaultCorpusTest, EvaluationsAgreeWithAnotherImplementation) {
   }
 }
 
+TEST(MvaultCorpusTest, FloatAndInt8ModelsOfOneFolderAreToldApart) {
+  const TempFolder folder;
+  const auto link = [&](const std::string& from, const std::string& name) {
+    fs::create_symlink(kCorpus + from, folder.File(name + ".safetensors"));
+  };
+  link("base.safetensors", "f-base");
+  link("int8/base.safetensors", "i-base");
+  int count = 0;
+  for (const auto& [name, path] : VariantsIn(kCorpus + "variants")) {
+    link("variants/" + name + ".safetensors", "f-" + name);
+    link("int8/variants/" + name + ".safetensors", "i-" + name);
+    if (++count == 5) break;
+  }
+  const nlohmann::json json = Mvault({"cluster", folder.path(), "--sample", "64KiB", "--json"}).Json();
+  ASSERT_EQ(json["clusters"].size(), 2u) << json.dump(1);
+  EXPECT_TRUE(json["alone"].empty());
+  for (const nlohmann::json& cluster : json["clusters"]) {
+    const std::string base = cluster["base"]["name"];
+    EXPECT_EQ(base.substr(1), "-base");
+    EXPECT_EQ(cluster["variants"].size(), 5u);
+    for (const nlohmann::json& variant : cluster["variants"]) {
+      EXPECT_EQ(variant["name"].get<std::string>()[0], base[0]);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace modelvault
