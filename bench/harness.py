@@ -58,11 +58,14 @@ class Programs:
         self.delta_plane = build / "bench" / "delta_plane"
         self.time_restore = build / "bench" / "time_restore"
         self.generate_large = build / "bench" / "generate_large"
+        self.generate_scale = build / "bench" / "generate_scale"
+        self.peer_sizes = build / "bench" / "peer_sizes"
         self.load_by_c = build / "bench" / "load_by_c"
         self.c_library = build / "restore" / "c_api" / "libmodelvault.so.0"
         needed = [self.mvault]
         if "bench_programs" in targets:
-            needed += [self.run_measured, self.delta_plane, self.time_restore, self.generate_large, self.load_by_c]
+            needed += [self.run_measured, self.delta_plane, self.time_restore, self.generate_large, self.load_by_c,
+                       self.generate_scale, self.peer_sizes]
         for program in needed:
             if not program.exists():
                 raise Failure(f"{program} is missing: build the targets {' and '.join(targets[:2])} there")

@@ -16,9 +16,14 @@ namespace modelvault {
 // Counts the symbols of a row coded as a copy of `like`: what MODEL's tables are made from.
 void AddCopiedRow(absl::Span<const uint8_t> bytes, const uint8_t* like, Histogram* skips, Histogram* near);
 
+// Raw bytes of a chunk, and of a segment, with host codings, where the caller does not choose: a core's second-level
+// cache holds several.
+inline constexpr uint32_t kHostUnitSize = 256 << 10;
+
 // Raw bytes of a chunk where the caller does not choose: small ones for boards, which keep one in RAM; large ones where
 // their directory counts. A chunk that is coded costs more to begin than one that is copied.
 constexpr uint32_t DefaultChunkSize(uint64_t data_size, BaseProfile profile) {
+  if (profile == BaseProfile::kHost) return kHostUnitSize;
   if (data_size > (uint64_t{64} << 20)) return 64 << 10;
   return profile == BaseProfile::kFast ? 2 << 10 : 4 << 10;
 }

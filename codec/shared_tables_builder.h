@@ -18,16 +18,17 @@ namespace modelvault {
 enum class BaseProfile {
   kSmall,  // Coded: the fewest bytes.
   kFast,   // As it is, a byte more a chunk: read by copying.
+  kHost,   // In blocks, and the variants, too (docs/format.md §16): for hosts and large models.
 };
 
 // Decides for each tensor of the base: the table of each byte plane (shared where sharing is cheaper than another
 // table) or raw bytes, a dictionary of repeated rows, the priors of its variants. Reads `data` at most twice, in blocks
-// of about 1 MiB, and not at all for kFast, which has neither tables nor dictionaries. `data` holds the tensors without
-// holes. The same input gives the same bytes.
+// of about 1 MiB, and only for kSmall: the others have neither tables nor dictionaries. `data` holds the tensors
+// without holes. The same input gives the same bytes.
 absl::StatusOr<std::string> BuildSharedTables(absl::Span<const ModelTensor> base, DataSource* data,
                                               const DeltaStatistics& deltas, BaseProfile profile = BaseProfile::kSmall);
 
-// The profile of a vault's MODEL: kFast where every byte of the base is stored as it is.
+// The profile of a MODEL of a vault without host codings: kFast where every byte of the base is stored as it is.
 inline BaseProfile ProfileOf(const SharedTables& shared) {
   return shared.all_raw() ? BaseProfile::kFast : BaseProfile::kSmall;
 }

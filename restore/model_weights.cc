@@ -29,6 +29,10 @@ absl::Status ReadSection(const VaultReader& vault, Section section, std::vector<
 
 absl::StatusOr<std::unique_ptr<ModelWeights>> ModelWeights::Open(const Restorer& restorer, absl::string_view name,
                                                                  TensorConsumer consumer, size_t list_room) {
+  if (restorer.vault().header().has_host_codings()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(restorer.vault().path(), ": a vault of the profile host: engines read those that boards read, too"));
+  }
   auto weights = std::unique_ptr<ModelWeights>(new ModelWeights());
   weights->restorer_ = &restorer;
   weights->name_ = std::string(name);

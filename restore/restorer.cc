@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "restore/host_decoder.h"
 #include "restore/infer/network_view.h"
 #include "restore/stream_memory.h"
 #include "vault/error_place.h"
@@ -18,6 +19,19 @@ namespace {
 
 constexpr size_t kMaxTileSize = size_t{1} << 24;
 
+absl::Status CheckBaseRange(const VaultReader& reader, uint64_t size, uint64_t offset, size_t count) {
+  if (offset <= size && count <= size - offset) return absl::OkStatus();
+  return absl::OutOfRangeError(absl::StrFormat("%s: base: read of %d bytes at offset %d, but there are only %d",
+                                               reader.path(), count, offset, size));
+}
+
+// What the core's verdict over a read of the base means.
+absl::Status BaseStatus(const VaultReader& reader, CoreStatus status, uint64_t offset, size_t count) {
+  if (status == CoreStatus::kOk) return absl::OkStatus();
+  return absl::DataLossError(absl::StrFormat("%s: base: %s in the %d bytes from offset %d of its data", reader.path(),
+                                             CoreStatusName(status), count, offset));
+}
+
 // The base as a coder reads it.
 class VaultBaseSource : public DataSource {
  public:
@@ -30,15 +44,9 @@ class VaultBaseSource : public DataSource {
   uint64_t size() const override { return shared_.data_size(); }
 
   absl::Status Read(uint64_t offset, absl::Span<uint8_t> out) override {
-    if (offset > size() || out.size() > size() - offset) {
-      return absl::OutOfRangeError(absl::StrFormat("%s: base: read of %d bytes at offset %d, but there are only %d",
-                                                   reader_->path(), out.size(), offset, size()));
-    }
+    if (absl::Status range = CheckBaseRange(*reader_, size(), offset, out.size()); !range.ok()) return range;
     const CoreStatus status = decoder_.Read(static_cast<size_t>(offset), {out.data(), out.size()});
-    if (status == CoreStatus::kOk) return absl::OkStatus();
-    if (status == CoreStatus::kReadFailed) return memory_.error();
-    return absl::DataLossError(absl::StrFormat("%s: base: %s in the %d bytes from offset %d of its data",
-                                               reader_->path(), CoreStatusName(status), out.size(), offset));
+    return status == CoreStatus::kReadFailed ? memory_.error() : BaseStatus(*reader_, status, offset, out.size());
   }
 
  private:
@@ -47,6 +55,41 @@ class VaultBaseSource : public DataSource {
   StreamMemory memory_;
   BaseDecoder decoder_;
 };
+
+// The same with host codings.
+class HostBaseSource : public DataSource {
+ public:
+  HostBaseSource(const VaultReader* reader, const SharedTables& shared)
+      : reader_(reader), shared_(shared), decoder_(reader, &shared) {}
+
+  uint64_t size() const override { return shared_.data_size(); }
+
+  absl::Status Read(uint64_t offset, absl::Span<uint8_t> out) override {
+    if (absl::Status range = CheckBaseRange(*reader_, size(), offset, out.size()); !range.ok()) return range;
+    const CoreStatus status = decoder_.Read(static_cast<size_t>(offset), out);
+    return status == CoreStatus::kReadFailed ? decoder_.error() : BaseStatus(*reader_, status, offset, out.size());
+  }
+
+ private:
+  const VaultReader* reader_;
+  const SharedTables& shared_;
+  HostBaseDecoder decoder_;
+};
+
+// Of a vault with host codings MODEL says no more than which tensors there are.
+absl::Status CheckHostModel(const VaultReader& vault, const SharedTables& shared) {
+  if (!vault.header().has_host_codings()) return absl::OkStatus();
+  for (size_t i = 0; shared.all_raw() && i < shared.tensor_count(); ++i) {
+    if (shared.tensor(i).flags != 0) {
+      return absl::DataLossError(
+          absl::StrFormat("%s: MODEL section: tensor %d has flags %d; with host codings it has none", vault.path(), i,
+                          shared.tensor(i).flags));
+    }
+  }
+  if (shared.all_raw()) return absl::OkStatus();
+  return absl::DataLossError(absl::StrFormat("%s: MODEL section: %d tables; with host codings there are none",
+                                             vault.path(), shared.table_count()));
+}
 
 }  // namespace
 
@@ -71,6 +114,7 @@ absl::StatusOr<std::unique_ptr<Restorer>> Restorer::FromReader(std::unique_ptr<V
         "%s: MODEL section: %d tensors of %d bytes, but the header says %d of %d", vault.path(), parsed.tensor_count(),
         parsed.data_size(), vault.header().tensor_count, vault.header().base_data_size));
   }
+  if (absl::Status status = CheckHostModel(vault, parsed); !status.ok()) return status;
   return restorer;
 }
 
@@ -131,6 +175,7 @@ absl::StatusOr<std::unique_ptr<const VaultModel>> Restorer::OpenVariant(absl::st
 }
 
 std::unique_ptr<DataSource> Restorer::BaseSource() const {
+  if (reader_->header().has_host_codings()) return std::make_unique<HostBaseSource>(reader_.get(), shared());
   return std::make_unique<VaultBaseSource>(reader_.get(), shared());
 }
 
@@ -226,8 +271,7 @@ void VaultModel::AnnounceRange(uint64_t begin, uint64_t end) const {
   vault.WillRead(ranges);
 }
 
-absl::Status VaultModel::ReadRange(uint64_t begin, uint64_t end, const RestoreOptions& options,
-                                   const Consumer& consumer) const {
+absl::Status VaultModel::CheckRange(uint64_t begin, uint64_t end, const RestoreOptions& options) const {
   if (begin > end || end > data_size()) {
     return absl::InvalidArgumentError(absl::StrFormat("%s: bytes %d to %d of '%s', which has %d",
                                                       restorer_->vault().path(), begin, end, name_, data_size()));
@@ -236,7 +280,14 @@ absl::Status VaultModel::ReadRange(uint64_t begin, uint64_t end, const RestoreOp
     return absl::InvalidArgumentError(
         absl::StrFormat("tile size %d, expected %d to %d", options.tile_size, kMinTileSize, kMaxTileSize));
   }
+  return absl::OkStatus();
+}
+
+absl::Status VaultModel::ReadRange(uint64_t begin, uint64_t end, const RestoreOptions& options,
+                                   const Consumer& consumer) const {
+  if (absl::Status status = CheckRange(begin, end, options); !status.ok()) return status;
   AnnounceRange(begin, end);
+  if (restorer_->vault().header().has_host_codings()) return ReadHostUnits(begin, end, options, consumer, nullptr);
   const int threads = ThreadCount(options.threads);
   const uint32_t segment_size = restorer_->vault().header().segment_size;
   if (threads == 1 || end - begin <= segment_size) return ReadTiles(begin, end, options, consumer);
@@ -275,10 +326,19 @@ absl::Status VaultModel::ReadRange(uint64_t begin, uint64_t end, const RestoreOp
 
 absl::Status VaultModel::Restore(const RestoreOptions& options, const Consumer& consumer) const {
   ModelDigester digester;
-  absl::Status status = ReadRange(0, data_size(), options, [&](uint64_t offset, absl::Span<const uint8_t> bytes) {
-    digester.Update(bytes);
-    return consumer(offset, bytes);
-  });
+  absl::Status status;
+  if (restorer_->vault().header().has_host_codings()) {
+    status = CheckRange(0, data_size(), options);
+    if (status.ok()) {
+      AnnounceRange(0, data_size());
+      status = ReadHostUnits(0, data_size(), options, consumer, &digester);
+    }
+  } else {
+    status = ReadRange(0, data_size(), options, [&](uint64_t offset, absl::Span<const uint8_t> bytes) {
+      digester.Update(bytes);
+      return consumer(offset, bytes);
+    });
+  }
   if (!status.ok()) return status;
   const ModelDigests computed = digester.Digests();
   if (computed == digests_) return absl::OkStatus();
@@ -290,7 +350,9 @@ absl::Status VaultModel::Restore(const RestoreOptions& options, const Consumer& 
 }
 
 absl::Status VaultModel::Verify(const RestoreOptions& options) const {
-  return Restore(options, [](uint64_t, absl::Span<const uint8_t>) { return absl::OkStatus(); });
+  RestoreOptions any = options;
+  any.any_order = true;
+  return Restore(any, [](uint64_t, absl::Span<const uint8_t>) { return absl::OkStatus(); });
 }
 
 }  // namespace modelvault

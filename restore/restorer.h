@@ -25,16 +25,22 @@ namespace modelvault {
 
 struct RestoreOptions {
   size_t tile_size = kDefaultTileSize;  // Bytes handed over at a time: kMinTileSize … 16 MiB. One thread only.
-  int threads = 1;                      // 0: one a core. More than one hands over a segment at a time instead of tiles.
-  const SegmentTrace* trace = nullptr;  // For accounting; with one thread only.
+  // 0: one a core. More than one, and any number with host codings, hands over a segment at a time instead of tiles.
+  int threads = 1;
+  const SegmentTrace* trace = nullptr;  // For accounting; with one thread only, and not with host codings.
+  // The consumer takes what comes when it comes, from several threads at once, and is done with it when it returns:
+  // bytes are taken where they were decoded. Only with host codings; else they come in order all the same.
+  bool any_order = false;
 };
 
+class ModelDigester;
 class Restorer;
 
 // One model of a vault, the base or a variant, open for reading. Thread-safe. The Restorer must outlive it.
 class VaultModel {
  public:
-  // Receives bytes of the model's data section in order; `offset` is their place in it. An error ends the restore.
+  // Receives bytes of the model's data section in order, unless RestoreOptions say otherwise; `offset` is their place
+  // in it. An error ends the restore.
   using Consumer = std::function<absl::Status(uint64_t offset, absl::Span<const uint8_t> bytes)>;
 
   // "base" for the base.
@@ -55,7 +61,8 @@ class VaultModel {
 
   // Hands over bytes [begin, end) of the data section. Stored checksums of what is read are compared; the digests,
   // which cover everything, are not. Decodes base chunks from the one that `begin` lies in, and deltas from the segment
-  // on. An error that concerns a place of the data has it as its PlaceOf() (vault/error_place.h).
+  // on; with host codings only what holds some of these bytes. An error that concerns a place of the data has it as its
+  // PlaceOf() (vault/error_place.h).
   absl::Status ReadRange(uint64_t begin, uint64_t end, const RestoreOptions& options, const Consumer& consumer) const;
 
  private:
@@ -64,6 +71,10 @@ class VaultModel {
 
   absl::Status Parse();
   void AnnounceRange(uint64_t begin, uint64_t end) const;
+  absl::Status CheckRange(uint64_t begin, uint64_t end, const RestoreOptions& options) const;
+  // With host codings, in host_model.cc. Leaves of units that are read whole go into `digester`, unless it is null.
+  absl::Status ReadHostUnits(uint64_t begin, uint64_t end, const RestoreOptions& options, const Consumer& consumer,
+                             ModelDigester* digester) const;
   absl::Status ReadTiles(uint64_t begin, uint64_t end, const RestoreOptions& options, const Consumer& consumer) const;
   absl::Status Describe(CoreStatus status, uint64_t position) const;
 

@@ -19,7 +19,7 @@ struct FieldPlace {
 // The line endings tell of transfers in text mode.
 inline constexpr uint8_t kVaultMagic[8] = {'M', 'V', 'L', 'T', '\r', '\n', 0x1A, '\n'};
 inline constexpr uint16_t kVersionMajor = 1;
-inline constexpr uint16_t kVersionMinor = 4;  // The newest that is known; written is the lowest that will do.
+inline constexpr uint16_t kVersionMinor = 5;  // The newest that is known; written is the lowest that will do.
 
 // Header features. A reader refuses what it does not know.
 inline constexpr uint32_t kFeatureWideChunks = 1;
@@ -29,11 +29,14 @@ inline constexpr uint32_t kFeatureNetwork = 8;           // From version 1.2.
 inline constexpr uint32_t kFeatureDescribedFrames = 16;  // From version 1.3.
 inline constexpr uint32_t kFeatureSignature = 32;        // From version 1.4.
 inline constexpr uint32_t kFeatureTenants = 64;          // From version 1.4, with kFeatureSignature.
+inline constexpr uint32_t kFeatureHostCodings = 128;     // From version 1.5, never with kFeatureNetwork.
+// What boards have no decoders for, and so do not know.
+inline constexpr uint32_t kHostOnlyFeatures = kFeatureHostCodings;
 // The features that a vault of version 1.`minor` may have. No later version brings anything without a feature.
 constexpr uint32_t KnownFeatures(uint16_t minor) {
   return kFeatureWideChunks | kFeatureWideIndex | (minor >= 1 ? kFeatureFreeLayouts : 0) |
          (minor >= 2 ? kFeatureNetwork : 0) | (minor >= 3 ? kFeatureDescribedFrames : 0) |
-         (minor >= 4 ? kFeatureSignature | kFeatureTenants : 0);
+         (minor >= 4 ? kFeatureSignature | kFeatureTenants : 0) | (minor >= 5 ? kFeatureHostCodings : 0);
 }
 
 // Sections and blobs start at multiples of this.

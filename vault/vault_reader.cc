@@ -13,6 +13,7 @@
 #include "vault/file_kind.h"
 #include "vault/near_name.h"
 #include "vault/section_encoder.h"
+#include "vault/stream_checksum.h"
 
 namespace modelvault {
 namespace {
@@ -60,7 +61,8 @@ std::string BadHeaderField(uint32_t offset, ByteView bytes) {
   };
   switch (offset) {
     case kFeaturesField.offset:
-      return "features: tenants, but no SIGNATURE to say who they are";
+      return (LoadLe32(field) & kFeatureHostCodings) != 0 ? "features: host codings, and a network, which is for boards"
+                                                          : "features: tenants, but no SIGNATURE to say who they are";
     case kChunkSizeField.offset:
       return size("chunk size", kMinChunkSize, kMaxChunkSize);
     case kSegmentSizeField.offset:
@@ -213,7 +215,7 @@ absl::Status VaultReader::LoadHeader(const ReadWindow& window) {
   if (absl::Status status = window.ReadAt(0, absl::MakeSpan(bytes.data(), size)); !status.ok()) return status;
   if (IsForeign({bytes.data(), size})) return ForeignFile(*file_);
   uint32_t bad_field;
-  const CoreStatus status = ParseHeader({bytes.data(), size}, file_->size(), &header_, &bad_field);
+  const CoreStatus status = ParseHeader({bytes.data(), size}, file_->size(), &header_, &bad_field, 0);
   if (status != CoreStatus::kOk) {
     return AtFileOffset(HeaderError(path(), status, bad_field, {bytes.data(), size}, file_->size()), bad_field);
   }
@@ -362,7 +364,8 @@ VaultParams VaultReader::params() const {
   return {.chunk_size = header_.chunk_size,
           .segment_size = header_.segment_size,
           .base_data_size = header_.base_data_size,
-          .tensor_count = header_.tensor_count};
+          .tensor_count = header_.tensor_count,
+          .host_codings = header_.has_host_codings()};
 }
 
 ModelDigests VaultReader::base_digests() const {
@@ -391,7 +394,7 @@ absl::Status VaultReader::ReadBaseChunk(uint64_t chunk, std::vector<uint8_t>* st
   const uint64_t offset = header_.section(Section::kBase).offset + place.offset;
   stored->resize(static_cast<size_t>(place.size));
   if (absl::Status status = ReadAt(offset, absl::MakeSpan(*stored)); !status.ok()) return status;
-  const uint32_t computed = Checksum32(ToByteView(*stored));
+  const uint32_t computed = StreamChecksum32(header_, *stored);
   if (computed != place.checksum32) {
     return DamagedAt(offset, path(), "base chunk ", chunk, " at offset ", HexOffset(offset), ": ",
                      Mismatch32(place.checksum32, computed));
@@ -544,7 +547,7 @@ absl::Status VaultReader::ReadSegment(const VaultBlob& blob, uint64_t segment, s
     return status;
   }
   const uint32_t expected = LoadLe32(blob.head_.directory.data + segment * kSegmentEntrySize + 4);
-  const uint32_t computed = Checksum32(ToByteView(*stored));
+  const uint32_t computed = StreamChecksum32(header_, *stored);
   if (computed != expected) {
     return DamagedAt(offset, path(), "variant '", variant.name, "', segment ", segment, " at offset ",
                      HexOffset(offset), ": ", Mismatch32(expected, computed));

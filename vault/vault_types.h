@@ -11,7 +11,8 @@
 
 namespace modelvault {
 
-// Digests of a model's data section. They find accidents, they do not authenticate.
+// Digests of a model's data section; with host codings of its leaves (docs/format.md §16). They find accidents, they do
+// not authenticate.
 struct ModelDigests {
   uint64_t xxh64 = 0;
   std::array<uint8_t, 16> xxh3 = {};  // XXH3-128 in its canonical (big-endian) form.
@@ -25,6 +26,7 @@ struct VaultParams {
   uint32_t segment_size = 1u << 20;  // Raw bytes of a delta segment: 4,096 to 2^24, a multiple of 256.
   uint64_t base_data_size = 0;       // Raw bytes of the base's data section: at most 2^60.
   uint32_t tensor_count = 0;         // Of the base; as in MODEL.
+  bool host_codings = false;         // Chunks and segments are blocks (docs/format.md §16); no board reads it.
 
   bool operator==(const VaultParams&) const = default;
 };

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "codec/core/codec_format.h"
 #include "vault/error_place.h"
+#include "vault/stream_checksum.h"
 #include "vault/variant_name.h"
 
 namespace modelvault {
@@ -81,6 +82,7 @@ absl::StatusOr<std::unique_ptr<VaultWriter>> VaultWriter::Create(FileSystem& fil
   header.segment_size = params.segment_size;
   header.base_data_size = static_cast<size_t>(params.base_data_size);
   header.tensor_count = params.tensor_count;
+  if (params.host_codings) header.features |= kFeatureHostCodings;
   if (options.wide_chunks || params.base_data_size >= kWideChunksFrom) header.features |= kFeatureWideChunks;
   if (options.signature.has_value()) {
     writer->signature_ = options.signature;
@@ -129,7 +131,8 @@ absl::Status VaultWriter::AppendBaseChunk(absl::string_view stored) {
         absl::StrCat(path(), ": base chunk ", chunks_.size(), " begins past the 4 GiB of a narrow directory"));
   }
   if (absl::Status status = WriteAt(base.end(), stored); !status.ok()) return status;
-  chunks_.push_back({.offset = base.size, .size = stored.size(), .checksum32 = Checksum32(ToByteView(stored))});
+  chunks_.push_back(
+      {.offset = base.size, .size = stored.size(), .checksum32 = StreamChecksum32(header_, BytesOf(stored))});
   base_hash_.Update(ToByteView(stored));
   base.size += stored.size();
   return absl::OkStatus();
@@ -161,6 +164,10 @@ absl::Status VaultWriter::AddNetwork(absl::string_view network_section) {
   if (absl::Status status = Expect(State::kVariants, "AddNetwork"); !status.ok()) return status;
   if (original_ != nullptr || !variants_.empty() || header_.has_network()) {
     return absl::FailedPreconditionError(absl::StrCat(path(), ": AddNetwork called out of order"));
+  }
+  if (header_.has_host_codings()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path(), ": a network is for boards, which do not read host codings"));
   }
   if (network_section.empty()) return absl::InvalidArgumentError(absl::StrCat(path(), ": empty NETWORK"));
   const size_t offset = static_cast<size_t>(tail_);
@@ -231,7 +238,7 @@ absl::Status VaultWriter::AppendSegment(absl::string_view stored) {
   }
   variant.body_size += stored.size();
   variant.segments.push_back(
-      {.size = static_cast<uint32_t>(stored.size()), .checksum32 = Checksum32(ToByteView(stored))});
+      {.size = static_cast<uint32_t>(stored.size()), .checksum32 = StreamChecksum32(header_, BytesOf(stored))});
   if (!variant.has_directory) variant.hash.Update(ToByteView(stored));
   return absl::OkStatus();
 }

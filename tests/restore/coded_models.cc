@@ -10,6 +10,7 @@
 #include "codec/core/prediction.h"
 #include "codec/data_source.h"
 #include "codec/delta_statistics.h"
+#include "codec/host/unit_encoder.h"
 #include "codec/segment_encoder.h"
 #include "tests/restore/forged_vault.h"
 #include "tests/temp_folder.h"
@@ -252,6 +253,31 @@ PlainModels MakeFreeModels(uint64_t seed) {
   return models;
 }
 
+// Chunks, segments and digests with host codings, in place of the others'.
+void EncodeForHosts(CodedModels* coded) {
+  coded->host_codings = true;
+  UnitEncoder encoder;
+  MemoryDataSource base(coded->base);
+  const auto encode = [&](const VariantLayout& layout, const TestBytes& data, size_t unit_size, DataSource* against,
+                          std::vector<std::string>* units, ModelDigests* digests) {
+    ModelDigester digester;
+    for (size_t begin = 0; begin < data.size(); begin += unit_size) {
+      const auto unit = absl::MakeConstSpan(data).subspan(begin, unit_size);
+      digester.Update(DigestLeaf(unit));
+      Check(encoder.Encode(layout, begin, unit, against, &units->emplace_back()).ok());
+    }
+    *digests = digester.Digests();
+  };
+  coded->chunks.clear();
+  const VariantLayout base_layout(&coded->shared->tables());
+  encode(base_layout, coded->base, coded->chunk_size, nullptr, &coded->chunks, &coded->base_digests);
+  for (CodedVariant& v : coded->variants) {
+    v.segments.clear();
+    encode(*v.layout, v.data, coded->segment_size, &base, &v.segments, &v.digests);
+    if (v.layout->is_base_layout() && v.data == coded->base) v.segments.clear();
+  }
+}
+
 CodedModels Encode(const PlainModels& plain, uint32_t chunk_size, uint32_t segment_size, BaseProfile profile) {
   CodedModels coded;
   coded.chunk_size = chunk_size;
@@ -263,9 +289,10 @@ CodedModels Encode(const PlainModels& plain, uint32_t chunk_size, uint32_t segme
   Check(DataSize(plain.specs) == plain.base.size());
 
   DeltaStatistics statistics(plain.specs);
+  const bool for_boards = profile != BaseProfile::kHost;
   const std::vector<uint64_t> offsets = OffsetsOf(plain.specs);
   for (const PlainVariant& v : plain.variants) {
-    if (!v.ternary) continue;
+    if (!v.ternary || !for_boards) continue;
     for (size_t t = 0; t < plain.specs.size(); ++t) {
       if (!statistics.Counts(t)) continue;
       const size_t size = static_cast<size_t>(plain.specs[t].size());
@@ -311,6 +338,7 @@ CodedModels Encode(const PlainModels& plain, uint32_t chunk_size, uint32_t segme
       out.segments.push_back(*std::move(segment));
     }
   }
+  if (profile == BaseProfile::kHost) EncodeForHosts(&coded);
   return coded;
 }
 
@@ -318,7 +346,8 @@ absl::Status WriteCodedVault(FileSystem& file_system, const std::string& path, c
   const VaultParams params = {.chunk_size = models.chunk_size,
                               .segment_size = models.segment_size,
                               .base_data_size = models.base.size(),
-                              .tensor_count = static_cast<uint32_t>(models.specs.size())};
+                              .tensor_count = static_cast<uint32_t>(models.specs.size()),
+                              .host_codings = models.host_codings};
   auto writer = VaultWriter::Create(file_system, path, params, models.shared->section());
   if (!writer.ok()) return writer.status();
   for (const std::string& chunk : models.chunks) {

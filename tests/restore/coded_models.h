@@ -56,6 +56,7 @@ struct CodedModels {
   TestBytes base;
   ModelDigests base_digests;
   std::string base_header;
+  bool host_codings = false;
   std::unique_ptr<const ParsedSharedTables> shared;
   std::vector<std::string> chunks;
   std::string network;  // Empty: none.
@@ -78,7 +79,7 @@ PlainModels MakePlainModels(uint64_t seed);
 // more tensors than the base has), for which a vault is one of version 1.1.
 PlainModels MakeFreeModels(uint64_t seed);
 
-// Codes them with the library's own encoders.
+// Codes them with the library's own encoders. kHost: with host codings.
 CodedModels Encode(const PlainModels& plain, uint32_t chunk_size, uint32_t segment_size,
                    BaseProfile profile = BaseProfile::kSmall);
 

@@ -10,6 +10,7 @@
 #include "codec/core/xxh64.h"
 #include "vault/core/vault_view.h"
 #include "vault/format.h"
+#include "vault/stream_checksum.h"
 
 namespace modelvault {
 
@@ -34,7 +35,8 @@ inline void RepairEverything(uint8_t* vault, size_t vault_size) {
   };
   repair_sections();
   VaultHeader header;
-  if (ParseHeader(view(0, vault_size), vault_size, &header) != CoreStatus::kOk) return;
+  if (ParseHeader(view(0, vault_size), vault_size, &header, nullptr, 0) != CoreStatus::kOk) return;
+  const auto stream_checksum = [&](ByteView bytes) { return StreamChecksum32(header, {bytes.data, bytes.size}); };
 
   // ParseHeader has seen to it that sections lie inside the file.
   const SectionPlace& chunks = header.section(Section::kChunks);
@@ -45,7 +47,7 @@ inline void RepairEverything(uint8_t* vault, size_t vault_size) {
     if (!inside(place.offset, place.size, base.size)) continue;
     // The checksum is an entry's last field, narrow or wide.
     StoreLe32(vault + chunks.offset + (c + 1) * header.chunk_entry_size() - 4,
-              Checksum32(view(base.offset + place.offset, place.size)));
+              stream_checksum(view(base.offset + place.offset, place.size)));
   }
   const SectionPlace& index = header.section(Section::kIndex);
   const bool wide = header.index_entry_size() == kWideIndexEntrySize;
@@ -68,7 +70,7 @@ inline void RepairEverything(uint8_t* vault, size_t vault_size) {
       for (uint64_t s = 0; status == CoreStatus::kOk && s < head.segment_count; ++s) {
         if (s > 0) status = NextSegment(head, s, &place);
         if (status != CoreStatus::kOk) break;
-        StoreLe32(directory + s * kSegmentEntrySize + 4, Checksum32(view(offset + place.offset, place.size)));
+        StoreLe32(directory + s * kSegmentEntrySize + 4, stream_checksum(view(offset + place.offset, place.size)));
       }
     }
     StoreLe32(entry + kEntryChecksumField.offset, Checksum32(view(offset, covered)));

@@ -54,7 +54,8 @@ INSTANTIATE_TEST_SUITE_P(Versions, GoldenRestoreTest,
                          testing::Values(Golden{"v1.0.mvlt", "inputs/", "inputs/", 3},
                                          Golden{"v1.1.mvlt", "inputs/", "inputs-1.1/", 1},
                                          Golden{"v1.2.mvlt", "inputs-1.2/", "inputs-1.2/", 1},
-                                         Golden{"v1.4.mvlt", "inputs-1.2/", "inputs-1.2/", 1}));
+                                         Golden{"v1.4.mvlt", "inputs-1.2/", "inputs-1.2/", 1},
+                                         Golden{"v1.5.mvlt", "inputs-1.5/", "inputs-1.5/", 4}));
 
 TEST_P(GoldenRestoreTest, TheFilesComeBack) {
   ASSERT_OK_AND_ASSIGN(const auto restorer,

@@ -210,6 +210,10 @@ bool Write(const std::string& corpus) {
   const CodedModels fast = Encode(SeedModels(), 512, 4096, BaseProfile::kFast);
   done = done && Put(corpus + "/vault_file/fast_repaired", '\1' + CodedVaultBytes(fast));
   done = done && Put(corpus + "/vault_file/long_repaired", '\1' + CodedVaultBytes(long_models));
+  const CodedModels host = Encode(SeedModels(), 512, 4096, BaseProfile::kHost);
+  done = done && Put(corpus + "/vault_file/host_repaired", '\1' + CodedVaultBytes(host));
+  const CodedModels free_host = Encode(FreeModels(), 1024, 4096, BaseProfile::kHost);
+  done = done && Put(corpus + "/vault_file/free_host_repaired", '\1' + CodedVaultBytes(free_host));
   CodedModels talking = Encode(TalkingModels(), 256, 4096);
   talking.network = SmallClassifier().Bytes();
   done = done && Put(corpus + "/vault_file/talking_repaired", '\1' + CodedVaultBytes(talking));

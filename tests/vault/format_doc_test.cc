@@ -114,13 +114,16 @@ TEST_F(FormatDocTest, HeaderTable) {
                     HasSubstr(absl::StrCat("from 1.3 on bit ", Log2(kFeatureDescribedFrames), " described frames")),
                     HasSubstr(absl::StrCat("from 1.4 on bit ", Log2(kFeatureSignature), " signature and bit ",
                                            Log2(kFeatureTenants), " tenants")),
+                    HasSubstr(absl::StrCat("from 1.5 on bit ", Log2(kFeatureHostCodings),
+                                           " host codings, never with bit ", Log2(kFeatureNetwork))),
                     HasSubstr("others 0")));
   EXPECT_EQ(KnownFeatures(0), 3u);
   EXPECT_EQ(KnownFeatures(1), 7u);
   EXPECT_EQ(KnownFeatures(2), 15u);
   EXPECT_EQ(KnownFeatures(3), 31u);
   EXPECT_EQ(KnownFeatures(4), 127u);
-  EXPECT_EQ(KnownFeatures(0xFFFF), 127u);
+  EXPECT_EQ(KnownFeatures(5), 255u);
+  EXPECT_EQ(KnownFeatures(0xFFFF), 255u);
   EXPECT_THAT(rows[5][3],
               HasSubstr(absl::StrCat(kMinChunkSize, " … 2^", Log2(kMaxChunkSize), ", multiple of ", kSizeGranularity)));
   EXPECT_THAT(rows[6][3], HasSubstr(absl::StrCat(kMinSegmentSize, " … 2^", Log2(kMaxSegmentSize), ", multiple of ",

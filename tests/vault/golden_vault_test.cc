@@ -30,6 +30,7 @@ constexpr char kNetworkGoldenPath[] = MODELVAULT_SOURCE_DIR "/tests/vault/golden
 constexpr char kFrameGoldenPath[] = MODELVAULT_SOURCE_DIR "/tests/vault/golden/v1.3.mvlt";
 constexpr char kSignedGoldenPath[] = MODELVAULT_SOURCE_DIR "/tests/vault/golden/v1.4.mvlt";
 constexpr char kTenantsGoldenPath[] = MODELVAULT_SOURCE_DIR "/tests/vault/golden/v1.4-tenants.mvlt";
+constexpr char kHostGoldenPath[] = MODELVAULT_SOURCE_DIR "/tests/vault/golden/v1.5.mvlt";
 
 std::vector<uint8_t> GoldenBytes(const char* path) {
   std::vector<uint8_t> bytes;
@@ -49,7 +50,7 @@ std::string GoldenText(const std::string& name) {
 TEST(GoldenVaultTest, IsWhole) {
   uint16_t minor = 0;
   for (const char* const path :
-       {kGoldenPath, kFreeGoldenPath, kNetworkGoldenPath, kFrameGoldenPath, kSignedGoldenPath}) {
+       {kGoldenPath, kFreeGoldenPath, kNetworkGoldenPath, kFrameGoldenPath, kSignedGoldenPath, kHostGoldenPath}) {
     ASSERT_OK_AND_ASSIGN(const auto vault, VaultReader::Open(FileSystem::Default(), path));
     EXPECT_THAT(ReadAll(*vault), IsOk());
     EXPECT_FALSE(vault->variants().empty());
@@ -189,6 +190,23 @@ TEST(GoldenVaultTest, TenantsAreProvenAndTheirGroupsOpenWhatIsTheirs) {
     EXPECT_EQ(RefusalOf(list->Check(*vault, "open.lung")), Refusal::kRevoked);
     EXPECT_EQ(RefusalOf(list->Check(*vault, sealed.back() == liver ? liver : "beta.liver")), Refusal::kRevoked);
     EXPECT_THAT(list->Check(*vault, sealed.front()), IsOk());
+  }
+}
+
+TEST(GoldenVaultTest, TheSegmentForHostsIsWhatTheDocumentShows) {
+  ASSERT_OK_AND_ASSIGN(const auto vault, VaultReader::Open(FileSystem::Default(), kHostGoldenPath));
+  ASSERT_OK_AND_ASSIGN(const VaultVariant* few, vault->Find("few"));
+  ASSERT_OK_AND_ASSIGN(const VaultBlob blob, vault->OpenBlob(*few));
+  std::vector<uint8_t> segment;
+  ASSERT_THAT(vault->ReadSegment(blob, 0, &segment), IsOk());
+  EXPECT_THAT(Unwrapped(FormatDocument()),
+              HasSubstr(absl::StrCat("Its header has version 1.", vault->header().version_minor(), " and features ",
+                                     vault->header().features, "; the segment of `few` has ", segment.size(),
+                                     " bytes and begins at 0x", absl::Hex(few->offset + blob.head_size()), ":")));
+  const std::map<uint64_t, uint8_t> dump = DumpedBytes(FormatDocument(), "```segment");
+  EXPECT_EQ(dump.size(), segment.size());
+  for (const auto& [offset, byte] : dump) {
+    EXPECT_EQ(int{byte}, int{segment.at(offset)}) << "at offset " << offset;
   }
 }
 

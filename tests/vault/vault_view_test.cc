@@ -204,6 +204,36 @@ TEST(ParseHeaderTest, DescribedFramesTakeVersion13) {
   EXPECT_EQ(parse(3, 32), CoreStatus::kUnknownVersion);
 }
 
+TEST(ParseHeaderTest, HostCodingsTakeVersion15AndAReaderThatWantsThem) {
+  const std::string vault = SmallVault(2);
+  uint32_t field = 0;
+  const auto parse = [&](uint16_t minor, uint32_t features, uint32_t refused) {
+    std::string forged = vault;
+    Store<uint16_t>(&forged, 10, minor);
+    Store<uint32_t>(&forged, 12, features);
+    RepairChecksums(&forged);
+    VaultHeader header;
+    const ByteView bytes = {reinterpret_cast<const uint8_t*>(forged.data()), forged.size()};
+    const CoreStatus status = ParseHeader(bytes, forged.size(), &header, &field, refused);
+    if (status == CoreStatus::kOk) {
+      EXPECT_EQ(header.version_minor(), features == 128 ? 5 : 0);
+      EXPECT_EQ(header.has_host_codings(), features == 128);
+    }
+    return status;
+  };
+  EXPECT_EQ(parse(5, 128, 0), CoreStatus::kOk);
+  EXPECT_EQ(parse(5, 0, 0), CoreStatus::kOk);
+  // A board's.
+  EXPECT_EQ(parse(5, 128, kHostOnlyFeatures), CoreStatus::kUnknownVersion);
+  EXPECT_EQ(field, 12u);
+  EXPECT_EQ(parse(5, 0, kHostOnlyFeatures), CoreStatus::kOk);
+  EXPECT_EQ(parse(4, 128, 0), CoreStatus::kUnknownVersion);
+  EXPECT_EQ(field, 12u);
+  // A network is for boards.
+  EXPECT_EQ(parse(5, 136, 0), CoreStatus::kBadHeader);
+  EXPECT_EQ(field, 12u);
+}
+
 TEST(ParseHeaderTest, ALaterMinorVersionIsReadIfItsFeaturesAreKnown) {
   const std::string vault = SmallVault(2);
   const auto parse = [&](uint16_t minor, uint32_t features, uint32_t* field) {
@@ -217,7 +247,7 @@ TEST(ParseHeaderTest, ALaterMinorVersionIsReadIfItsFeaturesAreKnown) {
   uint32_t field = 0;
   for (const uint16_t minor : {uint16_t{5}, uint16_t{99}, uint16_t{0xFFFF}}) {
     EXPECT_EQ(parse(minor, 16, &field), CoreStatus::kOk);
-    EXPECT_EQ(parse(minor, 128, &field), CoreStatus::kUnknownVersion);
+    EXPECT_EQ(parse(minor, 256, &field), CoreStatus::kUnknownVersion);
     EXPECT_EQ(field, 12u);
     // Tenants of nobody: there is no SIGNATURE.
     EXPECT_EQ(parse(minor, 64, &field), CoreStatus::kBadHeader);

@@ -59,7 +59,7 @@ absl::StatusOr<PackedSize> MeasurePackedSize(const std::vector<FitTensor>& tenso
     size.base += encoder.Encode(c, absl::MakeSpan(base).subspan(begin, bytes)).size() + kChunkEntry;
   }
   const VariantLayout layout(&(*shared)->tables());
-  const SegmentEncoder segments(&layout, PackOptions().segment_size);
+  const SegmentEncoder segments(&layout, DefaultSegmentSize(BaseProfile::kSmall));
   const absl::Status status = OrderedParallel<std::vector<uint64_t>>(
       models.variants.size(), ThreadCount(threads),
       [&](uint64_t v) -> absl::StatusOr<std::vector<uint64_t>> {

@@ -16,6 +16,8 @@
 #include "tools/formats/model_formats.h"
 #include "tools/packing/coded_base.h"
 #include "tools/packing/executor.h"
+#include "tools/packing/host_coder.h"
+#include "tools/packing/host_pack.h"
 #include "tools/packing/kept_results.h"
 #include "tools/packing/pack_inputs.h"
 #include "tools/packing/pack_jobs.h"
@@ -250,6 +252,10 @@ struct NewVault {
     const uint32_t chosen = running.options.chunk_size;
     return chosen != 0 ? chosen : DefaultChunkSize(base.data_size(), profile);
   }
+  uint32_t segment_size(BaseProfile profile) const {
+    const uint32_t chosen = running.options.segment_size;
+    return chosen != 0 ? chosen : DefaultSegmentSize(profile);
+  }
 };
 
 absl::StatusOr<std::unique_ptr<const ParsedSharedTables>> BuildModel(const NewVault& vault, BaseProfile profile) {
@@ -266,9 +272,10 @@ absl::StatusOr<std::unique_ptr<VaultWriter>> WriteVault(NewVault* vault, BasePro
   if (!shared.ok()) return shared.status();
   VaultParams params;
   params.chunk_size = vault->chunk_size(profile);
-  params.segment_size = options.segment_size;
+  params.segment_size = vault->segment_size(profile);
   params.base_data_size = vault->base.data_size();
   params.tensor_count = static_cast<uint32_t>(vault->base.tensors().size());
+  params.host_codings = profile == BaseProfile::kHost;
   VaultWriterOptions write;
   write.durability = options.durability;
   write.signature = options.signature;
@@ -280,14 +287,27 @@ absl::StatusOr<std::unique_ptr<VaultWriter>> WriteVault(NewVault* vault, BasePro
   const SharedTables& parsed = (*shared)->tables();
   const CodedWith with{shared->get(), vault->base_digests};
   vault->base_is_copied = parsed.all_raw();
-  absl::Status status = WriteBase(vault->running, with, base_source, writer->get(), params.chunk_size);
+  HostCoder host_coder(base_source);
+  absl::Status status;
+  if (params.host_codings) {
+    const absl::StatusOr<ModelDigests> digests =
+        WriteHostBase(vault->running.executor, &host_coder, parsed, params.chunk_size, options, writer->get());
+    if (!digests.ok()) return digests.status();
+    vault->base_digests = *digests;
+  } else {
+    status = WriteBase(vault->running, with, base_source, writer->get(), params.chunk_size);
+  }
   if (status.ok()) status = (*writer)->FinishBase(vault->base_digests, vault->base.frame());
   if (status.ok() && !vault->network.empty()) status = (*writer)->AddNetwork(vault->network);
   if (status.ok()) {
     status = PrepareLayouts(parsed, vault->base_digests, params.segment_size, DescribesItself(vault->base.frame()),
                             &vault->inputs);
   }
-  if (status.ok()) status = WriteVariants(vault->running, &with, base_source, &vault->inputs, writer->get());
+  if (status.ok()) {
+    status = params.host_codings ? WriteHostVariants(vault->running.executor, &host_coder, params.segment_size, options,
+                                                     &vault->inputs, writer->get())
+                                 : WriteVariants(vault->running, &with, base_source, &vault->inputs, writer->get());
+  }
   if (status.ok()) status = (*writer)->Finish();
   if (!status.ok()) return status;
   return writer;
@@ -359,6 +379,11 @@ absl::StatusOr<std::unique_ptr<VaultWriter>> WriteInProfile(NewVault* vault, Bas
 absl::StatusOr<PackReport> PackNew(FileSystem& file_system, const Running& running, absl::string_view base_path,
                                    absl::Span<const VariantInput> variants, absl::string_view output) {
   const PackOptions& options = running.options;
+  const bool for_hosts = options.profile == BaseProfile::kHost;
+  if (for_hosts && options.network.has_value()) {
+    return absl::InvalidArgumentError(
+        "a vault of the profile host is for hosts alone: it does not say what its models compute, which is for boards");
+  }
   const absl::StatusOr<ModelFile> base = OpenBaseFile(file_system, base_path, options);
   if (!base.ok()) return base.status();
   const std::vector<ModelTensor>& tensors = base->tensors();
@@ -373,20 +398,24 @@ absl::StatusOr<PackReport> PackNew(FileSystem& file_system, const Running& runni
     if (!built.ok()) return built.status();
     vault.network = *std::move(built);
   }
-  absl::Status analyzed = Analyze(running, tensors, BaseInFile(&*base), &vault.inputs, &vault.statistics);
-  if (!analyzed.ok()) return analyzed;
-  FileDataSource data(&*base);
-  const absl::StatusOr<ModelDigests> base_digests = DigestSource(&data);
-  if (!base_digests.ok()) return base_digests.status();
-  vault.base_digests = *base_digests;
+  if (!for_hosts) {
+    absl::Status analyzed = Analyze(running, tensors, BaseInFile(&*base), &vault.inputs, &vault.statistics);
+    if (!analyzed.ok()) return analyzed;
+    FileDataSource data(&*base);
+    const absl::StatusOr<ModelDigests> base_digests = DigestSource(&data);
+    if (!base_digests.ok()) return base_digests.status();
+    vault.base_digests = *base_digests;
+  }
   ProfileBill bill;
   const absl::StatusOr<std::unique_ptr<VaultWriter>> writer = WriteInProfile(&vault, &bill.profile);
   if (!writer.ok()) return writer.status();
   absl::StatusOr<PackReport> report = Conclude(running, writer->get(), &*base, vault.inputs, note);
   if (!report.ok()) return report.status();
-  const absl::StatusOr<uint64_t> other_size = SizeInOtherProfile(vault, bill.profile, *report);
-  if (!other_size.ok()) return other_size.status();
-  bill.other_size = *other_size;
+  if (!for_hosts) {
+    const absl::StatusOr<uint64_t> other_size = SizeInOtherProfile(vault, bill.profile, *report);
+    if (!other_size.ok()) return other_size.status();
+    bill.other_size = *other_size;
+  }
   report->profile = bill;
   if (absl::Status status = (*writer)->Commit(); !status.ok()) return status;
   return report;
@@ -394,7 +423,9 @@ absl::StatusOr<PackReport> PackNew(FileSystem& file_system, const Running& runni
 
 }  // namespace
 
-absl::string_view ProfileName(BaseProfile profile) { return profile == BaseProfile::kFast ? "fast" : "small"; }
+absl::string_view ProfileName(BaseProfile profile) {
+  return profile == BaseProfile::kHost ? "host" : profile == BaseProfile::kFast ? "fast" : "small";
+}
 
 absl::StatusOr<PackReport> PackVault(FileSystem& file_system, absl::string_view base_path,
                                      absl::Span<const VariantInput> variants, absl::string_view output,
@@ -448,13 +479,20 @@ absl::StatusOr<PackReport> AddVariants(FileSystem& file_system, absl::string_vie
   absl::StatusOr<std::vector<OpenInput>> inputs =
       OpenInputs(file_system, variants, absl::StrCat("of ", vault_path), named->base_structure(), options, &note);
   if (!inputs.ok()) return inputs.status();
-  absl::Status status = Analyze(running, named->tensors(), base_source, &*inputs, nullptr);
+  const VaultReader& vault = named->vault();
+  const bool for_hosts = vault.header().has_host_codings();
+  absl::Status status;
+  if (!for_hosts) status = Analyze(running, named->tensors(), base_source, &*inputs, nullptr);
   if (status.ok()) {
-    const VaultReader& vault = named->vault();
     status = PrepareLayouts(restorer.shared(), vault.base_digests(), vault.header().segment_size,
                             DescribesItself(vault.base_header()), &*inputs);
   }
-  if (status.ok()) status = WriteVariants(running, nullptr, base_source, &*inputs, writer->get());
+  HostCoder host_coder(base_source);
+  if (status.ok()) {
+    status = for_hosts ? WriteHostVariants(running.executor, &host_coder, vault.header().segment_size, options,
+                                           &*inputs, writer->get())
+                       : WriteVariants(running, nullptr, base_source, &*inputs, writer->get());
+  }
   if (status.ok()) status = (*writer)->Finish();
   if (!status.ok()) return status;
   absl::StatusOr<PackReport> report = Conclude(running, writer->get(), nullptr, *inputs, note);

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "codec/base_encoder.h"
 #include "codec/progress_function.h"
 #include "codec/shared_tables_builder.h"
 #include "tools/packing/executor.h"
@@ -22,17 +23,22 @@
 
 namespace modelvault {
 
+// Raw bytes of a segment where the caller does not choose.
+constexpr uint32_t DefaultSegmentSize(BaseProfile profile) {
+  return profile == BaseProfile::kHost ? kHostUnitSize : 1u << 20;
+}
+
 struct VariantInput {
   std::string name;
   std::string path;  // A model file with the base's tensors.
 };
 
 struct PackOptions {
-  uint32_t chunk_size = 0;           // Raw bytes of a base chunk; 0: DefaultChunkSize().
-  uint32_t segment_size = 1u << 20;  // Raw bytes between restart points of a delta.
-  std::optional<uint64_t> budget;    // Bytes the vault may have: more is ResourceExhausted.
-  // How the base is stored. Not given: kFast where that fits the budget, else, and without a budget, kSmall. A vault
-  // that is edited keeps what it has.
+  uint32_t chunk_size = 0;         // Raw bytes of a base chunk; 0: DefaultChunkSize().
+  uint32_t segment_size = 0;       // Raw bytes between restart points of a delta; 0: DefaultSegmentSize().
+  std::optional<uint64_t> budget;  // Bytes the vault may have: more is ResourceExhausted.
+  // How the base is stored. Not given: kFast where that fits the budget, else, and without a budget, kSmall; never
+  // kHost, which no board reads. A vault that is edited keeps what it has.
   std::optional<BaseProfile> profile;
   int threads = 0;               // Of each process; 0: one a core.
   Executor* executor = nullptr;  // Where the jobs run that make a new vault; null: in this process.
@@ -70,14 +76,15 @@ struct PackedVariant {
   std::vector<size_t> unmatched;  // Its tensors, by their place in its data, without a match in the base.
 };
 
-// How the base is stored, and the size that the vault would have with the other profile.
+// How the base is stored, and the size that the vault would have with the other profile for boards.
 struct ProfileBill {
   BaseProfile profile = BaseProfile::kSmall;
-  uint64_t other_size = 0;
+  uint64_t other_size = 0;  // Not known with kHost.
 };
 
-// "small" or "fast".
+// "small", "fast" or "host".
 absl::string_view ProfileName(BaseProfile profile);
+// Of the two for boards.
 inline BaseProfile OtherProfile(BaseProfile profile) {
   return profile == BaseProfile::kSmall ? BaseProfile::kFast : BaseProfile::kSmall;
 }

@@ -1,12 +1,16 @@
 #include "tools/packing/written_check.h"
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
+#include "vault/shelf.h"
 
 namespace modelvault {
 namespace {
@@ -19,18 +23,22 @@ absl::Status CompareWithFile(const VaultModel& model, const ModelFile& file, int
   }
   RestoreOptions options;
   options.threads = threads;
-  std::vector<uint8_t> expected;
-  bool reported = false;
+  options.any_order = true;
+  Shelf<std::vector<uint8_t>> shelf;
+  std::atomic<bool> reported = false;
   absl::Status status = model.Restore(options, [&](uint64_t offset, absl::Span<const uint8_t> bytes) -> absl::Status {
-    expected.resize(bytes.size());
-    reported = true;
-    if (absl::Status read = file.ReadData(offset, absl::MakeSpan(expected)); !read.ok()) return read;
-    if (absl::MakeConstSpan(expected) != bytes) {
+    std::unique_ptr<std::vector<uint8_t>> expected = shelf.Take();
+    expected->resize(bytes.size());
+    absl::Status read = file.ReadData(offset, absl::MakeSpan(*expected));
+    const bool same = read.ok() && absl::MakeConstSpan(*expected) == bytes;
+    shelf.Give(std::move(expected));
+    if (!same) reported = true;
+    if (!read.ok()) return read;
+    if (!same) {
       return absl::DataLossError(absl::StrCat(file.path(), ": restored data differ from the file within ", bytes.size(),
                                               " bytes from offset ", offset,
                                               ": did a file change while it was packed?"));
     }
-    reported = false;
     return absl::OkStatus();
   });
   // What was written a moment ago does not contradict itself unless its parts come from different states of a file.

@@ -118,7 +118,8 @@ CoreStatus ParseSections(const uint8_t* p, VaultHeader* header, uint32_t* bad_fi
 
 uint32_t Checksum32(ByteView bytes) { return static_cast<uint32_t>(Xxh64::Of(bytes)); }
 
-CoreStatus ParseHeader(ByteView bytes, uint64_t storage_size, VaultHeader* header, uint32_t* bad_field) {
+CoreStatus ParseHeader(ByteView bytes, uint64_t storage_size, VaultHeader* header, uint32_t* bad_field,
+                       uint32_t refused) {
   uint32_t unused;
   if (bad_field == nullptr) bad_field = &unused;
   const uint8_t* const p = bytes.data;
@@ -138,7 +139,10 @@ CoreStatus ParseHeader(ByteView bytes, uint64_t storage_size, VaultHeader* heade
 
   header->features = LoadLe32(p + kFeaturesField.offset);
   *bad_field = kFeaturesField.offset;
-  if ((header->features & ~KnownFeatures(minor)) != 0) return CoreStatus::kUnknownVersion;
+  if ((header->features & (refused | ~KnownFeatures(minor))) != 0) return CoreStatus::kUnknownVersion;
+  if ((header->features & (kFeatureHostCodings | kFeatureNetwork)) == (kFeatureHostCodings | kFeatureNetwork)) {
+    return CoreStatus::kBadHeader;
+  }
   if ((header->features & (kFeatureTenants | kFeatureSignature)) == kFeatureTenants) return CoreStatus::kBadHeader;
   *bad_field = kFileSizeField.offset;
   if (!LoadSize(p + kFileSizeField.offset, &header->file_size) || header->file_size > storage_size) {

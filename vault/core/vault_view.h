@@ -42,7 +42,8 @@ struct VaultHeader {
   SectionPlace& section(Section s) { return sections[static_cast<size_t>(s)]; }
   // The lowest that has the features.
   uint16_t version_minor() const {
-    return (features & kFeatureSignature) != 0         ? 4
+    return (features & kFeatureHostCodings) != 0       ? 5
+           : (features & kFeatureSignature) != 0       ? 4
            : (features & kFeatureDescribedFrames) != 0 ? 3
            : (features & kFeatureNetwork) != 0         ? 2
            : (features & kFeatureFreeLayouts) != 0     ? 1
@@ -51,6 +52,8 @@ struct VaultHeader {
   bool has(Section s) const { return SectionFeature(s) == 0 || (features & SectionFeature(s)) != 0; }
   bool has_network() const { return has(Section::kNetwork); }
   bool has_signature() const { return has(Section::kSignature); }
+  // Base chunks and segments are blocks (docs/format.md §16).
+  bool has_host_codings() const { return (features & kFeatureHostCodings) != 0; }
   // Where the first blob may begin, before alignment.
   size_t blobs_begin() const { return section(has_network() ? Section::kNetwork : Section::kBase).end(); }
   size_t chunk_count() const { return base_data_size / chunk_size + (base_data_size % chunk_size != 0 ? 1 : 0); }
@@ -69,10 +72,11 @@ struct VaultHeader {
 
 // Parses the first kHeaderSize bytes of a vault and checks all that can be checked without the rest of it. The vault
 // must lie within `storage_size` bytes; a file's reader also checks that file_size is no less than that, but a flash
-// partition may be larger. On failure `*bad_field`, if wanted, is the offset of the field at fault and `*header` is
-// undefined. What is left to the parser of MODEL: that base_data_size and tensor_count are its own.
+// partition may be larger. A vault with one of the features `refused` is like one with an unknown feature. On failure
+// `*bad_field`, if wanted, is the offset of the field at fault and `*header` is undefined. What is left to the parser
+// of MODEL: that base_data_size and tensor_count are its own.
 [[nodiscard]] CoreStatus ParseHeader(ByteView bytes, uint64_t storage_size, VaultHeader* header,
-                                     uint32_t* bad_field = nullptr);
+                                     uint32_t* bad_field = nullptr, uint32_t refused = kHostOnlyFeatures);
 
 // A base chunk's stored bytes.
 struct ChunkPlace {

@@ -12,6 +12,14 @@
 #include "tools/mvault/commands/board_trust.h"
 
 namespace modelvault {
+
+absl::Status CheckForBoards(const VaultReader& vault) {
+  if ((vault.header().features & kHostOnlyFeatures) == 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      vault.path(),
+      ": boards do not read its host codings (pack --profile host): pack it with the profile small or fast"));
+}
+
 namespace {
 
 // The last line that is not empty, for messages.
@@ -69,6 +77,7 @@ absl::StatusOr<std::optional<EnergyOptions>> ReadEnergyOptions(FileSystem& file_
 
 absl::StatusOr<std::unique_ptr<BoardEmulator>> MakeBoard(Session& session, const VaultReader& vault,
                                                          const BoardArguments& arguments) {
+  if (absl::Status status = CheckForBoards(vault); !status.ok()) return status;
   const absl::StatusOr<BoardFiles> files = FilesOf(session, arguments);
   if (!files.ok()) return files.status();
   const absl::StatusOr<std::vector<uint8_t>> bytes =

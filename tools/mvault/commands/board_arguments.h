@@ -53,6 +53,9 @@ struct BoardArguments {
 absl::StatusOr<std::optional<EnergyOptions>> ReadEnergyOptions(FileSystem& file_system,
                                                                const BoardArguments& arguments);
 
+// kInvalidArgument for a vault that no board reads.
+absl::Status CheckForBoards(const VaultReader& vault);
+
 // A board with the vault in its flash that trusts whom the arguments say. kResourceExhausted: the vault is larger than
 // the partition.
 absl::StatusOr<std::unique_ptr<BoardEmulator>> MakeBoard(Session& session, const VaultReader& vault,

@@ -283,7 +283,7 @@ void AddFileOptions(Command* command, Arguments* a) {
       .TypeName("FILE");
   AddSizeOption(command, "--budget", &a->budget, "Bytes the vault may have; default 1MiB");
   AddProfileOption(
-      command, &a->profile,
+      command, &a->profile, false,
       "How the base is stored: coded, so that most is left for the variants, or as it is, for a board that "
       "computes with it; default small");
   command->AddOption("--group", &a->group, "Weights that share a scale; the format has 128")

@@ -10,6 +10,7 @@
 #include "tools/mvault/board/board_bank.h"
 #include "tools/mvault/cli/command_options.h"
 #include "tools/mvault/cli/printable.h"
+#include "tools/mvault/commands/board_arguments.h"
 #include "tools/mvault/commands/commands.h"
 #include "tools/mvault/commands/vault_argument.h"
 #include "tools/mvault/reports/formatting.h"
@@ -49,6 +50,7 @@ struct Vault {
 absl::StatusOr<Vault> ReadVault(Session& session, const std::string& path, uint64_t slot) {
   const absl::StatusOr<std::unique_ptr<VaultReader>> vault = VaultReader::Open(session.file_system, path);
   if (!vault.ok()) return vault.status();
+  if (absl::Status status = CheckForBoards(**vault); !status.ok()) return status;
   if (const uint64_t size = (*vault)->file().size(); size > slot) {
     return absl::ResourceExhaustedError(absl::StrCat(path, ": ", Grouped(size), " bytes do not fit into a slot of ",
                                                      Grouped(slot), " (see --slot-size)"));

@@ -41,8 +41,9 @@ struct Arguments {
 };
 
 // How BASE codes a tensor: "2 tables", "raw bytes", "1 table, 3 repeated rows".
-std::string BaseCoding(const TensorRecord& t) {
+std::string BaseCoding(const TensorRecord& t, const VaultHeader& header) {
   if (t.size == 0) return "empty";
+  if (header.has_host_codings()) return "blocks";
   size_t coded = 0;
   for (size_t plane = 0; plane < t.element_size; ++plane) coded += t.tables[plane] != kRawPlane ? 1 : 0;
   std::string text = coded == 0 ? "raw bytes"
@@ -64,6 +65,7 @@ std::string PriorText(const TensorRecord& t) {
 
 // "gap", or with several segments "gap (7), raw (1)".
 std::string ModesText(const TensorAccount& account) {
+  if (account.blocks > 0) return "blocks";
   std::vector<std::string> modes;
   std::vector<std::string> counted;
   for (size_t m = 0; m < kTensorModeCount; ++m) {
@@ -133,7 +135,7 @@ Json BaseTensorsJson(const NamedVault& vault, const std::vector<uint64_t>& bytes
     json.push_back({{"name", info.name},
                     {"dtype", info.type_name()},
                     {"shape", info.shape},
-                    {"coding", BaseCoding(record)},
+                    {"coding", BaseCoding(record, vault.vault().header())},
                     {"tables", tables},
                     {"repeated_rows", (record.flags & kFlagDictionary) != 0 ? record.dictionary_rows : 0},
                     {"row_prior", (record.flags & kFlagRowPrior) != 0},
@@ -149,8 +151,9 @@ std::string BaseTensorsText(const NamedVault& vault, const std::vector<uint64_t>
   for (size_t i = 0; i < bytes.size(); ++i) {
     const ModelTensor& info = vault.tensors()[i];
     const TensorRecord& record = vault.restorer().shared().tensor(i);
-    table.AddRow({Printable(info.name), Printable(info.type_name()), FormatShape(info.shape), BaseCoding(record),
-                  PriorText(record), Grouped(bytes[i]), FormatBits(BitsPerWeight(bytes[i], info.elements()))});
+    table.AddRow({Printable(info.name), Printable(info.type_name()), FormatShape(info.shape),
+                  BaseCoding(record, vault.vault().header()), PriorText(record), Grouped(bytes[i]),
+                  FormatBits(BitsPerWeight(bytes[i], info.elements()))});
   }
   return table.Format();
 }

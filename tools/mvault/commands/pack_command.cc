@@ -29,6 +29,9 @@ namespace {
 // Above so many bytes of input the report goes by section only: the finer account decodes everything once more.
 constexpr uint64_t kMostToAccount = uint64_t{1} << 30;
 
+// A base of more bytes is hardly for a board.
+constexpr uint64_t kLargeForBoards = uint64_t{64} << 20;
+
 struct Arguments {
   std::string base;
   VariantArguments variants;
@@ -57,7 +60,8 @@ Json ToJson(const Arguments& arguments, const PackReport& report, const std::opt
   json["budget"] = arguments.budget.has_value() ? Json(*arguments.budget) : Json(nullptr);
   if (report.profile.has_value()) {
     json["profile"] = ProfileName(report.profile->profile);
-    json["other_profile_bytes"] = report.profile->other_size;
+    json["other_profile_bytes"] =
+        report.profile->profile == BaseProfile::kHost ? Json(nullptr) : Json(report.profile->other_size);
   }
   json["input_bytes"] = report.input_size;
   json["base_file_bytes"] = report.base_file_size;
@@ -82,7 +86,9 @@ std::string ToText(const Arguments& arguments, const PackReport& report, const s
     absl::StrAppend(&text, "budget: ", Counted(*arguments.budget, "byte"), ", ",
                     Grouped(*arguments.budget - report.bytes.file), " of them left\n");
   }
-  if (report.profile.has_value()) {
+  if (report.profile.has_value() && report.profile->profile == BaseProfile::kHost) {
+    absl::StrAppend(&text, "profile: host; no board reads this vault\n");
+  } else if (report.profile.has_value()) {
     const auto& [profile, other_size] = *report.profile;
     absl::StrAppendFormat(&text, "profile: %s; %s would take %s bytes\n", ProfileName(profile),
                           ProfileName(OtherProfile(profile)), Grouped(other_size));
@@ -90,6 +96,10 @@ std::string ToText(const Arguments& arguments, const PackReport& report, const s
   if (report.work.has_value()) {
     absl::StrAppendFormat(&text, "work: %s of %s done by an earlier run\n", Grouped(report.work->found),
                           Counted(report.work->jobs, "job"));
+  }
+  if (arguments.profile.empty() && !arguments.budget.has_value() && arguments.network.model.empty() &&
+      report.base_file_size > kLargeForBoards) {
+    absl::StrAppend(&text, "if no board is to read it: --profile host is for models of this size\n");
   }
   absl::StrAppend(&text, "every model was restored and compared with its file\n");
   if (!report.note.empty()) absl::StrAppend(&text, "note: ", PrintableLines(report.note));
@@ -182,9 +192,10 @@ void AddPackCommand(Command& app, Session& session) {
       .TypeName("VAULT")
       .Required();
   AddSizeOption(&command, "--budget", &arguments->budget, "Bytes the vault may have; more is an error (exit code 4)");
-  AddProfileOption(&command, &arguments->profile,
-                   "How the base is stored: as it is, for a board that computes with it, or coded; default: fast where "
-                   "that fits the budget");
+  AddProfileOption(
+      &command, &arguments->profile, true,
+      "How the base is stored: as it is, for a board that computes with it, or coded, or all in blocks for "
+      "hosts, which no board reads; default: fast where that fits the budget, else small");
   command.AddFlag("--opaque", &arguments->opaque, kOpaqueHelp);
   command.AddFlag("--base-only", &arguments->base_only,
                   "Pack no variant: all of them are added later, as by tenants that nobody is to know of");
@@ -192,9 +203,10 @@ void AddPackCommand(Command& app, Session& session) {
                   "Store files whole as data, so that a board restores not only tensors but the file");
   AddSizeOption(&command, "--chunk-size", &arguments->chunk_size,
                 "Raw bytes of the base that decode on their own: 256 to 16MiB, a multiple of 256; "
-                "default 4KiB, for bases above 64 MiB 64KiB");
+                "default 4KiB, for bases above 64 MiB 64KiB, with profile host 256KiB");
   AddSizeOption(&command, "--segment-size", &arguments->segment_size,
-                "Raw bytes of a variant that decode on their own: 4KiB to 16MiB, a multiple of 256; default 1MiB");
+                "Raw bytes of a variant that decode on their own: 4KiB to 16MiB, a multiple of 256; default 1MiB, with "
+                "profile host 256KiB");
   AddChangeKeyOption(&command, &arguments->keys);
   command
       .AddOption("--work", &arguments->work,

@@ -1,4 +1,4 @@
-// --profile: how the base of a new vault is stored.
+// --profile: how the base of a new vault is stored, and for whom.
 #ifndef MODELVAULT_TOOLS_MVAULT_COMMANDS_PROFILE_OPTION_H_
 #define MODELVAULT_TOOLS_MVAULT_COMMANDS_PROFILE_OPTION_H_
 
@@ -10,8 +10,8 @@
 
 namespace modelvault {
 
-// `*profile` must outlive the parsing; it stays empty without the option.
-void AddProfileOption(Command* command, std::string* profile, const std::string& help);
+// `*profile` must outlive the parsing; it stays empty without the option. `host`: the profile for hosts is one, too.
+void AddProfileOption(Command* command, std::string* profile, bool host, const std::string& help);
 
 // What the option said.
 std::optional<BaseProfile> ParseProfile(const std::string& profile);

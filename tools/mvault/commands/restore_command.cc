@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "absl/status/status.h"
@@ -7,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
 #include "restore/file_assembler.h"
+#include "restore/file_placer.h"
 #include "restore/model_output.h"
 #include "restore/named_vault.h"
 #include "tools/formats/readable_text.h"
@@ -35,7 +37,7 @@ struct Arguments {
 
 // Writes the file of `open`, or of its tensor `tensor` alone, and gives it its name only once all was verified.
 absl::StatusOr<uint64_t> WriteModel(Session& session, const Arguments& arguments, const NamedModel& open,
-                                    const ModelTensor* tensor) {
+                                    const ModelTensor* tensor, bool host_codings) {
   std::string frame = open.frame;
   ModelStructure structure = open;
   if (tensor != nullptr) {
@@ -47,21 +49,34 @@ absl::StatusOr<uint64_t> WriteModel(Session& session, const Arguments& arguments
   }
   absl::StatusOr<ModelOutput> output = ModelOutput::Create(session.file_system, arguments.output, structure.files);
   if (!output.ok()) return output.status();
+  // Else what comes is small, and better gathered.
+  const bool any_order = host_codings && FilePlacer::CanPlace(structure) && output->CanStartAll();
   FileAssembler assembler(frame, structure, [&](absl::Span<const uint8_t> bytes) { return output->Append(bytes); });
+  const FilePlacer placer(frame, structure, [&](uint64_t offset, absl::Span<const uint8_t> bytes) {
+    return output->WriteAt(offset, bytes);
+  });
   const uint64_t begin = tensor != nullptr ? tensor->begin : 0;
   const uint64_t size = tensor != nullptr ? tensor->size() : open.model->data_size();
   RestoreOptions options;
   options.threads = arguments.threads;
+  options.any_order = any_order;
+  std::mutex mutex;
+  uint64_t done = 0;
   const auto consumer = [&](uint64_t offset, absl::Span<const uint8_t> bytes) {
-    session.console.progress().Update("restore", offset + bytes.size() - begin, size);
-    return assembler.Append(bytes);
+    {
+      const std::lock_guard<std::mutex> lock(mutex);
+      session.console.progress().Update("restore", done += bytes.size(), size);
+    }
+    return any_order ? placer.Place(offset - begin, bytes) : assembler.Append(bytes);
   };
+  if (absl::Status started = any_order ? output->StartAll() : absl::OkStatus(); !started.ok()) return started;
   const absl::Status status = tensor != nullptr ? open.model->ReadRange(begin, begin + size, options, consumer)
                                                 : open.model->Restore(options, consumer);
   if (!status.ok()) return status;
-  if (absl::Status finished = assembler.Finish(); !finished.ok()) return finished;
+  absl::Status finished = any_order ? placer.PlaceFrame() : assembler.Finish();
+  if (!finished.ok()) return finished;
   if (absl::Status committed = output->Commit(); !committed.ok()) return committed;
-  return output->size();
+  return frame.size() - structure.description_size + size;
 }
 
 absl::StatusOr<ExitCode> RestoreModel(Session& session, const Arguments& arguments) {
@@ -101,7 +116,8 @@ absl::StatusOr<ExitCode> RestoreModel(Session& session, const Arguments& argumen
     }
     tensor = &*found;
   }
-  const absl::StatusOr<uint64_t> size = WriteModel(session, arguments, *open, tensor);
+  const bool host_codings = vault->vault().header().has_host_codings();
+  const absl::StatusOr<uint64_t> size = WriteModel(session, arguments, *open, tensor, host_codings);
   if (!size.ok()) return size.status();
   if (arguments.json) {
     session.console.PrintJson({{"vault", arguments.vault},

@@ -11,6 +11,7 @@
 #include "codec/core/base_decoder.h"
 #include "codec/core/segment_decoder.h"
 #include "restore/stream_memory.h"
+#include "tools/mvault/reports/host_accounting.h"
 #include "vault/ordered_parallel.h"
 
 namespace modelvault {
@@ -100,6 +101,15 @@ absl::StatusOr<TensorRun> AccountChunks(const NamedVault& vault, uint64_t begin,
     run.bytes.resize(first - run.first + spent.size());
     for (size_t i = 0; i < spent.size(); ++i) run.bytes[first - run.first + i] += spent[i];
   }
+  return run;
+}
+
+// The same with host codings.
+absl::StatusOr<TensorRun> AccountHostChunks(const NamedVault& vault, uint64_t begin, uint64_t end) {
+  std::vector<BlockBytes> tensors(vault.tensors().size());
+  if (absl::Status status = AddHostChunks(vault, begin, end, &tensors); !status.ok()) return status;
+  TensorRun run;
+  for (const BlockBytes& tensor : tensors) run.bytes.push_back(static_cast<double>(tensor.bytes));
   return run;
 }
 
@@ -195,8 +205,8 @@ void AddVariantTo(const NamedModel& open, const VariantAccount& variant, VaultAc
   for (size_t i = 0; i < variant.tensors.size(); ++i) {
     const TensorAccount& tensor = variant.tensors[i];
     const VariantTensor place = open.model->layout().tensor(i);
-    const TensorMode mode = MostlyIn(tensor);
-    if (place.size > 0) ++account->tensors_by_mode[static_cast<size_t>(mode)];
+    const TensorMode mode = tensor.blocks > 0 ? TensorMode::kResidual : MostlyIn(tensor);
+    if (place.size > 0 && tensor.blocks == 0) ++account->tensors_by_mode[static_cast<size_t>(mode)];
     if (place.dtype != DType::kI8) {
       account->side += tensor.bytes();
       continue;
@@ -245,7 +255,11 @@ absl::StatusOr<std::vector<uint64_t>> AccountBase(const NamedVault& vault, int t
   std::vector<double> bytes(vault.tensors().size());
   const absl::Status status = OrderedParallel<TensorRun>(
       jobs, ThreadCount(threads),
-      [&](uint64_t job) { return AccountChunks(vault, job * batch, std::min(chunks, (job + 1) * batch)); },
+      [&](uint64_t job) {
+        const uint64_t end = std::min(chunks, (job + 1) * batch);
+        return header.has_host_codings() ? AccountHostChunks(vault, job * batch, end)
+                                         : AccountChunks(vault, job * batch, end);
+      },
       [&](uint64_t job, TensorRun run) {
         for (size_t i = 0; i < run.bytes.size(); ++i) bytes[run.first + i] += run.bytes[i];
         ReportProgress(progress, "account", job + 1, jobs);
@@ -255,11 +269,30 @@ absl::StatusOr<std::vector<uint64_t>> AccountBase(const NamedVault& vault, int t
   return Apportion(header.section(Section::kBase).size, bytes);
 }
 
+namespace {
+
+absl::StatusOr<VariantAccount> AccountHostVariant(const VaultModel& model, const NamedVault& vault,
+                                                  const VaultBlob& blob) {
+  const absl::StatusOr<std::vector<BlockBytes>> tensors = HostVariantBytes(model, vault, blob);
+  if (!tensors.ok()) return tensors.status();
+  VariantAccount account;
+  account.head_bytes = blob.empty() ? 0 : blob.head_size();
+  for (const BlockBytes& tensor : *tensors) {
+    TensorAccount& added = account.tensors.emplace_back();
+    added.symbol_bytes = tensor.bytes;
+    added.blocks = tensor.blocks;
+  }
+  return account;
+}
+
+}  // namespace
+
 absl::StatusOr<VariantAccount> AccountVariant(const VaultModel& model, const NamedVault& vault) {
   absl::StatusOr<const VaultVariant*> variant = vault.vault().Find(model.name());
   if (!variant.ok()) return variant.status();
   const absl::StatusOr<VaultBlob> blob = vault.vault().OpenBlob(**variant);
   if (!blob.ok()) return blob.status();
+  if (vault.vault().header().has_host_codings()) return AccountHostVariant(model, vault, *blob);
   VariantTracer tracer(model.layout().tensor_count());
   const SegmentTrace trace = tracer.trace();
   RestoreOptions options;

@@ -2,7 +2,8 @@
 //
 // Exact are the sections, MODEL's parts, the blobs and their heads. What shares a stream (the tensors of a base chunk;
 // the tensors of a delta segment, their positions and their scales) is told apart by the bits the decoder spends on
-// each, and the stream's stored bytes are shared out in that proportion: rounded shares, which add up exactly.
+// each, and the stream's stored bytes are shared out in that proportion: rounded shares, which add up exactly. With
+// host codings (docs/format.md §16) nothing is shared, and all of it is exact.
 #ifndef MODELVAULT_TOOLS_MVAULT_REPORTS_ACCOUNTING_H_
 #define MODELVAULT_TOOLS_MVAULT_REPORTS_ACCOUNTING_H_
 
@@ -36,6 +37,7 @@ struct TensorAccount {
   uint8_t most_scale = 0;
   uint64_t symbol_bytes = 0;  // Share of the blob: mode, positions and signs, residuals, raw bytes.
   uint64_t scale_bytes = 0;   // Share of the blob.
+  uint64_t blocks = 0;        // With host codings, which have none of the above but symbol_bytes.
 
   uint64_t bytes() const { return symbol_bytes + scale_bytes; }
 };
@@ -45,7 +47,8 @@ struct VariantAccount {
   std::vector<TensorAccount> tensors;  // In the variant's data order. With the head they add up to the blob.
 };
 
-// Restores the variant on one thread. Errors are Restore()'s, the verdict over the digest included.
+// Restores the variant on one thread. Errors are Restore()'s, the verdict over the digest included. With host codings it
+// only reads what is stored, and compares checksums.
 absl::StatusOr<VariantAccount> AccountVariant(const VaultModel& model, const NamedVault& vault);
 
 // All of a file.

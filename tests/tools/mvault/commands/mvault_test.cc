@@ -335,6 +335,79 @@ TEST_F(MvaultTest, RestoreReplacesAFileOnlyWhenAllIsWell) {
   EXPECT_THAT(Mvault({"restore", vault, "few", "-o", models_.variants()}), Fails(3, models_.variants()));
 }
 
+// --- vaults for hosts alone ---
+
+TEST_F(MvaultTest, AVaultForHostsIsLikeAnyOtherButForBoards) {
+  const std::string vault = models_.File("host.mvlt");
+  std::vector<std::string> pack = {"pack",
+                                   "--base",
+                                   models_.base(),
+                                   "--variants",
+                                   models_.variants(),
+                                   "--chunk-size",
+                                   "1KiB",
+                                   "--segment-size",
+                                   "4KiB",
+                                   "--profile",
+                                   "host",
+                                   "-o",
+                                   vault,
+                                   "--json"};
+  const nlohmann::json packed = Mvault(pack).Json();
+  EXPECT_EQ(packed["profile"], "host");
+  EXPECT_EQ(packed["other_profile_bytes"], nullptr);
+  const nlohmann::json whole = Mvault({"info", vault, "--json"}).Json();
+  EXPECT_EQ(whole["format"], "1.5");
+  uint64_t sum = 0;
+  for (const auto& [key, bytes] : whole["parts"].items()) sum += bytes.get<uint64_t>();
+  EXPECT_EQ(sum, whole["bytes"]);
+  EXPECT_EQ(whole["base_tensors"][0]["coding"], "blocks");
+  const nlohmann::json few = Mvault({"info", vault, "few", "--json"}).Json();
+  sum = few["head_bytes"];
+  for (const auto& tensor : few["tensors"]) sum += tensor["stored_bytes"].get<uint64_t>();
+  EXPECT_EQ(sum, few["stored_bytes"]);
+  EXPECT_EQ(Mvault({"verify", vault}).exit_code, 0);
+  for (const auto& [name, file] : models_.files()) {
+    for (const std::string threads : {"1", "3"}) {
+      const std::string out = models_.File("restored");
+      EXPECT_EQ(Mvault({"restore", vault, name, "-o", out, "--threads", threads}).exit_code, 0);
+      EXPECT_TRUE(Read("restored") == file) << name;
+    }
+  }
+  const std::string tensor = models_.File("tensor");
+  EXPECT_EQ(Mvault({"restore", vault, "few", "--tensor", "layer.w", "-o", tensor}).exit_code, 0);
+  EXPECT_THAT(Read("tensor"), testing::EndsWith(models_.few_model().tensors[2].data));
+  EXPECT_EQ(Mvault({"diff", vault, "few", "twin", "--json"}).exit_code, 1);
+  EXPECT_EQ(Mvault({"rename", vault, "few", "fewer"}).exit_code, 0);
+  EXPECT_EQ(Mvault({"rm", vault, "many"}).exit_code, 0);
+  EXPECT_EQ(Mvault({"compact", vault}).exit_code, 0);
+  EXPECT_EQ(Mvault({"verify", vault}).exit_code, 0);
+
+  // Signed, and with a tenant's variant that is sealed.
+  const std::string release = models_.File("release"), acme = models_.File("acme");
+  EXPECT_EQ(Mvault({"keygen", "--out", release}).exit_code, 0);
+  EXPECT_EQ(Mvault({"keygen", "--tenant", "--out", acme}).exit_code, 0);
+  EXPECT_EQ(Mvault({"sign", vault, "--key", release + ".key"}).exit_code, 0);
+  EXPECT_EQ(Mvault({"tenant", "add", vault, "--prefix", "acme.", "--tenant", acme + ".pub", "--content-key",
+                    acme + ".content", "--key", release + ".key"})
+                .exit_code,
+            0);
+  EXPECT_EQ(Mvault({"add", vault, "--variant", "acme.few=" + models_.variant("few"), "--tenant", acme + ".key",
+                    "--content-key", acme + ".content", "--key", release + ".key"})
+                .exit_code,
+            0);
+  EXPECT_EQ(Mvault({"restore", vault, "acme.few", "-o", models_.File("restored"), "--key", release + ".pub", "--key",
+                    acme + ".content"})
+                .exit_code,
+            0);
+  EXPECT_TRUE(Read("restored") == models_.files().at("few"));
+  EXPECT_EQ(Mvault({"verify", vault, "--key", release + ".pub", "--key", acme + ".content"}).exit_code, 0);
+
+  EXPECT_THAT(Mvault({"board", vault, "--base"}), Fails(3, "boards do not read"));
+  EXPECT_THAT(Mvault({"flash-diff", vault, vault, "-o", models_.File("patch")}), Fails(3, "boards do not read"));
+  EXPECT_EQ(Mvault({"fit", "--profile", "host"}).exit_code, 2);
+}
+
 // --- ls, info, checksums ---
 
 TEST_F(MvaultTest, LsListsAllModels) {
