@@ -169,7 +169,7 @@ bool DecodeStreams(const PrefixLook& look, const std::array<ByteView, kPrefixStr
 // What `symbol`, a word of `length` bits, and then `rest`'s symbols are together.
 HWY_INLINE uint64_t Joined(uint64_t symbol, uint64_t length, uint64_t rest, const ByteLengths& lengths) {
   // Of seven symbols the last is left to the next look.
-  if ((rest >> 8 & 0xFF) == kMostSymbols) rest -= 0x100 + lengths[rest >> 56];
+  if ((rest >> 8 & 0xFF) == kMostSymbols) rest -= 0x100 + lengths[static_cast<size_t>(rest >> 56)];
   return (rest & ~uint64_t{0xFFFF}) << 8 | symbol << 16 | ((rest & 0xFFFF) + 0x100 + length);
 }
 

@@ -24,9 +24,11 @@ bool PatchStage::ReadHead(uint32_t place, Head* head) const {
   if (mv_region_read(region_, place * kStagePlace, bytes, sizeof(bytes)) != MV_OK) return false;
   if (LoadLe32(bytes) != kStageMagic) return false;
   const uint32_t voids = LoadLe32(bytes + 12);
-  *head = {LoadLe32(bytes + 4),          LoadLe32(bytes + 8),
-           static_cast<uint16_t>(voids), static_cast<uint16_t>(voids >> 16),
-           LoadLe64(bytes + 16),         LoadLe64(bytes + kCheckedHead)};
+  *head = {LoadLe32(bytes + 4),
+           LoadLe32(bytes + 8),
+           {static_cast<uint16_t>(voids), static_cast<uint16_t>(voids >> 16)},
+           LoadLe64(bytes + 16),
+           LoadLe64(bytes + kCheckedHead)};
   return head->size <= kStageFrame && head->patch != 0;
 }
 

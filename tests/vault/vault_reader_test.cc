@@ -174,7 +174,7 @@ TEST(VaultReaderTest, RefusesOtherVersionsAndFeatures) {
   Store<uint16_t>(&vault, 10, 77);
   RepairChecksums(&vault);
   EXPECT_THAT(OpenBytes(vault), IsOk());
-  Store<uint32_t>(&vault, 12, 0x80);
+  Store<uint32_t>(&vault, 12, 0x100);
   RepairChecksums(&vault);
   EXPECT_THAT(OpenBytes(vault), StatusIs(StatusCode::kUnimplemented, HasSubstr("in format 1.77")));
 }

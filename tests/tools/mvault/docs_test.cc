@@ -239,8 +239,10 @@ TEST(DocsTest, KeysOfJsonDocumentsAreThoseDescribed) {
   const CliModels models;
   const std::string vault = models.Pack();
   const std::string few = "new=" + models.variant("few");
-  CompareKeys("pack", {{"--base", models.base(), "--variant", few, "-o", models.File("one.mvlt")}},
-              {.see = "info", .no_keys = {"info"}});
+  CompareKeys(
+      "pack",
+      {{"--base", models.base(), "--variant", few, "--work", models.File("work"), "-o", models.File("one.mvlt")}},
+      {.see = "info", .no_keys = {"host", "info"}});
   CompareKeys("ls", {{vault}});
   const EvalFiles talking;
   const std::string talks = PackLanguage(talking);

@@ -91,7 +91,7 @@ TEST(MvaultHttpTest, TilesThatAreProvenComeInFewRequests) {
       Succeeds());
   requests = server.TakeRequests();
   EXPECT_THAT(requests, SizeIs(Le(6u)));
-  EXPECT_LE(BytesOf(requests) + 200'000, whole) << "of the base only what the tensor needs";
+  EXPECT_LE(BytesOf(requests) + 90'000, whole) << "of the base only what the tensor needs";
   ASSERT_THAT(Mvault(Arguments{"verify", server.Url("plain/all.mvlt")} + trusted), Succeeds("101 models restored"));
   EXPECT_THAT(server.TakeRequests(), SizeIs(Le(6u)));
 }

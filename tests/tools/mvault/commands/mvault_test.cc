@@ -92,7 +92,7 @@ TEST_F(MvaultTest, EveryCommandHasHelpWithExamplesAndExitCodes) {
 TEST_F(MvaultTest, TellsItsVersion) {
   const ProgramRun run = Mvault({"--version"});
   EXPECT_EQ(run.exit_code, 0);
-  EXPECT_THAT(run.out, testing::MatchesRegex("mvault [0-9]+\\.[0-9]+\\.[0-9]+ \\(vault format 1\\.4\\)\n"));
+  EXPECT_THAT(run.out, testing::MatchesRegex("mvault [0-9]+\\.[0-9]+\\.[0-9]+ \\(vault format 1\\.5\\)\n"));
 }
 
 TEST_F(MvaultTest, WrongCommandLinesAreUsageErrors) {
