@@ -35,6 +35,14 @@ endfunction()
 # A test runs once for each time it is compiled: the code under test is optimised, the test itself is not.
 set(MODELVAULT_TEST_OPTIMISATION -O0)
 
+# Hundreds of test programs are linked: by gold, which Debian's binutils bring, in half of the time.
+include(CheckLinkerFlag)
+set(MODELVAULT_TEST_LINKER "")
+check_linker_flag(CXX -fuse-ld=gold MODELVAULT_HAS_GOLD)
+if(MODELVAULT_HAS_GOLD AND NOT MODELVAULT_FUZZ)
+  set(MODELVAULT_TEST_LINKER -fuse-ld=gold)
+endif()
+
 # What nearly every test includes, parsed once: without this the tests take half as long again to build.
 function(mv_test_headers)
   if(TARGET modelvault_test_headers)
@@ -85,6 +93,7 @@ function(mv_test name)
   set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX)
   target_link_libraries(${name} PRIVATE ${arg_DEPS} modelvault_test_flags GTest::gmock GTest::gtest GTest::gtest_main)
   target_compile_options(${name} PRIVATE ${MODELVAULT_TEST_OPTIMISATION})
+  target_link_options(${name} PRIVATE ${MODELVAULT_TEST_LINKER})
   target_precompile_headers(${name} REUSE_FROM modelvault_test_headers)
   if("corpus" IN_LIST arg_LABELS)
     target_compile_definitions(${name} PRIVATE MODELVAULT_CORPUS_DIR="${MODELVAULT_CORPUS}")
