@@ -7,7 +7,6 @@
 #define MODELVAULT_TESTS_FIRMWARE_RISCV_BOOT_TRUST_CAMPAIGN_H_
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <cstring>
 #include <map>
@@ -21,6 +20,7 @@
 #include "firmware_riscv/boot/boot.h"
 #include "tests/firmware_riscv/boot/mapped_nor.h"
 #include "tests/firmware_riscv/signed_bytes.h"
+#include "tests/firmware_riscv/update/cut_campaign.h"
 #include "vault/core/crypto.h"
 #include "vault/core/vault_view.h"
 #include "vault/crypto.h"
@@ -358,7 +358,10 @@ struct TrustCampaignOptions {
 };
 
 template <UpdateSteps kSteps>
-class TrustCampaign {
+class TrustCampaign : private CutCampaign<TrustingBoard<kSteps>, TrustChapter, TrustHarm> {
+  using Base = CutCampaign<TrustingBoard<kSteps>, TrustChapter, TrustHarm>;
+  using Base::Finish, Base::Note, Base::RunToCut, Base::harm_, Base::where_;
+
  public:
   using Board = TrustingBoard<kSteps>;
 
@@ -386,38 +389,7 @@ class TrustCampaign {
   }
 
  private:
-  static constexpr int kMostCycles = 40;
-
   bool IsDone() const { return options_.to_first_harm && harm_.total() > 0; }
-
-  // Goes on until the chapter ends.
-  bool Finish(Board* board, const TrustChapter& chapter) {
-    const int harm = harm_.total();
-    for (int i = 0; i < kMostCycles && harm_.total() == harm; ++i) {
-      if (board->Cycle(chapter, &harm_)) return true;
-    }
-    if (harm_.total() == harm) ++harm_.stuck;
-    Note();
-    return false;
-  }
-
-  void Note() {
-    if (!harm_.first.empty() || harm_.total() == 0) return;
-    harm_.first = "; first in chapter, cut, kind, mood, cut, kind, mood";
-    for (const int part : where_) harm_.first += " " + std::to_string(part);
-  }
-
-  // Until the power goes. False: the chapter ended before.
-  bool RunToCut(Board* board, const TrustChapter& chapter, int n, ChipCut kind) {
-    board->chip().CutAfter(n, kind);
-    ++harm_.cuts;
-    try {
-      Finish(board, chapter);
-    } catch (const PowerIsCut&) {
-      return true;
-    }
-    return false;
-  }
 
   void CutAt(const Board& start, const TrustChapter& chapter, int n, int operations) {
     for (const ChipCut kind : kChipCuts) {
@@ -469,8 +441,6 @@ class TrustCampaign {
   }
 
   const TrustCampaignOptions options_;
-  TrustHarm harm_;
-  std::array<int, 7> where_ = {};
 };
 
 }  // namespace modelvault

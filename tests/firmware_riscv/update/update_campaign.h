@@ -7,7 +7,6 @@
 
 #include <xxhash.h>
 
-#include <array>
 #include <cstdint>
 #include <cstring>
 #include <map>
@@ -19,6 +18,7 @@
 
 #include "codec/core/bytes.h"
 #include "firmware_riscv/update/slot_update.h"
+#include "tests/firmware_riscv/update/cut_campaign.h"
 #include "tests/firmware_riscv/update/nor_chip.h"
 #include "tools/packing/patch_builder.h"
 
@@ -227,7 +227,10 @@ struct CampaignOptions {
 };
 
 template <typename Board>
-class Campaign {
+class Campaign : private CutCampaign<Board, Chapter, Harm> {
+  using Base = CutCampaign<Board, Chapter, Harm>;
+  using Base::Finish, Base::RunToCut, Base::harm_, Base::where_;
+
  public:
   explicit Campaign(const CampaignOptions& options) : options_(options) {}
 
@@ -251,37 +254,6 @@ class Campaign {
   }
 
  private:
-  static constexpr int kMostCycles = 40;
-
-  // Goes on until the chapter ends.
-  bool Finish(Board* board, const Chapter& chapter) {
-    const int harm = harm_.total();
-    for (int i = 0; i < kMostCycles && harm_.total() == harm; ++i) {
-      if (board->Cycle(chapter, &harm_)) return true;
-    }
-    if (harm_.total() == harm) ++harm_.stuck;
-    Note();
-    return false;
-  }
-
-  void Note() {
-    if (!harm_.first.empty()) return;
-    harm_.first = "; first in chapter, cut, kind, mood, cut, kind, mood";
-    for (const int part : where_) harm_.first += " " + std::to_string(part);
-  }
-
-  // Until the power goes. False: the chapter ended before.
-  bool RunToCut(Board* board, const Chapter& chapter, int n, ChipCut kind) {
-    board->chip().CutAfter(n, kind);
-    ++harm_.cuts;
-    try {
-      Finish(board, chapter);
-    } catch (const PowerIsCut&) {
-      return true;
-    }
-    return false;
-  }
-
   Mood NextMood() { return kMoods[turn_++ % std::size(kMoods)]; }
 
   void CutAt(const Board& start, const Chapter& chapter, int n, int operations) {
@@ -337,9 +309,7 @@ class Campaign {
   }
 
   const CampaignOptions options_;
-  Harm harm_;
   unsigned turn_ = 0;
-  std::array<int, 7> where_ = {};
 };
 
 }  // namespace modelvault
