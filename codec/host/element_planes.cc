@@ -1,6 +1,7 @@
 #include "codec/host/element_planes.h"
 
 #include <cstring>
+#include <type_traits>
 
 #include "codec/host/vector_targets.h"
 
@@ -145,51 +146,39 @@ void Join(const PlaneSources& planes, const uint8_t* reference, size_t count, ui
   for (; i < count; ++i) JoinOne<T, form>(planes, reference, i, out);
 }
 
-template <ElementForm form>
-void SplitOf(size_t element_size, const uint8_t* data, const uint8_t* reference, size_t count,
-             const PlaneTargets& planes) {
-  WithElement(element_size, [&](auto zero) { Split<decltype(zero), form>(data, reference, count, planes); });
-}
-
-template <ElementForm form>
-void JoinOf(size_t element_size, const PlaneSources& planes, const uint8_t* reference, size_t count, uint8_t* out) {
-  WithElement(element_size, [&](auto zero) { Join<decltype(zero), form>(planes, reference, count, out); });
+// Calls `use` with the form as a constant.
+template <class Use>
+HWY_INLINE void WithForm(ElementForm form, const Use& use) {
+  switch (form) {
+    case ElementForm::kValue:
+      return use(std::integral_constant<ElementForm, ElementForm::kValue>());
+    case ElementForm::kFloatValue:
+      return use(std::integral_constant<ElementForm, ElementForm::kFloatValue>());
+    case ElementForm::kXor:
+      return use(std::integral_constant<ElementForm, ElementForm::kXor>());
+    case ElementForm::kFloatXor:
+      return use(std::integral_constant<ElementForm, ElementForm::kFloatXor>());
+    case ElementForm::kDifference:
+      return use(std::integral_constant<ElementForm, ElementForm::kDifference>());
+    case ElementForm::kFloatDifference:
+      return use(std::integral_constant<ElementForm, ElementForm::kFloatDifference>());
+  }
 }
 
 void SplitAny(ElementForm form, size_t element_size, const uint8_t* data, const uint8_t* reference, size_t count,
               const PlaneTargets& planes) {
-  switch (form) {
-    case ElementForm::kValue:
-      return SplitOf<ElementForm::kValue>(element_size, data, reference, count, planes);
-    case ElementForm::kFloatValue:
-      return SplitOf<ElementForm::kFloatValue>(element_size, data, reference, count, planes);
-    case ElementForm::kXor:
-      return SplitOf<ElementForm::kXor>(element_size, data, reference, count, planes);
-    case ElementForm::kFloatXor:
-      return SplitOf<ElementForm::kFloatXor>(element_size, data, reference, count, planes);
-    case ElementForm::kDifference:
-      return SplitOf<ElementForm::kDifference>(element_size, data, reference, count, planes);
-    case ElementForm::kFloatDifference:
-      return SplitOf<ElementForm::kFloatDifference>(element_size, data, reference, count, planes);
-  }
+  WithForm(form, [&](auto constant) {
+    WithElement(element_size,
+                [&](auto zero) { Split<decltype(zero), decltype(constant)::value>(data, reference, count, planes); });
+  });
 }
 
 void JoinAny(ElementForm form, size_t element_size, const PlaneSources& planes, const uint8_t* reference, size_t count,
              uint8_t* out) {
-  switch (form) {
-    case ElementForm::kValue:
-      return JoinOf<ElementForm::kValue>(element_size, planes, reference, count, out);
-    case ElementForm::kFloatValue:
-      return JoinOf<ElementForm::kFloatValue>(element_size, planes, reference, count, out);
-    case ElementForm::kXor:
-      return JoinOf<ElementForm::kXor>(element_size, planes, reference, count, out);
-    case ElementForm::kFloatXor:
-      return JoinOf<ElementForm::kFloatXor>(element_size, planes, reference, count, out);
-    case ElementForm::kDifference:
-      return JoinOf<ElementForm::kDifference>(element_size, planes, reference, count, out);
-    case ElementForm::kFloatDifference:
-      return JoinOf<ElementForm::kFloatDifference>(element_size, planes, reference, count, out);
-  }
+  WithForm(form, [&](auto constant) {
+    WithElement(element_size,
+                [&](auto zero) { Join<decltype(zero), decltype(constant)::value>(planes, reference, count, out); });
+  });
 }
 
 template <class T>
