@@ -394,6 +394,16 @@ std::unique_ptr<RandomAccessFile> FileOf(const std::string& vault) {
   return std::make_unique<MemoryFile>(TestBytes(vault.begin(), vault.end()), "v.mvlt");
 }
 
+absl::StatusOr<std::unique_ptr<Restorer>> OpenBytes(const std::string& vault) {
+  auto reader = VaultReader::FromFile(FileOf(vault));
+  if (!reader.ok()) return reader.status();
+  return Restorer::FromReader(*std::move(reader));
+}
+
+absl::StatusOr<std::unique_ptr<const VaultModel>> OpenModel(const Restorer& restorer, const std::string& name) {
+  return name == "base" ? restorer.OpenBase() : restorer.OpenVariant(name);
+}
+
 void RepairEverything(std::string* vault) {
   RepairEverything(reinterpret_cast<uint8_t*>(vault->data()), vault->size());
 }

@@ -10,10 +10,12 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "codec/core/variant_layout.h"
 #include "codec/layout_encoder.h"
 #include "codec/model_tensor.h"
 #include "codec/shared_tables_builder.h"
+#include "restore/restorer.h"
 #include "tests/vault/test_vault.h"
 #include "vault/file_system.h"
 #include "vault/vault_types.h"
@@ -94,6 +96,10 @@ std::vector<uint64_t> Borders(const VariantLayout& layout, uint32_t chunk_size, 
 
 // Opens a vault in memory; the path in its messages is "v.mvlt".
 std::unique_ptr<RandomAccessFile> FileOf(const std::string& vault);
+absl::StatusOr<std::unique_ptr<Restorer>> OpenBytes(const std::string& vault);
+
+// "base" is the base.
+absl::StatusOr<std::unique_ptr<const VaultModel>> OpenModel(const Restorer& restorer, const std::string& name);
 
 // See tests/restore/forged_vault.h.
 void RepairEverything(std::string* vault);

@@ -40,16 +40,6 @@ const std::string& VaultBytes() {
   return *bytes;
 }
 
-absl::StatusOr<std::unique_ptr<Restorer>> OpenBytes(const std::string& vault) {
-  auto reader = VaultReader::FromFile(FileOf(vault));
-  if (!reader.ok()) return reader.status();
-  return Restorer::FromReader(*std::move(reader));
-}
-
-absl::StatusOr<std::unique_ptr<const VaultModel>> OpenModel(const Restorer& restorer, const std::string& name) {
-  return name == "base" ? restorer.OpenBase() : restorer.OpenVariant(name);
-}
-
 const TestBytes& Expected(const std::string& name) {
   return name == "base" ? Models().base : Models().variant(name).data;
 }

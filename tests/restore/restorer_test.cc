@@ -43,16 +43,6 @@ const std::string& VaultBytes() {
   return *bytes;
 }
 
-absl::StatusOr<std::unique_ptr<Restorer>> OpenBytes(const std::string& vault) {
-  auto reader = VaultReader::FromFile(FileOf(vault));
-  if (!reader.ok()) return reader.status();
-  return Restorer::FromReader(*std::move(reader));
-}
-
-absl::StatusOr<std::unique_ptr<const VaultModel>> OpenModel(const Restorer& restorer, const std::string& name) {
-  return name == "base" ? restorer.OpenBase() : restorer.OpenVariant(name);
-}
-
 TestBytes Slice(const TestBytes& bytes, uint64_t begin, uint64_t end) {
   return TestBytes(bytes.begin() + static_cast<ptrdiff_t>(begin), bytes.begin() + static_cast<ptrdiff_t>(end));
 }
