@@ -21,32 +21,29 @@ HostCoder::HostCoder(std::function<std::unique_ptr<DataSource>()> base)
         return room;
       }) {}
 
-absl::StatusOr<std::string> HostCoder::CodeUnit(const VariantLayout& layout, uint64_t begin, DataSource* base,
-                                                Room* room) {
+absl::StatusOr<std::string> HostCoder::Code(const VariantLayout& layout, DataSource* variant, uint64_t begin,
+                                            uint64_t size) {
+  std::unique_ptr<Room> room = rooms_.Take();
+  room->data.resize(static_cast<size_t>(size));
+  DataSource* const base = room->base.get();
+  DataSource* const model = variant != nullptr ? variant : base;
+  if (absl::Status read = model->Read(begin, absl::MakeSpan(room->data)); !read.ok()) return read;
   const LeafDigest leaf = DigestLeaf(room->data);
   std::string unit;
-  if (absl::Status s = room->encoder.Encode(layout, begin, room->data, base, &unit); !s.ok()) return s;
+  DataSource* const reference = variant != nullptr ? base : nullptr;
+  if (absl::Status s = room->encoder.Encode(layout, begin, room->data, reference, &unit); !s.ok()) return s;
   unit.append(reinterpret_cast<const char*>(leaf.data()), leaf.size());
+  rooms_.Give(std::move(room));
   return unit;
 }
 
 absl::StatusOr<std::string> HostCoder::CodeBase(const VariantLayout& layout, uint64_t begin, uint64_t size) {
-  std::unique_ptr<Room> room = rooms_.Take();
-  room->data.resize(static_cast<size_t>(size));
-  if (absl::Status read = room->base->Read(begin, absl::MakeSpan(room->data)); !read.ok()) return read;
-  absl::StatusOr<std::string> unit = CodeUnit(layout, begin, nullptr, room.get());
-  rooms_.Give(std::move(room));
-  return unit;
+  return Code(layout, nullptr, begin, size);
 }
 
 absl::StatusOr<std::string> HostCoder::CodeVariant(const VariantLayout& layout, DataSource* variant, uint64_t begin,
                                                    uint64_t size) {
-  std::unique_ptr<Room> room = rooms_.Take();
-  room->data.resize(static_cast<size_t>(size));
-  if (absl::Status read = variant->Read(begin, absl::MakeSpan(room->data)); !read.ok()) return read;
-  absl::StatusOr<std::string> unit = CodeUnit(layout, begin, room->base.get(), room.get());
-  rooms_.Give(std::move(room));
-  return unit;
+  return Code(layout, variant, begin, size);
 }
 
 absl::StatusOr<std::optional<ModelDigests>> HostCoder::DigestsOfBase(DataSource* variant, uint32_t segment_size) {

@@ -55,9 +55,8 @@ class HostCoder {
     std::vector<uint8_t> base_data;
   };
 
-  // Codes room->data, which begins at byte `begin` of the model. `base`: null for the base itself.
-  static absl::StatusOr<std::string> CodeUnit(const VariantLayout& layout, uint64_t begin, DataSource* base,
-                                              Room* room);
+  // `variant`: null for the base itself.
+  absl::StatusOr<std::string> Code(const VariantLayout& layout, DataSource* variant, uint64_t begin, uint64_t size);
 
   Shelf<Room> rooms_;
 };
