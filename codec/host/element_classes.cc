@@ -1,7 +1,6 @@
 #include "codec/host/element_classes.h"
 
-#include "codec/core/bytes.h"
-#include "codec/host/element_form.h"
+#include "codec/host/element_key.h"
 #include "codec/host/vector_targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -18,8 +17,9 @@ namespace modelvault {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-template <class T, int kShift, uint8_t kMask>
+template <class Key>
 void Classes(ElementClasses classes, const uint8_t* elements, size_t count, uint8_t* out) {
+  using T = typename Key::Element;
   const uint8_t last = static_cast<uint8_t>(classes.count - 1);
   size_t i = 0;
   if constexpr (HWY_TARGET != HWY_SCALAR && sizeof(T) <= 4 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) {
@@ -29,13 +29,13 @@ void Classes(ElementClasses classes, const uint8_t* elements, size_t count, uint
     const size_t lanes = hn::Lanes(d);
     for (; i + lanes <= count; i += lanes) {
       const auto v = hn::BitCast(d, hn::LoadU(bytes, elements + i * sizeof(T)));
-      const auto key = hn::And(LowBytes(d8, hn::ShiftRight<kShift>(v)), hn::Set(d8, kMask));
+      const auto key = hn::And(LowBytes(d8, hn::ShiftRight<Key::kShift>(v)), hn::Set(d8, Key::kMask));
       const auto below = hn::SaturatedSub(hn::Set(d8, classes.top), key);
       hn::StoreU(hn::Min(below, hn::Set(d8, last)), d8, out + i);
     }
   }
   for (; i < count; ++i) {
-    const uint8_t key = static_cast<uint8_t>(LoadElement<T>(elements + i * sizeof(T)) >> kShift & kMask);
+    const uint8_t key = Key::Of(elements + i * sizeof(T));
     const uint8_t below = static_cast<uint8_t>(key < classes.top ? classes.top - key : 0);
     out[i] = below < last ? below : last;
   }
@@ -57,20 +57,7 @@ ClassCounts CountClasses(const uint8_t* classes, size_t count, size_t class_coun
 }
 
 ClassCounts ClassesAny(DType dtype, ElementClasses classes, const uint8_t* elements, size_t count, uint8_t* out) {
-  switch (dtype) {
-    case DType::kF16:
-      Classes<uint16_t, 10, 31>(classes, elements, count, out);
-      break;
-    case DType::kBf16:
-      Classes<uint16_t, 7, 255>(classes, elements, count, out);
-      break;
-    case DType::kF32:
-      Classes<uint32_t, 23, 255>(classes, elements, count, out);
-      break;
-    default:
-      Classes<uint64_t, 55, 255>(classes, elements, count, out);
-      break;
-  }
+  WithKey(dtype, [&](auto key) { Classes<decltype(key)>(classes, elements, count, out); });
   return CountClasses(out, count, classes.count);
 }
 
@@ -144,16 +131,7 @@ HWY_EXPORT(Unsort);
 bool HasClasses(DType dtype) { return IsFloat(dtype); }
 
 uint8_t ClassKey(DType dtype, const uint8_t* element) {
-  switch (dtype) {
-    case DType::kF16:
-      return static_cast<uint8_t>(LoadLe16(element) >> 10 & 31);
-    case DType::kBf16:
-      return static_cast<uint8_t>(LoadLe16(element) >> 7);
-    case DType::kF32:
-      return static_cast<uint8_t>(LoadLe32(element) >> 23);
-    default:
-      return static_cast<uint8_t>(LoadLe64(element) >> 55);
-  }
+  return WithKey(dtype, [&](auto key) { return key.Of(element); });
 }
 
 ClassCounts ClassesOf(DType dtype, ElementClasses classes, const uint8_t* elements, size_t count, uint8_t* out) {
