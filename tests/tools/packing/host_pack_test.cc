@@ -10,6 +10,7 @@
 #include "tests/status_matchers.h"
 #include "tests/temp_folder.h"
 #include "tests/tools/packing/model_files.h"
+#include "tests/tools/packing/pack_fixture.h"
 #include "tools/packing/pack.h"
 #include "vault/core/vault_view.h"
 #include "vault/vault_editor.h"
@@ -29,28 +30,13 @@ PackOptions Options(uint32_t chunk_size, uint32_t segment_size, int threads) {
   return options;
 }
 
-class HostPackTest : public testing::Test {
+class HostPackTest : public PackFixture {
  protected:
-  std::string Put(const std::string& name, const std::string& file) {
-    files_of_[name] = file;
-    return folder_.Write(name + ".safetensors", file);
-  }
-  VariantInput PutVariant(const std::string& name, const std::string& file) { return {name, Put(name, file)}; }
-  absl::StatusOr<PackReport> Pack(const std::vector<VariantInput>& variants, const PackOptions& options) {
-    return PackVault(files_, folder_.File("base.safetensors"), variants, vault_, options);
-  }
-  void ExpectAllBack() { EXPECT_THAT(VerifyVault(files_, vault_, &files_of_), IsOk()); }
-  std::string Vault() const { return folder_.Read("v.mvlt"); }
   VaultHeader Header() {
     const auto reader = VaultReader::Open(files_, vault_);
     EXPECT_THAT(reader, IsOk());
     return reader.ok() ? (*reader)->header() : VaultHeader();
   }
-
-  FileSystem& files_ = FileSystem::Default();
-  TempFolder folder_;
-  const std::string vault_ = folder_.File("v.mvlt");
-  ModelFiles files_of_;
 };
 
 TEST_F(HostPackTest, RandomModelsComeBackByteForByteAndTheSameOnAnyNumberOfThreads) {

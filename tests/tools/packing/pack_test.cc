@@ -23,6 +23,7 @@
 #include "tests/status_matchers.h"
 #include "tests/temp_folder.h"
 #include "tests/tools/packing/model_files.h"
+#include "tests/tools/packing/pack_fixture.h"
 #include "tests/vault/faulty_file_system.h"
 
 namespace modelvault {
@@ -45,18 +46,11 @@ PackOptions Options(uint32_t chunk_size, uint32_t segment_size, int threads) {
 // Many chunks and segments even in small models.
 const PackOptions kSmallPieces = Options(256, 4096, 1);
 
-class PackTest : public testing::Test {
+class PackTest : public PackFixture {
  protected:
-  // Writes a model file and remembers it; "base" is the base.
-  std::string Put(const std::string& name, const std::string& file) {
-    files_of_[name] = file;
-    return folder_.Write(name + ".safetensors", file);
-  }
-  VariantInput PutVariant(const std::string& name, const std::string& file) { return {name, Put(name, file)}; }
-
   absl::StatusOr<PackReport> Pack(const std::vector<VariantInput>& variants,
                                   const PackOptions& options = kSmallPieces) {
-    return PackVault(files_, folder_.File("base.safetensors"), variants, vault_, options);
+    return PackFixture::Pack(variants, options);
   }
   absl::StatusOr<PackReport> Add(const std::vector<VariantInput>& variants, const PackOptions& options = kSmallPieces) {
     return AddVariants(files_, vault_, variants, false, options);
@@ -64,19 +58,11 @@ class PackTest : public testing::Test {
   absl::StatusOr<PackReport> Replace(const std::vector<VariantInput>& variants) {
     return AddVariants(files_, vault_, variants, true, kSmallPieces);
   }
-  // Whether the vault holds just the files that were put.
-  void ExpectAllBack() { EXPECT_THAT(VerifyVault(files_, vault_, &files_of_), IsOk()); }
-  std::string Vault() const { return folder_.Read("v.mvlt"); }
   uint64_t StoredSize(const std::string& name) {
     const auto reader = VaultReader::Open(files_, vault_);
     EXPECT_THAT(reader, IsOk());
     return (*(*reader)->Find(name))->stored_size;
   }
-
-  FileSystem& files_ = FileSystem::Default();
-  TempFolder folder_;
-  const std::string vault_ = folder_.File("v.mvlt");
-  ModelFiles files_of_;
 };
 
 // --- Round trips.
